@@ -1,0 +1,136 @@
+import type { ServiceErrorCode } from '../session/errors.ts';
+
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+export interface Problem {
+  readonly status: number;
+  /** Constant per code, as RFC 9457 asks; the particulars go into `detail`. */
+  readonly title: string;
+  /** The paragraph that the problem's `type` URI answers with. */
+  readonly explanation: string;
+}
+
+/** Every error that the control plane answers: the one place where a code gets its HTTP status. */
+export const PROBLEMS = {
+  INVALID_REQUEST: {
+    status: 400,
+    title: 'The request does not fit the API',
+    explanation:
+      'A field is missing, unknown or out of range. `errors` names each one by JSON pointer; /openapi.json has the schema.',
+  },
+  INVALID_KEY: {
+    status: 400,
+    title: 'The object key cannot be stored',
+    explanation: 'Keys have 1 to 1,024 bytes of UTF-8, segments of at most 255 bytes, and no empty, "." or ".." segment.',
+  },
+  INVALID_PLAN: {
+    status: 400,
+    title: 'No such part plan is possible',
+    explanation: 'Parts have 5 MiB to 5 GiB, an upload has at most 10,000 of them, and an object has at most 5 TiB.',
+  },
+  UNAUTHORIZED: {
+    status: 401,
+    title: 'A valid bearer token is needed',
+    explanation:
+      'Send `Authorization: Bearer <token>`. The server shows its generated token once, or takes it from PARTWAY_TOKEN.',
+  },
+  ROUTE_NOT_FOUND: {
+    status: 404,
+    title: 'There is nothing at this path',
+    explanation: 'The method and path name no operation of this API; /openapi.json lists them all.',
+  },
+  SESSION_NOT_FOUND: {
+    status: 404,
+    title: 'No such upload session',
+    explanation: 'The session id is unknown to this server. Check the id, and that the client talks to the server that made it.',
+  },
+  OBJECT_NOT_FOUND: {
+    status: 404,
+    title: 'The object store holds no such object',
+    explanation: 'The session has not completed, or its object was deleted since.',
+  },
+  OBJECT_EXISTS: {
+    status: 409,
+    title: 'An object with this key exists already',
+    explanation: 'Nothing was overwritten. Choose another key, or ask for `overwrite`.',
+  },
+  SESSION_NOT_OPEN: {
+    status: 409,
+    title: 'The session is not open',
+    explanation: 'The operation needs an open session; `sessionStatus` says what it is instead.',
+  },
+  SESSION_BUSY: {
+    status: 409,
+    title: 'The session is just changing',
+    explanation: 'Another request changed the session at the same time. Ask again.',
+  },
+  SESSION_PLAN_DIFFERS: {
+    status: 409,
+    title: 'The session has another part plan',
+    explanation:
+      'This file has an open session with stored parts and another strategy or part size. Its plan stays; leave out the flag, or abort it.',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 409,
+    title: 'The idempotency key belongs to another request',
+    explanation: 'The same Idempotency-Key came with different contents. Use a new key for a new upload.',
+  },
+  PARTS_MISSING: {
+    status: 409,
+    title: 'Parts are missing at the object store',
+    explanation: '`missing` lists the ranges of part numbers to send before completing.',
+  },
+  PARTS_LOST: {
+    status: 409,
+    title: 'The object store lost the parts of this session',
+    explanation:
+      'The store swept or lost the multipart upload. The session is open again under the same id; `lostBytes` must be sent again.',
+  },
+  CHECKSUM_MISMATCH: {
+    status: 409,
+    title: 'The checksum differs from what is stored',
+    explanation:
+      'The CRC32 of the file is not the CRC32 of the stored parts: the parts belong to other contents. Nothing was completed.',
+  },
+  CLIENT_REPLACED: {
+    status: 409,
+    title: 'Another client has taken over this session',
+    explanation: 'A newer client uploads this session; the older one must stop. Nothing stored is lost.',
+  },
+  BODY_TOO_LARGE: {
+    status: 413,
+    title: 'The request body is too large',
+    explanation: 'File bytes never go to this server; its JSON bodies have at most 2 MiB.',
+  },
+  BUCKET_NOT_FOUND: {
+    status: 502,
+    title: 'The bucket does not exist',
+    explanation: 'The object store knows no such bucket. Its administrator must create it or change PARTWAY_S3_BUCKET.',
+  },
+  STORE_REFUSED: {
+    status: 502,
+    title: 'The object store refused the request',
+    explanation:
+      "The control plane's key lacks a right, or the store does not support the request. The server's log has the store's answer.",
+  },
+  STORE_FULL: {
+    status: 507,
+    title: 'The object store has no space left',
+    explanation: 'Parts stored so far are kept. Free space at the store (MinIO gives it back within 5 minutes), then resume.',
+  },
+  STORE_UNAVAILABLE: {
+    status: 503,
+    title: 'The object store does not answer',
+    explanation: 'It is starting, overloaded or out of reach. Try again after `retryAfterSeconds`; nothing is lost.',
+  },
+  INTERNAL: {
+    status: 500,
+    title: 'Something unforeseen went wrong in the server',
+    explanation: 'This is a bug. The server log has the details under the request id given as `instance`.',
+  },
+} as const satisfies Record<ServiceErrorCode, Problem>;
+
+/** The stable URI reference of a problem type; the server answers it with the explanation. */
+export function problemType(code: ServiceErrorCode): string {
+  return `/problems/${code.toLowerCase().replaceAll('_', '-')}`;
+}

@@ -1,0 +1,196 @@
+import { z } from 'zod';
+import { CRC32_BASE64 } from '../session/crc32.ts';
+import { SERVICE_ERROR_CODES } from '../session/errors.ts';
+import { STATUSES } from '../session/machine.ts';
+import { S3_LIMITS } from '../session/part-plan.ts';
+import { STRATEGIES } from '../session/strategy.ts';
+import { MAX_LIST_PAGE, MAX_PRESIGN_BATCH } from './paths.ts';
+
+const bytes = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
+const instant = z.iso.datetime().meta({ description: 'ISO 8601, UTC' });
+const partNumber = z.number().int().min(1).max(S3_LIMITS.maxPartCount);
+const crc32 = z.string().regex(CRC32_BASE64).meta({ description: 'CRC32 as base64 of four bytes, big-endian' });
+const etag = z.string().min(1).max(200);
+// Header values travel at the object store, so neither names nor values may hold what a header cannot.
+const metadataName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/);
+const metadataValue = z.string().max(1_000);
+
+/** `ses_` and 26 characters of Crockford base32, lower case. Anything else is answered like an unknown id. */
+export const sessionId = z
+  .string()
+  .min(1)
+  .max(100)
+  .meta({ description: 'The id of an upload session', example: 'ses_01kaz3v8f6q2m4n7x9y0w5r1td' });
+
+export const partNumberRange = z
+  .object({ first: partNumber, last: partNumber })
+  .meta({ id: 'PartNumberRange', description: 'Consecutive part numbers, both ends included' });
+
+export const createRequest = z
+  .strictObject({
+    fileName: z.string().min(1).max(1_024),
+    size: bytes.max(S3_LIMITS.maxObjectSize).meta({ description: 'Bytes' }),
+    contentType: z
+      .string()
+      .max(200)
+      .regex(/^[\w.+-]+\/[\w.+-]+(?:\s*;\s*[\w.+-]+=(?:[\w.+-]+|"[^"\\\r\n]*"))*$/)
+      .optional(),
+    key: z.string().max(1_024).optional().meta({ description: 'Object key; the file name if left out' }),
+    metadata: z.record(metadataName, metadataValue).optional(),
+    strategy: z.enum(STRATEGIES).optional(),
+    partSize: bytes.optional(),
+    fingerprint: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .meta({ description: 'Opaque; finds the open session of the same file again' }),
+    overwrite: z.boolean().optional(),
+  })
+  .meta({ id: 'CreateUpload' });
+
+export const session = z
+  .object({
+    sessionId,
+    status: z.enum(STATUSES),
+    bucket: z.string(),
+    key: z.string(),
+    fileName: z.string(),
+    size: bytes,
+    strategy: z.enum(STRATEGIES),
+    partSize: bytes,
+    partCount: partNumber,
+    storedBytes: bytes,
+    partsStored: z.number().int().nonnegative(),
+    etag: etag.nullable(),
+    checksum: crc32.nullable().meta({ description: 'CRC32 of the whole object, once completed' }),
+    createdAt: instant,
+    expiresAt: instant
+      .nullable()
+      .meta({ description: 'When the session expires unless something happens to it; null when it has ended' }),
+    partsKeptUntil: instant
+      .nullable()
+      .meta({ description: 'When the object store itself may delete the parts; null when it holds none' }),
+  })
+  .meta({ id: 'UploadSession' });
+
+export const sessionList = z
+  .object({ uploads: z.array(session), nextCursor: z.string().nullable() })
+  .meta({ id: 'UploadSessionList' });
+
+export const listQuery = z.object({
+  status: z.enum(STATUSES).optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_LIST_PAGE).default(50),
+  cursor: z.string().max(200).optional(),
+});
+
+export const presignRequest = z
+  .strictObject({
+    partNumbers: z
+      .array(partNumber)
+      .min(1)
+      .max(MAX_PRESIGN_BATCH)
+      .refine((numbers) => new Set(numbers).size === numbers.length, 'part numbers must not repeat'),
+    checksums: z
+      .record(z.string().regex(/^[1-9]\d{0,4}$/), crc32)
+      .optional()
+      .meta({ description: 'Part number to CRC32. With it, the URL takes these bytes and no others.' }),
+  })
+  .meta({ id: 'PresignParts' });
+
+export const presignedPart = z
+  .object({
+    partNumber,
+    method: z.literal('PUT'),
+    url: z.string(),
+    headers: z.record(z.string(), z.string()).meta({
+      description:
+        'All headers to send. Without `checksums`, add `x-amz-checksum-crc32` with the CRC32 of the bytes: the store demands it.',
+    }),
+    start: bytes.meta({ description: 'First byte of the file to send' }),
+    end: bytes.meta({ description: 'One past the last byte' }),
+    expiresAt: instant,
+  })
+  .meta({ id: 'PresignedPart' });
+
+export const presignResponse = z.object({ parts: z.array(presignedPart) }).meta({ id: 'PresignedParts' });
+
+export const storedPart = z.object({ partNumber, etag, checksum: crc32.nullable(), size: bytes }).meta({ id: 'StoredPart' });
+
+export const partsResponse = z
+  .object({
+    sessionId,
+    status: z.enum(STATUSES),
+    storedBytes: bytes,
+    parts: z.array(storedPart),
+    missing: z.array(partNumberRange),
+  })
+  .meta({ id: 'PartList', description: 'What the object store really holds' });
+
+export const reportRequest = z
+  .strictObject({
+    clientId: z.string().min(1).max(100),
+    parts: z
+      .array(z.strictObject({ partNumber, etag, checksum: crc32.optional() }))
+      .max(S3_LIMITS.maxPartCount)
+      .default([]),
+    inFlightBytes: bytes.default(0),
+    bytesPerSecond: z.number().nonnegative().finite().default(0),
+  })
+  .meta({ id: 'Report', description: 'What a client has stored and has in flight; for watchers, never as proof' });
+
+export const completeRequest = z
+  .strictObject({
+    checksum: crc32.optional().meta({ description: 'CRC32 of the whole file' }),
+    parts: z.array(z.object({ partNumber, etag })).max(S3_LIMITS.maxPartCount).optional(),
+  })
+  .meta({ id: 'CompleteUpload' });
+
+export const progress = z
+  .object({
+    sessionId,
+    status: z.enum(STATUSES),
+    size: bytes,
+    storedBytes: bytes,
+    inFlightBytes: bytes,
+    partsStored: z.number().int().nonnegative(),
+    partCount: partNumber,
+    bytesPerSecond: z.number().nonnegative(),
+    secondsRemaining: z.number().nonnegative().nullable(),
+    updatedAt: instant,
+  })
+  .meta({ id: 'Progress' });
+
+export const storedObject = z
+  .object({
+    sessionId,
+    bucket: z.string(),
+    key: z.string(),
+    size: bytes,
+    etag,
+    checksum: crc32.nullable(),
+    uploadedBySession: z.boolean().meta({ description: 'Whether the object carries the id of this session' }),
+  })
+  .meta({ id: 'StoredObject', description: 'What the object store answers when asked about the object now' });
+
+export const problem = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string(),
+    instance: z.string().meta({ description: 'The id of the request, as in the server log' }),
+    code: z.enum(SERVICE_ERROR_CODES),
+    hint: z.string().optional(),
+    errors: z.array(z.object({ pointer: z.string(), message: z.string() })).optional(),
+    missing: z.array(partNumberRange).optional(),
+    retryAfterSeconds: z.number().optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457' });
+
+export const readiness = z
+  .object({
+    ready: z.boolean(),
+    checks: z.record(z.string(), z.object({ ok: z.boolean(), detail: z.string().optional() })),
+  })
+  .meta({ id: 'Readiness' });

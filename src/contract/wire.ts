@@ -1,0 +1,18 @@
+/** The wire's types, for clients: importing this file loads nothing at run time. */
+import type { z } from 'zod';
+import type * as schemas from './schemas.ts';
+
+export type CreateRequest = z.infer<typeof schemas.createRequest>;
+export type Session = z.infer<typeof schemas.session>;
+export type SessionList = z.infer<typeof schemas.sessionList>;
+export type PresignRequest = z.infer<typeof schemas.presignRequest>;
+export type PresignedPart = z.infer<typeof schemas.presignedPart>;
+export type PresignResponse = z.infer<typeof schemas.presignResponse>;
+export type PartsResponse = z.infer<typeof schemas.partsResponse>;
+export type WireStoredPart = z.infer<typeof schemas.storedPart>;
+export type ReportRequest = z.input<typeof schemas.reportRequest>;
+export type CompleteRequest = z.infer<typeof schemas.completeRequest>;
+export type Progress = z.infer<typeof schemas.progress>;
+export type StoredObject = z.infer<typeof schemas.storedObject>;
+export type ProblemDocument = z.infer<typeof schemas.problem>;
+export type Readiness = z.infer<typeof schemas.readiness>;

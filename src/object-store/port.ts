@@ -1,0 +1,108 @@
+import type { Instant, StoredPart } from '../session/session.ts';
+
+/** Metadata name under which every object carries the id of the session that uploaded it: it settles a lost answer to Complete. */
+export const SESSION_METADATA = 'partway-session';
+
+export const OBJECT_STORE_FAILURES = [
+  /** The store does not know the multipart upload: completed, aborted, swept or lost. */
+  'upload-missing',
+  /** Complete named a part that is not there with that ETag and checksum, or is too small. The upload stays usable. */
+  'part-invalid',
+  /** A conditional Complete found an object. The upload stays usable. */
+  'object-exists',
+  /** The object's checksum differs from the parts'. The upload stays usable. */
+  'checksum-mismatch',
+  'bucket-missing',
+  /** The key lacks a right, or the store says the request itself is wrong: trying again does not help. */
+  'refused',
+  'full',
+  /** No answer, or one that says "later". Whether a write happened is unknown. */
+  'unavailable',
+] as const;
+export type ObjectStoreFailure = (typeof OBJECT_STORE_FAILURES)[number];
+
+export class ObjectStoreError extends Error {
+  override readonly name = 'ObjectStoreError';
+  readonly failure: ObjectStoreFailure;
+
+  /** `message` carries the store's own code and text, never a URL or a signature. */
+  constructor(failure: ObjectStoreFailure, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.failure = failure;
+  }
+}
+
+export interface NewUpload {
+  readonly key: string;
+  readonly contentType: string | null;
+  /** Any Unicode text; the adapter encodes what headers cannot carry. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface PartToPresign {
+  readonly key: string;
+  readonly uploadId: string;
+  readonly partNumber: number;
+  readonly contentLength: number;
+  /** Base64 CRC32. With it, the URL takes these bytes and no others. */
+  readonly checksum?: string;
+  readonly expiresInSeconds: number;
+}
+
+export interface PresignedUrl {
+  readonly url: string;
+  /** All headers to send, lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly expiresAt: Instant;
+}
+
+export interface CompleteInput {
+  readonly key: string;
+  readonly uploadId: string;
+  /** Every part of the plan, ascending, as the store listed it. */
+  readonly parts: readonly StoredPart[];
+  /** Base64 CRC32 of the whole object; the store refuses if its own differs. */
+  readonly checksum: string;
+  /** Refuse with `object-exists` where the key is taken. */
+  readonly onlyIfAbsent: boolean;
+}
+
+export interface ObjectHead {
+  readonly size: number;
+  readonly etag: string;
+  /** Base64 CRC32 of the whole object, as the store computed it. */
+  readonly checksum: string | null;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * The S3 calls that partway needs, on one bucket. Every method may throw ObjectStoreError with failure `unavailable`,
+ * `refused` or `bucket-missing`; further failures are named. Nothing here is retried for longer than a request may take.
+ */
+export interface ObjectStore {
+  readonly bucket: string;
+
+  /** Not idempotent: each call makes another upload. Created with CRC32 / FULL_OBJECT, which also shuts the copy-source hole. @throws also `full` */
+  createMultipartUpload(upload: NewUpload): Promise<{ uploadId: string; initiatedAt: Instant }>;
+
+  /** Pure signing, no request is made. The URL puts that part, of that length, and nothing else. */
+  presignPart(part: PartToPresign): Promise<PresignedUrl>;
+
+  /** All parts, ascending. Costly for the store when there are thousands: never poll it. @throws also `upload-missing` */
+  listParts(key: string, uploadId: string): Promise<StoredPart[]>;
+
+  /** Not idempotent: a repeat of one that succeeded says `upload-missing` or `object-exists`. @throws also `upload-missing`, `part-invalid`, `object-exists`, `checksum-mismatch`, `full` */
+  completeMultipartUpload(input: CompleteInput): Promise<void>;
+
+  /** Idempotent: an upload that is not there is success. Never touches an object. */
+  abortMultipartUpload(key: string, uploadId: string): Promise<void>;
+
+  /** Unfinished uploads of exactly this key. */
+  listMultipartUploads(key: string): Promise<{ uploadId: string; initiatedAt: Instant }[]>;
+
+  /** Undefined where the key holds no object. */
+  headObject(key: string): Promise<ObjectHead | undefined>;
+
+  /** Throws unless the bucket is there and the credentials may use it. */
+  checkBucket(): Promise<void>;
+}

@@ -1,0 +1,158 @@
+import type { Status } from '../session/machine.ts';
+import type { PartPlan } from '../session/part-plan.ts';
+import type { EndsAs, Instant, StoredPart, UploadSession } from '../session/session.ts';
+
+/** What a new row is made of; everything else starts empty, in `creating`, generation 1. */
+export type NewSession = Pick<
+  UploadSession,
+  | 'sessionId'
+  | 'owner'
+  | 'bucket'
+  | 'key'
+  | 'fileName'
+  | 'size'
+  | 'contentType'
+  | 'metadata'
+  | 'overwrite'
+  | 'fingerprint'
+  | 'plan'
+  | 'createdAt'
+>;
+
+/** Ties a client's Idempotency-Key to the session it made. `requestHash` tells a repeat from a different request. */
+export interface IdempotencyRecord {
+  readonly key: string;
+  readonly requestHash: string;
+}
+
+/** The row that a change was decided on. If it is no longer in this status and generation, the change does not happen. */
+export interface Expected {
+  readonly sessionId: string;
+  readonly status: Status;
+  readonly generation: number;
+}
+
+/** Fields that may change together with the status, in the same write. */
+export interface StatusChange {
+  readonly to: Status;
+  readonly at: Instant;
+  readonly endsAs?: EndsAs;
+  readonly etag?: string;
+  readonly checksum?: string;
+}
+
+export interface SessionQuery {
+  readonly owner?: string;
+  readonly status?: Status;
+  readonly limit: number;
+  /** From an earlier page's `nextCursor`. */
+  readonly cursor?: string;
+}
+
+export interface FingerprintQuery {
+  readonly owner: string;
+  readonly bucket: string;
+  readonly key: string;
+  readonly size: number;
+  readonly fingerprint: string;
+}
+
+/** A multipart upload of a generation that its session has left behind, and that the object store may still hold. */
+export interface LeftoverUpload {
+  readonly sessionId: string;
+  readonly key: string;
+  readonly generation: number;
+  readonly uploadId: string;
+}
+
+export interface ClientReport {
+  readonly sessionId: string;
+  readonly generation: number;
+  readonly clientId: string;
+  readonly parts: readonly StoredPart[];
+  readonly inFlightBytes: number;
+  readonly bytesPerSecond: number;
+  readonly at: Instant;
+}
+
+export interface Token {
+  readonly tokenId: string;
+  readonly name: string;
+  /** SHA-256 of the token, hex. The token itself is never stored. */
+  readonly hash: string;
+  readonly createdAt: Instant;
+}
+
+/**
+ * Where upload sessions are recorded. Every method is atomic: it happens whole or not at all, also when the process is
+ * killed, and once its promise resolves it is durable. All sizes are 64-bit.
+ */
+export interface SessionStore {
+  /**
+   * Inserts a session in `creating`. Atomically with the row, claims the idempotency key if given: where the owner used
+   * it before, nothing is inserted and the result is false (see `findByIdempotencyKey`).
+   */
+  insert(session: NewSession, idempotency?: IdempotencyRecord): Promise<boolean>;
+
+  get(sessionId: string): Promise<UploadSession | undefined>;
+
+  findByIdempotencyKey(owner: string, key: string): Promise<{ sessionId: string; requestHash: string } | undefined>;
+
+  /** The newest session that matches, of those in one of `statuses`. */
+  findByFingerprint(query: FingerprintQuery, statuses: readonly Status[]): Promise<UploadSession | undefined>;
+
+  /** Newest first. Pages do not repeat or skip a session that exists throughout. `cursor`s that were not handed out give the first page. */
+  list(query: SessionQuery): Promise<{ sessions: UploadSession[]; nextCursor: string | null }>;
+
+  /** Compare-and-set: false where the row is no longer as expected (a lost race) and nothing changed. */
+  changeStatus(expected: Expected, change: StatusChange): Promise<boolean>;
+
+  /** `creating` to `open`, recording the multipart upload of the expected generation. Compare-and-set like `changeStatus`. */
+  openUpload(expected: Expected, upload: { uploadId: string; initiatedAt: Instant }, at: Instant): Promise<boolean>;
+
+  /**
+   * `open` or `completing` to `creating` with the next generation, whose parts start empty; with a new plan where one is given.
+   * The old generation's upload stays on record until `endUpload`. Compare-and-set.
+   */
+  startGeneration(expected: Expected, at: Instant, plan?: PartPlan): Promise<boolean>;
+
+  /** The object store no longer holds the multipart upload of that generation. Idempotent. */
+  endUpload(sessionId: string, generation: number, at: Instant): Promise<void>;
+
+  /** Uploads of earlier generations, or of ended sessions, that were not marked by `endUpload`. */
+  leftoverUploads(limit: number): Promise<LeftoverUpload[]>;
+
+  /** Whether any session has recorded this multipart upload. */
+  hasUpload(uploadId: string): Promise<boolean>;
+
+  /** Sessions in `status` that last changed before `before`, oldest change first. */
+  listUnchangedSince(status: Status, before: Instant, limit: number): Promise<UploadSession[]>;
+
+  /** Sessions in `status` whose last activity was before `before`, oldest first. */
+  listIdleSince(status: Status, before: Instant, limit: number): Promise<UploadSession[]>;
+
+  /** The client did something: the session expires later. Never moves backwards. */
+  touch(sessionId: string, at: Instant): Promise<void>;
+
+  /** The parts on record for a generation, by part number. */
+  listParts(sessionId: string, generation: number): Promise<StoredPart[]>;
+
+  /** Replaces what is on record for the generation with what the object store holds. */
+  replaceParts(sessionId: string, generation: number, parts: readonly StoredPart[], at: Instant): Promise<void>;
+
+  /**
+   * Records a client's report: parts are added to those on record (a repeated number is replaced), figures and activity
+   * are updated. `replaced` means that a client that first reported later than this one owns the session: nothing is
+   * recorded. A client id seen for the first time takes the session over. A report about another generation than the
+   * current one is `stale`: it counts as activity, and its parts are ignored.
+   */
+  report(report: ClientReport): Promise<'recorded' | 'replaced' | 'stale'>;
+
+  insertToken(token: Token): Promise<void>;
+  findTokenByHash(hash: string): Promise<Token | undefined>;
+  countTokens(): Promise<number>;
+
+  /** A cheap write-free question that fails when the store cannot serve. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,76 @@
+/** Codes that the control plane answers; contract/problems.ts gives each its HTTP status. Stable: programs branch on them. */
+export const SERVICE_ERROR_CODES = [
+  'INVALID_REQUEST',
+  'INVALID_KEY',
+  'INVALID_PLAN',
+  'UNAUTHORIZED',
+  'ROUTE_NOT_FOUND',
+  'SESSION_NOT_FOUND',
+  'OBJECT_NOT_FOUND',
+  'OBJECT_EXISTS',
+  'SESSION_NOT_OPEN',
+  'SESSION_BUSY',
+  'SESSION_PLAN_DIFFERS',
+  'IDEMPOTENCY_KEY_REUSED',
+  'PARTS_MISSING',
+  'PARTS_LOST',
+  'CHECKSUM_MISMATCH',
+  'CLIENT_REPLACED',
+  'BODY_TOO_LARGE',
+  'BUCKET_NOT_FOUND',
+  'STORE_REFUSED',
+  'STORE_FULL',
+  'STORE_UNAVAILABLE',
+  'INTERNAL',
+] as const;
+export type ServiceErrorCode = (typeof SERVICE_ERROR_CODES)[number];
+
+/** Codes that only the client side can find out. */
+export const CLIENT_ERROR_CODES = [
+  'SOURCE_NOT_FOUND',
+  'SOURCE_UNREADABLE',
+  'SOURCE_CHANGED',
+  'PART_REFUSED',
+  'PART_FAILED',
+  'OUTAGE_TOO_LONG',
+  'UNEXPECTED_ANSWER',
+  'VERIFY_MISMATCH',
+  'INTERRUPTED',
+] as const;
+export type ClientErrorCode = (typeof CLIENT_ERROR_CODES)[number];
+
+export type ErrorCode = ServiceErrorCode | ClientErrorCode;
+
+export interface UploadErrorOptions {
+  readonly cause?: unknown;
+  /** What to do next, in words for a person. */
+  readonly hint?: string;
+  /** Facts that a program may use, such as `missing` part ranges; they travel as problem+json extensions. */
+  readonly facts?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Every failure that partway foresees. Deliberately not an UploadError: bugs (TypeError, RangeError …), which must surface
+ * as what they are. Branch on `code`; `detail` is for people and may change.
+ */
+export class UploadError extends Error {
+  override readonly name = 'UploadError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly facts: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, detail: string, options: UploadErrorOptions = {}) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+    this.facts = options.facts ?? {};
+  }
+
+  get detail(): string {
+    return this.message;
+  }
+}
+
+export function isUploadError(error: unknown, ...codes: ErrorCode[]): error is UploadError {
+  return error instanceof UploadError && (codes.length === 0 || codes.includes(error.code));
+}

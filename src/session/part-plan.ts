@@ -1,0 +1,102 @@
+import { UploadError } from './errors.ts';
+import type { Strategy } from './strategy.ts';
+
+export const MiB = 1024 ** 2;
+export const GiB = 1024 ** 3;
+const TiB = 1024 ** 4;
+
+/** Amazon S3 multipart upload limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+export const S3_LIMITS = {
+  /** Every part but the last. */
+  minPartSize: 5 * MiB,
+  /** MinIO takes more (measured), other stores do not. */
+  maxPartSize: 5 * GiB,
+  maxPartCount: 10_000,
+  maxObjectSize: 5 * TiB,
+} as const;
+
+/** Small enough that a break on a bad link loses little, large enough that requests do not dominate. */
+const CHUNKED_PART_SIZE = 10 * MiB;
+const MULTIPART_MIN_PART_SIZE = 8 * MiB;
+/** Parts of about size / 2 000 keep a listing of 100 GiB fast (a store reads all parts' metadata for each page). */
+const MULTIPART_TARGET_PART_COUNT = 2_000;
+
+/** How a file is cut: all parts have `partSize` bytes but the last. Stored with the session, never changed while parts exist. */
+export interface PartPlan {
+  readonly strategy: Strategy;
+  /** Bytes. */
+  readonly partSize: number;
+  /** At least 1: a file of 0 bytes is one part of 0 bytes. */
+  readonly partCount: number;
+}
+
+/** `start` inclusive, `end` exclusive. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Plans the parts of a file of `size` bytes: a pure function of size, strategy and the part size asked for.
+ * @throws UploadError `INVALID_PLAN` where S3's limits leave no such plan.
+ */
+export function planParts(size: number, strategy: Strategy, requestedPartSize?: number): PartPlan {
+  if (!Number.isSafeInteger(size) || size < 0) throw invalidPlan(`A size must be a whole number of bytes, not ${size}.`);
+  if (size > S3_LIMITS.maxObjectSize) throw invalidPlan(`An object can have at most 5 TiB; this one has ${size} bytes.`);
+  if (strategy === 'single') return planSingle(size, requestedPartSize);
+
+  const partSize = requestedPartSize ?? defaultPartSize(size, strategy);
+  checkPartSize(partSize);
+  const partCount = Math.max(1, Math.ceil(size / partSize));
+  if (partCount > S3_LIMITS.maxPartCount) {
+    const smallest = Math.ceil(size / S3_LIMITS.maxPartCount);
+    throw invalidPlan(
+      `Parts of ${partSize} bytes make ${partCount} parts; an upload can have at most ${S3_LIMITS.maxPartCount}. ` +
+        `The smallest part size for this file is ${smallest} bytes.`,
+    );
+  }
+  return { strategy, partSize, partCount };
+}
+
+function planSingle(size: number, requestedPartSize: number | undefined): PartPlan {
+  if (requestedPartSize !== undefined && requestedPartSize < size) {
+    throw invalidPlan('Strategy "single" has exactly one part, so a part size smaller than the file does not fit it.');
+  }
+  if (size > S3_LIMITS.maxPartSize) {
+    throw invalidPlan('Strategy "single" sends the file as one part, and a part can have at most 5 GiB.');
+  }
+  return { strategy: 'single', partSize: size, partCount: 1 };
+}
+
+function defaultPartSize(size: number, strategy: Exclude<Strategy, 'single'>): number {
+  if (strategy === 'chunked') return Math.max(CHUNKED_PART_SIZE, roundUpToMiB(size / S3_LIMITS.maxPartCount));
+  return Math.max(MULTIPART_MIN_PART_SIZE, roundUpToMiB(size / MULTIPART_TARGET_PART_COUNT));
+}
+
+function checkPartSize(partSize: number): void {
+  if (!Number.isSafeInteger(partSize) || partSize < S3_LIMITS.minPartSize || partSize > S3_LIMITS.maxPartSize) {
+    throw invalidPlan(`A part size must be from 5 MiB to 5 GiB, in whole bytes, not ${partSize}.`);
+  }
+}
+
+function roundUpToMiB(bytes: number): number {
+  return Math.ceil(bytes / MiB) * MiB;
+}
+
+function invalidPlan(detail: string): UploadError {
+  return new UploadError('INVALID_PLAN', detail);
+}
+
+/** The bytes of one part. `partNumber` is 1-based and must be in the plan. */
+export function partRange(plan: PartPlan, size: number, partNumber: number): ByteRange {
+  if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > plan.partCount) {
+    throw new RangeError(`part ${partNumber} is not in a plan of ${plan.partCount} parts`);
+  }
+  const start = (partNumber - 1) * plan.partSize;
+  return { start, end: Math.min(start + plan.partSize, size) };
+}
+
+export function partLength(plan: PartPlan, size: number, partNumber: number): number {
+  const { start, end } = partRange(plan, size, partNumber);
+  return end - start;
+}
