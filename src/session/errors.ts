@@ -27,13 +27,16 @@ export type ServiceErrorCode = (typeof SERVICE_ERROR_CODES)[number];
 
 /** Codes that only the client side can find out. */
 export const CLIENT_ERROR_CODES = [
+  /** The control plane cannot be reached, or something before it answered instead. */
+  'SERVER_UNREACHABLE',
   'SOURCE_NOT_FOUND',
   'SOURCE_UNREADABLE',
   'SOURCE_CHANGED',
+  /** The object store definitely refuses a part; sending it again does not help. */
   'PART_REFUSED',
+  /** A part failed as often as it may over a working link. */
   'PART_FAILED',
   'OUTAGE_TOO_LONG',
-  'UNEXPECTED_ANSWER',
   'VERIFY_MISMATCH',
   'INTERRUPTED',
 ] as const;

@@ -1,0 +1,185 @@
+import { PATHS, type PathTemplate, pathOf } from '../contract/paths.ts';
+import { PROBLEM_MEDIA_TYPE } from '../contract/problems.ts';
+import type * as wire from '../contract/wire.ts';
+import { UploadError } from '../session/errors.ts';
+
+/** Ordinary answers take milliseconds; longer than this is a link that lost the request. */
+const CALL_TIMEOUT_MS = 20_000;
+/** A store reads all parts' metadata to list them: 10,000 parts took it 4 to 8 s (measured). */
+const LIST_TIMEOUT_MS = 120_000;
+/** Assembling a large object takes the store a while. Asking again is safe, so this need not cover the worst case. */
+const COMPLETE_TIMEOUT_MS = 280_000;
+
+export interface ControlPlaneOptions {
+  /** For example `http://127.0.0.1:7373`. */
+  readonly server: string;
+  readonly token: string;
+}
+
+interface Call {
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly mediaType: string;
+  readonly date: string | null;
+  readonly text: string;
+}
+
+/**
+ * The control plane's API, typed. Every method is one request: retrying is the caller's decision.
+ * Throws UploadError with the code that the server answered, or `SERVER_UNREACHABLE` when no answer of it came.
+ */
+export class ControlPlane {
+  readonly server: string;
+  readonly #token: string;
+
+  constructor(options: ControlPlaneOptions) {
+    this.server = options.server.replace(/\/+$/, '');
+    this.#token = options.token;
+  }
+
+  /** `created` is false where the server found the session that this file has already. */
+  async create(request: wire.CreateRequest, options: { idempotencyKey?: string; signal?: AbortSignal | undefined } = {}) {
+    const headers: Record<string, string> = options.idempotencyKey ? { 'idempotency-key': options.idempotencyKey } : {};
+    const answer = await this.#send({ method: 'POST', path: PATHS.uploads, body: request, headers, signal: options.signal });
+    return { session: this.#parse<wire.Session>(answer), created: answer.status === 201 };
+  }
+
+  get(sessionId: string, signal?: AbortSignal): Promise<wire.Session> {
+    return this.#json({ path: pathOf(PATHS.upload, sessionId), signal });
+  }
+
+  list(query: { status?: string; limit?: number; cursor?: string } = {}): Promise<wire.SessionList> {
+    const parameters = new URLSearchParams(Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]));
+    return this.#json({ path: `${PATHS.uploads}?${parameters}` });
+  }
+
+  presign(sessionId: string, request: wire.PresignRequest, signal?: AbortSignal): Promise<wire.PresignResponse> {
+    return this.#post(PATHS.presign, sessionId, request, { signal });
+  }
+
+  /** What the object store holds now. Costly for the store: ask on resume and when something went wrong, never in a loop. */
+  parts(sessionId: string, signal?: AbortSignal): Promise<wire.PartsResponse> {
+    return this.#json({ path: pathOf(PATHS.parts, sessionId), timeoutMs: LIST_TIMEOUT_MS, signal });
+  }
+
+  report(sessionId: string, report: wire.ReportRequest, signal?: AbortSignal): Promise<wire.Progress> {
+    return this.#post(PATHS.report, sessionId, report, { signal });
+  }
+
+  /** Idempotent: completing a completed session answers the same again. */
+  complete(sessionId: string, request: wire.CompleteRequest, signal?: AbortSignal): Promise<wire.Session> {
+    return this.#post(PATHS.complete, sessionId, request, { timeoutMs: COMPLETE_TIMEOUT_MS, signal });
+  }
+
+  abort(sessionId: string): Promise<wire.Session> {
+    return this.#json({ method: 'DELETE', path: pathOf(PATHS.upload, sessionId) });
+  }
+
+  object(sessionId: string): Promise<wire.StoredObject> {
+    return this.#json({ path: pathOf(PATHS.object, sessionId) });
+  }
+
+  progress(sessionId: string): Promise<wire.Progress> {
+    return this.#json({ path: pathOf(PATHS.progress, sessionId) });
+  }
+
+  /** Resolves to the server's clock if the process answers at all; needs no token. */
+  async health(options: { timeoutMs?: number; signal?: AbortSignal | undefined } = {}): Promise<{ date: Date | undefined }> {
+    const { date } = await this.#send({ path: PATHS.healthz, ...options });
+    return { date: date === null ? undefined : new Date(date) };
+  }
+
+  /** Answers also when the server is not ready: then `ready` is false and `checks` says why. */
+  async readiness(): Promise<wire.Readiness> {
+    return this.#parse(await this.#fetch({ path: PATHS.readyz }));
+  }
+
+  #post<T>(template: PathTemplate, sessionId: string, body: unknown, options: Pick<Call, 'timeoutMs' | 'signal'>): Promise<T> {
+    return this.#json({ method: 'POST', path: pathOf(template, sessionId), body, ...options });
+  }
+
+  async #json<T>(call: Call): Promise<T> {
+    return this.#parse(await this.#send(call));
+  }
+
+  async #send(call: Call): Promise<Answer> {
+    const answer = await this.#fetch(call);
+    if (answer.status < 200 || answer.status > 299) throw this.#errorFrom(answer);
+    return answer;
+  }
+
+  async #fetch({ method = 'GET', path, body, headers, timeoutMs = CALL_TIMEOUT_MS, signal }: Call): Promise<Answer> {
+    const timeout = AbortSignal.timeout(timeoutMs);
+    try {
+      const response = await fetch(this.server + path, {
+        method,
+        headers: {
+          authorization: `Bearer ${this.#token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      });
+      // Reading the body belongs here: a link may break in the middle of it.
+      return {
+        status: response.status,
+        mediaType: response.headers.get('content-type') ?? '',
+        date: response.headers.get('date'),
+        text: await response.text(),
+      };
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw this.#unreachable(describeFetchFailure(cause), { cause });
+    }
+  }
+
+  #parse<T>(answer: Answer): T {
+    try {
+      return JSON.parse(answer.text) as T;
+    } catch (cause) {
+      throw this.#unreachable(`something there answered HTTP ${answer.status} without being a partway server`, { cause });
+    }
+  }
+
+  #errorFrom(answer: Answer): UploadError {
+    if (!answer.mediaType.startsWith(PROBLEM_MEDIA_TYPE)) {
+      // Not our server's words: a proxy or another program answered.
+      return this.#unreachable(`something there answered HTTP ${answer.status} without being a partway server`);
+    }
+    const {
+      type: _type,
+      title: _title,
+      status: _status,
+      detail,
+      code,
+      hint,
+      ...facts
+    } = this.#parse<wire.ProblemDocument>(answer);
+    return new UploadError(code, detail, { facts, ...(hint === undefined ? {} : { hint }) });
+  }
+
+  #unreachable(reason: string, options: { cause?: unknown } = {}): UploadError {
+    return new UploadError('SERVER_UNREACHABLE', `The partway server at ${this.server} cannot be reached: ${reason}.`, {
+      ...options,
+      hint: 'Check that PARTWAY_SERVER names it and that `partway serve` runs there.',
+      facts: { reason },
+    });
+  }
+}
+
+/** undici hides the cause (ECONNREFUSED …) one level down, and a time-out in the name. */
+function describeFetchFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  const cause = error.cause as NodeJS.ErrnoException | undefined;
+  return cause?.code ?? cause?.message ?? error.message;
+}
