@@ -44,15 +44,21 @@ export interface PartToPresign {
   readonly uploadId: string;
   readonly partNumber: number;
   readonly contentLength: number;
-  /** Base64 CRC32. With it, the URL takes these bytes and no others. */
+  /**
+   * Base64 CRC32. With it, the URL takes these bytes and no others. Without it, whoever sends the part adds the header
+   * `x-amz-checksum-crc32` by himself: the store takes no part without one.
+   */
   readonly checksum?: string;
+  /** 1 to 604,800 (seven days). */
   readonly expiresInSeconds: number;
 }
 
+/** To be used with PUT. */
 export interface PresignedUrl {
   readonly url: string;
   /** All headers to send, lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  /** By our clock. The store looks at it when a request starts: one that starts in time may end later. */
   readonly expiresAt: Instant;
 }
 
@@ -70,8 +76,9 @@ export interface CompleteInput {
 export interface ObjectHead {
   readonly size: number;
   readonly etag: string;
-  /** Base64 CRC32 of the whole object, as the store computed it. */
+  /** Base64 CRC32 of the whole object, as the store computed it; null for objects that were put there without one. */
   readonly checksum: string | null;
+  /** Names are lower case, whatever they were when given. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -82,10 +89,16 @@ export interface ObjectHead {
 export interface ObjectStore {
   readonly bucket: string;
 
-  /** Not idempotent: each call makes another upload. Created with CRC32 / FULL_OBJECT, which also shuts the copy-source hole. @throws also `full` */
+  /**
+   * Not idempotent: each call makes another upload, also one whose answer was lost. Created with CRC32 / FULL_OBJECT, which
+   * also shuts the copy-source hole. `initiatedAt` is by our clock and never later than the store's own. @throws also `full`
+   */
   createMultipartUpload(upload: NewUpload): Promise<{ uploadId: string; initiatedAt: Instant }>;
 
-  /** Pure signing, no request is made. The URL puts that part, of that length, and nothing else. */
+  /**
+   * Pure signing, no request is made, so nothing is known of the upload. The URL puts that part, of that length, and nothing else.
+   * @throws RangeError for a part number, length or lifetime that S3 does not have: a bug of the caller.
+   */
   presignPart(part: PartToPresign): Promise<PresignedUrl>;
 
   /** All parts, ascending. Costly for the store when there are thousands: never poll it. @throws also `upload-missing` */
@@ -97,7 +110,7 @@ export interface ObjectStore {
   /** Idempotent: an upload that is not there is success. Never touches an object. */
   abortMultipartUpload(key: string, uploadId: string): Promise<void>;
 
-  /** Unfinished uploads of exactly this key. */
+  /** Unfinished uploads of exactly this key. `initiatedAt` is the store's own record, put on our clock. */
   listMultipartUploads(key: string): Promise<{ uploadId: string; initiatedAt: Instant }[]>;
 
   /** Undefined where the key holds no object. */

@@ -1,0 +1,92 @@
+import { S3ServiceException } from '@aws-sdk/client-s3';
+import { ObjectStoreError, type ObjectStoreFailure } from './port.ts';
+
+/**
+ * What the codes mean that decide whatever the status says: S3 may report an error of Complete with status 200, which
+ * the SDK turns into 503. Codes in the words of S3 and of MinIO (each `XMinio…` and `Bad…` one measured, or documented by S3).
+ */
+const FAILURE_OF_CODE: ReadonlyMap<string, ObjectStoreFailure> = new Map([
+  ['NoSuchUpload', 'upload-missing'],
+  ['InvalidPart', 'part-invalid'],
+  ['InvalidPartOrder', 'part-invalid'],
+  ['EntityTooSmall', 'part-invalid'],
+  ['PreconditionFailed', 'object-exists'],
+  ['XAmzContentChecksumMismatch', 'checksum-mismatch'],
+  // S3's own word for the same.
+  ['BadDigest', 'checksum-mismatch'],
+  ['NoSuchBucket', 'bucket-missing'],
+  ['XMinioStorageFull', 'full'],
+  ['XMinioAdminBucketQuotaExceeded', 'full'],
+  // Statuses 400 and 409 by which S3 means "later": a slow connection, and another write to the same key at the same moment.
+  ['RequestTimeout', 'unavailable'],
+  ['OperationAborted', 'unavailable'],
+  ['ConditionalRequestConflict', 'unavailable'],
+]);
+
+/** 499: MinIO saw us hang up. */
+const LATER_STATUSES: ReadonlySet<number> = new Set([408, 429, 499]);
+
+/** Anything the SDK throws, as an ObjectStoreError; what is not about the store (a bug, a TypeError) comes back as it is. */
+export function toObjectStoreError(error: unknown): unknown {
+  if (error instanceof ObjectStoreError || !(error instanceof Error)) return error;
+  const status = statusOf(error);
+  if (status !== undefined)
+    return new ObjectStoreError(failureOf(codeOf(error), status, error.message), describe(error, status), { cause: error });
+  if (isNetworkError(error))
+    return new ObjectStoreError('unavailable', `no answer from the object store: ${networkText(error)}`, { cause: error });
+  return error;
+}
+
+/** The code in the store's answer. An answer to HEAD has no body: MinIO puts its code into a header. */
+export function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return headersOf(error)['x-minio-error-code'] ?? (error instanceof S3ServiceException ? error.name : undefined);
+}
+
+export function statusOf(error: unknown): number | undefined {
+  return (error as { $metadata?: { httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode;
+}
+
+function failureOf(code: string | undefined, status: number, message: string): ObjectStoreFailure {
+  const byCode = FAILURE_OF_CODE.get(code ?? '');
+  if (byCode !== undefined) return byCode;
+  if (status === 412) return 'object-exists';
+  // MinIO says 500 InternalError with this text until its free-space figure is fresh, then 507 (measured).
+  if (status === 507 || message.includes('no space left')) return 'full';
+  // 501: the store cannot do this, and will not be able to later.
+  if (status === 501) return 'refused';
+  // A success that could not be read (cut short, or not S3's): as good as no answer.
+  if (status >= 500 || status < 300 || LATER_STATUSES.has(status)) return 'unavailable';
+  return 'refused';
+}
+
+/** S3's own texts name neither URL nor key material; what a proxy wrote instead of S3 is left out. */
+function describe(error: Error, status: number): string {
+  const code = codeOf(error);
+  if (code === undefined || !(error instanceof S3ServiceException)) return `the object store's answer (${status}) is not S3's`;
+  const text = (headersOf(error)['x-minio-error-desc'] ?? error.message).replace(/^"|"$/g, '');
+  return text === '' || text === code ? `${code} (${status})` : `${code} (${status}): ${text}`;
+}
+
+function headersOf(error: Error): Readonly<Record<string, string | undefined>> {
+  return (error as { $response?: { headers?: Record<string, string> } }).$response?.headers ?? {};
+}
+
+/** No status: Node's socket, DNS and TLS errors all carry a `code`; the SDK names its time-outs. */
+function isNetworkError(error: Error): boolean {
+  return (
+    error.name === 'TimeoutError' ||
+    error.name === 'AbortError' ||
+    (networkCode(error) !== undefined && !(error instanceof TypeError))
+  );
+}
+
+function networkText(error: Error): string {
+  // An AggregateError (both addresses of `localhost` refused) has a code and no message.
+  return error.message === '' ? (networkCode(error) ?? error.name) : error.message.trim();
+}
+
+function networkCode(error: Error): string | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' ? code : undefined;
+}

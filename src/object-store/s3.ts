@@ -1,0 +1,285 @@
+import {
+  AbortMultipartUploadCommand,
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
+  ListPartsCommand,
+  type ListPartsCommandOutput,
+  type Part,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import type { StoredPart } from '../session/session.ts';
+import { type CompleteInput, type NewUpload, type ObjectHead, type ObjectStore, ObjectStoreError } from './port.ts';
+import { codeOf, statusOf, toObjectStoreError } from './s3-errors.ts';
+import { createPartPresigner } from './s3-presigner.ts';
+
+export interface S3ObjectStoreOptions {
+  /** Where this process reaches the store. */
+  readonly endpoint: string;
+  /** What presigned URLs name: the host is part of the signature. A path, if any, is signed too, so a proxy must not strip it. */
+  readonly publicEndpoint: string;
+  readonly region: string;
+  readonly bucket: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  /** Entries to ask for in one page of a listing; the store's own maximum unless given. */
+  readonly pageSize?: number;
+}
+
+const CONNECTION_TIMEOUT_MS = 5_000;
+const CALL_TIMEOUT_MS = 60_000;
+/** 10,000 parts took MinIO 4 to 8 s on two idle cores (measured). */
+const LIST_PARTS_TIMEOUT_MS = 180_000;
+/** A store may assemble a huge object for minutes before it answers. */
+const COMPLETE_TIMEOUT_MS = 15 * 60_000;
+/** Far below the 15 minutes by which a store refuses a signature from the future. */
+const CLOCKS_AGREE_WITHIN_MS = 60_000;
+
+/** An object store over the S3 API: MinIO, S3 and others. The only place that knows the AWS SDK. */
+export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore & { close(): void } {
+  const { bucket, now = Date.now, pageSize } = options;
+  const { calls, singleCalls } = createClients(options);
+  const presignPart = createPartPresigner({ ...options, now, clockOffset });
+
+  /** The store's clock minus ours, as the SDK learns it from every answer's date: whole seconds, so only a real difference counts. */
+  function clockOffset(): number {
+    const offset = calls.config.systemClockOffset;
+    return Math.abs(offset) < CLOCKS_AGREE_WITHIN_MS ? 0 : offset;
+  }
+
+  async function createMultipartUpload({ key, contentType, metadata }: NewUpload) {
+    // By our clock, like every instant beside it, and taken before the call: the store's own sweep, which counts from
+    // the upload's initiation, can then only come later than we say.
+    const initiatedAt = now();
+    const command = new CreateMultipartUploadCommand({
+      Bucket: bucket,
+      Key: key,
+      ...(contentType === null ? {} : { ContentType: contentType }),
+      Metadata: encodeMetadata(metadata),
+      // With an algorithm, MinIO refuses every part without that checksum, UploadPartCopy through a presigned URL
+      // (header x-amz-copy-source) included; without, it would read any object that our key can read (measured).
+      ChecksumAlgorithm: 'CRC32',
+      ChecksumType: 'FULL_OBJECT',
+    });
+    const { UploadId: uploadId } = await asked(once(() => singleCalls.send(command)));
+    if (!uploadId) throw unreadable('CreateMultipartUpload');
+    return { uploadId, initiatedAt };
+  }
+
+  async function listParts(key: string, uploadId: string): Promise<StoredPart[]> {
+    const parts: StoredPart[] = [];
+    let marker: string | undefined;
+    // By hand: MinIO ends its last page with marker "0", which the SDK's paginator takes as "start again" (measured).
+    for (;;) {
+      const page: ListPartsCommandOutput = await asked(
+        calls.send(
+          new ListPartsCommand({ Bucket: bucket, Key: key, UploadId: uploadId, PartNumberMarker: marker, MaxParts: pageSize }),
+          { requestTimeout: LIST_PARTS_TIMEOUT_MS },
+        ),
+      );
+      if (page.UploadId === undefined) throw unreadable('ListParts');
+      for (const part of page.Parts ?? []) parts.push(toStoredPart(part));
+      if (!page.IsTruncated) return parts;
+      if (!(Number(page.NextPartNumberMarker) > Number(marker ?? 0))) throw endlessListing('ListParts');
+      marker = page.NextPartNumberMarker;
+    }
+  }
+
+  async function completeMultipartUpload(input: CompleteInput): Promise<void> {
+    const command = new CompleteMultipartUploadCommand({
+      Bucket: bucket,
+      Key: input.key,
+      UploadId: input.uploadId,
+      MultipartUpload: { Parts: input.parts.map(toCompletedPart) },
+      ChecksumCRC32: input.checksum,
+      ChecksumType: 'FULL_OBJECT',
+      ...(input.onlyIfAbsent ? { IfNoneMatch: '*' } : {}),
+    });
+    const { ETag: etag } = await asked(once(() => singleCalls.send(command, { requestTimeout: COMPLETE_TIMEOUT_MS })));
+    if (!etag) throw unreadable('CompleteMultipartUpload');
+  }
+
+  async function abortMultipartUpload(key: string, uploadId: string): Promise<void> {
+    try {
+      await asked(calls.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: uploadId })));
+    } catch (error) {
+      if (!(error instanceof ObjectStoreError) || error.failure !== 'upload-missing') throw error;
+    }
+  }
+
+  async function listMultipartUploads(key: string) {
+    const uploads: { uploadId: string; initiatedAt: number }[] = [];
+    let marker: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } = {};
+    for (;;) {
+      const page = await listUploadsPage(key, marker);
+      for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+        // S3 matches by prefix, MinIO only by the exact key (measured).
+        if (decodeListed(Key ?? '') !== key || !UploadId || !Initiated) continue;
+        uploads.push({ uploadId: UploadId, initiatedAt: Initiated.getTime() - clockOffset() });
+      }
+      if (!page.IsTruncated) return uploads;
+      const next = { KeyMarker: decodeListed(page.NextKeyMarker ?? ''), UploadIdMarker: page.NextUploadIdMarker };
+      if (next.KeyMarker === marker.KeyMarker && next.UploadIdMarker === marker.UploadIdMarker)
+        throw endlessListing('ListMultipartUploads');
+      marker = next;
+    }
+  }
+
+  async function listUploadsPage(
+    key: string,
+    marker: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined },
+  ): Promise<ListMultipartUploadsCommandOutput> {
+    const page = await asked(
+      // Keys may hold characters that XML cannot, so they travel URL-encoded.
+      calls.send(
+        new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: key, EncodingType: 'url', MaxUploads: pageSize, ...marker }),
+      ),
+    );
+    if (page.Bucket === undefined) throw unreadable('ListMultipartUploads');
+    return page;
+  }
+
+  async function headObject(key: string): Promise<ObjectHead | undefined> {
+    try {
+      const head = await calls.send(new HeadObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: 'ENABLED' }));
+      if (head.ETag === undefined || head.ContentLength === undefined) throw unreadable('HeadObject');
+      return {
+        size: head.ContentLength,
+        etag: head.ETag,
+        // A composite checksum (of an object that something else put there) says nothing about the bytes as a whole.
+        checksum: head.ChecksumType === 'COMPOSITE' ? null : (head.ChecksumCRC32 ?? null),
+        metadata: decodeMetadata(head.Metadata ?? {}),
+      };
+    } catch (error) {
+      if (statusOf(error) !== 404) throw toObjectStoreError(error);
+      if (codeOf(error) === 'NoSuchKey') return undefined;
+      // An answer to HEAD has no body, so this 404 may be about the bucket, or not from S3 at all. Ask what does have one.
+      await checkBucket();
+      return undefined;
+    }
+  }
+
+  /** Not HeadBucket: it needs a right (s3:ListBucket) that partway otherwise does without, and its answer has no error code. */
+  async function checkBucket(): Promise<void> {
+    await listUploadsPage('partway-bucket-check', {});
+  }
+
+  return {
+    bucket,
+    createMultipartUpload,
+    presignPart,
+    listParts,
+    completeMultipartUpload,
+    abortMultipartUpload,
+    listMultipartUploads,
+    headObject,
+    checkBucket,
+    close() {
+      calls.destroy();
+      singleCalls.destroy();
+    },
+  };
+}
+
+/**
+ * Two clients: one may repeat a call by itself; the other, for Create and Complete, sends each exactly once, because a
+ * repeated Create leaves an upload that nobody knows, and a repeat of a Complete that succeeded looks like a failure.
+ */
+function createClients({ endpoint, region, accessKeyId, secretAccessKey }: S3ObjectStoreOptions) {
+  // The SDK warns on Node 20 from its first client on; the versions partway pins work there.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+  const shared = {
+    endpoint,
+    region,
+    credentials: { accessKeyId, secretAccessKey },
+    forcePathStyle: true,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  } as const;
+  const timeouts = { connectionTimeout: CONNECTION_TIMEOUT_MS, requestTimeout: CALL_TIMEOUT_MS, throwOnRequestTimeout: true };
+  const calls = new S3Client({
+    ...shared,
+    maxAttempts: 2,
+    requestHandler: { ...timeouts, socketTimeout: LIST_PARTS_TIMEOUT_MS },
+  });
+  const singleCalls = new S3Client({
+    ...shared,
+    maxAttempts: 1,
+    // A kept connection may be one that the store is closing just now, and there is no second attempt to make up for it.
+    requestHandler: {
+      ...timeouts,
+      socketTimeout: COMPLETE_TIMEOUT_MS,
+      httpAgent: { keepAlive: false },
+      httpsAgent: { keepAlive: false },
+    },
+  });
+  return { calls, singleCalls };
+}
+
+async function asked<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw toObjectStoreError(error);
+  }
+}
+
+/**
+ * Sends once, except that a refusal for the clock is sent again: nothing was done, and from the refusal the SDK has
+ * learned the store's time.
+ */
+async function once<T>(send: () => Promise<T>): Promise<T> {
+  try {
+    return await send();
+  } catch (error) {
+    if (codeOf(error) !== 'RequestTimeTooSkewed') throw error;
+    return await send();
+  }
+}
+
+/** The store said yes, but not with what S3 says then: a proxy's page, or an answer cut short. */
+function unreadable(call: string): ObjectStoreError {
+  return new ObjectStoreError('unavailable', `the object store's answer to ${call} is not S3's`);
+}
+
+function endlessListing(call: string): ObjectStoreError {
+  return new ObjectStoreError('refused', `the object store's ${call} does not advance`);
+}
+
+function toStoredPart({ PartNumber, ETag, Size, ChecksumCRC32 }: Part): StoredPart {
+  if (PartNumber === undefined || ETag === undefined || Size === undefined) throw unreadable('ListParts');
+  return { partNumber: PartNumber, etag: ETag, checksum: ChecksumCRC32 ?? null, size: Size };
+}
+
+/** MinIO refuses a part without the checksum it was stored with (measured). */
+function toCompletedPart({ partNumber, etag, checksum }: StoredPart): CompletedPart {
+  return { PartNumber: partNumber, ETag: etag, ...(checksum === null ? {} : { ChecksumCRC32: checksum }) };
+}
+
+/** Headers carry ASCII only, and lose spaces at the ends. */
+function encodeMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, encodeURIComponent(value.toWellFormed())]));
+}
+
+function decodeMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, decodeValue(value)]));
+}
+
+/** A listing's URL encoding is that of a form: a space is a plus. */
+function decodeListed(encoded: string): string {
+  return decodeURIComponent(encoded.replaceAll('+', ' '));
+}
+
+/** Objects that others put there may hold a bare `%`. */
+function decodeValue(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
