@@ -1,0 +1,34 @@
+import type { Log } from './build-minio.ts';
+import type { Machine } from './user-folders.ts';
+
+export interface MinioCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** All that one MinIO needs in order to come up the same again. */
+export interface MinioSite {
+  readonly dataDir: string;
+  readonly port: number;
+  readonly credentials: MinioCredentials;
+  /** MinIO's own settings, MINIO_…. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly machine: Machine;
+  readonly log: Log;
+}
+
+/** A MinIO that serves requests. */
+export interface MinioServer {
+  /** Undefined where it is not a process of ours. */
+  readonly pid: number | undefined;
+  /** Ends it without ceremony; resolves when it has ended. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+  /** Idempotent. */
+  stop(): Promise<void>;
+}
+
+export const MINIO_REGION = 'us-east-1';
+
+export function endpointOf(port: number): string {
+  return `http://127.0.0.1:${port}`;
+}

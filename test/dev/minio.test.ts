@@ -1,0 +1,216 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { type RunningMinio, type StartMinioOptions, startMinio } from '../../src/dev/minio.ts';
+import { launchBinary } from '../../src/dev/minio-binary.ts';
+import { answersOk } from '../../src/dev/server-process.ts';
+import { SetupError } from '../../src/dev/setup-error.ts';
+import type { Machine } from '../../src/dev/user-folders.ts';
+import { sharedMinio } from '../support/minio.ts';
+
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'partway-test-'));
+  cleanups.push(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function start(options: Partial<StartMinioOptions> = {}): Promise<RunningMinio> {
+  const minio = await startMinio({ log: () => {}, ...options });
+  cleanups.push(() => minio.stop());
+  return minio;
+}
+
+/** A machine on which nothing is installed, but for the programs given as shell scripts. */
+async function bareMachine(programs: Record<string, string> = {}): Promise<Machine & { folder: string }> {
+  const folder = await temporaryFolder();
+  for (const [name, script] of Object.entries(programs)) {
+    await writeFile(join(folder, name), `#!/bin/sh\n${script}\n`);
+    await chmod(join(folder, name), 0o755);
+  }
+  return { folder, platform: 'linux', env: { PATH: [folder, '/nowhere'].join(delimiter), HOME: folder } };
+}
+
+function clientOf({ endpoint, region, accessKeyId, secretAccessKey }: RunningMinio): S3Client {
+  const client = new S3Client({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, forcePathStyle: true });
+  onTestFinished(() => client.destroy());
+  return client;
+}
+
+function isAlive(pid: number | undefined): boolean {
+  if (pid === undefined) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+describe('startMinio', () => {
+  it('is ready, with the bucket made, when it resolves', async () => {
+    const minio = await start({ bucket: 'uploads' });
+    const client = clientOf(minio);
+    await client.send(new PutObjectCommand({ Bucket: 'uploads', Key: 'a', Body: 'stored' }));
+    const stored = await client.send(new GetObjectCommand({ Bucket: 'uploads', Key: 'a' }));
+    expect(await stored.Body?.transformToString()).toBe('stored');
+  });
+
+  it('keeps port, credentials and data over a kill and a restart', async () => {
+    const minio = await start({ bucket: 'uploads' });
+    const client = clientOf(minio);
+    await client.send(new PutObjectCommand({ Bucket: 'uploads', Key: 'a', Body: 'stored' }));
+    const before = minio.pid;
+
+    await minio.kill();
+    expect(isAlive(before)).toBe(false);
+    expect(await answersOk(`${minio.endpoint}/minio/health/cluster`)).toBe(false);
+
+    await minio.restart();
+    expect(minio.pid).not.toBe(before);
+    const stored = await client.send(new GetObjectCommand({ Bucket: 'uploads', Key: 'a' }));
+    expect(await stored.Body?.transformToString()).toBe('stored');
+  });
+
+  it('leaves neither a process nor temporary data after stop, which may be repeated', async () => {
+    const minio = await start();
+    const { pid, dataDir } = minio;
+    expect(isAlive(pid)).toBe(true);
+    await minio.stop();
+    await minio.stop();
+    expect(isAlive(pid)).toBe(false);
+    expect(existsSync(dataDir ?? '')).toBe(false);
+  });
+
+  it('keeps a data folder that was asked for, and the bucket in it', async () => {
+    const dataDir = join(await temporaryFolder(), 'data');
+    const credentials = { accessKeyId: 'developer', secretAccessKey: randomBytes(16).toString('hex') };
+    const first = await start({ dataDir, credentials, bucket: 'uploads' });
+    await first.stop();
+    expect(existsSync(join(dataDir, 'uploads'))).toBe(true);
+    await start({ dataDir, credentials, bucket: 'uploads' });
+  });
+
+  it('makes other credentials for every MinIO', async () => {
+    const [first, second] = await Promise.all([start(), start()]);
+    expect(first.secretAccessKey).not.toBe(second.secretAccessKey);
+    expect(first.endpoint).not.toBe(second.endpoint);
+  });
+
+  it('refuses a port that was asked for and is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    cleanups.push(() => new Promise((resolve) => other.close(() => resolve())));
+    await new Promise((resolve) => other.once('listening', resolve));
+    const port = (other.address() as { port: number }).port;
+    await expect(start({ port })).rejects.toThrow(`Port ${port} of 127.0.0.1 is taken`);
+  });
+});
+
+describe('a MinIO that does not come up', () => {
+  it('is reported with its last output, in which credentials are hidden', async () => {
+    const machine = await bareMachine({ minio: 'echo "FATAL no luck with $MINIO_ROOT_USER $MINIO_ROOT_PASSWORD" >&2; exit 3' });
+    const credentials = { accessKeyId: 'somebody', secretAccessKey: 'not-to-be-seen' };
+    const failure = await start({ machine, credentials }).catch((error: Error) => error);
+    expect(failure).toBeInstanceOf(Error);
+    expect(String(failure)).toContain('MinIO did not start. MinIO ended with exit code 3');
+    expect(String(failure)).toContain('FATAL no luck with *** ***');
+  });
+
+  it('is tried on other ports while it finds its port taken', async () => {
+    const machine = await bareMachine({
+      minio: 'echo x >> "$HOME/tries"; echo "FATAL Specified port is already in use" >&2; exit 1',
+    });
+    await expect(start({ machine })).rejects.toThrow('already in use');
+    expect(await readFile(join(machine.folder, 'tries'), 'utf8')).toBe('x\n'.repeat(5));
+  });
+
+  it('is not mistaken for another MinIO that answers on its port', async () => {
+    const { endpoint } = sharedMinio();
+    // What a lost race for the port looks like: the server in the way is healthy, ours fails a moment later.
+    const machine = await bareMachine({ minio: 'read -r line < "$HOME/gate"; echo "FATAL port is already in use" >&2; exit 1' });
+    execFileSync('mkfifo', [join(machine.folder, 'gate')]);
+    const site = {
+      dataDir: machine.folder,
+      port: Number(new URL(endpoint).port),
+      credentials: { accessKeyId: 'somebody', secretAccessKey: 'else-entirely' },
+      settings: {},
+      machine,
+      log: () => {},
+    };
+    const launching = launchBinary(join(machine.folder, 'minio'), site).then(
+      () => 'ready',
+      (error: Error) => error.message,
+    );
+    await answersOk(`${endpoint}/minio/health/cluster`);
+    await writeFile(join(machine.folder, 'gate'), 'go\n');
+    expect(await launching).toContain('MinIO did not start');
+  });
+});
+
+describe('finding MinIO', () => {
+  it('prefers an endpoint from the environment, and neither starts nor stops anything there', async () => {
+    const given = sharedMinio();
+    const lines: string[] = [];
+    const machine = await bareMachine({ minio: 'exit 1' });
+    const env = {
+      ...machine.env,
+      PARTWAY_DEV_S3_ENDPOINT: given.endpoint,
+      PARTWAY_DEV_S3_ACCESS_KEY_ID: given.accessKeyId,
+      PARTWAY_DEV_S3_SECRET_ACCESS_KEY: given.secretAccessKey,
+    };
+    const bucket = `test-${randomBytes(8).toString('hex')}`;
+    const minio = await start({ machine: { ...machine, env }, bucket, log: (line) => lines.push(line) });
+    expect(minio).toMatchObject({ ...given, bucket, pid: undefined, dataDir: undefined });
+    await expect(minio.kill()).rejects.toThrow('was not started here');
+    await minio.stop();
+    expect(await answersOk(`${given.endpoint}/minio/health/cluster`)).toBe(true);
+    expect(lines.join()).not.toContain(given.secretAccessKey);
+  });
+
+  it('asks for the credentials of a given endpoint', async () => {
+    const machine = await bareMachine();
+    const env = { ...machine.env, PARTWAY_DEV_S3_ENDPOINT: 'http://127.0.0.1:1' };
+    await expect(start({ machine: { ...machine, env } })).rejects.toThrow('PARTWAY_DEV_S3_SECRET_ACCESS_KEY');
+  });
+
+  it('lists what can be done where there is nothing', async () => {
+    const failure = await start({ machine: await bareMachine() }).catch((error: Error) => error);
+    expect(failure).toBeInstanceOf(SetupError);
+    const message = String(failure);
+    for (const choice of ['https://go.dev/dl/', 'minio program on PATH', 'Docker', 'PARTWAY_DEV_S3_ENDPOINT']) {
+      expect(message).toContain(choice);
+    }
+  });
+
+  it('says why neither Go nor Docker could help', async () => {
+    const machine = await bareMachine({
+      go: 'echo "go: invalid go version" >&2; exit 1',
+      docker: 'if [ "$1" = info ]; then echo "Cannot connect to the Docker daemon" >&2; exit 1; fi',
+    });
+    const failure = String(await start({ machine }).catch((error: Error) => error));
+    expect(failure).toContain('go install failed (exit code 1):\ngo: invalid go version');
+    expect(failure).toContain('docker info failed: Cannot connect to the Docker daemon');
+  });
+
+  it('builds with Go into the cache folder, and runs what it has built', async () => {
+    const machine = await bareMachine({
+      // Stands in for the real build of three minutes: what it puts in GOBIN is what gets run.
+      go: `[ "$1 $2" = "install -v" ] || exit 9
+printf '#!/bin/sh\\necho built and run; exit 4\\n' > "$GOBIN/minio" && /bin/chmod +x "$GOBIN/minio"`,
+    });
+    await expect(start({ machine })).rejects.toThrow(/exit code 4[\s\S]*built and run/);
+    expect(existsSync(join(machine.folder, '.cache/partway/minio'))).toBe(true);
+    // The build is kept: the second time, Go is not needed.
+    await rm(join(machine.folder, 'go'));
+    await expect(start({ machine })).rejects.toThrow('exit code 4');
+  });
+});
