@@ -60,6 +60,7 @@ export interface FingerprintQuery {
 /** A multipart upload of a generation that its session has left behind, and that the object store may still hold. */
 export interface LeftoverUpload {
   readonly sessionId: string;
+  readonly bucket: string;
   readonly key: string;
   readonly generation: number;
   readonly uploadId: string;
@@ -85,12 +86,14 @@ export interface Token {
 
 /**
  * Where upload sessions are recorded. Every method is atomic: it happens whole or not at all, also when the process is
- * killed, and once its promise resolves it is durable. All sizes are 64-bit.
+ * killed, and once its promise resolves it is durable. All sizes are 64-bit. Sessions are never deleted. The store does not
+ * judge transitions (session/machine.ts does), but it refuses, by rejecting, an `aborting` session without `endsAs` and a
+ * `completed` one without `etag`. `get` and the find and list methods see everything that resolved before they were called.
  */
 export interface SessionStore {
   /**
    * Inserts a session in `creating`. Atomically with the row, claims the idempotency key if given: where the owner used
-   * it before, nothing is inserted and the result is false (see `findByIdempotencyKey`).
+   * it before, nothing is inserted and the result is false (see `findByIdempotencyKey`). Rejects a `sessionId` on record.
    */
   insert(session: NewSession, idempotency?: IdempotencyRecord): Promise<boolean>;
 
@@ -104,7 +107,10 @@ export interface SessionStore {
   /** Newest first. Pages do not repeat or skip a session that exists throughout. `cursor`s that were not handed out give the first page. */
   list(query: SessionQuery): Promise<{ sessions: UploadSession[]; nextCursor: string | null }>;
 
-  /** Compare-and-set: false where the row is no longer as expected (a lost race) and nothing changed. */
+  /**
+   * Compare-and-set: false where the row is no longer as expected (a lost race) and nothing changed.
+   * Fields that `change` leaves out keep their values.
+   */
   changeStatus(expected: Expected, change: StatusChange): Promise<boolean>;
 
   /** `creating` to `open`, recording the multipart upload of the expected generation. Compare-and-set like `changeStatus`. */
@@ -116,10 +122,10 @@ export interface SessionStore {
    */
   startGeneration(expected: Expected, at: Instant, plan?: PartPlan): Promise<boolean>;
 
-  /** The object store no longer holds the multipart upload of that generation. Idempotent. */
+  /** The object store no longer holds the multipart upload of that generation. Idempotent. Parts and `uploadId` stay on record. */
   endUpload(sessionId: string, generation: number, at: Instant): Promise<void>;
 
-  /** Uploads of earlier generations, or of ended sessions, that were not marked by `endUpload`. */
+  /** Uploads of earlier generations, or of ended sessions, that were not marked by `endUpload`; oldest first. */
   leftoverUploads(limit: number): Promise<LeftoverUpload[]>;
 
   /** Whether any session has recorded this multipart upload. */
@@ -137,14 +143,19 @@ export interface SessionStore {
   /** The parts on record for a generation, by part number. */
   listParts(sessionId: string, generation: number): Promise<StoredPart[]>;
 
-  /** Replaces what is on record for the generation with what the object store holds. */
+  /**
+   * Replaces what is on record for the generation with what the object store holds. `at` is when the object store was
+   * asked, taken *before* asking: a part reported after `at` is newer than the answer and stays as reported. Not client activity.
+   * Rejects where the generation has no upload on record.
+   */
   replaceParts(sessionId: string, generation: number, parts: readonly StoredPart[], at: Instant): Promise<void>;
 
   /**
    * Records a client's report: parts are added to those on record (a repeated number is replaced), figures and activity
    * are updated. `replaced` means that a client that first reported later than this one owns the session: nothing is
    * recorded. A client id seen for the first time takes the session over. A report about another generation than the
-   * current one is `stale`: it counts as activity, and its parts are ignored.
+   * current one, or while that one has no upload on record, is `stale`: it counts as activity (and a new client takes
+   * over), its parts and figures are ignored. Rejects where there is no such session.
    */
   report(report: ClientReport): Promise<'recorded' | 'replaced' | 'stale'>;
 

@@ -1,0 +1,77 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import type Database from 'better-sqlite3';
+import { SessionStoreStartError } from './start-error.ts';
+
+export type SqliteDatabase = Database.Database;
+export const IN_MEMORY = ':memory:';
+
+/**
+ * No release of better-sqlite3 runs on Node 20 and on all later ones, so two are installed. The newer one needs
+ * Node-API 10 and takes the process down with a segmentation fault below that: it must not even be tried there.
+ */
+export function sqlitePackage(nodeApiVersion: string | undefined): string {
+  return Number(nodeApiVersion) >= 10 ? 'better-sqlite3-napi' : 'better-sqlite3';
+}
+
+/** Loads the driver when a database is opened and not before: `upload` and `resume` work where it is not installed. */
+export function loadSqlite(load: (name: string) => unknown = createRequire(import.meta.url)): typeof Database {
+  const name = sqlitePackage(process.versions.napi);
+  try {
+    const driver = load(name) as typeof Database;
+    // The native binary is loaded with the first database only, and it is what most often is missing.
+    new driver(IN_MEMORY).close();
+    return driver;
+  } catch (cause) {
+    throw new SessionStoreStartError(
+      `SQLite could not be loaded: the package ${name} or its native binary is not installed.`,
+      'Only `partway serve` needs it; the other commands work without. Install Python 3, make and a C++ compiler ' +
+        '(Debian, Ubuntu: apt install python3 make g++; macOS: xcode-select --install), then install partway again, ' +
+        'with optional dependencies and install scripts allowed (npm 12: --allow-scripts=better-sqlite3).',
+      { cause },
+    );
+  }
+}
+
+/** Opens or creates the database file; nothing is in it yet. `:memory:` is a database that lives as long as its handle. */
+export function openSqliteDatabase(file: string): SqliteDatabase {
+  const driver = loadSqlite();
+  try {
+    if (file !== IN_MEMORY) createPrivateFile(file);
+    const db = new driver(file);
+    configure(db);
+    return db;
+  } catch (cause) {
+    throw new SessionStoreStartError(
+      `The database ${file} cannot be opened: ${cause instanceof Error ? cause.message : cause}.`,
+      'Check that PARTWAY_DATABASE_URL names a SQLite file, or a new one in a folder that this user may write to.',
+      { cause },
+    );
+  }
+}
+
+/**
+ * File names and object keys are nobody else's business. SQLite gives its -wal and -shm files the mode of this one.
+ * A file that exists keeps its mode, and is not opened: closing it here would drop the locks that SQLite holds on it.
+ */
+function createPrivateFile(file: string): void {
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+function configure(db: SqliteDatabase): void {
+  // Another process (a second control plane, a backup, somebody's sqlite3 shell) may hold the lock for a moment.
+  db.exec('PRAGMA busy_timeout = 5000');
+  // Readers do not wait for the writer, nor the writer for them.
+  db.exec('PRAGMA journal_mode = WAL');
+  // WAL's usual NORMAL may forget the last commits on a power cut. Here a part that is stored stays recorded: what a
+  // method has resolved must be on disk. fullfsync is macOS's word for a sync that reaches the disk itself.
+  db.exec('PRAGMA synchronous = FULL');
+  db.exec('PRAGMA fullfsync = ON');
+  db.exec('PRAGMA foreign_keys = ON');
+}

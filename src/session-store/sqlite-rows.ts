@@ -1,0 +1,93 @@
+import type { Status } from '../session/machine.ts';
+import type { EndsAs, Instant, StoredPart, UploadSession } from '../session/session.ts';
+import type { Strategy } from '../session/strategy.ts';
+
+/** A session as SESSION_SQL selects it. CHECK constraints keep the texts of status, strategy and ends_as within their types. */
+export interface SessionRow {
+  session_id: string;
+  owner: string;
+  bucket: string;
+  object_key: string;
+  file_name: string;
+  size: number;
+  content_type: string | null;
+  metadata: string;
+  overwrite: 0 | 1;
+  fingerprint: string | null;
+  strategy: Strategy;
+  part_size: number;
+  part_count: number;
+  status: Status;
+  ends_as: EndsAs | null;
+  generation: number;
+  upload_id: string | null;
+  initiated_at: Instant | null;
+  etag: string | null;
+  checksum: string | null;
+  created_at: Instant;
+  updated_at: Instant;
+  last_activity_at: Instant;
+  stored_bytes: number;
+  parts_stored: number;
+  in_flight_bytes: number;
+  bytes_per_second: number;
+  reported_at: Instant | null;
+}
+
+/**
+ * Stored bytes are summed from the parts and kept nowhere else. Two subqueries over the same stretch of the primary key
+ * measure 2.5 times as fast as one join with GROUP BY (100 sessions of 2,000 parts: 30 ms).
+ */
+export const SESSION_SQL = `
+  SELECT s.session_id, s.owner, s.bucket, s.object_key, s.file_name, s.size, s.content_type, s.metadata, s.overwrite,
+    s.fingerprint, s.strategy, s.part_size, s.part_count, s.status, s.ends_as, s.generation, s.etag, s.checksum,
+    s.created_at, s.updated_at, s.last_activity_at, s.in_flight_bytes, s.bytes_per_second, s.reported_at,
+    u.upload_id, u.initiated_at,
+    (SELECT COALESCE(SUM(p.size), 0) FROM parts p
+      WHERE p.session_id = s.session_id AND p.generation = s.generation) AS stored_bytes,
+    (SELECT COUNT(*) FROM parts p
+      WHERE p.session_id = s.session_id AND p.generation = s.generation) AS parts_stored
+  FROM upload_sessions s
+  LEFT JOIN multipart_uploads u ON u.session_id = s.session_id AND u.generation = s.generation`;
+
+export function toSession(row: SessionRow): UploadSession {
+  return {
+    sessionId: row.session_id,
+    owner: row.owner,
+    bucket: row.bucket,
+    key: row.object_key,
+    fileName: row.file_name,
+    size: row.size,
+    contentType: row.content_type,
+    metadata: JSON.parse(row.metadata) as Record<string, string>,
+    overwrite: row.overwrite === 1,
+    fingerprint: row.fingerprint,
+    plan: { strategy: row.strategy, partSize: row.part_size, partCount: row.part_count },
+    status: row.status,
+    endsAs: row.ends_as,
+    generation: row.generation,
+    uploadId: row.upload_id,
+    uploadInitiatedAt: row.initiated_at,
+    etag: row.etag,
+    checksum: row.checksum,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    lastActivityAt: row.last_activity_at,
+    storedBytes: row.stored_bytes,
+    partsStored: row.parts_stored,
+    inFlightBytes: row.in_flight_bytes,
+    bytesPerSecond: row.bytes_per_second,
+    reportedAt: row.reported_at,
+  };
+}
+
+export interface PartRow {
+  part_number: number;
+  etag: string;
+  checksum: string | null;
+  size: number;
+}
+
+export function toPart(row: PartRow): StoredPart {
+  return { partNumber: row.part_number, etag: row.etag, checksum: row.checksum, size: row.size };
+}

@@ -1,0 +1,154 @@
+import { isTerminal, STATUSES, type Status } from '../session/machine.ts';
+import type { PartPlan } from '../session/part-plan.ts';
+import type { Instant, StoredPart } from '../session/session.ts';
+import type { ListPosition } from './list-cursor.ts';
+import type { ClientReport, Expected, FingerprintQuery, IdempotencyRecord, LeftoverUpload, NewSession, Token } from './port.ts';
+import type { SqliteDatabase } from './sqlite-driver.ts';
+import { type PartRow, SESSION_SQL, type SessionRow } from './sqlite-rows.ts';
+
+interface Generation {
+  readonly sessionId: string;
+  readonly generation: number;
+}
+
+type ListParameters = ListPosition & { readonly owner: string | null; readonly status: Status | null; readonly rows: number };
+type SinceParameters = { readonly status: Status; readonly before: Instant; readonly limit: number };
+type PartParameters = Generation & StoredPart & { readonly at: Instant };
+
+const AS_EXPECTED = 'session_id = @sessionId AND generation = @generation AND status = @status';
+const ENDED = STATUSES.filter(isTerminal)
+  .map((status) => `'${status}'`)
+  .join(', ');
+
+/**
+ * Every statement of the store, prepared once and kept as long as the database: preparing costs more than most of them
+ * take, and better-sqlite3 12 built for Node 24.19+ aborts the process when a statement is garbage-collected.
+ * A test explains each of them and accepts no scan of a table that grows.
+ */
+export function prepareStatements(db: SqliteDatabase) {
+  return { ...sessionStatements(db), ...uploadStatements(db), ...partStatements(db), ...tokenStatements(db) };
+}
+export type Statements = ReturnType<typeof prepareStatements>;
+
+function sessionStatements(db: SqliteDatabase) {
+  const list = (filter: string) =>
+    db.prepare<ListParameters, SessionRow>(`${SESSION_SQL}
+      WHERE ${filter} (s.created_at, s.session_id) < (@createdAt, @sessionId)
+      ORDER BY s.created_at DESC, s.session_id DESC LIMIT @rows`);
+  return {
+    insertSession: db.prepare<
+      Omit<NewSession, 'metadata' | 'overwrite' | 'plan'> & PartPlan & { metadata: string; overwrite: 0 | 1 }
+    >(`
+      INSERT INTO upload_sessions (session_id, owner, bucket, object_key, file_name, size, content_type, metadata, overwrite,
+        fingerprint, strategy, part_size, part_count, status, generation, created_at, updated_at, last_activity_at)
+      VALUES (@sessionId, @owner, @bucket, @key, @fileName, @size, @contentType, @metadata, @overwrite,
+        @fingerprint, @strategy, @partSize, @partCount, 'creating', 1, @createdAt, @createdAt, @createdAt)`),
+    claimIdempotencyKey: db.prepare<IdempotencyRecord & Pick<NewSession, 'owner' | 'sessionId' | 'createdAt'>>(`
+      INSERT INTO idempotency_keys (owner, idempotency_key, request_hash, session_id, created_at)
+      VALUES (@owner, @key, @requestHash, @sessionId, @createdAt)`),
+    findByIdempotencyKey: db.prepare<[owner: string, key: string], { sessionId: string; requestHash: string }>(`
+      SELECT session_id AS sessionId, request_hash AS requestHash FROM idempotency_keys
+      WHERE owner = ? AND idempotency_key = ?`),
+    getSession: db.prepare<[sessionId: string], SessionRow>(`${SESSION_SQL} WHERE s.session_id = ?`),
+    findByFingerprint: db.prepare<FingerprintQuery & { statuses: string }, SessionRow>(`${SESSION_SQL}
+      WHERE s.fingerprint = @fingerprint AND s.owner = @owner AND s.bucket = @bucket AND s.object_key = @key
+        AND s.size = @size AND s.status IN (SELECT value FROM json_each(@statuses))
+      ORDER BY s.created_at DESC, s.session_id DESC LIMIT 1`),
+
+    // One statement for each combination of filters: `@owner IS NULL OR …` would keep SQLite from using an index.
+    listAll: list(''),
+    listOfOwner: list('s.owner = @owner AND'),
+    listInStatus: list('s.status = @status AND'),
+    listOfOwnerInStatus: list('s.owner = @owner AND s.status = @status AND'),
+    listUnchangedSince: db.prepare<SinceParameters, SessionRow>(`${SESSION_SQL}
+      WHERE s.status = @status AND s.updated_at < @before ORDER BY s.updated_at LIMIT @limit`),
+    listIdleSince: db.prepare<SinceParameters, SessionRow>(`${SESSION_SQL}
+      WHERE s.status = @status AND s.last_activity_at < @before ORDER BY s.last_activity_at LIMIT @limit`),
+
+    changeStatus: db.prepare<
+      Expected & { to: Status; at: Instant; endsAs: string | null; etag: string | null; checksum: string | null }
+    >(`
+      UPDATE upload_sessions SET status = @to, updated_at = @at, ends_as = COALESCE(@endsAs, ends_as),
+        etag = COALESCE(@etag, etag), checksum = COALESCE(@checksum, checksum)
+      WHERE ${AS_EXPECTED}`),
+    openSession: db.prepare<Expected & { at: Instant }>(`
+      UPDATE upload_sessions SET status = 'open', updated_at = @at WHERE ${AS_EXPECTED} AND status = 'creating'`),
+    startGeneration: db.prepare<
+      Expected & { at: Instant; strategy: string | null; partSize: number | null; partCount: number | null }
+    >(`
+      UPDATE upload_sessions SET status = 'creating', updated_at = @at, generation = generation + 1,
+        strategy = COALESCE(@strategy, strategy), part_size = COALESCE(@partSize, part_size),
+        part_count = COALESCE(@partCount, part_count)
+      WHERE ${AS_EXPECTED} AND status IN ('open', 'completing')`),
+    touch: db.prepare<{ sessionId: string; at: Instant }>(`
+      UPDATE upload_sessions SET last_activity_at = MAX(last_activity_at, @at) WHERE session_id = @sessionId`),
+    recordFigures: db.prepare<ClientReport>(`
+      UPDATE upload_sessions SET last_activity_at = MAX(last_activity_at, @at), reported_at = @at,
+        in_flight_bytes = @inFlightBytes, bytes_per_second = @bytesPerSecond
+      WHERE session_id = @sessionId`),
+    ping: db.prepare<[]>('SELECT 1 FROM upload_sessions LIMIT 1'),
+  };
+}
+
+function uploadStatements(db: SqliteDatabase) {
+  return {
+    insertUpload: db.prepare<Generation & { uploadId: string; initiatedAt: Instant }>(`
+      INSERT INTO multipart_uploads (session_id, generation, upload_id, initiated_at)
+      VALUES (@sessionId, @generation, @uploadId, @initiatedAt)`),
+    endUpload: db.prepare<Generation & { at: Instant }>(`
+      UPDATE multipart_uploads SET ended_at = @at
+      WHERE session_id = @sessionId AND generation = @generation AND ended_at IS NULL`),
+    leftoverUploads: db.prepare<[limit: number], LeftoverUpload>(`
+      SELECT u.session_id AS sessionId, s.bucket, s.object_key AS key, u.generation, u.upload_id AS uploadId
+      FROM multipart_uploads u JOIN upload_sessions s ON s.session_id = u.session_id
+      WHERE u.ended_at IS NULL AND (u.generation < s.generation OR s.status IN (${ENDED}))
+      ORDER BY u.initiated_at LIMIT ?`),
+    findUpload: db.prepare<[uploadId: string]>('SELECT 1 FROM multipart_uploads WHERE upload_id = ? LIMIT 1'),
+    recordListing: db.prepare<Generation & { at: Instant }>(`
+      UPDATE multipart_uploads SET parts_listed_at = @at WHERE session_id = @sessionId AND generation = @generation`),
+  };
+}
+
+function partStatements(db: SqliteDatabase) {
+  const upsertPart = `
+    INSERT INTO parts (session_id, generation, part_number, etag, checksum, size, recorded_at)
+    VALUES (@sessionId, @generation, @partNumber, @etag, @checksum, @size, @at)
+    ON CONFLICT DO UPDATE SET etag = excluded.etag, checksum = excluded.checksum, size = excluded.size,
+      recorded_at = excluded.recorded_at`;
+  return {
+    listParts: db.prepare<[sessionId: string, generation: number], PartRow>(`
+      SELECT part_number, etag, checksum, size FROM parts WHERE session_id = ? AND generation = ? ORDER BY part_number`),
+    reportPart: db.prepare<PartParameters>(upsertPart),
+    // A listing mostly repeats what is on record: rows that stay the same are not written again.
+    listedPart: db.prepare<PartParameters>(`${upsertPart}
+      WHERE recorded_at <= excluded.recorded_at
+        AND (etag, checksum, size) IS NOT (excluded.etag, excluded.checksum, excluded.size)`),
+    dropUnlistedParts: db.prepare<Generation & { at: Instant; partNumbers: string }>(`
+      DELETE FROM parts WHERE session_id = @sessionId AND generation = @generation AND recorded_at <= @at
+        AND part_number NOT IN (SELECT value FROM json_each(@partNumbers))`),
+
+    // `ordinal` is null for a client that has not reported before, `newest` for a session that nobody has reported on.
+    readOwnership: db.prepare<
+      { sessionId: string; clientId: string },
+      { generation: number; opened: 0 | 1; ordinal: number | null; newest: number | null }
+    >(`
+      SELECT s.generation,
+        EXISTS (SELECT 1 FROM multipart_uploads u WHERE u.session_id = s.session_id AND u.generation = s.generation) AS opened,
+        (SELECT ordinal FROM session_clients WHERE session_id = @sessionId AND client_id = @clientId) AS ordinal,
+        (SELECT MAX(ordinal) FROM session_clients WHERE session_id = @sessionId) AS newest
+      FROM upload_sessions s WHERE s.session_id = @sessionId`),
+    insertClient: db.prepare<{ sessionId: string; clientId: string; ordinal: number; at: Instant }>(`
+      INSERT INTO session_clients (session_id, client_id, ordinal, first_reported_at)
+      VALUES (@sessionId, @clientId, @ordinal, @at)`),
+  };
+}
+
+function tokenStatements(db: SqliteDatabase) {
+  return {
+    insertToken: db.prepare<Token>(`
+      INSERT INTO tokens (token_id, name, hash, created_at) VALUES (@tokenId, @name, @hash, @createdAt)`),
+    findTokenByHash: db.prepare<[hash: string], Token>(`
+      SELECT token_id AS tokenId, name, hash, created_at AS createdAt FROM tokens WHERE hash = ?`),
+    countTokens: db.prepare<[], { count: number }>('SELECT COUNT(*) AS count FROM tokens'),
+  };
+}

@@ -1,0 +1,374 @@
+import { expect, it } from 'vitest';
+import { STATUSES, type Status } from '../../src/session/machine.ts';
+import { GiB, MiB, planParts, S3_LIMITS } from '../../src/session/part-plan.ts';
+import type { FingerprintQuery, NewSession, SessionQuery, SessionStore } from '../../src/session-store/port.ts';
+import {
+  aNewSession,
+  aReport,
+  aToken,
+  expected,
+  insertInStatus,
+  insertOpenSession,
+  insertSession,
+  mustGet,
+  NOON,
+  storedParts,
+} from '../support/sessions.ts';
+
+function ids(sessions: readonly { sessionId: string }[]): string[] {
+  return sessions.map((session) => session.sessionId);
+}
+
+export function describeInsert(current: () => SessionStore): void {
+  it('makes a session in `creating`, generation 1, with everything else empty', async () => {
+    const session = aNewSession({ metadata: { camera: 'A7' }, fingerprint: 'v1:abc', overwrite: true });
+
+    expect(await current().insert(session)).toBe(true);
+
+    expect(await current().get(session.sessionId)).toStrictEqual({
+      ...session,
+      status: 'creating',
+      endsAs: null,
+      generation: 1,
+      uploadId: null,
+      uploadInitiatedAt: null,
+      etag: null,
+      checksum: null,
+      updatedAt: session.createdAt,
+      lastActivityAt: session.createdAt,
+      storedBytes: 0,
+      partsStored: 0,
+      inFlightBytes: 0,
+      bytesPerSecond: 0,
+      reportedAt: null,
+    });
+  });
+
+  it('knows nothing of an id that was not inserted', async () => {
+    expect(await current().get('session-nobody-made')).toBeUndefined();
+  });
+
+  it('rejects a session id on record, and keeps the session that has it', async () => {
+    const session = await insertSession(current());
+
+    await expect(current().insert({ ...session, key: 'other.mp4' })).rejects.toThrow();
+
+    expect((await mustGet(current(), session.sessionId)).key).toBe(session.key);
+  });
+
+  it.each([
+    0,
+    1,
+    2 ** 31,
+    2 ** 32 + 1,
+    5 * GiB - 1,
+    S3_LIMITS.maxObjectSize - 1,
+    S3_LIMITS.maxObjectSize,
+    Number.MAX_SAFE_INTEGER,
+  ])('keeps a size of %d bytes exactly', async (size) => {
+    const plan = { strategy: 'multipart', partSize: size, partCount: 1 } as const;
+
+    const { sessionId } = await insertSession(current(), { size, plan });
+
+    const session = await mustGet(current(), sessionId);
+    expect(session.size).toBe(size);
+    expect(session.plan).toStrictEqual(plan);
+  });
+
+  it.each(['single', 'chunked', 'multipart'] as const)('keeps a plan of strategy %s', async (strategy) => {
+    const plan = planParts(512 * MiB, strategy);
+
+    const { sessionId } = await insertSession(current(), { size: 512 * MiB, plan });
+
+    expect((await mustGet(current(), sessionId)).plan).toStrictEqual(plan);
+  });
+
+  it('keeps text in any script, quotes, percent signs and emoji exactly', async () => {
+    const text = `Übung's "100%" \\ 影片 🎬 e\u0301 é ‏عربي; DROP TABLE x;--`;
+    const session = aNewSession({
+      owner: text,
+      bucket: text,
+      key: `dir/${text}`,
+      fileName: text,
+      contentType: text,
+      fingerprint: text,
+      metadata: { [text]: text, empty: '', __proto__key: 'x' },
+    });
+
+    await current().insert(session);
+
+    expect(await current().get(session.sessionId)).toMatchObject(session);
+  });
+
+  it('keeps an absent content type and fingerprint absent', async () => {
+    const { sessionId } = await insertSession(current(), { contentType: null, fingerprint: null });
+
+    expect(await current().get(sessionId)).toMatchObject({ contentType: null, fingerprint: null });
+  });
+}
+
+export function describeIdempotencyKeys(current: () => SessionStore): void {
+  const record = { key: 'key-1', requestHash: 'hash-1' };
+
+  it('is found with the session and the request hash that it was claimed with', async () => {
+    const session = aNewSession();
+
+    expect(await current().insert(session, record)).toBe(true);
+
+    expect(await current().findByIdempotencyKey(session.owner, 'key-1')).toStrictEqual({
+      sessionId: session.sessionId,
+      requestHash: 'hash-1',
+    });
+  });
+
+  it('inserts nothing where the owner has used the key before, and the first claim stays', async () => {
+    const first = aNewSession();
+    const second = aNewSession();
+    await current().insert(first, record);
+
+    expect(await current().insert(second, { key: 'key-1', requestHash: 'hash-2' })).toBe(false);
+
+    expect(await current().get(second.sessionId)).toBeUndefined();
+    expect(await current().findByIdempotencyKey(first.owner, 'key-1')).toStrictEqual({
+      sessionId: first.sessionId,
+      requestHash: 'hash-1',
+    });
+  });
+
+  it('belongs to its owner: another owner may use the same key', async () => {
+    await current().insert(aNewSession({ owner: 'alice' }), record);
+
+    expect(await current().insert(aNewSession({ owner: 'bob' }), record)).toBe(true);
+  });
+
+  it('is found by nobody who has not used it', async () => {
+    await current().insert(aNewSession({ owner: 'alice' }), record);
+
+    expect(await current().findByIdempotencyKey('bob', 'key-1')).toBeUndefined();
+    expect(await current().findByIdempotencyKey('alice', 'key-2')).toBeUndefined();
+  });
+
+  it('is not claimed by a session that was rejected', async () => {
+    const session = await insertSession(current());
+
+    await expect(current().insert(session, record)).rejects.toThrow();
+
+    expect(await current().findByIdempotencyKey(session.owner, 'key-1')).toBeUndefined();
+  });
+
+  it('is won by exactly one of many that claim it at the same time', async () => {
+    const sessions = Array.from({ length: 20 }, () => aNewSession());
+
+    const inserted = await Promise.all(sessions.map((session) => current().insert(session, record)));
+
+    expect(inserted.filter(Boolean)).toHaveLength(1);
+    expect((await current().list({ limit: 100 })).sessions).toHaveLength(1);
+  });
+}
+
+export function describeFindByFingerprint(current: () => SessionStore): void {
+  const wanted = { owner: 'alice', bucket: 'uploads', key: 'video.mp4', size: 6 * GiB, fingerprint: 'v1:abc' };
+
+  it('finds the session of the same owner, bucket, key, size and fingerprint', async () => {
+    const { sessionId } = await insertSession(current(), wanted);
+
+    expect(await current().findByFingerprint(wanted, ['creating'])).toStrictEqual(await current().get(sessionId));
+  });
+
+  it.each<Partial<FingerprintQuery>>([
+    { owner: 'bob' },
+    { bucket: 'other' },
+    { key: 'other.mp4' },
+    { size: 6 * GiB + 1 },
+    { fingerprint: 'v1:abd' },
+  ])('finds nothing where %o differs', async (difference) => {
+    await insertSession(current(), wanted);
+
+    expect(await current().findByFingerprint({ ...wanted, ...difference }, STATUSES)).toBeUndefined();
+  });
+
+  it('looks only at sessions in one of the given statuses', async () => {
+    const { sessionId } = await insertOpenSession(current(), wanted);
+
+    expect(await current().findByFingerprint(wanted, ['creating', 'completed'])).toBeUndefined();
+    expect(await current().findByFingerprint(wanted, [])).toBeUndefined();
+    expect((await current().findByFingerprint(wanted, ['creating', 'open']))?.sessionId).toBe(sessionId);
+  });
+
+  it('gives the newest of several', async () => {
+    await insertSession(current(), { ...wanted, createdAt: NOON + 1 });
+    const newest = await insertSession(current(), { ...wanted, createdAt: NOON + 3 });
+    await insertSession(current(), { ...wanted, createdAt: NOON + 2 });
+
+    expect((await current().findByFingerprint(wanted, STATUSES))?.sessionId).toBe(newest.sessionId);
+  });
+
+  it('never finds a session without a fingerprint', async () => {
+    await insertSession(current(), { ...wanted, fingerprint: null });
+
+    expect(await current().findByFingerprint({ ...wanted, fingerprint: '' }, STATUSES)).toBeUndefined();
+  });
+}
+
+export function describeList(current: () => SessionStore): void {
+  /** Follows `nextCursor` to the end; `between` runs after each page. */
+  async function listAll(query: SessionQuery, between: (page: number) => Promise<void> = async () => {}): Promise<string[]> {
+    const found: string[] = [];
+    let cursor: string | null | undefined;
+    for (let page = 1; cursor !== null; page++) {
+      const answer = await current().list(cursor === undefined ? query : { ...query, cursor });
+      found.push(...ids(answer.sessions));
+      cursor = answer.nextCursor;
+      await between(page);
+    }
+    return found;
+  }
+
+  async function insertMany(count: number, overrides: (index: number) => Partial<NewSession>): Promise<string[]> {
+    const inserted: string[] = [];
+    for (let index = 0; index < count; index++) inserted.push((await insertSession(current(), overrides(index))).sessionId);
+    return inserted;
+  }
+
+  it('is one empty page where there is nothing', async () => {
+    expect(await current().list({ limit: 10 })).toStrictEqual({ sessions: [], nextCursor: null });
+  });
+
+  it('gives the newest first, whatever the order of insertion', async () => {
+    const [middle, newest, oldest] = await insertMany(3, (index) => ({ createdAt: NOON + ((index + 1) % 3) }));
+
+    expect(ids((await current().list({ limit: 10 })).sessions)).toStrictEqual([newest, middle, oldest]);
+  });
+
+  it('gives whole sessions, as `get` does', async () => {
+    const { sessionId } = await insertOpenSession(current());
+    await current().report(aReport(sessionId, { parts: storedParts(1, 3), inFlightBytes: 7, bytesPerSecond: 1.5 }));
+
+    expect((await current().list({ limit: 10 })).sessions).toStrictEqual([await current().get(sessionId)]);
+  });
+
+  it.each([1, 2, 3, 7])('gives every session once in pages of %d', async (limit) => {
+    const inserted = await insertMany(7, (index) => ({ createdAt: NOON + index }));
+
+    expect(await listAll({ limit })).toStrictEqual(inserted.reverse());
+  });
+
+  it('gives every session once where all were made in the same instant', async () => {
+    const inserted = await insertMany(9, () => ({ createdAt: NOON }));
+
+    expect((await listAll({ limit: 2 })).sort()).toStrictEqual(inserted.sort());
+  });
+
+  it('ends with a null cursor, also where the last page is full', async () => {
+    await insertMany(4, (index) => ({ createdAt: NOON + index }));
+
+    const first = await current().list({ limit: 2 });
+    const second = await current().list({ limit: 2, cursor: first.nextCursor ?? 'none' });
+
+    expect(first.nextCursor).toBeTypeOf('string');
+    expect(second.sessions).toHaveLength(2);
+    expect(second.nextCursor).toBeNull();
+  });
+
+  it('neither repeats nor skips a session while others are inserted between the pages', async () => {
+    const inserted = await insertMany(6, (index) => ({ createdAt: NOON + index * 10 }));
+
+    const found = await listAll({ limit: 2 }, async (page) => {
+      if (page > 3) return;
+      await insertSession(current(), { createdAt: NOON + 1_000 + page });
+      await insertSession(current(), { createdAt: NOON + 25 });
+    });
+
+    expect(new Set(found).size).toBe(found.length);
+    expect(found.filter((id) => inserted.includes(id))).toStrictEqual(inserted.reverse());
+  });
+
+  it('goes on after a cursor whose own session has since left the filter', async () => {
+    const inserted = await insertMany(2, (index) => ({ createdAt: NOON + index }));
+    const { sessionId } = await insertSession(current(), { createdAt: NOON + 2 });
+    const first = await current().list({ status: 'creating', limit: 1 });
+    await current().changeStatus(expected(sessionId, 'creating'), { to: 'aborting', at: NOON, endsAs: 'aborted' });
+
+    const second = await current().list({ status: 'creating', limit: 5, cursor: first.nextCursor ?? 'none' });
+
+    expect(ids(second.sessions)).toStrictEqual([inserted[1], inserted[0]]);
+  });
+
+  it('gives the first page for a cursor that was not handed out', async () => {
+    const inserted = await insertMany(2, (index) => ({ createdAt: NOON + index }));
+    const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+    for (const cursor of [
+      '',
+      'nonsense',
+      '😀',
+      '0',
+      encode(null),
+      encode({}),
+      encode([1]),
+      encode(['1', 'x']),
+      encode([0.5, 'x']),
+    ]) {
+      expect(ids((await current().list({ limit: 10, cursor })).sessions)).toStrictEqual([inserted[1], inserted[0]]);
+    }
+  });
+
+  it('filters by owner, by status, and by both, over pages', async () => {
+    const rows: { sessionId: string; owner: string; status: Status }[] = [];
+    for (const status of ['creating', 'open', 'completing', 'open', 'completing', 'creating'] as const) {
+      for (const owner of ['alice', 'bob', 'alice']) {
+        const sessionId = await insertInStatus(current(), status, { owner, createdAt: NOON + rows.length });
+        rows.unshift({ sessionId, owner, status });
+      }
+    }
+    const where = (test: (row: (typeof rows)[number]) => boolean) => ids(rows.filter(test));
+
+    expect(await listAll({ limit: 2, owner: 'bob' })).toStrictEqual(where((row) => row.owner === 'bob'));
+    expect(await listAll({ limit: 2, status: 'open' })).toStrictEqual(where((row) => row.status === 'open'));
+    expect(await listAll({ limit: 2, owner: 'alice', status: 'completing' })).toStrictEqual(
+      where((row) => row.owner === 'alice' && row.status === 'completing'),
+    );
+    expect(await listAll({ limit: 2, owner: 'carol' })).toStrictEqual([]);
+  });
+}
+
+export function describeTokens(current: () => SessionStore): void {
+  it('are found by their hash', async () => {
+    const token = aToken({ name: 'CI von Übersee 🚢' });
+    await current().insertToken(token);
+    await current().insertToken(aToken());
+
+    expect(await current().findTokenByHash(token.hash)).toStrictEqual(token);
+    expect(await current().findTokenByHash('unknown')).toBeUndefined();
+  });
+
+  it('are counted', async () => {
+    expect(await current().countTokens()).toBe(0);
+    await current().insertToken(aToken());
+    await current().insertToken(aToken());
+    expect(await current().countTokens()).toBe(2);
+  });
+
+  it('have a hash of their own', async () => {
+    const token = aToken();
+    await current().insertToken(token);
+
+    await expect(current().insertToken(aToken({ hash: token.hash }))).rejects.toThrow();
+  });
+}
+
+export function describePingAndClose(current: () => SessionStore): void {
+  it('answers a ping, with or without sessions', async () => {
+    await expect(current().ping()).resolves.toBeUndefined();
+    await insertSession(current());
+    await expect(current().ping()).resolves.toBeUndefined();
+  });
+
+  it('serves nothing once closed, and can be closed again', async () => {
+    await current().close();
+
+    await expect(current().ping()).rejects.toThrow();
+    await expect(current().get('any')).rejects.toThrow();
+    await expect(current().close()).resolves.toBeUndefined();
+  });
+}

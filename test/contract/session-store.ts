@@ -1,0 +1,53 @@
+import { afterEach, beforeEach, describe } from 'vitest';
+import type { SessionStore } from '../../src/session-store/port.ts';
+import {
+  describeChangeStatus,
+  describeLeftoverUploads,
+  describeOpenUpload,
+  describeStartGeneration,
+  describeSweeperQueries,
+} from './session-store-lifecycle.ts';
+import { describeReplaceParts, describeReport, describeTouch } from './session-store-parts.ts';
+import {
+  describeFindByFingerprint,
+  describeIdempotencyKeys,
+  describeInsert,
+  describeList,
+  describePingAndClose,
+  describeTokens,
+} from './session-store-records.ts';
+
+export interface SessionStoreFixture {
+  /** With nothing in it. */
+  readonly store: SessionStore;
+  close(): Promise<void>;
+}
+
+/** What every session store does: the sentences of src/session-store/port.ts, one test or more for each. */
+export function describeSessionStore(name: string, factory: () => Promise<SessionStoreFixture>): void {
+  describe(`${name} as a session store`, () => {
+    let fixture: SessionStoreFixture;
+    let store: SessionStore;
+    beforeEach(async () => {
+      fixture = await factory();
+      store = fixture.store;
+    });
+    afterEach(() => fixture.close());
+
+    const current = () => store;
+    describe('insert', () => describeInsert(current));
+    describe('idempotency keys', () => describeIdempotencyKeys(current));
+    describe('findByFingerprint', () => describeFindByFingerprint(current));
+    describe('list', () => describeList(current));
+    describe('changeStatus', () => describeChangeStatus(current));
+    describe('openUpload', () => describeOpenUpload(current));
+    describe('startGeneration', () => describeStartGeneration(current));
+    describe('leftover uploads', () => describeLeftoverUploads(current));
+    describe('what the sweeper asks', () => describeSweeperQueries(current));
+    describe('touch', () => describeTouch(current));
+    describe('replaceParts', () => describeReplaceParts(current));
+    describe('report', () => describeReport(current));
+    describe('tokens', () => describeTokens(current));
+    describe('ping and close', () => describePingAndClose(current));
+  });
+}
