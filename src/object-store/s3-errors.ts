@@ -26,14 +26,15 @@ const FAILURE_OF_CODE: ReadonlyMap<string, ObjectStoreFailure> = new Map([
 /** 499: MinIO saw us hang up. */
 const LATER_STATUSES: ReadonlySet<number> = new Set([408, 429, 499]);
 
-/** Anything the SDK throws, as an ObjectStoreError; what is not about the store (a bug, a TypeError) comes back as it is. */
+/**
+ * Anything the SDK throws, as an ObjectStoreError; what is not about the store (a bug, a TypeError) comes back as it is.
+ * An answered error is not kept as `cause`: the SDK's holds the whole request, signature and all, and logs print causes.
+ */
 export function toObjectStoreError(error: unknown): unknown {
   if (error instanceof ObjectStoreError || !(error instanceof Error)) return error;
   const status = statusOf(error);
-  if (status !== undefined)
-    return new ObjectStoreError(failureOf(codeOf(error), status, error.message), describe(error, status), { cause: error });
-  if (isNetworkError(error))
-    return new ObjectStoreError('unavailable', `no answer from the object store: ${networkText(error)}`, { cause: error });
+  if (status !== undefined) return new ObjectStoreError(failureOf(codeOf(error), status, error.message), describe(error, status));
+  if (isNetworkError(error)) return new ObjectStoreError('unavailable', `no answer from the object store: ${networkText(error)}`);
   return error;
 }
 

@@ -9,38 +9,30 @@ import {
   ListPartsCommand,
   type ListPartsCommandOutput,
   type Part,
-  S3Client,
 } from '@aws-sdk/client-s3';
+import { EMPTY_CRC32, encodeCrc32 } from '../session/crc32.ts';
 import type { StoredPart } from '../session/session.ts';
 import { type CompleteInput, type NewUpload, type ObjectHead, type ObjectStore, ObjectStoreError } from './port.ts';
+import { COMPLETE_TIMEOUT_MS, createClients, LIST_PARTS_TIMEOUT_MS, type S3Account } from './s3-clients.ts';
 import { codeOf, statusOf, toObjectStoreError } from './s3-errors.ts';
+import { decodeMetadata, encodeMetadata } from './s3-metadata.ts';
 import { createPartPresigner } from './s3-presigner.ts';
 
-export interface S3ObjectStoreOptions {
-  /** Where this process reaches the store. */
-  readonly endpoint: string;
+export interface S3ObjectStoreOptions extends S3Account {
   /** What presigned URLs name: the host is part of the signature. A path, if any, is signed too, so a proxy must not strip it. */
   readonly publicEndpoint: string;
-  readonly region: string;
   readonly bucket: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   /** Entries to ask for in one page of a listing; the store's own maximum unless given. */
   readonly pageSize?: number;
 }
 
-const CONNECTION_TIMEOUT_MS = 5_000;
-const CALL_TIMEOUT_MS = 60_000;
-/** 10,000 parts took MinIO 4 to 8 s on two idle cores (measured). */
-const LIST_PARTS_TIMEOUT_MS = 180_000;
-/** A store may assemble a huge object for minutes before it answers. */
-const COMPLETE_TIMEOUT_MS = 15 * 60_000;
 /** Far below the 15 minutes by which a store refuses a signature from the future. */
 const CLOCKS_AGREE_WITHIN_MS = 60_000;
+const CHECKSUM_OF_NOTHING = encodeCrc32(EMPTY_CRC32);
 
-/** An object store over the S3 API: MinIO, S3 and others. The only place that knows the AWS SDK. */
+/** An object store over the S3 API: MinIO, S3 and others. Only this file and its `s3-` siblings know the AWS SDK. */
 export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore & { close(): void } {
   const { bucket, now = Date.now, pageSize } = options;
   const { calls, singleCalls } = createClients(options);
@@ -96,8 +88,7 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
       Key: input.key,
       UploadId: input.uploadId,
       MultipartUpload: { Parts: input.parts.map(toCompletedPart) },
-      ChecksumCRC32: input.checksum,
-      ChecksumType: 'FULL_OBJECT',
+      ...objectChecksum(input),
       ...(input.onlyIfAbsent ? { IfNoneMatch: '*' } : {}),
     });
     const { ETag: etag } = await asked(once(() => singleCalls.send(command, { requestTimeout: COMPLETE_TIMEOUT_MS })));
@@ -119,11 +110,11 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
       const page = await listUploadsPage(key, marker);
       for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
         // S3 matches by prefix, MinIO only by the exact key (measured).
-        if (decodeListed(Key ?? '') !== key || !UploadId || !Initiated) continue;
+        if (decodeListed(Key, page.EncodingType) !== key || !UploadId || !Initiated) continue;
         uploads.push({ uploadId: UploadId, initiatedAt: Initiated.getTime() - clockOffset() });
       }
       if (!page.IsTruncated) return uploads;
-      const next = { KeyMarker: decodeListed(page.NextKeyMarker ?? ''), UploadIdMarker: page.NextUploadIdMarker };
+      const next = { KeyMarker: decodeListed(page.NextKeyMarker, page.EncodingType), UploadIdMarker: page.NextUploadIdMarker };
       if (next.KeyMarker === marker.KeyMarker && next.UploadIdMarker === marker.UploadIdMarker)
         throw endlessListing('ListMultipartUploads');
       marker = next;
@@ -152,7 +143,7 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
         size: head.ContentLength,
         etag: head.ETag,
         // A composite checksum (of an object that something else put there) says nothing about the bytes as a whole.
-        checksum: head.ChecksumType === 'COMPOSITE' ? null : (head.ChecksumCRC32 ?? null),
+        checksum: head.ChecksumType === 'COMPOSITE' ? null : (head.ChecksumCRC32 ?? checksumOfSize(head.ContentLength)),
         metadata: decodeMetadata(head.Metadata ?? {}),
       };
     } catch (error) {
@@ -184,41 +175,6 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
       singleCalls.destroy();
     },
   };
-}
-
-/**
- * Two clients: one may repeat a call by itself; the other, for Create and Complete, sends each exactly once, because a
- * repeated Create leaves an upload that nobody knows, and a repeat of a Complete that succeeded looks like a failure.
- */
-function createClients({ endpoint, region, accessKeyId, secretAccessKey }: S3ObjectStoreOptions) {
-  // The SDK warns on Node 20 from its first client on; the versions partway pins work there.
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
-  const shared = {
-    endpoint,
-    region,
-    credentials: { accessKeyId, secretAccessKey },
-    forcePathStyle: true,
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-  } as const;
-  const timeouts = { connectionTimeout: CONNECTION_TIMEOUT_MS, requestTimeout: CALL_TIMEOUT_MS, throwOnRequestTimeout: true };
-  const calls = new S3Client({
-    ...shared,
-    maxAttempts: 2,
-    requestHandler: { ...timeouts, socketTimeout: LIST_PARTS_TIMEOUT_MS },
-  });
-  const singleCalls = new S3Client({
-    ...shared,
-    maxAttempts: 1,
-    // A kept connection may be one that the store is closing just now, and there is no second attempt to make up for it.
-    requestHandler: {
-      ...timeouts,
-      socketTimeout: COMPLETE_TIMEOUT_MS,
-      httpAgent: { keepAlive: false },
-      httpsAgent: { keepAlive: false },
-    },
-  });
-  return { calls, singleCalls };
 }
 
 async function asked<T>(call: Promise<T>): Promise<T> {
@@ -261,25 +217,22 @@ function toCompletedPart({ partNumber, etag, checksum }: StoredPart): CompletedP
   return { PartNumber: partNumber, ETag: etag, ...(checksum === null ? {} : { ChecksumCRC32: checksum }) };
 }
 
-/** Headers carry ASCII only, and lose spaces at the ends. */
-function encodeMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, encodeURIComponent(value.toWellFormed())]));
+/**
+ * MinIO computes no checksum of an object without bytes, and so refuses the right one (measured). What a Complete without
+ * checksum could let through there is decided here: nothing has just one CRC32.
+ */
+function objectChecksum({ parts, checksum }: CompleteInput): { ChecksumCRC32?: string; ChecksumType?: 'FULL_OBJECT' } {
+  if (parts.some(({ size }) => size > 0)) return { ChecksumCRC32: checksum, ChecksumType: 'FULL_OBJECT' };
+  if (checksum !== CHECKSUM_OF_NOTHING)
+    throw new ObjectStoreError('checksum-mismatch', 'the parts are empty, the checksum is not that of nothing');
+  return {};
 }
 
-function decodeMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, decodeValue(value)]));
+function checksumOfSize(size: number): string | null {
+  return size === 0 ? CHECKSUM_OF_NOTHING : null;
 }
 
-/** A listing's URL encoding is that of a form: a space is a plus. */
-function decodeListed(encoded: string): string {
-  return decodeURIComponent(encoded.replaceAll('+', ' '));
-}
-
-/** Objects that others put there may hold a bare `%`. */
-function decodeValue(value: string): string {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
+/** A listing's URL encoding is that of a form: a space is a plus. A store that does not encode does not say so either. */
+function decodeListed(key: string | undefined, encoding: string | undefined): string {
+  return encoding === 'url' ? decodeURIComponent((key ?? '').replaceAll('+', ' ')) : (key ?? '');
 }

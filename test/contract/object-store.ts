@@ -1,0 +1,369 @@
+import { randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type CompleteInput, type ObjectStore, ObjectStoreError, type ObjectStoreFailure } from '../../src/object-store/port.ts';
+import { encodeCrc32 } from '../../src/session/crc32.ts';
+import type { StoredPart } from '../../src/session/session.ts';
+
+export interface ObjectStoreUnderTest {
+  readonly store: ObjectStore;
+  /** The same store, on a bucket that does not exist. */
+  readonly storeWithoutBucket: ObjectStore;
+  /** Puts a part as a client does, and answers the ETag it was given. */
+  putPart(key: string, uploadId: string, partNumber: number, bytes: Uint8Array): Promise<string>;
+  /** The object's bytes. */
+  read(key: string): Promise<Uint8Array>;
+}
+
+const MIN_PART_SIZE = 5 * 1024 ** 2;
+const noMetadata = { contentType: null, metadata: {} };
+
+export function checksumOf(...chunks: Uint8Array[]): string {
+  return encodeCrc32(chunks.reduce((crc, chunk) => crc32(chunk, crc), 0));
+}
+
+export async function expectFailure(failure: ObjectStoreFailure, call: Promise<unknown>): Promise<void> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(ObjectStoreError);
+  expect(error).toMatchObject({ failure });
+}
+
+/** Every sentence of the port, for each adapter. Each test has keys of its own. */
+export function describeObjectStore(name: string, open: () => Promise<ObjectStoreUnderTest>): void {
+  describe(`${name} keeps the contract of the object store port`, () => {
+    let subject: ObjectStoreUnderTest;
+    let store: ObjectStore;
+    const full = randomBytes(MIN_PART_SIZE);
+    const rest = Buffer.from('the last part may be small');
+    let keys = 0;
+    const aKey = () => `contract/${++keys}`;
+
+    beforeAll(async () => {
+      subject = await open();
+      store = subject.store;
+    });
+
+    /** An upload with these parts put, and what its Complete needs. */
+    async function anUpload(key: string, ...chunks: Uint8Array[]): Promise<CompleteInput> {
+      const { uploadId } = await store.createMultipartUpload({ key, ...noMetadata });
+      for (const [index, chunk] of chunks.entries()) await subject.putPart(key, uploadId, index + 1, chunk);
+      const parts = await store.listParts(key, uploadId);
+      return { key, uploadId, parts, checksum: checksumOf(...chunks), onlyIfAbsent: false };
+    }
+
+    async function anObject(key: string, bytes: Uint8Array): Promise<CompleteInput> {
+      const input = await anUpload(key, bytes);
+      await store.completeMultipartUpload(input);
+      return input;
+    }
+
+    function withPart(input: CompleteInput, index: number, change: Partial<StoredPart>): CompleteInput {
+      return { ...input, parts: input.parts.map((part, at) => (at === index ? { ...part, ...change } : part)) };
+    }
+
+    describe('createMultipartUpload', () => {
+      it('makes another upload with each call', async () => {
+        const key = aKey();
+        const first = await store.createMultipartUpload({ key, ...noMetadata });
+        const second = await store.createMultipartUpload({ key, ...noMetadata });
+        expect(first.uploadId).not.toBe(second.uploadId);
+        expect(await store.listMultipartUploads(key)).toHaveLength(2);
+      });
+
+      it('dates the upload by our clock, not later than the call', async () => {
+        const before = Date.now();
+        const { initiatedAt } = await store.createMultipartUpload({ key: aKey(), ...noMetadata });
+        expect(initiatedAt).toBeGreaterThanOrEqual(before);
+        expect(initiatedAt).toBeLessThanOrEqual(Date.now());
+      });
+
+      it('makes no object', async () => {
+        const key = aKey();
+        await anUpload(key, rest);
+        expect(await store.headObject(key)).toBeUndefined();
+      });
+    });
+
+    describe('presignPart', () => {
+      const part = { key: 'presign/only', uploadId: 'no-such-upload', partNumber: 1, contentLength: 2, expiresInSeconds: 60 };
+
+      it('answers all headers to send, with lower-case names', async () => {
+        const checksum = checksumOf(Buffer.from('hi'));
+        const { headers } = await store.presignPart({ ...part, checksum });
+        expect(headers).toEqual({ 'content-length': '2', 'x-amz-checksum-crc32': checksum });
+        expect((await store.presignPart(part)).headers).toEqual({ 'content-length': '2' });
+      });
+
+      it('says when the URL ends, never later than the lifetime asked for', async () => {
+        const before = Date.now();
+        const { expiresAt } = await store.presignPart(part);
+        expect(expiresAt).toBeGreaterThan(before + 58_000);
+        expect(expiresAt).toBeLessThanOrEqual(Date.now() + 60_000);
+      });
+
+      it('makes no request: a bucket or an upload that is not there does not matter', async () => {
+        await expect(subject.storeWithoutBucket.presignPart(part)).resolves.toMatchObject({
+          url: expect.stringContaining('no-such-upload'),
+        });
+      });
+
+      it.each([
+        ['part number 0', { partNumber: 0 }],
+        ['part number 10,001', { partNumber: 10_001 }],
+        ['a broken part number', { partNumber: 1.5 }],
+        ['a negative length', { contentLength: -1 }],
+        ['a length that is no number', { contentLength: Number.NaN }],
+        ['no lifetime', { expiresInSeconds: 0 }],
+        ['a lifetime of more than seven days', { expiresInSeconds: 604_801 }],
+        ['no upload id, which would make it a PUT of the whole object', { uploadId: '' }],
+      ])('throws RangeError for %s', async (_, change) => {
+        await expect(store.presignPart({ ...part, ...change })).rejects.toBeInstanceOf(RangeError);
+      });
+
+      it('takes a lifetime of seven days', async () => {
+        await expect(store.presignPart({ ...part, expiresInSeconds: 604_800 })).resolves.toBeDefined();
+      });
+    });
+
+    describe('listParts', () => {
+      it('is empty for a new upload', async () => {
+        const { parts } = await anUpload(aKey());
+        expect(parts).toEqual([]);
+      });
+
+      it('is ascending, whatever the order of the PUTs, in the words of the store', async () => {
+        const key = aKey();
+        const { uploadId } = await store.createMultipartUpload({ key, ...noMetadata });
+        const etags = new Map<number, string>();
+        for (const partNumber of [10_000, 2, 11, 1]) {
+          etags.set(partNumber, await subject.putPart(key, uploadId, partNumber, Buffer.from(`part ${partNumber}`)));
+        }
+        expect(await store.listParts(key, uploadId)).toEqual(
+          [1, 2, 11, 10_000].map((partNumber) => ({
+            partNumber,
+            etag: etags.get(partNumber),
+            checksum: checksumOf(Buffer.from(`part ${partNumber}`)),
+            size: `part ${partNumber}`.length,
+          })),
+        );
+      });
+
+      it('shows the last PUT of a number', async () => {
+        const key = aKey();
+        const { uploadId } = await anUpload(key, Buffer.from('old'));
+        await subject.putPart(key, uploadId, 1, Buffer.from('newer'));
+        expect(await store.listParts(key, uploadId)).toMatchObject([
+          { partNumber: 1, size: 5, checksum: checksumOf(Buffer.from('newer')) },
+        ]);
+      });
+
+      it('says upload-missing of an unknown id, of the id of another key, and after complete and abort', async () => {
+        const completed = await anObject(aKey(), rest);
+        const aborted = await anUpload(aKey(), rest);
+        await store.abortMultipartUpload(aborted.key, aborted.uploadId);
+        await expectFailure('upload-missing', store.listParts(aKey(), 'no-such-upload'));
+        await expectFailure('upload-missing', store.listParts(aKey(), (await anUpload(aKey(), rest)).uploadId));
+        await expectFailure('upload-missing', store.listParts(completed.key, completed.uploadId));
+        await expectFailure('upload-missing', store.listParts(aborted.key, aborted.uploadId));
+      });
+    });
+
+    describe('completeMultipartUpload', () => {
+      it('makes an object of exactly the parts', async () => {
+        const input = await anUpload(aKey(), full, full, rest);
+        await store.completeMultipartUpload(input);
+        expect(await store.headObject(input.key)).toEqual({
+          size: 2 * full.length + rest.length,
+          etag: expect.stringMatching(/^".+-3"$/),
+          checksum: input.checksum,
+          metadata: {},
+        });
+        expect(Buffer.concat([full, full, rest]).equals(await subject.read(input.key))).toBe(true);
+      });
+
+      it('makes an empty object of one empty part', async () => {
+        const input = await anObject(aKey(), new Uint8Array());
+        expect(await store.headObject(input.key)).toMatchObject({ size: 0, checksum: 'AAAAAA==' });
+      });
+
+      it('makes no empty object where the file was not empty', async () => {
+        const input = await anUpload(aKey(), new Uint8Array());
+        await expectFailure('checksum-mismatch', store.completeMultipartUpload({ ...input, checksum: checksumOf(rest) }));
+        expect(await store.headObject(input.key)).toBeUndefined();
+      });
+
+      it('says upload-missing when it is repeated, and leaves the object alone', async () => {
+        const input = await anObject(aKey(), rest);
+        await expectFailure('upload-missing', store.completeMultipartUpload(input));
+        expect(await subject.read(input.key)).toEqual(new Uint8Array(rest));
+      });
+
+      it('says object-exists when a conditional one is repeated', async () => {
+        const input = { ...(await anUpload(aKey(), rest)), onlyIfAbsent: true };
+        await store.completeMultipartUpload(input);
+        await expectFailure('object-exists', store.completeMultipartUpload(input));
+      });
+
+      it('says object-exists where a key is taken and that was not wanted; the upload stays usable', async () => {
+        const key = aKey();
+        await anObject(key, Buffer.from('the first'));
+        const input = await anUpload(key, Buffer.from('the second'));
+        await expectFailure('object-exists', store.completeMultipartUpload({ ...input, onlyIfAbsent: true }));
+        expect(Buffer.from(await subject.read(key)).toString()).toBe('the first');
+        await store.completeMultipartUpload(input);
+        expect(Buffer.from(await subject.read(key)).toString()).toBe('the second');
+      });
+
+      it('succeeds exactly once when several come at once', async () => {
+        const input = await anUpload(aKey(), full, rest);
+        const results = await Promise.allSettled([1, 2, 3, 4].map(() => store.completeMultipartUpload(input)));
+        expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+        expect(await store.headObject(input.key)).toMatchObject({ checksum: input.checksum });
+      });
+
+      it.each<[string, (input: CompleteInput) => CompleteInput]>([
+        ['a part that is not there', (input) => withPart(input, 1, { partNumber: 3 })],
+        ['another ETag', (input) => withPart(input, 1, { etag: '"00000000000000000000000000000000"' })],
+        ['another checksum of a part', (input) => withPart(input, 1, { checksum: 'AAAAAA==' })],
+        ['no checksum of a part', (input) => withPart(input, 1, { checksum: null })],
+        ['parts that do not ascend', (input) => ({ ...input, parts: input.parts.toReversed() })],
+      ])('says part-invalid for %s; the upload stays usable', async (_, change) => {
+        const input = await anUpload(aKey(), full, rest);
+        await expectFailure('part-invalid', store.completeMultipartUpload(change(input)));
+        expect(await store.headObject(input.key)).toBeUndefined();
+        await store.completeMultipartUpload(input);
+        expect(await store.headObject(input.key)).toMatchObject({ checksum: input.checksum });
+      });
+
+      it('says part-invalid where a part before the last is too small, until it is put again', async () => {
+        const small = await anUpload(aKey(), full.subarray(1), rest);
+        await expectFailure('part-invalid', store.completeMultipartUpload(small));
+        await subject.putPart(small.key, small.uploadId, 1, full);
+        const parts = await store.listParts(small.key, small.uploadId);
+        await store.completeMultipartUpload({ ...small, parts, checksum: checksumOf(full, rest) });
+        expect(await store.headObject(small.key)).toMatchObject({ size: full.length + rest.length });
+      });
+
+      it('says checksum-mismatch where the parts are not the file; the upload stays usable', async () => {
+        const input = await anUpload(aKey(), rest);
+        await expectFailure(
+          'checksum-mismatch',
+          store.completeMultipartUpload({ ...input, checksum: checksumOf(Buffer.from('other')) }),
+        );
+        expect(await store.headObject(input.key)).toBeUndefined();
+        await store.completeMultipartUpload(input);
+        expect(await store.headObject(input.key)).toMatchObject({ checksum: input.checksum });
+      });
+
+      it('refuses a part named twice, by the checksum', async () => {
+        const input = await anUpload(aKey(), full, rest);
+        const [first, last] = input.parts;
+        if (!first || !last) throw new Error('two parts were put');
+        await expectFailure('checksum-mismatch', store.completeMultipartUpload({ ...input, parts: [first, first, last] }));
+      });
+
+      it('says upload-missing of an unknown id and after an abort', async () => {
+        const input = await anUpload(aKey(), rest);
+        await expectFailure('upload-missing', store.completeMultipartUpload({ ...input, uploadId: 'no-such-upload' }));
+        await store.abortMultipartUpload(input.key, input.uploadId);
+        await expectFailure('upload-missing', store.completeMultipartUpload(input));
+        expect(await store.headObject(input.key)).toBeUndefined();
+      });
+    });
+
+    describe('abortMultipartUpload', () => {
+      it('lets go of the upload, and succeeds when repeated or when there was none', async () => {
+        const { key, uploadId } = await anUpload(aKey(), rest);
+        await store.abortMultipartUpload(key, uploadId);
+        await store.abortMultipartUpload(key, uploadId);
+        await store.abortMultipartUpload(key, 'no-such-upload');
+        expect(await store.listMultipartUploads(key)).toEqual([]);
+      });
+
+      it('does not touch other uploads of the key', async () => {
+        const { key, uploadId } = await anUpload(aKey(), rest);
+        const other = await anUpload(key, rest);
+        await store.abortMultipartUpload(key, uploadId);
+        expect(await store.listParts(key, other.uploadId)).toHaveLength(1);
+      });
+
+      it('succeeds after a complete and leaves the object alone', async () => {
+        const { key, uploadId, checksum } = await anObject(aKey(), rest);
+        await store.abortMultipartUpload(key, uploadId);
+        expect(await store.headObject(key)).toMatchObject({ checksum });
+      });
+    });
+
+    describe('listMultipartUploads', () => {
+      it('names the unfinished uploads of exactly this key', async () => {
+        const key = aKey();
+        const { uploadId, initiatedAt } = await store.createMultipartUpload({ key, ...noMetadata });
+        for (const neighbour of [`${key}.bak`, `${key}/below`, `${key}0`]) await anUpload(neighbour, rest);
+        const listed = await store.listMultipartUploads(key);
+        expect(listed.map((upload) => upload.uploadId)).toEqual([uploadId]);
+        expect(Math.abs((listed[0]?.initiatedAt ?? 0) - initiatedAt)).toBeLessThan(10_000);
+      });
+
+      it('is empty for a key without any, and once they are completed or aborted', async () => {
+        const key = aKey();
+        expect(await store.listMultipartUploads(key)).toEqual([]);
+        await anObject(key, rest);
+        await store.abortMultipartUpload(key, (await anUpload(key, rest)).uploadId);
+        expect(await store.listMultipartUploads(key)).toEqual([]);
+      });
+    });
+
+    describe('headObject', () => {
+      it('is undefined where the key holds no object, also below and above keys that do', async () => {
+        const { key } = await anObject(`${aKey()}/dir/file`, rest);
+        expect(await store.headObject(`${key}/below`)).toBeUndefined();
+        expect(await store.headObject(key.slice(0, -'/file'.length))).toBeUndefined();
+        expect(await store.headObject(aKey())).toBeUndefined();
+      });
+
+      it('gives metadata back as any Unicode text, under lower-case names', async () => {
+        const metadata = { 'partway-session': 'ses_1', plain: 'a b', File_Name: ' ü 日本 😀 %41 + "x"\n ', empty: '' };
+        const key = aKey();
+        const { uploadId } = await store.createMultipartUpload({ key, contentType: 'video/mp4; x="y"', metadata });
+        await subject.putPart(key, uploadId, 1, rest);
+        const parts = await store.listParts(key, uploadId);
+        await store.completeMultipartUpload({ key, uploadId, parts, checksum: checksumOf(rest), onlyIfAbsent: true });
+        const { File_Name: fileName, ...others } = metadata;
+        expect((await store.headObject(key))?.metadata).toEqual({ ...others, file_name: fileName });
+      });
+    });
+
+    describe('a bucket', () => {
+      it('that is there passes the check', async () => {
+        await expect(store.checkBucket()).resolves.toBeUndefined();
+      });
+
+      it.each<[string, (store: ObjectStore) => Promise<unknown>]>([
+        ['checkBucket', (gone) => gone.checkBucket()],
+        ['createMultipartUpload', (gone) => gone.createMultipartUpload({ key: 'k', ...noMetadata })],
+        ['listParts', (gone) => gone.listParts('k', 'no-such-upload')],
+        [
+          'completeMultipartUpload',
+          (gone) => {
+            const parts = [{ partNumber: 1, etag: '"e"', checksum: 'AAAAAA==', size: 0 }];
+            return gone.completeMultipartUpload({
+              key: 'k',
+              uploadId: 'no-such-upload',
+              parts,
+              checksum: 'AAAAAA==',
+              onlyIfAbsent: true,
+            });
+          },
+        ],
+        ['abortMultipartUpload', (gone) => gone.abortMultipartUpload('k', 'no-such-upload')],
+        ['listMultipartUploads', (gone) => gone.listMultipartUploads('k')],
+        ['headObject', (gone) => gone.headObject('k')],
+      ])('that is not there makes %s say bucket-missing', async (_, call) => {
+        await expectFailure('bucket-missing', call(subject.storeWithoutBucket));
+      });
+    });
+  });
+}

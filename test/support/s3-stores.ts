@@ -1,0 +1,54 @@
+import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { createS3ObjectStore, type S3ObjectStoreOptions } from '../../src/object-store/s3.ts';
+import { checksumOf } from '../contract/object-store.ts';
+import { createTestBucket, sharedMinio } from './minio.ts';
+import { sendRequest } from './send-request.ts';
+
+export type S3Store = ReturnType<typeof createS3ObjectStore>;
+
+/** The adapter on a new bucket of the shared MinIO. */
+export async function anS3Store(changes: Partial<S3ObjectStoreOptions> = {}): Promise<S3Store> {
+  const bucket = changes.bucket ?? (await createTestBucket());
+  return createS3ObjectStore({ ...sharedMinio(), publicEndpoint: sharedMinio().endpoint, ...changes, bucket });
+}
+
+/** As a client does: presign, PUT, keep the ETag. */
+export async function putPart(
+  store: S3Store,
+  key: string,
+  uploadId: string,
+  partNumber: number,
+  bytes: Uint8Array,
+): Promise<string> {
+  const checksum = checksumOf(bytes);
+  const { url, headers } = await store.presignPart({
+    key,
+    uploadId,
+    partNumber,
+    contentLength: bytes.length,
+    checksum,
+    expiresInSeconds: 60,
+  });
+  const { status, code, headers: answered } = await sendRequest('PUT', url, headers, bytes);
+  if (status !== 200) throw new Error(`PUT of part ${partNumber} answered ${status} ${code}`);
+  return String(answered.etag);
+}
+
+/** A whole object of one part. */
+export async function putObject(store: S3Store, key: string, bytes: Uint8Array): Promise<void> {
+  const { uploadId } = await store.createMultipartUpload({ key, contentType: null, metadata: {} });
+  await putPart(store, key, uploadId, 1, bytes);
+  const parts = await store.listParts(key, uploadId);
+  await store.completeMultipartUpload({ key, uploadId, parts, checksum: checksumOf(bytes), onlyIfAbsent: false });
+}
+
+export async function readObject(bucket: string, key: string): Promise<Uint8Array> {
+  const { endpoint, region, accessKeyId, secretAccessKey } = sharedMinio();
+  const client = new S3Client({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, forcePathStyle: true });
+  try {
+    const { Body: body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return (await body?.transformToByteArray()) ?? new Uint8Array();
+  } finally {
+    client.destroy();
+  }
+}
