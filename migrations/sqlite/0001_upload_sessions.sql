@@ -33,6 +33,9 @@ CREATE TABLE upload_sessions (
   bytes_per_second REAL    NOT NULL DEFAULT 0 CHECK (bytes_per_second >= 0),
   reported_at      INTEGER,
 
+  -- Since when the object store may hold a multipart upload of this key that nobody recorded (a crash came in between).
+  orphan_suspected_at INTEGER,
+
   -- Without it the sweeper could not finish what a crash interrupted: the intent is stored before the side effect.
   CHECK (status <> 'aborting' OR ends_as IS NOT NULL),
   -- `completed` follows a verified object, and every object has an ETag.
@@ -55,6 +58,12 @@ CREATE INDEX upload_sessions_idle ON upload_sessions (status, last_activity_at);
 -- A fingerprint belongs to a handful of sessions: owner, bucket, key and size are compared on their rows.
 CREATE INDEX upload_sessions_fingerprint ON upload_sessions (fingerprint, created_at, session_id)
   WHERE fingerprint IS NOT NULL;
+
+-- Two clients that start with the same file at the same moment get one session.
+CREATE UNIQUE INDEX upload_sessions_running ON upload_sessions (owner, bucket, object_key, size, fingerprint)
+  WHERE fingerprint IS NOT NULL AND status IN ('creating', 'open', 'completing');
+
+CREATE INDEX upload_sessions_orphan_suspects ON upload_sessions (orphan_suspected_at) WHERE orphan_suspected_at IS NOT NULL;
 
 -- One row for each multipart upload that a session has had. A row without ended_at is one that the object store may hold.
 CREATE TABLE multipart_uploads (

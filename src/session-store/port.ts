@@ -93,7 +93,8 @@ export interface Token {
 export interface SessionStore {
   /**
    * Inserts a session in `creating`. Atomically with the row, claims the idempotency key if given: where the owner used
-   * it before, nothing is inserted and the result is false (see `findByIdempotencyKey`). Rejects a `sessionId` on record.
+   * it before, nothing is inserted and the result is false (see `findByIdempotencyKey`). The same where a session with this
+   * owner, bucket, key, size and fingerprint is `creating`, `open` or `completing`. Rejects a `sessionId` on record.
    */
   insert(session: NewSession, idempotency?: IdempotencyRecord): Promise<boolean>;
 
@@ -139,6 +140,21 @@ export interface SessionStore {
 
   /** The client did something: the session expires later. Never moves backwards. */
   touch(sessionId: string, at: Instant): Promise<void>;
+
+  /** Whether the object may replace another one. The client's last word counts. */
+  setOverwrite(sessionId: string, overwrite: boolean): Promise<void>;
+
+  /**
+   * The object store may hold a multipart upload of this session's key that is not on record: the process died, or the
+   * answer got lost, between making it and recording it. Noted before another one is made; the later `at` counts.
+   */
+  suspectOrphan(sessionId: string, at: Instant): Promise<void>;
+
+  /** Sessions of any status with a suspicion noted before `before`, oldest first. */
+  listOrphanSuspects(before: Instant, limit: number): Promise<UploadSession[]>;
+
+  /** Looked after; a suspicion noted since `before` stays. */
+  clearOrphanSuspicion(sessionId: string, before: Instant): Promise<void>;
 
   /** The parts on record for a generation, by part number. */
   listParts(sessionId: string, generation: number): Promise<StoredPart[]>;

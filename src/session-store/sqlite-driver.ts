@@ -1,10 +1,26 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import type Database from 'better-sqlite3';
 import { SessionStoreStartError } from './start-error.ts';
 
-export type SqliteDatabase = Database.Database;
+/** The subset of better-sqlite3 that is used here; both packages have it. */
+export interface SqliteDatabase {
+  exec(sql: string): unknown;
+  prepare<Parameters extends unknown[] | object, Row = unknown>(
+    sql: string,
+  ): SqliteStatement<Parameters extends unknown[] ? Parameters : [Parameters], Row>;
+  transaction<Result>(work: () => Result): { immediate(): Result };
+  close(): unknown;
+}
+
+export interface SqliteStatement<Parameters extends unknown[], Row> {
+  readonly source: string;
+  run(...parameters: Parameters): { changes: number };
+  get(...parameters: Parameters): Row | undefined;
+  all(...parameters: Parameters): Row[];
+}
+
+type SqliteDriver = new (file: string) => SqliteDatabase;
 export const IN_MEMORY = ':memory:';
 
 /**
@@ -16,10 +32,10 @@ export function sqlitePackage(nodeApiVersion: string | undefined): string {
 }
 
 /** Loads the driver when a database is opened and not before: `upload` and `resume` work where it is not installed. */
-export function loadSqlite(load: (name: string) => unknown = createRequire(import.meta.url)): typeof Database {
+export function loadSqlite(load: (name: string) => unknown = createRequire(import.meta.url)): SqliteDriver {
   const name = sqlitePackage(process.versions.napi);
   try {
-    const driver = load(name) as typeof Database;
+    const driver = load(name) as SqliteDriver;
     // The native binary is loaded with the first database only, and it is what most often is missing.
     new driver(IN_MEMORY).close();
     return driver;

@@ -30,7 +30,8 @@ function readLedger(db: SqliteDatabase): AppliedMigration[] {
 function apply(db: SqliteDatabase, { number, name, sql }: Migration): void {
   try {
     db.exec(sql);
-    db.prepare('INSERT INTO schema_migrations (number, name, applied_at) VALUES (?, ?, unixepoch() * 1000)').run(number, name);
+    const record = 'INSERT INTO schema_migrations (number, name, applied_at) VALUES (?, ?, unixepoch() * 1000)';
+    db.prepare<[number, string]>(record).run(number, name);
   } catch (cause) {
     throw new SessionStoreStartError(
       `Migration ${number} "${name}" failed, and nothing of it was applied: ${cause instanceof Error ? cause.message : cause}.`,

@@ -3,7 +3,7 @@ import type { PartPlan } from '../session/part-plan.ts';
 import type { Instant, StoredPart } from '../session/session.ts';
 import type { ListPosition } from './list-cursor.ts';
 import type { ClientReport, Expected, FingerprintQuery, IdempotencyRecord, LeftoverUpload, NewSession, Token } from './port.ts';
-import type { SqliteDatabase } from './sqlite-driver.ts';
+import type { SqliteDatabase, SqliteStatement } from './sqlite-driver.ts';
 import { type PartRow, SESSION_SQL, type SessionRow } from './sqlite-rows.ts';
 
 interface Generation {
@@ -31,7 +31,7 @@ export function prepareStatements(db: SqliteDatabase) {
 export type Statements = ReturnType<typeof prepareStatements>;
 
 function sessionStatements(db: SqliteDatabase) {
-  const list = (filter: string) =>
+  const list = (filter: string): SqliteStatement<[ListParameters], SessionRow> =>
     db.prepare<ListParameters, SessionRow>(`${SESSION_SQL}
       WHERE ${filter} (s.created_at, s.session_id) < (@createdAt, @sessionId)
       ORDER BY s.created_at DESC, s.session_id DESC LIMIT @rows`);
@@ -65,6 +65,19 @@ function sessionStatements(db: SqliteDatabase) {
     listIdleSince: db.prepare<SinceParameters, SessionRow>(`${SESSION_SQL}
       WHERE s.status = @status AND s.last_activity_at < @before ORDER BY s.last_activity_at LIMIT @limit`),
 
+    listOrphanSuspects: db.prepare<Omit<SinceParameters, 'status'>, SessionRow>(`${SESSION_SQL}
+      WHERE s.orphan_suspected_at < @before ORDER BY s.orphan_suspected_at LIMIT @limit`),
+    findRunning: db.prepare<NewSession>(`
+      SELECT 1 FROM upload_sessions
+      WHERE owner = @owner AND bucket = @bucket AND object_key = @key AND size = @size AND fingerprint = @fingerprint
+        AND status IN ('creating', 'open', 'completing')`),
+
+    suspectOrphan: db.prepare<{ sessionId: string; at: Instant }>(`
+      UPDATE upload_sessions SET orphan_suspected_at = MAX(COALESCE(orphan_suspected_at, @at), @at) WHERE session_id = @sessionId`),
+    clearOrphanSuspicion: db.prepare<{ sessionId: string; before: Instant }>(`
+      UPDATE upload_sessions SET orphan_suspected_at = NULL WHERE session_id = @sessionId AND orphan_suspected_at < @before`),
+    setOverwrite: db.prepare<{ sessionId: string; overwrite: 0 | 1 }>(`
+      UPDATE upload_sessions SET overwrite = @overwrite WHERE session_id = @sessionId`),
     changeStatus: db.prepare<
       Expected & { to: Status; at: Instant; endsAs: string | null; etag: string | null; checksum: string | null }
     >(`

@@ -54,6 +54,7 @@ class SqliteStore implements SessionStore {
         return false;
       }
       const { plan, metadata, overwrite, ...same } = session;
+      if (session.fingerprint !== null && this.#statements.findRunning.get(session) !== undefined) return false;
       this.#statements.insertSession.run({
         ...same,
         ...plan,
@@ -133,6 +134,22 @@ class SqliteStore implements SessionStore {
 
   async touch(sessionId: string, at: Instant): Promise<void> {
     this.#statements.touch.run({ sessionId, at });
+  }
+
+  async setOverwrite(sessionId: string, overwrite: boolean): Promise<void> {
+    this.#statements.setOverwrite.run({ sessionId, overwrite: overwrite ? 1 : 0 });
+  }
+
+  async suspectOrphan(sessionId: string, at: Instant): Promise<void> {
+    this.#statements.suspectOrphan.run({ sessionId, at });
+  }
+
+  async listOrphanSuspects(before: Instant, limit: number): Promise<UploadSession[]> {
+    return this.#statements.listOrphanSuspects.all({ before, limit }).map(toSession);
+  }
+
+  async clearOrphanSuspicion(sessionId: string, before: Instant): Promise<void> {
+    this.#statements.clearOrphanSuspicion.run({ sessionId, before });
   }
 
   async listParts(sessionId: string, generation: number): Promise<StoredPart[]> {

@@ -331,3 +331,47 @@ export function describeSweeperQueries(current: () => SessionStore): void {
     expect(ids(await current().listIdleSince('open', NOON + 31, 1))).toStrictEqual([two.sessionId]);
   });
 }
+
+export function describeOrphanSuspicion(current: () => SessionStore): void {
+  it('lists the suspects noted before an instant, oldest first, in any status', async () => {
+    const late = await insertInStatus(current(), 'aborted');
+    const early = await insertInStatus(current(), 'open');
+    await insertInStatus(current(), 'open');
+    await current().suspectOrphan(late, NOON + 2);
+    await current().suspectOrphan(early, NOON + 1);
+
+    expect(ids(await current().listOrphanSuspects(NOON + 3, 10))).toStrictEqual([early, late]);
+    expect(ids(await current().listOrphanSuspects(NOON + 3, 1))).toStrictEqual([early]);
+    expect(ids(await current().listOrphanSuspects(NOON + 2, 10))).toStrictEqual([early]);
+  });
+
+  it('keeps the later of two suspicions', async () => {
+    const sessionId = await insertInStatus(current(), 'open');
+    await current().suspectOrphan(sessionId, NOON + 5);
+    await current().suspectOrphan(sessionId, NOON + 1);
+
+    expect(await current().listOrphanSuspects(NOON + 5, 10)).toStrictEqual([]);
+  });
+
+  it('clears a suspicion, but not one noted since', async () => {
+    const sessionId = await insertInStatus(current(), 'open');
+    await current().suspectOrphan(sessionId, NOON + 5);
+
+    await current().clearOrphanSuspicion(sessionId, NOON + 5);
+    expect(ids(await current().listOrphanSuspects(NOON + 9, 10))).toStrictEqual([sessionId]);
+    await current().clearOrphanSuspicion(sessionId, NOON + 6);
+    expect(await current().listOrphanSuspects(NOON + 9, 10)).toStrictEqual([]);
+  });
+}
+
+export function describeSetOverwrite(current: () => SessionStore): void {
+  it('changes whether the object may be replaced, and nothing else', async () => {
+    const sessionId = await insertInStatus(current(), 'open');
+    const before = await mustGet(current(), sessionId);
+
+    await current().setOverwrite(sessionId, true);
+    expect(await current().get(sessionId)).toStrictEqual({ ...before, overwrite: true });
+    await current().setOverwrite(sessionId, false);
+    expect(await current().get(sessionId)).toStrictEqual(before);
+  });
+}

@@ -1,12 +1,14 @@
 import { expect, it } from 'vitest';
 import { STATUSES, type Status } from '../../src/session/machine.ts';
 import { GiB, MiB, planParts, S3_LIMITS } from '../../src/session/part-plan.ts';
+import type { Instant } from '../../src/session/session.ts';
 import type { FingerprintQuery, NewSession, SessionQuery, SessionStore } from '../../src/session-store/port.ts';
 import {
   aNewSession,
   aReport,
   aToken,
   expected,
+  healSession,
   insertInStatus,
   insertOpenSession,
   insertSession,
@@ -166,6 +168,59 @@ export function describeIdempotencyKeys(current: () => SessionStore): void {
   });
 }
 
+/** Two clients that start with the same file at the same moment get one session. */
+export function describeOneRunningSession(current: () => SessionStore): void {
+  const file = { owner: 'alice', bucket: 'uploads', key: 'video.mp4', size: 6 * GiB, fingerprint: 'v1:abc' };
+
+  it.each(['creating', 'open', 'completing'] as const)('inserts nothing while the same file is %s', async (status) => {
+    await insertInStatus(current(), status, file);
+    const second = aNewSession(file);
+
+    expect(await current().insert(second, { key: 'key-1', requestHash: 'hash-1' })).toBe(false);
+
+    expect(await current().get(second.sessionId)).toBeUndefined();
+    expect(await current().findByIdempotencyKey(second.owner, 'key-1')).toBeUndefined();
+  });
+
+  it.each(['completed', 'aborting', 'aborted', 'expired'] as const)('inserts beside one that is %s', async (status) => {
+    await insertInStatus(current(), status, file);
+
+    expect(await current().insert(aNewSession(file))).toBe(true);
+  });
+
+  it.each<Partial<NewSession>>([
+    { owner: 'bob' },
+    { bucket: 'other' },
+    { key: 'other.mp4' },
+    { size: 6 * GiB + 1 },
+    { fingerprint: 'v1:abd' },
+    { fingerprint: null },
+  ])('inserts where %o differs', async (difference) => {
+    await insertSession(current(), file);
+
+    expect(await current().insert(aNewSession({ ...file, ...difference }))).toBe(true);
+  });
+
+  it('inserts any number of sessions without a fingerprint', async () => {
+    for (let count = 0; count < 3; count++) {
+      expect(await current().insert(aNewSession({ ...file, fingerprint: null }))).toBe(true);
+    }
+  });
+
+  it('is won by exactly one of many that start at the same time', async () => {
+    const inserted = await Promise.all(Array.from({ length: 20 }, () => current().insert(aNewSession(file))));
+
+    expect(inserted.filter(Boolean)).toHaveLength(1);
+  });
+
+  it('stays the one while it heals', async () => {
+    const { sessionId } = await insertOpenSession(current(), file);
+    await healSession(current(), sessionId);
+
+    expect(await current().insert(aNewSession(file))).toBe(false);
+  });
+}
+
 export function describeFindByFingerprint(current: () => SessionStore): void {
   const wanted = { owner: 'alice', bucket: 'uploads', key: 'video.mp4', size: 6 * GiB, fingerprint: 'v1:abc' };
 
@@ -196,11 +251,12 @@ export function describeFindByFingerprint(current: () => SessionStore): void {
   });
 
   it('gives the newest of several', async () => {
-    await insertSession(current(), { ...wanted, createdAt: NOON + 1 });
-    const newest = await insertSession(current(), { ...wanted, createdAt: NOON + 3 });
-    await insertSession(current(), { ...wanted, createdAt: NOON + 2 });
+    const madeAt = async (createdAt: Instant) => insertInStatus(current(), 'aborted', { ...wanted, createdAt });
+    await madeAt(NOON + 1);
+    const newest = await madeAt(NOON + 3);
+    await madeAt(NOON + 2);
 
-    expect((await current().findByFingerprint(wanted, STATUSES))?.sessionId).toBe(newest.sessionId);
+    expect((await current().findByFingerprint(wanted, STATUSES))?.sessionId).toBe(newest);
   });
 
   it('never finds a session without a fingerprint', async () => {

@@ -4,6 +4,8 @@ import {
   describeChangeStatus,
   describeLeftoverUploads,
   describeOpenUpload,
+  describeOrphanSuspicion,
+  describeSetOverwrite,
   describeStartGeneration,
   describeSweeperQueries,
 } from './session-store-lifecycle.ts';
@@ -13,6 +15,7 @@ import {
   describeIdempotencyKeys,
   describeInsert,
   describeList,
+  describeOneRunningSession,
   describePingAndClose,
   describeTokens,
 } from './session-store-records.ts';
@@ -37,6 +40,7 @@ export function describeSessionStore(name: string, factory: () => Promise<Sessio
     const current = () => store;
     describe('insert', () => describeInsert(current));
     describe('idempotency keys', () => describeIdempotencyKeys(current));
+    describe('one running session for a file', () => describeOneRunningSession(current));
     describe('findByFingerprint', () => describeFindByFingerprint(current));
     describe('list', () => describeList(current));
     describe('changeStatus', () => describeChangeStatus(current));
@@ -44,6 +48,8 @@ export function describeSessionStore(name: string, factory: () => Promise<Sessio
     describe('startGeneration', () => describeStartGeneration(current));
     describe('leftover uploads', () => describeLeftoverUploads(current));
     describe('what the sweeper asks', () => describeSweeperQueries(current));
+    describe('orphan suspicion', () => describeOrphanSuspicion(current));
+    describe('setOverwrite', () => describeSetOverwrite(current));
     describe('touch', () => describeTouch(current));
     describe('replaceParts', () => describeReplaceParts(current));
     describe('report', () => describeReport(current));

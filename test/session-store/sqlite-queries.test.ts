@@ -1,0 +1,77 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { openSqliteDatabase } from '../../src/session-store/sqlite-driver.ts';
+import { migrateSqlite } from '../../src/session-store/sqlite-migrate.ts';
+import { prepareStatements, type Statements } from '../../src/session-store/sqlite-statements.ts';
+
+const db = openSqliteDatabase(':memory:');
+migrateSqlite(db);
+const statements = prepareStatements(db);
+afterAll(() => {
+  db.close();
+});
+
+/** How SQLite would run the statement; one line for each table it reads. */
+function explain(sql: string): string[] {
+  const parameters = Object.fromEntries([...sql.matchAll(/@(\w+)/g)].map(([, name]) => [name, 0]));
+  const positional = [...sql.matchAll(/\?/g)].map(() => 0);
+  const rows = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...positional, parameters);
+  return rows.map((row) => row.detail);
+}
+
+function planOf(name: keyof Statements): string[] {
+  return explain(statements[name].source);
+}
+
+/** A scan that visits every row, unless the statement is one that means to or stops at the first. */
+const MAY_SCAN: Partial<Record<keyof Statements, RegExp>> = {
+  // A handful of rows, at start.
+  countTokens: /^SCAN tokens/,
+  // Ends at the first row.
+  ping: /^SCAN upload_sessions/,
+  // The index holds only the uploads that have not ended.
+  leftoverUploads: /^SCAN u USING INDEX multipart_uploads_not_ended$/,
+};
+
+describe('every statement of the SQLite store', () => {
+  it.each(Object.keys(statements) as (keyof Statements)[])('%s reads through an index', (name) => {
+    const scans = planOf(name)
+      .filter((detail) => detail.startsWith('SCAN'))
+      // The values of an IN list, passed as JSON, and a constant row.
+      .filter((detail) => !detail.includes('json_each') && detail !== 'SCAN CONSTANT ROW')
+      .filter((detail) => !MAY_SCAN[name]?.test(detail));
+
+    expect(scans).toStrictEqual([]);
+  });
+
+  it.each(Object.keys(statements) as (keyof Statements)[])('%s sorts nothing: the index has the order', (name) => {
+    expect(planOf(name).filter((detail) => detail.includes('TEMP B-TREE'))).toStrictEqual([]);
+  });
+});
+
+describe('the hot queries', () => {
+  const SUMS = 'SEARCH p USING PRIMARY KEY (session_id=? AND generation=?)';
+
+  it('add up stored bytes over one stretch of the primary key of `parts`', () => {
+    for (const name of ['getSession', 'listAll', 'listOfOwnerInStatus', 'listUnchangedSince'] as const) {
+      expect(planOf(name).filter((detail) => detail === SUMS)).toHaveLength(2);
+    }
+  });
+
+  it.each([
+    ['listAll', 'upload_sessions_newest ((created_at,session_id)<(?,?))'],
+    ['listOfOwner', 'upload_sessions_newest_of_owner (owner=? AND (created_at,session_id)<(?,?))'],
+    ['listInStatus', 'upload_sessions_newest_in_status (status=? AND (created_at,session_id)<(?,?))'],
+    ['listOfOwnerInStatus', 'upload_sessions_newest_of_owner_in_status (owner=? AND status=? AND (created_at,session_id)<(?,?))'],
+    ['listUnchangedSince', 'upload_sessions_unchanged (status=? AND updated_at<?)'],
+    ['listIdleSince', 'upload_sessions_idle (status=? AND last_activity_at<?)'],
+    ['findByFingerprint', 'upload_sessions_fingerprint (fingerprint=?)'],
+  ] as const)('%s uses %s', (name, index) => {
+    expect(planOf(name)).toContain(`SEARCH s USING INDEX ${index}`);
+  });
+
+  it('finds an upload by its id in the index alone', () => {
+    expect(planOf('findUpload')).toStrictEqual([
+      'SEARCH multipart_uploads USING COVERING INDEX multipart_uploads_upload_id (upload_id=?)',
+    ]);
+  });
+});
