@@ -1,0 +1,206 @@
+import type { CompleteRequest } from '../contract/wire.ts';
+import { type ObjectHead, ObjectStoreError, SESSION_METADATA } from '../object-store/port.ts';
+import { combineCrc32, decodeCrc32, EMPTY_CRC32, encodeCrc32 } from '../session/crc32.ts';
+import { UploadError } from '../session/errors.ts';
+import { partLength } from '../session/part-plan.ts';
+import { missingRanges } from '../session/part-ranges.ts';
+import type { StoredPart, UploadSession } from '../session/session.ts';
+import type { ServiceDeps } from './deps.ts';
+import { apply, expected, heal, mustGet, notOpen } from './generations.ts';
+
+/**
+ * Completing a session. `completing` is stored before the store is asked (write order 2); every page of the store's list
+ * is compared with the plan, the client's word is not enough (3); `completed` follows the object seen at the store (4).
+ * An answer that got lost leaves `completing`, and whoever comes next (a client's repeat, the sweeper) settles it here.
+ */
+export async function complete(deps: ServiceDeps, sessionId: string, request: CompleteRequest): Promise<UploadSession> {
+  const session = await mustGet(deps, sessionId);
+  if (session.status === 'completed') return checkClaim(session, session.checksum, request);
+  if (session.status === 'completing') return settle(deps, session, request);
+  if (session.status !== 'open') throw notOpen(session);
+  return attempt(deps, await apply(deps, session, 'complete-requested'), request);
+}
+
+/** For a session found `completing`: the object may be there already, whole. */
+export async function settle(deps: ServiceDeps, session: UploadSession, request: CompleteRequest = {}): Promise<UploadSession> {
+  return (await finishIfStored(deps, session)) ?? attempt(deps, session, request);
+}
+
+async function attempt(deps: ServiceDeps, session: UploadSession, request: CompleteRequest): Promise<UploadSession> {
+  try {
+    return await completeAtStore(deps, session, request);
+  } catch (error) {
+    return recover(deps, session, error);
+  }
+}
+
+async function completeAtStore(deps: ServiceDeps, session: UploadSession, request: CompleteRequest): Promise<UploadSession> {
+  const listed = await listStoredParts(deps, session);
+  const parts = plannedParts(session, listed, request);
+  const checksum = objectChecksum(session, parts);
+  checkClaim(session, checksum, request);
+  await deps.objects.completeMultipartUpload({
+    key: session.key,
+    uploadId: uploadIdOf(session),
+    parts,
+    checksum,
+    onlyIfAbsent: !session.overwrite,
+  });
+  const completed = await finishIfStored(deps, session);
+  // Replaced or deleted by somebody between two requests: what is at the key is not ours, and our parts are gone.
+  if (completed === undefined)
+    throw new ObjectStoreError('upload-missing', 'the object was replaced right after it was completed');
+  return completed;
+}
+
+/** What a failed attempt leaves behind: `completing` where the outcome is unknown, otherwise a definite status and a clear error. */
+async function recover(deps: ServiceDeps, session: UploadSession, error: unknown): Promise<UploadSession> {
+  if (!(error instanceof ObjectStoreError)) {
+    if (error instanceof UploadError) await apply(deps, session, 'complete-refused');
+    throw error;
+  }
+  switch (error.failure) {
+    case 'unavailable':
+      throw error;
+    case 'object-exists': {
+      const completed = await finishIfStored(deps, session);
+      if (completed !== undefined) return completed;
+      await apply(deps, session, 'complete-refused');
+      throw objectExists(session);
+    }
+    case 'upload-missing': {
+      const completed = await finishIfStored(deps, session);
+      if (completed !== undefined) return completed;
+      await heal(deps, session);
+      throw partsLost(session);
+    }
+    case 'part-invalid':
+      await apply(deps, session, 'complete-refused');
+      throw await missingAfterRefusal(deps, session, error);
+    case 'checksum-mismatch':
+      await apply(deps, session, 'complete-refused');
+      throw new UploadError('CHECKSUM_MISMATCH', 'The object store computed another checksum than its own parts add up to.', {
+        cause: error,
+      });
+    case 'full':
+    case 'refused':
+    case 'bucket-missing':
+      await apply(deps, session, 'complete-refused');
+      throw error;
+  }
+}
+
+/** The session's object, if it is at the key: by our id in its metadata, its size and, where known, its checksum. */
+export async function finishIfStored(deps: ServiceDeps, session: UploadSession): Promise<UploadSession | undefined> {
+  const head = await deps.objects.headObject(session.key);
+  if (head === undefined || !isObjectOf(session, head)) return undefined;
+  const parts = await deps.sessions.listParts(session.sessionId, session.generation);
+  const checksum = missingParts(session, parts).length === 0 ? objectChecksum(session, parts) : head.checksum;
+  if (checksum === null || head.checksum !== checksum) return undefined;
+
+  const change = { to: 'completed', at: deps.now(), etag: head.etag, checksum } as const;
+  const changed = await deps.sessions.changeStatus(expected(session), change);
+  const current = await mustGet(deps, session.sessionId);
+  if (!changed && current.status !== 'completed') throw notOpen(current);
+  await deps.sessions.endUpload(session.sessionId, session.generation, deps.now());
+  return current;
+}
+
+export function isObjectOf(session: UploadSession, head: ObjectHead): boolean {
+  return head.metadata[SESSION_METADATA] === session.sessionId && head.size === session.size;
+}
+
+/** What the store holds, and our record made the same. */
+export async function listStoredParts(deps: ServiceDeps, session: UploadSession): Promise<StoredPart[]> {
+  const askedAt = deps.now();
+  const parts = await deps.objects.listParts(session.key, uploadIdOf(session));
+  await deps.sessions.replaceParts(session.sessionId, session.generation, parts, askedAt);
+  return parts;
+}
+
+function uploadIdOf(session: UploadSession): string {
+  if (session.uploadId === null) throw notOpen(session);
+  return session.uploadId;
+}
+
+/** Part numbers of the plan that are not stored with the right size and a checksum. */
+export function missingParts(session: UploadSession, parts: readonly StoredPart[]) {
+  return missingRanges(
+    session.plan.partCount,
+    parts.filter((part) => isAsPlanned(session, part)).map((part) => part.partNumber),
+  );
+}
+
+function isAsPlanned({ plan, size }: UploadSession, part: StoredPart): boolean {
+  return part.partNumber <= plan.partCount && part.checksum !== null && part.size === partLength(plan, size, part.partNumber);
+}
+
+/** The parts to complete with: all of the plan, each as the store lists it and as the client claims, or an error that says what is missing. */
+function plannedParts(session: UploadSession, parts: readonly StoredPart[], request: CompleteRequest): StoredPart[] {
+  const claimed = new Map(request.parts?.map((part) => [part.partNumber, part.etag]));
+  const good = parts.filter((part) => {
+    const claim = claimed.get(part.partNumber);
+    return isAsPlanned(session, part) && (claim === undefined || unquoted(claim) === unquoted(part.etag));
+  });
+  const missing = missingRanges(
+    session.plan.partCount,
+    good.map((part) => part.partNumber),
+  );
+  if (missing.length > 0) throw partsMissing(session, missing);
+  return good;
+}
+
+/** Some clients strip an ETag's quotes; it is compared without, and stored and sent as the store wrote it. */
+function unquoted(etag: string): string {
+  return etag.replace(/^"|"$/g, '');
+}
+
+function objectChecksum(session: UploadSession, parts: readonly StoredPart[]): string {
+  const crc = parts.reduce(
+    (combined, part) =>
+      combineCrc32(combined, decodeCrc32(part.checksum ?? ''), partLength(session.plan, session.size, part.partNumber)),
+    EMPTY_CRC32,
+  );
+  return encodeCrc32(crc);
+}
+
+function checkClaim(session: UploadSession, stored: string | null, request: CompleteRequest): UploadSession {
+  if (request.checksum === undefined || request.checksum === stored) return session;
+  throw new UploadError(
+    'CHECKSUM_MISMATCH',
+    `The stored bytes have the CRC32 ${stored}, and the client's file has ${request.checksum}: they are different contents.`,
+    { hint: 'The file changed after it was uploaded, or this is another file.' },
+  );
+}
+
+function partsMissing(session: UploadSession, missing: ReturnType<typeof missingRanges>): UploadError {
+  const count = missing.reduce((sum, range) => sum + range.last - range.first + 1, 0);
+  return new UploadError('PARTS_MISSING', `${count} of ${session.plan.partCount} parts are not stored as planned.`, {
+    facts: { missing },
+  });
+}
+
+async function missingAfterRefusal(deps: ServiceDeps, session: UploadSession, cause: ObjectStoreError): Promise<unknown> {
+  const parts = await listStoredParts(deps, session);
+  const missing = missingParts(session, parts);
+  // A part was replaced while the store completed: the list is whole again, so asking once more is all there is to do.
+  return missing.length > 0
+    ? partsMissing(session, missing)
+    : new UploadError('SESSION_BUSY', 'A part changed while the object was being completed.', {
+        cause,
+        facts: { retryAfterSeconds: 1 },
+      });
+}
+
+export function objectExists(session: Pick<UploadSession, 'bucket' | 'key'>): UploadError {
+  return new UploadError('OBJECT_EXISTS', `An object ${session.key} exists already in bucket ${session.bucket}.`, {
+    hint: 'Choose another key with --key, or replace it with --overwrite.',
+  });
+}
+
+function partsLost(session: UploadSession): UploadError {
+  return new UploadError('PARTS_LOST', `The object store lost the ${session.storedBytes} stored bytes of ${session.sessionId}.`, {
+    hint: `The session is open again under the same id: partway resume ${session.sessionId}`,
+    facts: { lostBytes: session.storedBytes },
+  });
+}

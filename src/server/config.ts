@@ -1,0 +1,123 @@
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { z } from 'zod';
+import { parseDuration } from '../contract/duration.ts';
+
+/** A secret that does not show itself by accident: not in logs, not in JSON, not in error messages. */
+export class Secret {
+  readonly #value: string;
+  constructor(value: string) {
+    this.#value = value;
+  }
+  reveal(): string {
+    return this.#value;
+  }
+  toString(): string {
+    return '[secret]';
+  }
+  toJSON(): string {
+    return '[secret]';
+  }
+  [inspect.custom](): string {
+    return '[secret]';
+  }
+}
+
+/** Every fault of a configuration at once, so that it is mended in one go. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(
+      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`,
+    );
+    this.faults = faults;
+  }
+}
+
+const DAY_MS = 86_400_000;
+/** S3's limit on the life of a presigned URL (AWS Signature Version 4). */
+const MAX_URL_TTL_MS = 7 * DAY_MS;
+
+const needed = (what: string) => ({
+  error: (issue: { input?: unknown }) => (issue.input === undefined ? `is not set (${what})` : undefined),
+});
+const text = (what: string) => z.string(needed(what)).min(1, `is empty (${what})`);
+const secret = (what: string) => text(what).transform((value) => new Secret(value));
+const url = (what: string) =>
+  z.url({ protocol: /^https?$/, hostname: /./, ...needed(what), abort: true }).transform((value) => value.replace(/\/+$/, ''));
+
+function duration(fallback: string, [min, max]: [string, string]) {
+  return z
+    .string()
+    .default(fallback)
+    .transform((value, context) => {
+      const ms = parseDuration(value);
+      if (ms !== undefined && ms >= (parseDuration(min) ?? 0) && ms <= (parseDuration(max) ?? 0)) return ms;
+      context.addIssue({
+        code: 'custom',
+        message: `is "${value}"; it must be a duration from ${min} to ${max}, such as ${fallback}`,
+      });
+      return z.NEVER;
+    });
+}
+
+const schema = z.object({
+  PARTWAY_HOST: z.string().min(1, 'is empty').default('127.0.0.1'),
+  PARTWAY_PORT: z.coerce
+    .number('must be a port number')
+    .int('must be a port number')
+    .min(0)
+    .max(65_535, 'must be a port number')
+    .default(7373),
+  PARTWAY_TOKEN: secret('the admin token')
+    .refine((token) => token.reveal().length >= 16, 'is too short: 16 characters at least')
+    .optional(),
+  PARTWAY_DATABASE_URL: z
+    .string()
+    .min(1, 'is empty')
+    .refine((value) => !/^\w+:\/\//.test(value), 'must be the path of a SQLite file')
+    .optional(),
+  PARTWAY_S3_ENDPOINT: url('where the object store is, such as http://127.0.0.1:9000'),
+  PARTWAY_S3_PUBLIC_ENDPOINT: url('where clients reach the object store').optional(),
+  PARTWAY_S3_REGION: z.string().min(1, 'is empty').default('us-east-1'),
+  PARTWAY_S3_BUCKET: text('the bucket that uploads go to'),
+  PARTWAY_S3_ACCESS_KEY_ID: secret('the access key of the object store'),
+  PARTWAY_S3_SECRET_ACCESS_KEY: secret('the secret key of the object store'),
+  PARTWAY_S3_STALE_UPLOADS_EXPIRY: duration('24h', ['1m', '3650d']),
+  PARTWAY_SESSION_TTL: duration('7d', ['1m', '3650d']),
+  PARTWAY_URL_TTL: duration('1h', ['10s', '7d']),
+});
+
+export type Config = ReturnType<typeof parseConfig>;
+
+/** Reads the server's settings from the environment. @throws ConfigError naming every fault. */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
+  const parsed = schema.safeParse(env);
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`));
+  const { data } = parsed;
+  return {
+    host: data.PARTWAY_HOST,
+    port: data.PARTWAY_PORT,
+    adminToken: data.PARTWAY_TOKEN,
+    databasePath: data.PARTWAY_DATABASE_URL ?? defaultDatabasePath(env),
+    s3: {
+      endpoint: data.PARTWAY_S3_ENDPOINT,
+      publicEndpoint: data.PARTWAY_S3_PUBLIC_ENDPOINT ?? data.PARTWAY_S3_ENDPOINT,
+      region: data.PARTWAY_S3_REGION,
+      bucket: data.PARTWAY_S3_BUCKET,
+      accessKeyId: data.PARTWAY_S3_ACCESS_KEY_ID,
+      secretAccessKey: data.PARTWAY_S3_SECRET_ACCESS_KEY,
+    },
+    policy: {
+      sessionTtlMs: data.PARTWAY_SESSION_TTL,
+      staleUploadsExpiryMs: data.PARTWAY_S3_STALE_UPLOADS_EXPIRY,
+      urlTtlSeconds: Math.floor(Math.min(data.PARTWAY_URL_TTL, MAX_URL_TTL_MS) / 1_000),
+    },
+  };
+}
+
+function defaultDatabasePath(env: Readonly<Record<string, string | undefined>>): string {
+  const dataFolder = env.XDG_DATA_HOME || (env.HOME ? join(env.HOME, '.local', 'share') : '.');
+  return join(dataFolder, 'partway', 'partway.db');
+}

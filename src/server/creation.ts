@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto';
+import type { CreateRequest } from '../contract/wire.ts';
+import { ObjectStoreError } from '../object-store/port.ts';
+import { UploadError } from '../session/errors.ts';
+import { checkObjectKey } from '../session/object-key.ts';
+import { type PartPlan, planParts } from '../session/part-plan.ts';
+import type { UploadSession } from '../session/session.ts';
+import { chooseStrategy } from '../session/strategy.ts';
+import type { NewSession } from '../session-store/port.ts';
+import { isObjectOf, listStoredParts, objectExists } from './completion.ts';
+import type { ServiceDeps } from './deps.ts';
+import { end } from './ending.ts';
+import { mustGet, openUpload, replan } from './generations.ts';
+
+export interface Created {
+  readonly session: UploadSession;
+  /** False where the session was there before this request. */
+  readonly created: boolean;
+}
+
+/**
+ * Creates a session, or finds the one that this request (by its Idempotency-Key) or this file (by its fingerprint) has.
+ * An object that may not be overwritten is noticed here, before any byte is sent.
+ */
+export async function create(
+  deps: ServiceDeps,
+  owner: string,
+  request: CreateRequest,
+  idempotencyKey?: string,
+): Promise<Created> {
+  const key = request.key ?? request.fileName;
+  checkObjectKey(key);
+  const plan = planFor(request);
+  const idempotency = idempotencyKey === undefined ? undefined : { key: idempotencyKey, requestHash: hashOf(request) };
+
+  const repeated = idempotency && (await findRepeated(deps, owner, idempotency));
+  if (repeated) return { session: await opened(deps, repeated), created: false };
+  const existing = await findSameFile(deps, owner, key, request);
+  if (existing) return { session: existing, created: false };
+  if (request.overwrite !== true && (await deps.objects.headObject(key)) !== undefined) {
+    throw objectExists({ bucket: deps.objects.bucket, key });
+  }
+
+  const session = newSession(deps, owner, key, request, plan);
+  // Somebody used the same key or sent the same file a moment ago: theirs is found now.
+  if (!(await deps.sessions.insert(session, idempotency))) return create(deps, owner, request, idempotencyKey);
+  return { session: await openFirst(deps, await mustGet(deps, session.sessionId)), created: true };
+}
+
+function planFor(request: CreateRequest): PartPlan {
+  const strategy = request.strategy ?? (request.partSize === undefined ? chooseStrategy(request.size, 'reliable') : 'multipart');
+  return planParts(request.size, strategy, request.partSize);
+}
+
+function newSession(deps: ServiceDeps, owner: string, key: string, request: CreateRequest, plan: PartPlan): NewSession {
+  return {
+    sessionId: deps.newSessionId(),
+    owner,
+    bucket: deps.objects.bucket,
+    key,
+    fileName: request.fileName,
+    size: request.size,
+    contentType: request.contentType ?? null,
+    metadata: request.metadata ?? {},
+    overwrite: request.overwrite ?? false,
+    fingerprint: request.fingerprint ?? null,
+    plan,
+    createdAt: deps.now(),
+  };
+}
+
+function hashOf(request: CreateRequest): string {
+  const sorted = Object.entries(request).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
+}
+
+async function findRepeated(deps: ServiceDeps, owner: string, idempotency: { key: string; requestHash: string }) {
+  const found = await deps.sessions.findByIdempotencyKey(owner, idempotency.key);
+  if (found === undefined) return undefined;
+  if (found.requestHash === idempotency.requestHash) return mustGet(deps, found.sessionId);
+  throw new UploadError(
+    'IDEMPOTENCY_KEY_REUSED',
+    `The Idempotency-Key was used for another request (session ${found.sessionId}).`,
+  );
+}
+
+async function findSameFile(
+  deps: ServiceDeps,
+  owner: string,
+  key: string,
+  request: CreateRequest,
+): Promise<UploadSession | undefined> {
+  if (request.fingerprint === undefined) return undefined;
+  const query = { owner, bucket: deps.objects.bucket, key, size: request.size, fingerprint: request.fingerprint };
+  const running = await deps.sessions.findByFingerprint(query, ['creating', 'open', 'completing']);
+  if (running !== undefined) return adopt(deps, running, request);
+  if (request.overwrite === true) return undefined;
+  const completed = await deps.sessions.findByFingerprint(query, ['completed']);
+  if (completed === undefined) return undefined;
+  // Only while the object is still there and still this session's; the client proves that its file is the same.
+  const head = await deps.objects.headObject(key);
+  return head !== undefined && isObjectOf(completed, head) ? completed : undefined;
+}
+
+/** The file's own session goes on. Its stored plan wins, unless nothing is stored yet and the request asks for another one. */
+async function adopt(deps: ServiceDeps, running: UploadSession, request: CreateRequest): Promise<UploadSession> {
+  if (request.overwrite !== undefined && request.overwrite !== running.overwrite) {
+    await deps.sessions.setOverwrite(running.sessionId, request.overwrite);
+  }
+  await deps.sessions.touch(running.sessionId, deps.now());
+  const session = await opened(deps, await mustGet(deps, running.sessionId));
+  if (session.status !== 'open' || !asksForAnotherPlan(session.plan, request)) return session;
+  const stored = await listStoredParts(deps, session);
+  if (stored.length === 0) return replan(deps, session, planFor(request));
+  throw new UploadError(
+    'SESSION_PLAN_DIFFERS',
+    `This file has an open session ${session.sessionId} with strategy "${session.plan.strategy}", parts of ${session.plan.partSize} bytes, and ${stored.length} stored parts.`,
+    {
+      hint: `Leave out --strategy and --part-size to continue it, or drop it: partway abort ${session.sessionId}`,
+      facts: { sessionId: session.sessionId },
+    },
+  );
+}
+
+function asksForAnotherPlan(plan: PartPlan, request: CreateRequest): boolean {
+  if (request.strategy !== undefined && request.strategy !== plan.strategy) return true;
+  return request.partSize !== undefined && request.partSize !== plan.partSize && plan.strategy !== 'single';
+}
+
+/** A session that a crash left `creating` is opened for the client that asks for it. */
+function opened(deps: ServiceDeps, session: UploadSession): Promise<UploadSession> {
+  return session.status === 'creating' ? openUpload(deps, session, false) : Promise.resolve(session);
+}
+
+async function openFirst(deps: ServiceDeps, session: UploadSession): Promise<UploadSession> {
+  try {
+    return await openUpload(deps, session, true);
+  } catch (error) {
+    // No answer: the session stays `creating`, and the client's repeat or the sweeper opens it.
+    // A definite no (no such bucket, no right, no space) ends it: nobody knows its id.
+    if (error instanceof ObjectStoreError && error.failure !== 'unavailable') await end(deps, session, 'aborted');
+    throw error;
+  }
+}

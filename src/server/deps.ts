@@ -1,0 +1,28 @@
+import type { ObjectStore } from '../object-store/port.ts';
+import type { Instant } from '../session/session.ts';
+import type { SessionStore } from '../session-store/port.ts';
+
+export interface Policy {
+  /** A session expires this long after its last activity. */
+  readonly sessionTtlMs: number;
+  /** How long the object store keeps an unfinished multipart upload, counted from its initiation, as its operator declared it. */
+  readonly staleUploadsExpiryMs: number;
+  readonly urlTtlSeconds: number;
+}
+
+/** The part of pino that we use. */
+export interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What the service works with. Clock and ids are passed in, so tests decide them. */
+export interface ServiceDeps {
+  readonly sessions: SessionStore;
+  readonly objects: ObjectStore;
+  readonly now: () => Instant;
+  readonly newSessionId: () => string;
+  readonly policy: Policy;
+  readonly log: Log;
+}

@@ -1,0 +1,223 @@
+import type * as wire from '../contract/wire.ts';
+import { ObjectStoreError } from '../object-store/port.ts';
+import { UploadError } from '../session/errors.ts';
+import { isTerminal, type Status } from '../session/machine.ts';
+import { partLength, partRange } from '../session/part-plan.ts';
+import type { StoredPart, UploadSession } from '../session/session.ts';
+import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts, settle } from './completion.ts';
+import { create } from './creation.ts';
+import type { ServiceDeps } from './deps.ts';
+import { end } from './ending.ts';
+import { ensureOpen, heal, mustGet, notOpen } from './generations.ts';
+import { createSingleFlight } from './single-flight.ts';
+import { progressView, sessionView, toIso } from './views.ts';
+
+export interface ListQuery {
+  readonly status?: Status | undefined;
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+/** What the control plane can do, in the wire's words. The only place where statuses, session store and object store meet. */
+export type UploadService = ReturnType<typeof createService>;
+
+export function createService(deps: ServiceDeps) {
+  const { sessions, objects, now, policy } = deps;
+  const completions = createSingleFlight<UploadSession>();
+  const listings = createSingleFlight<{ session: UploadSession; parts: readonly StoredPart[] }>();
+
+  return {
+    async create(owner: string, request: wire.CreateRequest, idempotencyKey?: string) {
+      const { session, created } = await create(deps, owner, request, idempotencyKey);
+      return { session: sessionView(session, policy), created };
+    },
+
+    async get(sessionId: string): Promise<wire.Session> {
+      return sessionView(await mustGet(deps, sessionId), policy);
+    },
+
+    async list({ status, limit, cursor }: ListQuery): Promise<wire.SessionList> {
+      const page = await sessions.list({ limit, ...(status && { status }), ...(cursor && { cursor }) });
+      return { uploads: page.sessions.map((session) => sessionView(session, policy)), nextCursor: page.nextCursor };
+    },
+
+    async presign(sessionId: string, request: wire.PresignRequest): Promise<wire.PresignResponse> {
+      const found = await mustGet(deps, sessionId);
+      checkPartNumbers(found, request.partNumbers);
+      const session = await ensureOpen(deps, found);
+      await sessions.touch(sessionId, now());
+      return {
+        parts: await Promise.all(request.partNumbers.map((partNumber) => presignPart(session, partNumber, request.checksums))),
+      };
+    },
+
+    /** What the store holds. One listing serves all who ask at the same time, and costs the store seconds when there are thousands of parts. */
+    async parts(sessionId: string): Promise<wire.PartsResponse> {
+      const found = await mustGet(deps, sessionId);
+      if (found.status === 'completed') return partsView(found, await sessions.listParts(sessionId, found.generation));
+      if (isTerminal(found.status) || found.status === 'aborting') throw notOpen(found);
+      const { session, parts } = await listings.run(sessionId, () => reconcile(found));
+      return partsView(session, parts);
+    },
+
+    async report(sessionId: string, report: wire.ReportRequest): Promise<wire.Progress> {
+      const session = await mustGet(deps, sessionId);
+      if (isTerminal(session.status) || session.status === 'aborting') throw notOpen(session);
+      const parts = report.parts ?? [];
+      checkPartNumbers(
+        session,
+        parts.map((part) => part.partNumber),
+      );
+      const outcome = await sessions.report({
+        sessionId,
+        generation: session.generation,
+        clientId: report.clientId,
+        parts: parts.map((part) => reportedPart(session, part)),
+        inFlightBytes: report.inFlightBytes ?? 0,
+        bytesPerSecond: report.bytesPerSecond ?? 0,
+        at: now(),
+      });
+      if (outcome === 'replaced') throw clientReplaced(session);
+      return progressView(await mustGet(deps, sessionId), now());
+    },
+
+    async complete(sessionId: string, request: wire.CompleteRequest): Promise<wire.Session> {
+      // Repeats while one is running wait for its answer. Another claimed checksum is another question.
+      const session = await completions.run(`${sessionId} ${request.checksum}`, () => complete(deps, sessionId, request));
+      return sessionView(session, policy);
+    },
+
+    async abort(sessionId: string): Promise<wire.Session> {
+      return sessionView(await end(deps, await mustGet(deps, sessionId), 'aborted'), policy);
+    },
+
+    async object(sessionId: string): Promise<wire.StoredObject> {
+      const session = await mustGet(deps, sessionId);
+      const head = await objects.headObject(session.key);
+      if (head === undefined) {
+        throw new UploadError('OBJECT_NOT_FOUND', `Bucket ${session.bucket} holds no object ${session.key}.`, {
+          hint: `The session is ${session.status}.`,
+          facts: { sessionStatus: session.status },
+        });
+      }
+      const { bucket, key } = session;
+      return {
+        sessionId,
+        bucket,
+        key,
+        size: head.size,
+        etag: head.etag,
+        checksum: head.checksum,
+        uploadedBySession: isObjectOf(session, head),
+      };
+    },
+
+    async progress(sessionId: string): Promise<wire.Progress> {
+      return progressView(await mustGet(deps, sessionId), now());
+    },
+
+    async readiness(): Promise<wire.Readiness> {
+      const checks = {
+        database: await check(() => sessions.ping()),
+        bucket: await check(() => objects.checkBucket()),
+      };
+      return { ready: checks.database.ok && checks.bucket.ok, checks };
+    },
+  };
+
+  async function presignPart(session: UploadSession, partNumber: number, checksums: Record<string, string> | undefined) {
+    const { start, end: endOfPart } = partRange(session.plan, session.size, partNumber);
+    const checksum = checksums?.[String(partNumber)];
+    const presigned = await objects.presignPart({
+      key: session.key,
+      uploadId: session.uploadId ?? '',
+      partNumber,
+      contentLength: endOfPart - start,
+      expiresInSeconds: policy.urlTtlSeconds,
+      ...(checksum === undefined ? {} : { checksum }),
+    });
+    return {
+      partNumber,
+      method: 'PUT' as const,
+      url: presigned.url,
+      headers: presigned.headers,
+      start,
+      end: endOfPart,
+      expiresAt: toIso(presigned.expiresAt),
+    };
+  }
+
+  /** Makes our record what the store says. A lost upload heals; an object that is there already completes the session. */
+  async function reconcile(found: UploadSession): Promise<{ session: UploadSession; parts: readonly StoredPart[] }> {
+    const session = found.status === 'creating' ? await ensureOpen(deps, found) : found;
+    try {
+      const parts = await listStoredParts(deps, session);
+      await sessions.touch(session.sessionId, now());
+      return { session, parts };
+    } catch (error) {
+      if (!(error instanceof ObjectStoreError) || error.failure !== 'upload-missing') throw error;
+      return reconcileLost(session);
+    }
+  }
+
+  async function reconcileLost(session: UploadSession) {
+    if (session.status === 'completing') {
+      // Completed meanwhile, or lost in the midst of it: completing again finds out which.
+      const settled = await completions.run(`${session.sessionId} ${undefined}`, () => settle(deps, session));
+      return { session: settled, parts: await sessions.listParts(settled.sessionId, settled.generation) };
+    }
+    const completed = await finishIfStored(deps, session);
+    if (completed) return { session: completed, parts: await sessions.listParts(completed.sessionId, completed.generation) };
+    return { session: await heal(deps, session), parts: [] };
+  }
+}
+
+function partsView(session: UploadSession, parts: readonly StoredPart[]): wire.PartsResponse {
+  const missing = session.status === 'completed' ? [] : missingParts(session, parts);
+  const absent = new Set(
+    missing.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, index) => first + index)),
+  );
+  // A part of another size or without a checksum cannot be completed with: it is listed as missing, not as stored.
+  const good = parts.filter((part) => !absent.has(part.partNumber) && part.partNumber <= session.plan.partCount);
+  return {
+    sessionId: session.sessionId,
+    status: session.status,
+    storedBytes: good.reduce((sum, part) => sum + part.size, 0),
+    parts: good.map((part) => ({ ...part })),
+    missing,
+  };
+}
+
+function reportedPart(
+  session: UploadSession,
+  part: { partNumber: number; etag: string; checksum?: string | undefined },
+): StoredPart {
+  return { ...part, checksum: part.checksum ?? null, size: partLength(session.plan, session.size, part.partNumber) };
+}
+
+function checkPartNumbers(session: UploadSession, partNumbers: readonly number[]): void {
+  const outside = partNumbers.filter((partNumber) => partNumber > session.plan.partCount);
+  if (outside.length === 0) return;
+  throw new UploadError('INVALID_REQUEST', `The session has ${session.plan.partCount} parts; there is no part ${outside[0]}.`, {
+    facts: { errors: [{ pointer: '/partNumbers', message: `must be from 1 to ${session.plan.partCount}` }] },
+  });
+}
+
+function clientReplaced(session: UploadSession): UploadError {
+  return new UploadError(
+    'CLIENT_REPLACED',
+    `Another client uploads the session ${session.sessionId} since this one reported last.`,
+    {
+      hint: 'Let the other one finish, or stop it and resume here. Nothing stored is lost.',
+    },
+  );
+}
+
+async function check(probe: () => Promise<void>): Promise<{ ok: boolean; detail?: string }> {
+  try {
+    await probe();
+    return { ok: true };
+  } catch (error) {
+    return { ok: false, detail: error instanceof Error ? error.message : String(error) };
+  }
+}
