@@ -84,7 +84,8 @@ function isNetworkError(error: Error): boolean {
 
 function networkText(error: Error): string {
   // An AggregateError (both addresses of `localhost` refused) has a code and no message.
-  return error.message === '' ? (networkCode(error) ?? error.name) : error.message.trim();
+  if (error.message === '') return networkCode(error) ?? error.name;
+  return error.message.replace(/^@smithy\/node-http-handler - (\[ERROR\] )?/, '').trim();
 }
 
 function networkCode(error: Error): string | undefined {
