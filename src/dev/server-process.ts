@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atExit } from './at-exit.ts';
 
@@ -10,6 +11,8 @@ export interface ServerCommand {
   readonly env: NodeJS.ProcessEnv;
   /** Values that the output may contain and that must never be shown. */
   readonly secrets: readonly string[];
+  /** Gets all that it writes, for reading after something went wrong. Started anew each time. */
+  readonly logFile?: string;
 }
 
 export interface ServerProcess {
@@ -29,7 +32,7 @@ const STOP_GRACE_MS = 15_000;
 const KEPT_OUTPUT = 4_000;
 
 /** Starts a server that ends with this process at the latest. */
-export function startServerProcess({ name, command, args, env, secrets }: ServerCommand): ServerProcess {
+export function startServerProcess({ name, command, args, env, secrets, logFile }: ServerCommand): ServerProcess {
   const child = spawn(command, args, {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -39,8 +42,10 @@ export function startServerProcess({ name, command, args, env, secrets }: Server
   });
   let output = '';
   let end: string | undefined;
+  const log = logFile === undefined ? undefined : createWriteStream(logFile, { mode: 0o600 });
   const keep = (text: string) => {
     output = (output + text).slice(-KEPT_OUTPUT);
+    log?.write(text);
   };
   child.stdout.setEncoding('utf8').on('data', keep);
   child.stderr.setEncoding('utf8').on('data', keep);
@@ -50,6 +55,7 @@ export function startServerProcess({ name, command, args, env, secrets }: Server
     const settle = (how: string) => {
       end ??= how;
       forget();
+      log?.end();
       resolve();
     };
     child.once('error', (error) => settle(`could not be started (${error.message})`));

@@ -1,0 +1,79 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { atExit } from './at-exit.ts';
+import type { RunningMinio } from './minio.ts';
+import type { QuickstartFolder, QuickstartSettings } from './quickstart-settings.ts';
+import { serverUrl } from './quickstart-settings.ts';
+import { answersOk, type ServerProcess, startServerProcess, untilReady } from './server-process.ts';
+
+const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
+
+/** `partway serve`, ready when this resolves. */
+export async function startControlPlane(
+  folder: QuickstartFolder,
+  { server }: QuickstartSettings,
+  minio: RunningMinio,
+): Promise<ServerProcess> {
+  const controlPlane = startServerProcess({
+    name: 'The control plane',
+    command: process.execPath,
+    args: [PARTWAY, 'serve'],
+    env: {
+      ...withoutPartwaySettings(process.env),
+      PARTWAY_HOST: '127.0.0.1',
+      PARTWAY_PORT: String(server.port),
+      PARTWAY_TOKEN: server.token,
+      PARTWAY_DATABASE_URL: folder.database,
+      PARTWAY_S3_ENDPOINT: minio.endpoint,
+      PARTWAY_S3_REGION: minio.region,
+      PARTWAY_S3_BUCKET: minio.bucket,
+      PARTWAY_S3_ACCESS_KEY_ID: minio.accessKeyId,
+      PARTWAY_S3_SECRET_ACCESS_KEY: minio.secretAccessKey,
+      PARTWAY_S3_STALE_UPLOADS_EXPIRY: '720h',
+    },
+    secrets: [server.token, minio.secretAccessKey],
+    logFile: folder.serverLog,
+  });
+  await untilReady(controlPlane, () => answersOk(`${serverUrl(server.port)}/readyz`));
+  return controlPlane;
+}
+
+export interface CommandResult {
+  readonly exitCode: number;
+  /** The last line on stdout, where it was asked for. */
+  readonly lastLine: string;
+}
+
+export interface RunningCommand {
+  readonly result: Promise<CommandResult>;
+  interrupt(): void;
+}
+
+/** Runs a command of the CLI in this terminal. With `keepStdout`, its stdout comes here and its progress, on stderr, still shows. */
+export function runPartway(args: readonly string[], { server }: QuickstartSettings, keepStdout = false): RunningCommand {
+  const child = spawn(process.execPath, [PARTWAY, ...args], {
+    env: { ...process.env, PARTWAY_SERVER: serverUrl(server.port), PARTWAY_TOKEN: server.token },
+    stdio: ['inherit', keepStdout ? 'pipe' : 'inherit', 'inherit'],
+    windowsHide: true,
+  });
+  const forget = atExit(() => child.kill());
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    output = lastLines(output + text);
+  });
+  const result = new Promise<CommandResult>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ exitCode: code ?? 1, lastLine: output.trim().split('\n').at(-1) ?? '' }));
+  }).finally(forget);
+  return { result, interrupt: () => child.kill('SIGINT') };
+}
+
+/** A long upload writes an event a second; only the last one is of interest. */
+function lastLines(text: string): string {
+  return text.split('\n').slice(-3).join('\n');
+}
+
+/** What is set for another control plane must not reach this one. */
+function withoutPartwaySettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('PARTWAY_')));
+}

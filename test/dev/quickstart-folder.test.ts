@@ -1,0 +1,123 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startMinio } from '../../src/dev/minio.ts';
+import { claimFolder } from '../../src/dev/quickstart-claim.ts';
+import { chooseSettings, openFolder, type QuickstartFolder, readSettings } from '../../src/dev/quickstart-settings.ts';
+import { SetupError } from '../../src/dev/setup-error.ts';
+import { cacheFolder, dataFolder } from '../../src/dev/user-folders.ts';
+
+const quiet = () => {};
+
+async function aFolder(): Promise<QuickstartFolder> {
+  const parent = await mkdtemp(join(tmpdir(), 'partway-test-'));
+  onTestFinished(() => rm(parent, { recursive: true, force: true }));
+  return openFolder(join(parent, 'quickstart'));
+}
+
+async function modeOf(path: string): Promise<string> {
+  return ((await stat(path)).mode & 0o777).toString(8);
+}
+
+/** The pid of a process that has ended. */
+const ENDED_PID = 2 ** 22 + 1;
+
+describe('the settings of the quick start', () => {
+  it('can be read by their owner alone', async () => {
+    const folder = await aFolder();
+    await chooseSettings(folder, undefined);
+    expect(await modeOf(folder.path)).toBe('700');
+    expect(await modeOf(folder.credentials)).toBe('600');
+    expect(await modeOf(folder.clientEnv)).toBe('600');
+  });
+
+  it('are the same the next time', async () => {
+    const folder = await aFolder();
+    const first = await chooseSettings(folder, await readSettings(folder));
+    expect(await chooseSettings(folder, await readSettings(folder))).toEqual(first);
+  });
+
+  it('change a port that somebody else has taken, and nothing else', async () => {
+    const folder = await aFolder();
+    const first = await chooseSettings(folder, undefined);
+    const other = createServer().listen(first.server.port, '127.0.0.1');
+    await new Promise((resolve) => other.once('listening', resolve));
+    onTestFinished(() => void other.close());
+    const second = await chooseSettings(folder, first);
+    expect(second.server.port).not.toBe(first.server.port);
+    expect(second).toEqual({ ...first, server: { ...first.server, port: second.server.port } });
+  });
+
+  it('say what to do where they are damaged', async () => {
+    const folder = await aFolder();
+    await writeFile(folder.credentials, '{"minio":');
+    await expect(readSettings(folder)).rejects.toThrow(`${folder.credentials} is damaged. Delete it`);
+  });
+});
+
+describe('the claim on the quick start folder', () => {
+  it('is refused while another quick start holds it', async () => {
+    const folder = await aFolder();
+    const claim = await claimFolder(folder, undefined, quiet);
+    await expect(claimFolder(folder, undefined, quiet)).rejects.toThrow(SetupError);
+    claim.release();
+    (await claimFolder(folder, undefined, quiet)).release();
+  });
+
+  it('takes over from a killed quick start and ends the MinIO that it has left', async () => {
+    const folder = await aFolder();
+    const settings = await chooseSettings(folder, undefined);
+    const left = await startMinio({
+      log: quiet,
+      dataDir: folder.objects,
+      port: settings.minio.port,
+      credentials: settings.minio,
+    });
+    onTestFinished(() => left.stop());
+    await writeFile(folder.runRecord, JSON.stringify({ pid: ENDED_PID, minioPid: left.pid }));
+
+    const lines: string[] = [];
+    (await claimFolder(folder, settings, (line) => lines.push(line))).release();
+    expect(lines).toEqual([`Ending the MinIO that an earlier quick start has left (process ${left.pid}).`]);
+    expect(() => process.kill(left.pid ?? 0, 0)).toThrow('ESRCH');
+  });
+
+  it('leaves a process alone that has the number of a MinIO but does not know our credentials', async () => {
+    const folder = await aFolder();
+    const settings = await chooseSettings(folder, undefined);
+    const stranger = await startMinio({ log: quiet, port: settings.minio.port });
+    onTestFinished(() => stranger.stop());
+    await writeFile(folder.runRecord, JSON.stringify({ pid: ENDED_PID, minioPid: stranger.pid }));
+    (await claimFolder(folder, settings, quiet)).release();
+    expect(process.kill(stranger.pid ?? 0, 0)).toBe(true);
+  });
+
+  it('does not show credentials in its record', async () => {
+    const folder = await aFolder();
+    const settings = await chooseSettings(folder, undefined);
+    const claim = await claimFolder(folder, settings, quiet);
+    await claim.record({ minioPid: 1, serverPid: 2 });
+    expect(JSON.parse(await readFile(folder.runRecord, 'utf8'))).toEqual({ pid: process.pid, minioPid: 1, serverPid: 2 });
+    claim.release();
+  });
+});
+
+describe('user folders', () => {
+  const home = { HOME: '/home/ada' };
+
+  it('follow the XDG variables, but for relative paths', () => {
+    expect(cacheFolder({ platform: 'linux', env: { ...home, XDG_CACHE_HOME: '/fast' } })).toBe(join('/fast', 'partway'));
+    expect(dataFolder({ platform: 'linux', env: { ...home, XDG_DATA_HOME: 'here' } })).toBe(
+      join('/home/ada/.local/share/partway'),
+    );
+  });
+
+  it('are those of the system otherwise', () => {
+    expect(cacheFolder({ platform: 'linux', env: home })).toBe(join('/home/ada/.cache/partway'));
+    expect(cacheFolder({ platform: 'darwin', env: home })).toBe(join('/home/ada/Library/Caches/partway'));
+    expect(dataFolder({ platform: 'darwin', env: home })).toBe(join('/home/ada/Library/Application Support/partway'));
+    expect(dataFolder({ platform: 'win32', env: { ...home, LOCALAPPDATA: '/local' } })).toBe(join('/local', 'partway'));
+  });
+});
