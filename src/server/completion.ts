@@ -6,7 +6,7 @@ import { partLength } from '../session/part-plan.ts';
 import { missingRanges } from '../session/part-ranges.ts';
 import type { StoredPart, UploadSession } from '../session/session.ts';
 import type { ServiceDeps } from './deps.ts';
-import { apply, expected, heal, mustGet, notOpen } from './generations.ts';
+import { apply, expected, heal, mustGet, notOpen, objectsOf } from './generations.ts';
 
 /**
  * Completing a session. `completing` is stored before the store is asked (write order 2); every page of the store's list
@@ -39,7 +39,7 @@ async function completeAtStore(deps: ServiceDeps, session: UploadSession, reques
   const parts = plannedParts(session, listed, request);
   const checksum = objectChecksum(session, parts);
   checkClaim(session, checksum, request);
-  await deps.objects.completeMultipartUpload({
+  await objectsOf(deps, session).completeMultipartUpload({
     key: session.key,
     uploadId: uploadIdOf(session),
     parts,
@@ -92,7 +92,7 @@ async function recover(deps: ServiceDeps, session: UploadSession, error: unknown
 
 /** The session's object, if it is at the key: by our id in its metadata, its size and, where known, its checksum. */
 export async function finishIfStored(deps: ServiceDeps, session: UploadSession): Promise<UploadSession | undefined> {
-  const head = await deps.objects.headObject(session.key);
+  const head = await objectsOf(deps, session).headObject(session.key);
   if (head === undefined || !isObjectOf(session, head)) return undefined;
   const parts = await deps.sessions.listParts(session.sessionId, session.generation);
   const checksum = missingParts(session, parts).length === 0 ? objectChecksum(session, parts) : head.checksum;
@@ -113,7 +113,7 @@ export function isObjectOf(session: UploadSession, head: ObjectHead): boolean {
 /** What the store holds, and our record made the same. */
 export async function listStoredParts(deps: ServiceDeps, session: UploadSession): Promise<StoredPart[]> {
   const askedAt = deps.now();
-  const parts = await deps.objects.listParts(session.key, uploadIdOf(session));
+  const parts = await objectsOf(deps, session).listParts(session.key, uploadIdOf(session));
   await deps.sessions.replaceParts(session.sessionId, session.generation, parts, askedAt);
   return parts;
 }

@@ -1,4 +1,4 @@
-import { SESSION_METADATA } from '../object-store/port.ts';
+import { type ObjectStore, SESSION_METADATA } from '../object-store/port.ts';
 import { UploadError } from '../session/errors.ts';
 import { nextStatus, type SessionEvent, type Status } from '../session/machine.ts';
 import type { PartPlan } from '../session/part-plan.ts';
@@ -24,6 +24,18 @@ export function notOpen(session: UploadSession): UploadError {
   return new UploadError('SESSION_NOT_OPEN', `The session ${session.sessionId} is ${session.status}.`, {
     facts: { sessionStatus: session.status },
   });
+}
+
+/** The object store, if it is the one that holds this session: after a change of PARTWAY_S3_BUCKET it is not. */
+export function objectsOf(deps: ServiceDeps, { sessionId, bucket }: Pick<UploadSession, 'sessionId' | 'bucket'>): ObjectStore {
+  if (bucket === deps.objects.bucket) return deps.objects;
+  throw new UploadError(
+    'STORE_REFUSED',
+    `The session ${sessionId} is in bucket ${bucket}; this server now works with ${deps.objects.bucket}.`,
+    {
+      hint: 'Set PARTWAY_S3_BUCKET back to finish or abort what is in the old bucket.',
+    },
+  );
 }
 
 function statusAfter(session: UploadSession, event: SessionEvent): Status {
@@ -56,14 +68,14 @@ export function busy(session: UploadSession): UploadError {
  */
 export async function openUpload(deps: ServiceDeps, session: UploadSession, firstTry: boolean): Promise<UploadSession> {
   if (!firstTry) await deps.sessions.suspectOrphan(session.sessionId, deps.now());
-  const upload = await deps.objects.createMultipartUpload({
+  const upload = await objectsOf(deps, session).createMultipartUpload({
     key: session.key,
     contentType: session.contentType,
     metadata: { ...session.metadata, [SESSION_METADATA]: session.sessionId },
   });
   if (!(await deps.sessions.openUpload(expected(session), upload, deps.now()))) {
     // Somebody else opened or ended the session meanwhile: nobody will ever use this upload.
-    await deps.objects.abortMultipartUpload(session.key, upload.uploadId);
+    await objectsOf(deps, session).abortMultipartUpload(session.key, upload.uploadId);
   }
   return mustGet(deps, session.sessionId);
 }
@@ -102,8 +114,8 @@ async function nextGeneration(
 /** Lets the store forget a multipart upload. Until this has succeeded, the sweeper finds it among the leftovers. */
 export async function releaseUpload(
   deps: ServiceDeps,
-  { sessionId, key, generation, uploadId }: Pick<UploadSession, 'sessionId' | 'key' | 'generation' | 'uploadId'>,
+  upload: Pick<UploadSession, 'sessionId' | 'bucket' | 'key' | 'generation' | 'uploadId'>,
 ): Promise<void> {
-  if (uploadId !== null) await deps.objects.abortMultipartUpload(key, uploadId);
-  await deps.sessions.endUpload(sessionId, generation, deps.now());
+  if (upload.uploadId !== null) await objectsOf(deps, upload).abortMultipartUpload(upload.key, upload.uploadId);
+  await deps.sessions.endUpload(upload.sessionId, upload.generation, deps.now());
 }

@@ -8,7 +8,7 @@ import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts, se
 import { create } from './creation.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
-import { ensureOpen, heal, mustGet, notOpen } from './generations.ts';
+import { ensureOpen, heal, mustGet, notOpen, objectsOf } from './generations.ts';
 import { createSingleFlight } from './single-flight.ts';
 import { progressView, sessionView, toIso } from './views.ts';
 
@@ -93,7 +93,7 @@ export function createService(deps: ServiceDeps) {
 
     async object(sessionId: string): Promise<wire.StoredObject> {
       const session = await mustGet(deps, sessionId);
-      const head = await objects.headObject(session.key);
+      const head = await objectsOf(deps, session).headObject(session.key);
       if (head === undefined) {
         throw new UploadError('OBJECT_NOT_FOUND', `Bucket ${session.bucket} holds no object ${session.key}.`, {
           hint: `The session is ${session.status}.`,
@@ -128,7 +128,7 @@ export function createService(deps: ServiceDeps) {
   async function presignPart(session: UploadSession, partNumber: number, checksums: Record<string, string> | undefined) {
     const { start, end: endOfPart } = partRange(session.plan, session.size, partNumber);
     const checksum = checksums?.[String(partNumber)];
-    const presigned = await objects.presignPart({
+    const presigned = await objectsOf(deps, session).presignPart({
       key: session.key,
       uploadId: session.uploadId ?? '',
       partNumber,

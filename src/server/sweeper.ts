@@ -2,7 +2,7 @@ import type { Instant, UploadSession } from '../session/session.ts';
 import { settle } from './completion.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end, finishEnding } from './ending.ts';
-import { openUpload, releaseUpload } from './generations.ts';
+import { objectsOf, openUpload, releaseUpload } from './generations.ts';
 
 /** A running request may leave an `-ing` status for this long; older ones were left by a crash. Longest is Complete of a huge object. */
 const GRACE_MS = 15 * 60_000;
@@ -66,7 +66,7 @@ export async function sweep(deps: ServiceDeps, graceMs = GRACE_MS): Promise<Swee
  * exact key only (measured), so such keys are noted before the call is repeated. Young unrecorded ones may belong to a request under way.
  */
 async function releaseOrphans(deps: ServiceDeps, session: UploadSession, before: Instant): Promise<void> {
-  for (const upload of await deps.objects.listMultipartUploads(session.key)) {
+  for (const upload of await objectsOf(deps, session).listMultipartUploads(session.key)) {
     if (upload.initiatedAt >= before || (await deps.sessions.hasUpload(upload.uploadId))) continue;
     await deps.objects.abortMultipartUpload(session.key, upload.uploadId);
   }

@@ -1,0 +1,33 @@
+import type { CreateRequest, Session } from '../contract/wire.ts';
+import { isUploadError } from '../session/errors.ts';
+import type { Strategy } from '../session/strategy.ts';
+import type { ByteSource } from './byte-source.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { fingerprint } from './fingerprint.ts';
+
+export interface OpenUploadOptions {
+  readonly controlPlane: ControlPlane;
+  readonly source: ByteSource;
+  /** `strategy` and `partSize` here are wishes of a person: an open session with another plan is an error. */
+  readonly request?: Omit<CreateRequest, 'fileName' | 'size' | 'fingerprint'>;
+  /** What the size and the network suggest. Gives way to the plan of a session that has stored parts. */
+  readonly preferredStrategy?: Strategy | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Creates the session of a source, or finds the one it has. Nothing is sent yet: `runUpload` does that. */
+export async function openUpload(options: OpenUploadOptions): Promise<{ session: Session; created: boolean }> {
+  const { controlPlane, source, request = {}, preferredStrategy, signal } = options;
+  const create: CreateRequest = { ...request, fileName: source.name, size: source.size, fingerprint: await fingerprint(source) };
+  // Repeats of one call are one upload, also when the answer to the first got lost.
+  const call = { idempotencyKey: crypto.randomUUID(), signal };
+  if (create.strategy !== undefined || create.partSize !== undefined || preferredStrategy === undefined) {
+    return controlPlane.create(create, call);
+  }
+  try {
+    return await controlPlane.create({ ...create, strategy: preferredStrategy }, call);
+  } catch (error) {
+    if (!isUploadError(error, 'SESSION_PLAN_DIFFERS')) throw error;
+    return controlPlane.create(create, { ...call, idempotencyKey: crypto.randomUUID() });
+  }
+}

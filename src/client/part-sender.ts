@@ -1,0 +1,261 @@
+import pRetry from 'p-retry';
+import type { PresignedPart } from '../contract/wire.ts';
+import { UploadError } from '../session/errors.ts';
+import type { ByteSource } from './byte-source.ts';
+import { checksumOfRange, endedEarly, summed } from './checksum.ts';
+import type { Connections } from './connections.ts';
+import type { UploadEvent } from './events.ts';
+import { type Link, waitBefore } from './link.ts';
+import { judgeAnswer, type PartAnswer } from './part-answer.ts';
+import { ConnectionFailure, putPart } from './part-request.ts';
+import { pause } from './pause.ts';
+import type { Tally } from './tally.ts';
+
+export interface SentPart {
+  readonly partNumber: number;
+  readonly etag: string;
+  readonly checksum: string;
+  readonly size: number;
+}
+
+/** The store does not know the multipart upload any more: not this part's problem but the session's. */
+export class UploadLost extends Error {
+  override readonly name = 'UploadLost';
+}
+
+/** Something went wrong with a part over a working link: this is what tries are counted for. */
+class PartFailure extends Error {
+  override readonly name = 'PartFailure';
+}
+
+/** The store asks for patience. */
+class StoreBusy extends Error {
+  override readonly name = 'StoreBusy';
+  readonly retryAfterSeconds: number | undefined;
+  constructor(message: string, retryAfterSeconds: number | undefined) {
+    super(message);
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+class UrlRefused extends Error {
+  override readonly name = 'UrlRefused';
+}
+
+export interface PartSenderOptions {
+  readonly source: ByteSource;
+  readonly sign: (partNumber: number, checksum: string) => Promise<PresignedPart>;
+  readonly connections: Connections;
+  readonly link: Link;
+  readonly tally: Tally;
+  readonly maxTries: number;
+  readonly stallMs: number;
+  readonly maxOutageMs: number;
+  readonly onEvent: (event: UploadEvent) => void;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** Longer than this, and a store that says "later" is asked anyway. */
+const LONGEST_RETRY_AFTER_MS = 60_000;
+
+export interface PartSignals {
+  /** Ends everything at once. */
+  readonly stop: AbortSignal;
+  /** Lets a request under way finish, and begins nothing more. */
+  readonly drain: AbortSignal;
+}
+
+/** Sends one part until the store has it, or it is clear that it never will. Knows nothing of other parts. */
+export function createPartSender(options: PartSenderOptions) {
+  const { source, connections, link, tally, onEvent } = options;
+
+  return async function sendPart(partNumber: number, start: number, end: number, signals: PartSignals): Promise<SentPart> {
+    await source.checkUnchanged();
+    // The first pass: the URL is signed for exactly these bytes.
+    const checksum = await checksumOfRange(source, start, end, { signal: signals.stop });
+    const attempts = startAttempts();
+    try {
+      const etag = await pRetry(() => attempt(partNumber, start, end, checksum, attempts, signals.stop), {
+        // Tries are counted in shouldRetry: p-retry's own limit would end the part at an outage after its last try.
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: 500,
+        maxTimeout: 30_000,
+        randomize: true,
+        signal: signals.stop,
+        onFailedAttempt: ({ error }) => beforeRetry(partNumber, error, attempts, signals.drain),
+        shouldConsumeRetry: ({ error }) => error instanceof PartFailure,
+        shouldRetry: ({ error, retriesConsumed }) =>
+          isTransient(error) && (!(error instanceof PartFailure) || retriesConsumed + 1 < options.maxTries),
+      });
+      return { partNumber, etag, checksum, size: end - start };
+    } catch (error) {
+      throw error instanceof PartFailure ? triesUsedUp(partNumber, options.maxTries, error) : error;
+    } finally {
+      tally.partEnded(partNumber);
+    }
+  };
+
+  async function attempt(
+    partNumber: number,
+    start: number,
+    end: number,
+    checksum: string,
+    attempts: Attempts,
+    signal: AbortSignal,
+  ): Promise<string> {
+    attempts.count += 1;
+    tally.partStarted(partNumber);
+    attempts.signed ??= await options.sign(partNumber, checksum);
+    const body = wholeBody(source, start, end);
+    const answer = await putPart({
+      url: attempts.signed.url,
+      headers: attempts.signed.headers,
+      body,
+      agent: connections.agentFor(attempts.signed.url),
+      stallMs: options.stallMs,
+      signal,
+      onBytes: (count) => tally.sent(partNumber, count),
+    });
+    return etagFrom(answer, attempts, checksum, body.checksum());
+  }
+
+  function etagFrom(answer: PartAnswer, attempts: Attempts, signedChecksum: string, sentChecksum: string): string {
+    const verdict = judgeAnswer(answer);
+    const said = `HTTP ${answer.status}${answer.code ? ` ${answer.code}` : ''}${answer.message ? `: ${answer.message}` : ''}`;
+    if (verdict.kind !== 'sign-again') attempts.refusedUrls = 0;
+    switch (verdict.kind) {
+      case 'stored':
+        // The store has checked the signed checksum; this catches a store that does not.
+        if (sentChecksum !== signedChecksum) throw changedWhileSending(source);
+        return verdict.etag;
+      case 'sign-again':
+        attempts.signed = undefined;
+        attempts.refusedUrls += 1;
+        // A fresh URL is refused too: it is not the URL's age.
+        if (attempts.refusedUrls > 1) throw refusedByStore(said);
+        throw new UrlRefused(said);
+      case 'busy':
+        throw new StoreBusy(said, verdict.retryAfterSeconds);
+      case 'upload-lost':
+        throw new UploadLost(said);
+      case 'bytes-differ':
+        attempts.bytesDiffered += 1;
+        if (attempts.bytesDiffered > 1) throw changedWhileSending(source);
+        throw new PartFailure(said);
+      case 'failed':
+        throw new PartFailure(said);
+      case 'store-full':
+        throw storeFull(said);
+      case 'refused':
+        throw refusedByStore(said);
+    }
+  }
+
+  /** Between attempts: waits where waiting helps. p-retry adds its own back-off for failures that consume a try. */
+  async function beforeRetry(partNumber: number, error: Error, attempts: Attempts, signal: AbortSignal): Promise<void> {
+    if (!isTransient(error)) return;
+    signal.throwIfAborted();
+    tally.partEnded(partNumber);
+    onEvent({ type: 'retry', partNumber, attempt: attempts.count, reason: error.message });
+    if (error instanceof ConnectionFailure) {
+      await link.recover(error.message, signal);
+      connections.renew();
+      // The store answers, and yet this part's connections break: not at once again.
+      if (attempts.brokenConnections++ > 0) await waitInVain(attempts, signal);
+    } else if (error instanceof StoreBusy) {
+      const askedFor = (error.retryAfterSeconds ?? 0) * 1_000;
+      await pause(
+        Math.max(Math.min(askedFor, LONGEST_RETRY_AFTER_MS), waitBefore(attempts.busyAnswers++, options.random())),
+        signal,
+      );
+    }
+  }
+
+  async function waitInVain(attempts: Attempts, signal: AbortSignal): Promise<void> {
+    const withoutSuccessMs = options.now() - attempts.startedAt;
+    if (withoutSuccessMs > options.maxOutageMs) {
+      throw new UploadError('OUTAGE_TOO_LONG', `A part could not be sent for ${Math.round(withoutSuccessMs / 60_000)} minutes.`, {
+        hint: 'Everything stored is kept: resume when the network is better.',
+      });
+    }
+    await pause(waitBefore(attempts.brokenConnections, options.random()), signal);
+  }
+
+  function startAttempts(): Attempts {
+    return {
+      startedAt: options.now(),
+      count: 0,
+      signed: undefined,
+      refusedUrls: 0,
+      bytesDiffered: 0,
+      brokenConnections: 0,
+      busyAnswers: 0,
+    };
+  }
+}
+
+/** What the attempts at one part have met so far. */
+interface Attempts {
+  readonly startedAt: number;
+  count: number;
+  signed: PresignedPart | undefined;
+  refusedUrls: number;
+  bytesDiffered: number;
+  brokenConnections: number;
+  busyAnswers: number;
+}
+
+function isTransient(error: Error): boolean {
+  return (
+    error instanceof ConnectionFailure ||
+    error instanceof PartFailure ||
+    error instanceof StoreBusy ||
+    error instanceof UrlRefused
+  );
+}
+
+/** The part's bytes, summed again on their way. Ends with an error where the source is shorter than the range. */
+function wholeBody(source: ByteSource, start: number, end: number) {
+  const pieces = summed(source.read(start, end));
+  return {
+    checksum: () => pieces.checksum(),
+    async *[Symbol.asyncIterator]() {
+      let sent = 0;
+      for await (const piece of pieces) {
+        sent += piece.length;
+        yield piece;
+      }
+      if (sent !== end - start) throw endedEarly(source, start + sent);
+    },
+  };
+}
+
+function changedWhileSending(source: ByteSource): UploadError {
+  return new UploadError(
+    'SOURCE_CHANGED',
+    `${source.name} changed while it was being sent: its bytes differ from those read just before.`,
+    {
+      hint: 'The stored parts are kept. Let the file settle, then upload it under another key or abort the session first.',
+    },
+  );
+}
+
+function triesUsedUp(partNumber: number, tries: number, last: PartFailure): UploadError {
+  return new UploadError('PART_FAILED', `Part ${partNumber} failed ${tries} times; the object store answered ${last.message}`, {
+    cause: last,
+    hint: 'The stored parts are kept: resume later. If it goes on, the object store has a problem that its log explains.',
+  });
+}
+
+function refusedByStore(said: string): UploadError {
+  return new UploadError('PART_REFUSED', `The object store refuses the part: ${said}`, {
+    hint: 'Run `partway doctor`: it finds out whether the public endpoint, the clock or a right is wrong.',
+  });
+}
+
+function storeFull(said: string): UploadError {
+  return new UploadError('STORE_FULL', `The object store has no space left: ${said}`, {
+    hint: 'The stored parts are kept. Free space there (MinIO gives it back within 5 minutes), then resume.',
+  });
+}

@@ -1,0 +1,40 @@
+import type { WireStoredPart } from '../contract/wire.ts';
+import { UploadError } from '../session/errors.ts';
+import type { PartPlan } from '../session/part-plan.ts';
+import type { ByteSource } from './byte-source.ts';
+import type { UploadEvent } from './events.ts';
+import { readChecksums } from './part-checksums.ts';
+
+/**
+ * Proves that parts which the store holds already are parts of this source, by their CRC32: those that the caller vouches
+ * for (same file, untouched since it was read) by comparison, the others by reading them.
+ * @throws UploadError `SOURCE_CHANGED` at the first part that differs.
+ */
+export async function proveParts(options: {
+  readonly source: ByteSource;
+  readonly plan: PartPlan;
+  readonly stored: readonly WireStoredPart[];
+  /** CRCs of this source's parts. Grows by those that are read here. */
+  readonly checksums: Map<number, string>;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: UploadEvent) => void;
+}): Promise<void> {
+  const stored = new Map(options.stored.map((part) => [part.partNumber, part.checksum]));
+  await readChecksums({
+    ...options,
+    partNumbers: [...stored.keys()],
+    check: (partNumber, checksum) => {
+      if (checksum !== stored.get(partNumber)) throw notThisFile(options.source, partNumber);
+    },
+  });
+}
+
+function notThisFile(source: ByteSource, partNumber: number): UploadError {
+  return new UploadError(
+    'SOURCE_CHANGED',
+    `${source.name} is not the file that was uploaded so far: part ${partNumber} has other bytes.`,
+    {
+      hint: 'Nothing was completed and the stored parts are kept. Resume with the original file, or abort the session and upload this one.',
+    },
+  );
+}

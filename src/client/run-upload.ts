@@ -1,0 +1,83 @@
+import type { Session } from '../contract/wire.ts';
+import { UploadError } from '../session/errors.ts';
+import type { ByteSource } from './byte-source.ts';
+import type { ControlPlane } from './control-plane.ts';
+import type { UploadEvent, UploadResult } from './events.ts';
+import { combineChecksums, readChecksums } from './part-checksums.ts';
+import { ended, resultOf } from './upload-result.ts';
+import { UploadRun } from './upload-run.ts';
+
+export interface RunUploadOptions {
+  readonly controlPlane: ControlPlane;
+  /** Of any status; a completed one is compared with the source and nothing is sent. */
+  readonly session: Session;
+  readonly source: ByteSource;
+  /** Parts in flight, 1 to 16. The strategy decides where left out. */
+  readonly concurrency?: number | undefined;
+  /** CRC32 (base64) by part number, of parts of exactly this source that the caller read before. They are not read again. */
+  readonly knownChecksums?: ReadonlyMap<number, string> | undefined;
+  /** Give up after this long without any answer; 24 h where left out. */
+  readonly maxOutageMs?: number | undefined;
+  /** Cut a part when its socket takes no byte for this long; 45 s where left out. */
+  readonly stallMs?: number | undefined;
+  /** Interrupts: nothing new begins, parts under way have `drainMs` to finish. Nothing is aborted remotely. */
+  readonly signal?: AbortSignal | undefined;
+  /** 5 s where left out. */
+  readonly drainMs?: number | undefined;
+  readonly onEvent?: ((event: UploadEvent) => void) | undefined;
+}
+
+/**
+ * Takes a session to `completed`: sends what the store lacks, proves what it holds, completes, and goes on through outages.
+ * @throws UploadError; `INTERRUPTED` where the signal ended it. Whatever is thrown, stored parts stay stored.
+ */
+export async function runUpload(options: RunUploadOptions): Promise<UploadResult> {
+  const { session, source, onEvent = () => {} } = options;
+  if (source.size !== session.size) throw otherSize(source, session);
+  onEvent({ type: 'session', session });
+  if (session.status === 'completed') return proveCompleted(options);
+  if (session.status === 'aborting' || session.status === 'aborted' || session.status === 'expired') throw ended(session);
+  const run = new UploadRun(options);
+  try {
+    return await run.toCompletion();
+  } finally {
+    await run.close();
+  }
+}
+
+/** Nothing is sent: the object's checksum must be this source's. */
+async function proveCompleted({
+  session,
+  source,
+  knownChecksums,
+  signal,
+  onEvent = () => {},
+}: RunUploadOptions): Promise<UploadResult> {
+  const startedAt = Date.now();
+  const plan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
+  const checksums = new Map(knownChecksums);
+  const partNumbers = Array.from({ length: plan.partCount }, (_, index) => index + 1);
+  await readChecksums({ source, plan, partNumbers, checksums, signal: signal ?? new AbortController().signal, onEvent });
+  if (combineChecksums(plan, session.size, checksums) !== session.checksum) throw otherContents(source, session);
+  return resultOf(session, 0, (Date.now() - startedAt) / 1_000);
+}
+
+function otherContents(source: ByteSource, session: Session): UploadError {
+  return new UploadError(
+    'SOURCE_CHANGED',
+    `${source.name} is not the file that was uploaded to ${session.key}: the object has other bytes.`,
+    {
+      hint: 'Nothing was sent. Upload it under another key, or replace the object with --overwrite.',
+    },
+  );
+}
+
+function otherSize(source: ByteSource, session: Session): UploadError {
+  return new UploadError(
+    'SOURCE_CHANGED',
+    `${source.name} has ${source.size} bytes; the session ${session.sessionId} is for a file of ${session.size}.`,
+    {
+      hint: 'Resume with the file that the upload began with, or abort the session.',
+    },
+  );
+}

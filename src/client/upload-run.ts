@@ -1,0 +1,256 @@
+import pLimit from 'p-limit';
+import type { PartsResponse, Session } from '../contract/wire.ts';
+import { isUploadError, UploadError } from '../session/errors.ts';
+import { type PartPlan, partRange } from '../session/part-plan.ts';
+import { partNumbersOf } from '../session/part-ranges.ts';
+import { createConnections } from './connections.ts';
+import { throughOutages } from './control-link.ts';
+import type { UploadEvent, UploadResult } from './events.ts';
+import { createLink } from './link.ts';
+import { combineChecksums } from './part-checksums.ts';
+import { createPartSender, type PartSignals, type SentPart, UploadLost } from './part-sender.ts';
+import { createPresignQueue } from './presign-queue.ts';
+import { proveParts } from './proof.ts';
+import { startReporting } from './reporter.ts';
+import type { RunUploadOptions } from './run-upload.ts';
+import { createStoreProbe } from './store-probe.ts';
+import { createTally } from './tally.ts';
+import { resultOf } from './upload-result.ts';
+
+const DAY_MS = 86_400_000;
+const PROGRESS_EVERY_MS = 250;
+/** Chunked is for links where a part that failed three times will fail again; others are more patient. */
+const TRIES = { single: 5, chunked: 3, multipart: 5 } as const;
+const PARTS_IN_FLIGHT = { single: 1, chunked: 1, multipart: 4 } as const;
+/** On resume, stored parts are compared for this long before the first byte is sent: a changed file shows almost at once. */
+const PROOF_HEAD_START_MS = 700;
+/** Times that the list of parts may come back with gaps although all were sent: more, and the store is not one to rely on. */
+const MAX_ROUNDS_IN_VAIN = 5;
+
+/** One run of one client on one session. */
+export class UploadRun {
+  readonly #options: RunUploadOptions;
+  readonly #plan: PartPlan;
+  readonly #onEvent: (event: UploadEvent) => void;
+  /** CRC32 of this source's parts, as far as they were read or vouched for. */
+  readonly #checksums: Map<number, string>;
+  readonly #tally;
+  readonly #connections = createConnections();
+  readonly #controlLink;
+  readonly #sendPart;
+  readonly #reporting;
+  /** Aborted for good: a failure, or an interruption whose drain time is over. */
+  readonly #stop = new AbortController();
+  readonly #drain: AbortSignal;
+  readonly #progressTimer: NodeJS.Timeout;
+  #drainTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: RunUploadOptions) {
+    const { controlPlane, session, source, knownChecksums, signal, maxOutageMs = DAY_MS } = options;
+    this.#options = options;
+    this.#plan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
+    this.#onEvent = options.onEvent ?? (() => {});
+    this.#checksums = new Map(knownChecksums);
+    this.#tally = createTally(session.size, session.partCount, Date.now);
+    const onEvent = this.#onEvent;
+    const storeProbe = createStoreProbe();
+    this.#controlLink = createLink({
+      what: 'the partway server',
+      probe: async (probeSignal) => void (await controlPlane.health({ timeoutMs: 5_000, signal: probeSignal })),
+      maxOutageMs,
+      onEvent,
+    });
+    const presign = createPresignQueue(async (checksums) => {
+      const request = { partNumbers: [...checksums.keys()], checksums: Object.fromEntries(checksums) };
+      const { parts } = await this.#control((callSignal) => controlPlane.presign(session.sessionId, request, callSignal));
+      if (parts[0]) storeProbe.learn(parts[0].url);
+      return parts;
+    });
+    this.#sendPart = createPartSender({
+      source,
+      sign: presign.sign,
+      connections: this.#connections,
+      link: createLink({ what: 'the object store', probe: storeProbe.probe, maxOutageMs, onEvent }),
+      tally: this.#tally,
+      maxTries: TRIES[session.strategy],
+      stallMs: options.stallMs ?? 45_000,
+      maxOutageMs,
+      onEvent,
+      now: Date.now,
+      random: Math.random,
+    });
+    this.#reporting = startReporting({
+      clientId: crypto.randomUUID(),
+      tally: this.#tally,
+      send: (report, signal) => controlPlane.report(session.sessionId, report, signal),
+      onEnded: (error) => this.#stop.abort(error),
+    });
+    this.#drain = AbortSignal.any([this.#stop.signal, ...(signal ? [signal] : [])]);
+    signal?.addEventListener('abort', this.#startDrain, { once: true });
+    if (signal?.aborted) this.#startDrain();
+    this.#progressTimer = setInterval(this.#showProgress, PROGRESS_EVERY_MS);
+  }
+
+  async toCompletion(): Promise<UploadResult> {
+    try {
+      return await this.#rounds();
+    } catch (error) {
+      // Whatever broke because of an interruption is the interruption. A refusal that came before it is not.
+      if (this.#options.signal?.aborted && !(error instanceof UploadError)) throw this.#interrupted();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort(new Error('the run is over'));
+    clearInterval(this.#progressTimer);
+    clearTimeout(this.#drainTimer);
+    this.#options.signal?.removeEventListener('abort', this.#startDrain);
+    await this.#reporting.stop();
+    this.#connections.close();
+  }
+
+  /** Send what is missing, complete; again if the store lost something meanwhile. */
+  async #rounds(): Promise<UploadResult> {
+    const { controlPlane, session } = this.#options;
+    for (let inVain = 0; ; inVain++) {
+      const listing = await this.#control((signal) => controlPlane.parts(session.sessionId, signal));
+      if (listing.status === 'completed')
+        return this.#result(await this.#control((signal) => controlPlane.get(session.sessionId, signal)));
+      if (inVain > 0) await this.#checkPlanUnchanged();
+      this.#takeStock(listing);
+      try {
+        await this.#transfer(listing);
+        return this.#result(await this.#complete());
+      } catch (error) {
+        const again = error instanceof UploadLost || isUploadError(error, 'PARTS_MISSING', 'PARTS_LOST');
+        if (!again || inVain >= MAX_ROUNDS_IN_VAIN) throw error instanceof UploadLost ? storeLosesUploads(error) : error;
+      }
+    }
+  }
+
+  #takeStock(listing: PartsResponse): void {
+    const before = this.#tally.storedBytes;
+    this.#tally.setStored(listing.parts);
+    if (listing.storedBytes < before) this.#onEvent({ type: 'healed', lostBytes: before - listing.storedBytes });
+    this.#showProgress();
+  }
+
+  /** Sends the missing parts while the stored ones are proven; either's failure ends both. */
+  async #transfer(listing: PartsResponse): Promise<void> {
+    const round = new AbortController();
+    const stop = AbortSignal.any([this.#stop.signal, round.signal]);
+    const proof = this.#prove(listing, AbortSignal.any([stop, this.#drain]));
+    const all = [proof, this.#sendAll(listing, proof, { stop, drain: AbortSignal.any([stop, this.#drain]) })];
+    for (const one of all) one.catch((error) => round.abort(error));
+    const failed = (await Promise.allSettled(all)).find((outcome) => outcome.status === 'rejected');
+    this.#showProgress();
+    // The first cause, not what the others said when they were stopped for it.
+    if (round.signal.aborted) throw round.signal.reason;
+    if (failed) throw failed.reason;
+    this.#drain.throwIfAborted();
+  }
+
+  #prove(listing: PartsResponse, signal: AbortSignal): Promise<void> {
+    const { source } = this.#options;
+    return proveParts({
+      source,
+      plan: this.#plan,
+      stored: listing.parts,
+      checksums: this.#checksums,
+      signal,
+      onEvent: this.#onEvent,
+    });
+  }
+
+  async #sendAll(listing: PartsResponse, proof: Promise<void>, signals: PartSignals): Promise<void> {
+    await headStart(proof);
+    const { concurrency, session } = this.#options;
+    const limit = pLimit(concurrency ?? PARTS_IN_FLIGHT[session.strategy]);
+    const failures: unknown[] = [];
+    const sends = [...partNumbersOf(listing.missing)].map((partNumber) =>
+      limit(async () => {
+        if (signals.drain.aborted || failures.length > 0) return;
+        try {
+          await this.#send(partNumber, signals);
+        } catch (error) {
+          failures.push(error);
+        }
+      }),
+    );
+    await Promise.all(sends);
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async #send(partNumber: number, signals: PartSignals): Promise<void> {
+    const { start, end } = partRange(this.#plan, this.#options.session.size, partNumber);
+    const part: SentPart = await this.#sendPart(partNumber, start, end, signals);
+    this.#checksums.set(partNumber, part.checksum);
+    this.#tally.partStored(partNumber, part.size);
+    this.#reporting.partStored(part);
+    this.#onEvent({ type: 'part', ...part });
+  }
+
+  async #complete(): Promise<Session> {
+    const { controlPlane, session, source } = this.#options;
+    await source.checkUnchanged();
+    this.#onEvent({ type: 'finishing' });
+    // Every part was read, proven or vouched for by now.
+    const checksum = combineChecksums(this.#plan, session.size, this.#checksums);
+    return this.#control((signal) => controlPlane.complete(session.sessionId, { checksum }, signal));
+  }
+
+  #control<Result>(call: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    const { maxOutageMs = DAY_MS } = this.#options;
+    const options = { link: this.#controlLink, signal: this.#drain, maxOutageMs, now: Date.now, random: Math.random };
+    return throughOutages(() => call(this.#drain), options);
+  }
+
+  /** Somebody else cut the file differently while nothing was stored: this run's part numbers mean nothing any more. */
+  async #checkPlanUnchanged(): Promise<void> {
+    const { controlPlane, session } = this.#options;
+    const now = await this.#control((signal) => controlPlane.get(session.sessionId, signal));
+    if (now.partSize === session.partSize && now.partCount === session.partCount) return;
+    throw new UploadError('CLIENT_REPLACED', 'Another client changed the part plan of this session.', {
+      hint: 'Resume it to continue with the new plan.',
+    });
+  }
+
+  #result(session: Session): UploadResult {
+    this.#showProgress();
+    return resultOf(session, this.#tally.bytesSent, this.#tally.seconds);
+  }
+
+  #interrupted(): UploadError {
+    const { storedBytes } = this.#tally;
+    return new UploadError('INTERRUPTED', 'The upload was interrupted.', {
+      facts: { storedBytes, size: this.#options.session.size },
+    });
+  }
+
+  readonly #showProgress = (): void => this.#onEvent({ type: 'progress', ...this.#tally.figures() });
+
+  readonly #startDrain = (): void => {
+    const reason = new Error('interrupted');
+    this.#drainTimer = setTimeout(() => this.#stop.abort(reason), this.#options.drainMs ?? 5_000);
+  };
+}
+
+/** Waits for the proof to end or for its head start to be over, whichever is first. Its failure is told elsewhere. */
+function headStart(proof: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, PROOF_HEAD_START_MS);
+    const settled = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    proof.then(settled, settled);
+  });
+}
+
+function storeLosesUploads(cause: UploadLost): UploadError {
+  return new UploadError('PARTS_LOST', `The object store lost the upload again and again: ${cause.message}`, {
+    cause,
+    hint: 'Check the store: its disk, and MINIO_API_STALE_UPLOADS_EXPIRY (720h suits long uploads).',
+  });
+}
