@@ -1,6 +1,7 @@
-import { isUploadError } from '../session/errors.ts';
+import { PATHS } from '../contract/paths.ts';
 import type { Network } from '../session/strategy.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { probeUrl } from './http-probe.ts';
 
 export interface ProbeResult {
   readonly network: Network;
@@ -14,8 +15,8 @@ const DELAYED_MS = 900;
 const PROBE_TIMEOUT_MS = 3_000;
 
 /**
- * A few small requests before an upload: one that is lost or late makes the link unreliable. They go one after another,
- * so that they do not delay each other.
+ * A few small requests before an upload: one that is lost or late makes the link unreliable. Each opens its own connection,
+ * as parts will, and they go one after another, so that they do not delay each other.
  */
 export async function probeNetwork(options: {
   controlPlane: ControlPlane;
@@ -24,7 +25,8 @@ export async function probeNetwork(options: {
 }): Promise<ProbeResult> {
   const probes = options.probes ?? PROBES;
   const times: number[] = [];
-  for (let sent = 0; sent < probes; sent++) times.push(await timeOne(options.controlPlane, options.signal));
+  for (let sent = 0; sent < probes; sent++)
+    times.push(await timeOne(options.controlPlane.server + PATHS.healthz, options.signal));
   return judgeProbes(times);
 }
 
@@ -40,13 +42,13 @@ export function judgeProbes(times: readonly number[]): ProbeResult {
   };
 }
 
-async function timeOne(controlPlane: ControlPlane, signal: AbortSignal | undefined): Promise<number> {
+async function timeOne(url: string, signal: AbortSignal | undefined): Promise<number> {
   const startedAt = performance.now();
   try {
-    await controlPlane.health({ timeoutMs: PROBE_TIMEOUT_MS, signal });
+    await probeUrl(url, { timeoutMs: PROBE_TIMEOUT_MS, signal });
     return performance.now() - startedAt;
-  } catch (error) {
-    if (isUploadError(error, 'SERVER_UNREACHABLE')) return Infinity;
-    throw error;
+  } catch {
+    signal?.throwIfAborted();
+    return Infinity;
   }
 }

@@ -1,5 +1,4 @@
-import * as http from 'node:http';
-import * as https from 'node:https';
+import { probeUrl } from './http-probe.ts';
 
 const PROBE_TIMEOUT_MS = 5_000;
 
@@ -16,22 +15,8 @@ export function createStoreProbe() {
     },
     async probe(signal: AbortSignal): Promise<void> {
       if (origin === undefined) return;
-      const status = await answerStatus(`${origin}/`, signal);
+      const status = await probeUrl(`${origin}/`, { timeoutMs: PROBE_TIMEOUT_MS, signal });
       if (status >= 500) throw new Error(`it answers HTTP ${status}`);
     },
   };
-}
-
-function answerStatus(url: string, signal: AbortSignal): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const send = url.startsWith('https:') ? https.request : http.request;
-    // Its own connection: the kept ones are what is in doubt.
-    const request = send(url, { method: 'GET', agent: false, signal, timeout: PROBE_TIMEOUT_MS }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    request.on('timeout', () => request.destroy(new Error('no answer in time')));
-    request.on('error', (error: NodeJS.ErrnoException) => reject(new Error(error.code ?? error.message, { cause: error })));
-    request.end();
-  });
 }

@@ -1,0 +1,22 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+
+/**
+ * Asks whether anybody answers at a URL, over a connection of its own: kept ones are what is in doubt.
+ * Resolves to the HTTP status. @throws when no answer comes within `timeoutMs`.
+ */
+export function probeUrl(url: string, options: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<number> {
+  const { timeoutMs, signal } = options;
+  return new Promise((resolve, reject) => {
+    const send = url.startsWith('https:') ? https.request : http.request;
+    const request = send(url, { method: 'GET', agent: false, ...(signal && { signal }) }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    // Of the whole attempt, connecting included; a socket's own time-out begins when it is connected.
+    const timer = setTimeout(() => request.destroy(new Error('no answer in time')), timeoutMs);
+    request.on('close', () => clearTimeout(timer));
+    request.on('error', (error: NodeJS.ErrnoException) => reject(new Error(error.code ?? error.message, { cause: error })));
+    request.end();
+  });
+}
