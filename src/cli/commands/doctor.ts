@@ -1,0 +1,34 @@
+import { defineCommand } from 'citty';
+import { type CommandModule, contextOf, JSON_FLAG } from '../command.ts';
+import { examine } from '../doctor/examine.ts';
+import type { Finding } from '../doctor/finding.ts';
+import { EXIT } from '../exit-codes.ts';
+import { type OutputStyle, paint, styleOf } from '../output-style.ts';
+
+const command = defineCommand({
+  meta: { name: 'doctor', description: 'Check everything an upload needs, with a real one of five bytes, and say what to do' },
+  args: { json: JSON_FLAG },
+  async run({ args: flags, data }) {
+    const context = contextOf(data);
+    const style = styleOf(context.stdout, context);
+    let failures = 0;
+    for await (const finding of examine(context)) {
+      if (finding.outcome === 'fail') failures++;
+      context.stdout.write(flags.json ? `${JSON.stringify({ type: 'finding', ...finding })}\n` : renderFinding(finding, style));
+    }
+    const isHealthy = failures === 0;
+    if (flags.json) context.stdout.write(`${JSON.stringify({ type: 'summary', healthy: isHealthy, failures })}\n`);
+    else
+      context.stdout.write(isHealthy ? 'Uploads can start.\n' : `${failures === 1 ? '1 check' : `${failures} checks`} failed.\n`);
+    return isHealthy ? EXIT.ok : EXIT.failure;
+  },
+});
+
+const COLOURS = { ok: 'green', info: 'cyan', warn: 'yellow', fail: 'red' } as const;
+
+export function renderFinding({ check, outcome, detail, advice }: Finding, style: Pick<OutputStyle, 'colour'>): string {
+  const first = `${paint(outcome.padEnd(4), COLOURS[outcome], style)}  ${check}: ${detail}\n`;
+  return advice === undefined ? first : `${first}      ${advice}\n`;
+}
+
+export default { command, examples: ['partway doctor', 'partway doctor --json'] } satisfies CommandModule;

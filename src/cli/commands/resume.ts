@@ -1,0 +1,77 @@
+import { defineCommand } from 'citty';
+import { openFileSource } from '../../client/index.ts';
+import type * as wire from '../../contract/wire.ts';
+import { UploadError } from '../../session/errors.ts';
+import { type CommandModule, contextOf, SENDING_FLAGS, SESSION_ID } from '../command.ts';
+import { about } from '../failure.ts';
+import { findSession } from '../find-session.ts';
+import { FlagReader } from '../flag-reader.ts';
+import { rememberedPath } from '../remembered-path.ts';
+import { absolutePath, attempt, send } from '../sending.ts';
+import { type UploadFileOptions, uploadFile } from '../upload-file.ts';
+
+const command = defineCommand({
+  meta: { name: 'resume', description: 'Continue an upload session, here or on another machine that has the same file' },
+  args: {
+    session_id: SESSION_ID,
+    file: { type: 'positional', description: 'The file, where this machine does not remember it', required: false },
+    ...SENDING_FLAGS,
+  },
+  run({ args: flags, data }) {
+    const context = contextOf(data);
+    const [sessionId = '', file] = flags._;
+    const path = file === undefined ? undefined : absolutePath(context, file);
+    return send(context, flags, new FlagReader(), 'resume', async (options) => {
+      const subject = { sessionId, ...(path === undefined ? {} : { path }) };
+      const { exitCode } = await attempt(options, subject, () => resume(sessionId, path, options));
+      return exitCode;
+    });
+  },
+});
+
+async function resume(sessionId: string, givenPath: string | undefined, options: UploadFileOptions): Promise<void> {
+  const session = await findSession(options.controlPlane, sessionId, options.interruption.signal);
+  refuseEnded(session);
+  if (session.status === 'completed') return options.reporter.done(resultOf(session), session.fileName);
+  const path = givenPath ?? (await rememberedPath(options.journal, session, 'resume'));
+  await about({ session, path }, async () => {
+    const source = await openFileSource(path);
+    try {
+      await uploadFile({ source, path, session, created: false }, options);
+    } finally {
+      await source.close();
+    }
+  });
+}
+
+function refuseEnded({ status }: wire.Session): void {
+  if (status !== 'aborted' && status !== 'expired' && status !== 'aborting') return;
+  const what = status === 'expired' ? 'expired' : 'was aborted';
+  throw new UploadError('SESSION_NOT_OPEN', `The session ${what}; its parts are deleted.`, {
+    hint: 'Upload the file again; that starts a new session.',
+    facts: { sessionStatus: status },
+  });
+}
+
+/** A completed session needs no file any more. */
+function resultOf({ sessionId, bucket, key, size, etag, checksum }: wire.Session) {
+  return {
+    sessionId,
+    bucket,
+    key,
+    status: 'completed',
+    bytes: size,
+    bytesSent: 0,
+    seconds: 0,
+    etag: etag ?? '',
+    checksum: checksum ?? '',
+  } as const;
+}
+
+export default {
+  command,
+  examples: [
+    'partway resume ses_01kaz3v8f6q2m4n7x9y0w5r1td',
+    "partway resume ses_01kaz3v8f6q2m4n7x9y0w5r1td '/Volumes/Card/C0142.MOV'   on another machine",
+  ],
+} satisfies CommandModule;

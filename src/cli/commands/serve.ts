@@ -1,0 +1,51 @@
+import { defineCommand } from 'citty';
+import { type CommandModule, contextOf } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+import { ServerFailed } from '../server-failed.ts';
+import { UsageError } from '../usage-error.ts';
+
+const command = defineCommand({
+  meta: { name: 'serve', description: 'Run the control plane until SIGTERM or Ctrl-C' },
+  async run({ data }) {
+    const { env } = contextOf(data);
+    try {
+      // Only this command needs the server, the database and the S3 SDK: loading them takes longer than most commands run.
+      const { main } = await import('../../server/main.ts');
+      await main(env);
+    } catch (error) {
+      throw explainStartFailure(error);
+    }
+    return EXIT.ok;
+  },
+});
+
+/** Known by its name, because importing its class would load the server for every other command's help. */
+function explainStartFailure(error: unknown): Error {
+  const { name, faults } = error as { name?: unknown; faults?: unknown };
+  if (name === 'ConfigError' && Array.isArray(faults)) {
+    return new UsageError(faults.map(String), 'Set these and run it again. All settings: partway serve --help');
+  }
+  return new ServerFailed(error);
+}
+
+export default {
+  command,
+  examples: [
+    'PARTWAY_S3_ENDPOINT=http://127.0.0.1:9000 PARTWAY_S3_BUCKET=videos \\\n  PARTWAY_S3_ACCESS_KEY_ID=… PARTWAY_S3_SECRET_ACCESS_KEY=… partway serve',
+  ],
+  environment: [
+    ['PARTWAY_HOST', 'Address to listen on (127.0.0.1)'],
+    ['PARTWAY_PORT', 'Port to listen on (7373)'],
+    ['PARTWAY_TOKEN', 'Admin token; generated and shown once if not set'],
+    ['PARTWAY_DATABASE_URL', 'Path of the SQLite file'],
+    ['PARTWAY_S3_ENDPOINT', 'Where the server reaches the object store'],
+    ['PARTWAY_S3_PUBLIC_ENDPOINT', 'Where clients reach it; the same if not set'],
+    ['PARTWAY_S3_REGION', 'Region (us-east-1)'],
+    ['PARTWAY_S3_BUCKET', 'Bucket that uploads go to'],
+    ['PARTWAY_S3_ACCESS_KEY_ID', 'Access key'],
+    ['PARTWAY_S3_SECRET_ACCESS_KEY', 'Secret key'],
+    ['PARTWAY_S3_STALE_UPLOADS_EXPIRY', 'When the store deletes unfinished uploads (24h); 720h is recommended, here and there'],
+    ['PARTWAY_SESSION_TTL', 'A session expires this long after its last activity (7d)'],
+    ['PARTWAY_URL_TTL', 'Life of a presigned URL (1h)'],
+  ],
+} satisfies CommandModule;

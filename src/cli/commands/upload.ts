@@ -1,0 +1,138 @@
+import { defineCommand } from 'citty';
+import type { ByteSource } from '../../client/byte-source.ts';
+import { openFileSource, openUpload, probeNetwork } from '../../client/index.ts';
+import type * as wire from '../../contract/wire.ts';
+import { type Network, STRATEGIES, type Strategy } from '../../session/strategy.ts';
+import { type CommandModule, contextOf, SENDING_FLAGS } from '../command.ts';
+import { guessContentType } from '../content-type.ts';
+import { exitCodeOfAll } from '../exit-codes.ts';
+import { about } from '../failure.ts';
+import { FlagReader } from '../flag-reader.ts';
+import type { StrategyReport } from '../reporter.ts';
+import { type Attempt, absolutePath, attempt, endsEverything, send } from '../sending.ts';
+import { decideStrategy, type StrategyChoice } from '../strategy-choice.ts';
+import { type UploadFileOptions, uploadFile } from '../upload-file.ts';
+
+interface Wishes {
+  readonly key: string | undefined;
+  readonly overwrite: boolean;
+  readonly contentType: string | undefined;
+  readonly strategy: Strategy | undefined;
+  readonly network: 'auto' | Network;
+  readonly partSize: number | undefined;
+}
+
+const command = defineCommand({
+  meta: { name: 'upload', description: 'Upload files, or continue them: what is stored already is never sent again' },
+  args: {
+    'file…': { type: 'positional', description: 'The files to upload, one after another', required: true },
+    key: { type: 'string', valueHint: 'key', description: 'Object key; the file name if left out' },
+    overwrite: { type: 'boolean', description: 'Replace an object that exists' },
+    'content-type': { type: 'string', valueHint: 'type', description: 'Content type; guessed from the extension if left out' },
+    strategy: {
+      type: 'enum',
+      options: [...STRATEGIES],
+      description: 'How to send the file; chosen by size and network if left out',
+    },
+    network: {
+      type: 'enum',
+      options: ['auto', 'reliable', 'unreliable'],
+      default: 'auto',
+      description: 'What to expect of the network',
+    },
+    'part-size': { type: 'string', valueHint: 'size', description: 'Bytes in a part: 16MiB, 100MB, …' },
+    ...SENDING_FLAGS,
+  },
+  run({ args: flags, data }) {
+    const context = contextOf(data);
+    const files = flags._;
+    const reader = new FlagReader();
+    if (flags.key !== undefined && files.length > 1) {
+      reader.fault('--key names one object, so it goes with one FILE. Upload the files one by one to name each.');
+    }
+    const wishes: Wishes = {
+      key: flags.key,
+      overwrite: flags.overwrite === true,
+      contentType: flags['content-type'],
+      strategy: flags.strategy,
+      network: flags.network,
+      partSize: reader.size('part-size', flags['part-size']),
+    };
+    return send(context, flags, reader, 'upload', async (options) => {
+      const attempts: Attempt[] = [];
+      for (const file of files) {
+        const path = absolutePath(context, file);
+        attempts.push(await attempt(options, { path }, () => uploadOne(path, wishes, options)));
+        if (attempts.some(endsEverything)) break;
+      }
+      if (files.length > 1) options.reporter.note(summaryOf(attempts, files.length));
+      return exitCodeOfAll(attempts.map(({ exitCode }) => exitCode));
+    });
+  },
+});
+
+async function uploadOne(path: string, wishes: Wishes, options: UploadFileOptions): Promise<void> {
+  const source = await openFileSource(path);
+  try {
+    const choice = await chooseStrategy(source, wishes, options);
+    const { session, created } = await open(source, wishes, choice, options);
+    await uploadFile({ source, path, session, created, strategy: reportOf(choice, session) }, options);
+  } finally {
+    await source.close();
+  }
+}
+
+function chooseStrategy(source: ByteSource, wishes: Wishes, options: UploadFileOptions): Promise<StrategyChoice> {
+  const { controlPlane, journal, interruption } = options;
+  return decideStrategy({
+    ...wishes,
+    size: source.size,
+    latestTrouble: () => journal.latestTrouble(controlPlane.server),
+    probe: () => probeNetwork({ controlPlane, signal: interruption.signal }),
+  });
+}
+
+/** What was typed is asked for; what was decided here gives way to the plan of a session that exists. */
+function open(source: ByteSource, wishes: Wishes, choice: StrategyChoice, { controlPlane, interruption }: UploadFileOptions) {
+  const { key, overwrite, strategy, partSize, contentType = guessContentType(source.name) } = wishes;
+  const request = {
+    overwrite,
+    ...(key === undefined ? {} : { key }),
+    ...(contentType === undefined ? {} : { contentType }),
+    ...(strategy === undefined ? {} : { strategy }),
+    // A part size only makes sense with the strategy that it led to.
+    ...(partSize === undefined ? {} : { partSize, strategy: choice.strategy }),
+  };
+  const opening = openUpload({ controlPlane, source, request, preferredStrategy: choice.strategy, signal: interruption.signal });
+  // 409 SESSION_PLAN_DIFFERS names the session that the flags do not fit.
+  return opening.catch((error) => about({ ...sessionNamedBy(error) }, () => Promise.reject(error)));
+}
+
+function sessionNamedBy(error: unknown): { sessionId?: string } {
+  const { sessionId } = (error as { facts?: { sessionId?: unknown } }).facts ?? {};
+  return typeof sessionId === 'string' ? { sessionId } : {};
+}
+
+function reportOf({ strategy, network, reason }: StrategyChoice, session: wire.Session): StrategyReport {
+  const { partSize, partCount } = session;
+  if (session.strategy === strategy) return { strategy, network, reason, partSize, partCount };
+  return { strategy: session.strategy, network, reason: 'the session was begun so', partSize, partCount };
+}
+
+function summaryOf(attempts: readonly Attempt[], fileCount: number): string {
+  const uploaded = attempts.filter(({ error }) => error === undefined).length;
+  const untried = fileCount - attempts.length;
+  const counts = [`${uploaded} of ${fileCount} files uploaded`, `${attempts.length - uploaded} failed`];
+  return [...counts, ...(untried === 0 ? [] : [`${untried} not tried`])].join(', ');
+}
+
+export default {
+  command,
+  examples: [
+    'partway upload C0142.MOV',
+    'partway upload card-A/*.mov                       one after another; run it again to go on',
+    "partway upload C0142.MOV --key 'shoots/2026-09-20/C0142.MOV'",
+    'partway upload C0142.MOV --network unreliable     small parts in order, for a bad link',
+    'partway upload C0142.MOV --json | tee upload.log  one JSON object a line, the last a summary',
+  ],
+} satisfies CommandModule;

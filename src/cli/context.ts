@@ -1,0 +1,32 @@
+/** Where text goes: process.stdout, process.stderr, or a collector in tests. */
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  on?(event: 'resize', listener: () => void): unknown;
+  off?(event: 'resize', listener: () => void): unknown;
+}
+
+export const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+export type StopSignal = (typeof STOP_SIGNALS)[number];
+
+/** `process`, or any event emitter. */
+export interface SignalSource {
+  on(signal: StopSignal, listener: () => void): unknown;
+  off(signal: StopSignal, listener: () => void): unknown;
+}
+
+/** Everything the commands take from the process around them: main.ts passes the real one, tests pass their own. */
+export interface CliContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly signals: SignalSource;
+  /** Ends the process at once; for the second signal only. */
+  readonly exit: (code: number) => void;
+  readonly platform: NodeJS.Platform;
+  readonly homeDirectory: string;
+  readonly workingDirectory: string;
+  readonly pid: number;
+  readonly now: () => number;
+}

@@ -1,0 +1,77 @@
+import { ControlPlane } from '../../client/control-plane.ts';
+import { isUploadError } from '../../session/errors.ts';
+import type { CliContext } from '../context.ts';
+import { type Environment, parseEnvironment } from '../environment.ts';
+import { explainError } from '../error-text.ts';
+import { UsageError } from '../usage-error.ts';
+import { clockOffset, judgeClock } from './clock.ts';
+import { type Finding, fail, ok } from './finding.ts';
+import { tryStore } from './store-trial.ts';
+
+/** Checks in the order in which things depend on each other; stops where the rest could only repeat the same failure. */
+export async function* examine(context: CliContext): AsyncGenerator<Finding> {
+  const environment = readEnvironment(context);
+  yield* environment.findings;
+  if (environment.value === undefined) return;
+  const controlPlane = new ControlPlane(environment.value);
+
+  const reach = await checkReach(controlPlane, context);
+  yield* reach;
+  if (reach.some(({ outcome }) => outcome === 'fail')) return;
+
+  const token = await checkToken(controlPlane, context);
+  yield token;
+  yield* await checkReadiness(controlPlane, context);
+  if (token.outcome !== 'fail') yield* await tryStore(controlPlane, context);
+}
+
+function readEnvironment(context: CliContext): { value?: Environment; findings: Finding[] } {
+  try {
+    const value = parseEnvironment(context.env);
+    return { value, findings: [ok('configuration', `PARTWAY_SERVER is ${value.server}, PARTWAY_TOKEN is set`)] };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return { findings: error.faults.map((fault) => fail('configuration', fault, 'Set it and run partway doctor again.')) };
+  }
+}
+
+async function checkReach(controlPlane: ControlPlane, context: CliContext): Promise<Finding[]> {
+  const check = 'control plane reachable';
+  const startedAt = context.now();
+  try {
+    const { date } = await controlPlane.health();
+    const now = context.now();
+    return [ok(check, `answered in ${now - startedAt} ms`), ...judgeClock('the server', clockOffset(date, now))];
+  } catch (error) {
+    const { message, hint } = explainError(error, {}, context);
+    return [fail(check, message, hint)];
+  }
+}
+
+async function checkToken(controlPlane: ControlPlane, context: CliContext): Promise<Finding> {
+  try {
+    await controlPlane.list({ limit: 1 });
+    return ok('token accepted', 'yes');
+  } catch (error) {
+    const { message, hint } = explainError(error, {}, context);
+    return isUploadError(error, 'UNAUTHORIZED') ? fail('token accepted', message, hint) : fail('list sessions', message, hint);
+  }
+}
+
+/** The server's own view of what it needs. */
+async function checkReadiness(controlPlane: ControlPlane, context: CliContext): Promise<Finding[]> {
+  try {
+    const { checks } = await controlPlane.readiness();
+    return Object.entries(checks).map(([name, { ok: isGood, detail }]) =>
+      isGood ? ok(`server: ${name}`, detail ?? 'fine') : fail(`server: ${name}`, detail ?? 'not working', adviceFor(name)),
+    );
+  } catch (error) {
+    const { message, hint } = explainError(error, {}, context);
+    return [fail('server: ready', message, hint)];
+  }
+}
+
+function adviceFor(check: string): string {
+  if (/data|session/i.test(check)) return 'Whoever runs the server: check PARTWAY_DATABASE_URL, its folder and its disk.';
+  return 'Whoever runs the server: check PARTWAY_S3_ENDPOINT, the access key and PARTWAY_S3_BUCKET, and that the store runs.';
+}

@@ -1,0 +1,44 @@
+import type { Journal } from './journal.ts';
+import { type JournalEntry, type RunOutcome, withRunEnded } from './journal-entry.ts';
+
+/** A fast upload stores many parts a second; the journal need not keep up with each. */
+const SAVE_EVERY_MS = 1_000;
+
+/** Writes one run down as it goes. Saves are serial, so that an older state never overwrites a newer one. */
+export class JournalRecorder {
+  readonly #journal: Journal;
+  readonly #now: () => number;
+  #entry: JournalEntry;
+  readonly #checksums: Record<string, string>;
+  #timer: NodeJS.Timeout | undefined;
+  #saving: Promise<void>;
+
+  constructor(journal: Journal, entry: JournalEntry, now: () => number) {
+    this.#journal = journal;
+    this.#now = now;
+    this.#entry = entry;
+    this.#checksums = { ...entry.checksums };
+    this.#saving = journal.save(entry);
+  }
+
+  partStored(partNumber: number, checksum: string): void {
+    this.#checksums[partNumber] = checksum;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#save();
+    }, SAVE_EVERY_MS).unref();
+  }
+
+  /** Resolves when everything is written, or has failed to be. */
+  async end(outcome: RunOutcome): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#entry = withRunEnded(this.#entry, outcome, new Date(this.#now()).toISOString());
+    this.#save();
+    await this.#saving;
+  }
+
+  #save(): void {
+    const entry = { ...this.#entry, checksums: { ...this.#checksums } };
+    this.#saving = this.#saving.then(() => this.#journal.save(entry));
+  }
+}

@@ -1,0 +1,24 @@
+import { homedir } from 'node:os';
+import type { CliContext } from './context.ts';
+import { runCli, tellFailure } from './run-cli.ts';
+
+// The one place of the CLI that knows the process: everything else is handed what it needs.
+const context: CliContext = {
+  env: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signals: process,
+  exit: (code) => process.exit(code),
+  platform: process.platform,
+  homeDirectory: homedir(),
+  workingDirectory: process.cwd(),
+  pid: process.pid,
+  now: Date.now,
+};
+
+// A reader that went away (`| head`, a closed terminal) must not end an upload.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+process.on('uncaughtException', (error) => process.exit(tellFailure(error, context, process.argv.includes('--json'))));
+
+// No process.exit here: what was written to a pipe may still be under way.
+process.exitCode = await runCli(process.argv.slice(2), context);

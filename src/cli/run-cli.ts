@@ -1,0 +1,80 @@
+import { type ArgsDef, runCommand } from 'citty';
+import type { CommandModule } from './command.ts';
+import type { CliContext } from './context.ts';
+import { didYouMean } from './did-you-mean.ts';
+import { debugTrace, errorLine, explainError } from './error-text.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { unwrapFailure } from './failure.ts';
+import { packageVersion, renderCommandHelp, renderHelp } from './help.ts';
+import { colourError, styleOf } from './output-style.ts';
+import { checkArguments } from './strict-args.ts';
+import { UsageError } from './usage-error.ts';
+
+/** Each is loaded only when it is called. */
+const COMMANDS = {
+  upload: async () => (await import('./commands/upload.ts')).default,
+  resume: async () => (await import('./commands/resume.ts')).default,
+  status: async () => (await import('./commands/status.ts')).default,
+  list: async () => (await import('./commands/list.ts')).default,
+  verify: async () => (await import('./commands/verify.ts')).default,
+  abort: async () => (await import('./commands/abort.ts')).default,
+  doctor: async () => (await import('./commands/doctor.ts')).default,
+  serve: async () => (await import('./commands/serve.ts')).default,
+} satisfies Record<string, () => Promise<CommandModule>>;
+
+/** Runs one command line. Never throws: every failure becomes words on stderr and an exit code. */
+export async function runCli(argv: readonly string[], context: CliContext): Promise<ExitCode> {
+  try {
+    return await dispatch(argv, context);
+  } catch (thrown) {
+    return tellFailure(thrown, context, beforeDashes(argv).includes('--json'));
+  }
+}
+
+async function dispatch(argv: readonly string[], context: CliContext): Promise<ExitCode> {
+  const [name, ...words] = argv;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') return showHelp(words[0], context, name);
+  if (name === '--version' || name === '-v') {
+    context.stdout.write(`${packageVersion()}\n`);
+    return EXIT.ok;
+  }
+  const module = await findCommand(name);
+  if (beforeDashes(words).some((word) => word === '--help' || word === '-h')) {
+    context.stdout.write(await renderCommandHelp(module, styleOf(context.stdout, context)));
+    return EXIT.ok;
+  }
+  checkArguments(words, ((await module.command.args) ?? {}) as ArgsDef, name);
+  const { result } = await runCommand(module.command, { rawArgs: words, data: context });
+  return result as ExitCode;
+}
+
+async function showHelp(topic: string | undefined, context: CliContext, name: string | undefined): Promise<ExitCode> {
+  const style = styleOf(context.stdout, context);
+  if (name === 'help' && topic !== undefined) context.stdout.write(await renderCommandHelp(await findCommand(topic), style));
+  else if (name === undefined) context.stderr.write(renderHelp(style));
+  else context.stdout.write(renderHelp(style));
+  return name === undefined ? EXIT.usage : EXIT.ok;
+}
+
+async function findCommand(name: string): Promise<CommandModule> {
+  if (Object.hasOwn(COMMANDS, name)) return COMMANDS[name as keyof typeof COMMANDS]();
+  const meant = didYouMean(name, Object.keys(COMMANDS));
+  const hint = meant === undefined ? 'See: partway --help' : `Did you mean: partway ${meant}`;
+  throw new UsageError(`There is no command "${name}".`, hint);
+}
+
+/** Behind `--`, a word that looks like a flag is a file. */
+function beforeDashes(words: readonly string[]): readonly string[] {
+  const dashes = words.indexOf('--');
+  return dashes === -1 ? words : words.slice(0, dashes);
+}
+
+/** For people on stderr, and for programs that asked for JSON on stdout. */
+export function tellFailure(thrown: unknown, context: CliContext, json: boolean): ExitCode {
+  const { error, subject } = unwrapFailure(thrown);
+  const explained = explainError(error, subject, context);
+  context.stderr.write(`${colourError(explained.text, styleOf(context.stderr, context))}\n`);
+  if (json) context.stdout.write(`${JSON.stringify(errorLine(explained, subject.sessionId))}\n`);
+  context.stderr.write(debugTrace(error, context));
+  return explained.exitCode;
+}

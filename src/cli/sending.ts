@@ -1,0 +1,102 @@
+import { join, resolve } from 'node:path';
+import { ControlPlane } from '../client/control-plane.ts';
+import { type ErrorCode, isUploadError, UploadError } from '../session/errors.ts';
+import type { CliContext } from './context.ts';
+import { parseEnvironment } from './environment.ts';
+import { debugTrace, explainError } from './error-text.ts';
+import { EXIT, type ExitCode, exitCodeOfSignal } from './exit-codes.ts';
+import { about, type Subject, unwrapFailure } from './failure.ts';
+import type { FlagReader } from './flag-reader.ts';
+import { type Interruption, listenForInterruption } from './interruption.ts';
+import { Journal } from './journal.ts';
+import { createReporter } from './reporter.ts';
+import { stateDirectory } from './state-directory.ts';
+import type { UploadFileOptions } from './upload-file.ts';
+
+export interface SendingFlags {
+  readonly json?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
+  readonly concurrency?: string | undefined;
+  readonly 'max-outage'?: string | undefined;
+}
+
+export function journalOf(context: CliContext, warn: (message: string) => void): Journal {
+  return new Journal({ directory: join(stateDirectory(context), 'uploads'), warn, now: context.now });
+}
+
+/** What `upload` and `resume` share: reads their common flags and the environment, and listens for Ctrl-C meanwhile. */
+export async function send(
+  context: CliContext,
+  flags: SendingFlags,
+  reader: FlagReader,
+  command: string,
+  work: (options: UploadFileOptions) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const concurrency = reader.concurrency('concurrency', flags.concurrency);
+  const maxOutageMs = reader.durationMs('max-outage', flags['max-outage']);
+  reader.check(command);
+  const controlPlane = new ControlPlane(parseEnvironment(context.env));
+  const reporter = createReporter(context, { json: flags.json === true, quiet: flags.quiet === true });
+  const journal = journalOf(context, (message) => reporter.warn(message));
+  const interruption = listenForInterruption(context);
+  try {
+    await journal.prune();
+    return await work({ context, controlPlane, reporter, journal, interruption, concurrency, maxOutageMs });
+  } finally {
+    reporter.end();
+    interruption.dispose();
+  }
+}
+
+export interface Attempt {
+  readonly exitCode: ExitCode;
+  /** Undefined when it succeeded. */
+  readonly error?: unknown;
+}
+
+/** Runs the work on one file and tells how it failed, if it did; the next file may still go well. */
+export async function attempt(
+  { context, reporter, interruption }: UploadFileOptions,
+  subject: Subject,
+  work: () => Promise<unknown>,
+): Promise<Attempt> {
+  try {
+    await about(subject, work);
+    return { exitCode: EXIT.ok };
+  } catch (thrown) {
+    const { error, subject: of } = unwrapFailure(thrown);
+    const failure = asInterruption(error, interruption);
+    const explained = explainError(failure, of, context);
+    reporter.fail(explained, of.sessionId);
+    context.stderr.write(debugTrace(failure, context));
+    const { received } = interruption;
+    const wasStopped = isUploadError(failure, 'INTERRUPTED') && received !== undefined;
+    return { exitCode: wasStopped ? exitCodeOfSignal(received) : explained.exitCode, error: failure };
+  }
+}
+
+/** Whatever broke because the signal came is the interruption; a refusal that came before it is not. */
+function asInterruption(error: unknown, { signal }: Interruption): unknown {
+  if (!signal.aborted || error instanceof UploadError) return error;
+  return new UploadError('INTERRUPTED', 'The command was interrupted.', { cause: error });
+}
+
+/** Every further file would meet these as well. */
+const ENDS_EVERYTHING: readonly ErrorCode[] = [
+  'UNAUTHORIZED',
+  'SERVER_UNREACHABLE',
+  'OUTAGE_TOO_LONG',
+  'BUCKET_NOT_FOUND',
+  'STORE_FULL',
+  'STORE_REFUSED',
+  'STORE_UNAVAILABLE',
+  'INTERRUPTED',
+];
+
+export function endsEverything({ error }: Attempt): boolean {
+  return isUploadError(error, ...ENDS_EVERYTHING);
+}
+
+export function absolutePath(context: CliContext, path: string): string {
+  return resolve(context.workingDirectory, path);
+}

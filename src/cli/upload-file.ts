@@ -1,0 +1,112 @@
+import type { ByteSource } from '../client/byte-source.ts';
+import type { ControlPlane } from '../client/control-plane.ts';
+import type { UploadEvent, UploadResult } from '../client/events.ts';
+import type * as wire from '../contract/wire.ts';
+import { type ErrorCode, isUploadError } from '../session/errors.ts';
+import type { CliContext } from './context.ts';
+import { watchDeadline } from './deadline-warning.ts';
+import { Failure } from './failure.ts';
+import type { Interruption } from './interruption.ts';
+import { interruptionLine } from './interruption-line.ts';
+import type { Journal } from './journal.ts';
+import { knownChecksums, type RunOutcome, withRunStarted } from './journal-entry.ts';
+import { JournalRecorder } from './journal-recorder.ts';
+import type { Reporter, StrategyReport } from './reporter.ts';
+
+export interface UploadFileOptions {
+  readonly context: CliContext;
+  readonly controlPlane: ControlPlane;
+  readonly reporter: Reporter;
+  readonly journal: Journal;
+  readonly interruption: Interruption;
+  readonly concurrency: number | undefined;
+  readonly maxOutageMs: number | undefined;
+}
+
+export interface FileToUpload {
+  readonly source: ByteSource;
+  /** Absolute. */
+  readonly path: string;
+  readonly session: wire.Session;
+  readonly created: boolean;
+  readonly strategy?: StrategyReport;
+}
+
+/** Continues a session with its file to the end, telling the reporter and the journal. Errors are about the session. */
+export async function uploadFile(file: FileToUpload, options: UploadFileOptions): Promise<UploadResult> {
+  const { session, path, source } = file;
+  const { reporter, interruption } = options;
+  const { recorder, known } = await beginRecord(file, options);
+  let { storedBytes } = session;
+  const subjectNow = () => ({ sessionId: session.sessionId, session: { ...session, storedBytes }, path });
+  interruption.lastWords = () => {
+    reporter.end();
+    return interruptionLine(subjectNow(), options.context.platform);
+  };
+  interruption.onFirst = (message) => reporter.note(message);
+  reporter.begin({ name: source.name, session, created: file.created });
+  if (file.strategy !== undefined) reporter.strategy(file.strategy);
+  const checkDeadline = watchDeadline(session, options.context.now, (message) => reporter.warn(message));
+  const onEvent = (event: UploadEvent) => {
+    if (event.type === 'progress') storedBytes = event.storedBytes;
+    if (event.type === 'part') recorder.partStored(event.partNumber, event.checksum);
+    reporter.event(event);
+    checkDeadline(event);
+  };
+  try {
+    const result = await continueSession(file, options, onEvent, known);
+    await recorder.end('completed');
+    reporter.done(result, source.name);
+    return result;
+  } catch (error) {
+    await recorder.end(interruption.signal.aborted ? 'interrupted' : outcomeOf(error));
+    throw new Failure(error, subjectNow());
+  } finally {
+    reporter.end();
+  }
+}
+
+async function continueSession(
+  { session, source }: FileToUpload,
+  { controlPlane, concurrency, maxOutageMs, interruption }: UploadFileOptions,
+  onEvent: (event: UploadEvent) => void,
+  checksums: ReadonlyMap<number, string>,
+): Promise<UploadResult> {
+  const { runUpload } = await import('../client/index.ts');
+  return runUpload({
+    controlPlane,
+    session,
+    source,
+    knownChecksums: checksums,
+    signal: interruption.signal,
+    onEvent,
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(maxOutageMs === undefined ? {} : { maxOutageMs }),
+  });
+}
+
+async function beginRecord({ session, source, path }: FileToUpload, { journal, controlPlane, context }: UploadFileOptions) {
+  const { sessionId, partSize } = session;
+  const before = await journal.read(sessionId);
+  const known = knownChecksums(before, source.identity, partSize);
+  const entry = withRunStarted(
+    {
+      version: 1,
+      server: controlPlane.server,
+      sessionId,
+      path,
+      ...source.identity,
+      partSize,
+      checksums: Object.fromEntries(known),
+      runs: before?.runs ?? [],
+    },
+    { startedAt: new Date(context.now()).toISOString(), pid: context.pid },
+  );
+  return { recorder: new JournalRecorder(journal, entry, context.now), known };
+}
+
+const STALLS: readonly ErrorCode[] = ['OUTAGE_TOO_LONG', 'PART_FAILED', 'SERVER_UNREACHABLE', 'STORE_UNAVAILABLE'];
+
+function outcomeOf(error: unknown): RunOutcome {
+  return isUploadError(error, ...STALLS) ? 'stalled' : 'failed';
+}
