@@ -1,0 +1,66 @@
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startByteProxy } from '../support/byte-proxy.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/minio.ts';
+import { newStateHome, startCli } from '../support/partway-cli.ts';
+
+describe('--network auto, for a file between 100 MB and 1 GB', () => {
+  let folder: string;
+  let file: string;
+  let controlPlane: ControlPlaneProcess;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'partway-e2e-'));
+    file = join(folder, 'film.mp4');
+    const fd = openSync(file, 'w');
+    ftruncateSync(fd, 150 * 1000 ** 2);
+    closeSync(fd);
+    controlPlane = await startControlPlane({ store: sharedMinio(), bucket: await createTestBucket() });
+  });
+  afterAll(async () => {
+    await controlPlane.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Starts an upload, reads what it chose and why, and kills it. */
+  async function choiceOf(key: string, options: { server?: string; stateHome?: string } = {}) {
+    const cli = startCli(['upload', file, '--key', key, '--json'], { ...controlPlane, ...options });
+    const choice = await cli.event((event) => event.type === 'strategy');
+    const { session } = (await cli.event((event) => event.type === 'session')) as unknown as { session: { strategy: string } };
+    cli.child.kill('SIGKILL');
+    const { stderr } = await cli.finished;
+    return { strategy: session.strategy, choice: JSON.stringify(choice), stderr };
+  }
+
+  it('takes one PUT on a network that answers every probe', async () => {
+    const { strategy, choice } = await choiceOf('good.mp4');
+
+    expect(strategy).toBe('single');
+    expect(choice).toContain('reliable');
+  });
+
+  it('takes chunks after an upload to this server was interrupted, and says so', async () => {
+    const stateHome = newStateHome();
+    await choiceOf('interrupted.mp4', { stateHome });
+
+    const { strategy, choice } = await choiceOf('after-interruption.mp4', { stateHome });
+
+    expect(strategy).toBe('chunked');
+    expect(choice).toMatch(/interrupted/);
+  });
+
+  it('takes chunks where one probe in five is lost, and says so', async () => {
+    const lossy = await startByteProxy(controlPlane.server, { drops: (connection) => connection % 5 === 3 });
+    try {
+      const { strategy, choice } = await choiceOf('lossy.mp4', { server: lossy.url });
+
+      expect(strategy).toBe('chunked');
+      expect(choice).toMatch(/probe/);
+    } finally {
+      await lossy.close();
+    }
+  });
+});

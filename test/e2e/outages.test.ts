@@ -1,0 +1,60 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ensureGeneratedFile } from '../../src/dev/generated-file.ts';
+import { type RunningMinio, startMinio } from '../../src/dev/minio.ts';
+import { MiB } from '../../src/session/part-plan.ts';
+import { type ByteProxy, startByteProxy } from '../support/byte-proxy.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
+import { startCli, summaryOf } from '../support/partway-cli.ts';
+import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+
+const OUTAGE_MS = 30_000;
+const SIZE = 320 * MiB;
+
+describe('a running upload, untouched by anyone', () => {
+  let folder: string;
+  let minio: RunningMinio;
+  let proxy: ByteProxy;
+  let controlPlane: ControlPlaneProcess;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'partway-e2e-'));
+    await ensureGeneratedFile(join(folder, 'film.mp4'), SIZE);
+    // Its own MinIO: this one is killed.
+    minio = await startMinio({ log: () => {}, bucket: 'uploads' });
+    proxy = await startByteProxy(minio.endpoint, { bytesPerSecond: 6 * MiB });
+    controlPlane = await startControlPlane({ store: minio, bucket: 'uploads', publicEndpoint: proxy.url });
+  }, 60_000);
+  afterAll(async () => {
+    await controlPlane.stop();
+    await proxy.close();
+    await minio.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('survives the control plane, and then MinIO, being killed and started again after 30 s', async () => {
+    const cli = startCli(['upload', 'film.mp4', '--strategy', 'multipart', '--json'], { ...controlPlane, cwd: folder });
+    const partsStored = (count: number) => {
+      let parts = 0;
+      return cli.event((event) => event.type === 'part' && ++parts >= count);
+    };
+
+    await partsStored(3);
+    await controlPlane.kill();
+    await wait(OUTAGE_MS);
+    await controlPlane.restart();
+    await partsStored(15);
+    await minio.kill();
+    await wait(OUTAGE_MS);
+    await minio.restart();
+    const result = await cli.finished;
+
+    expect(result.exitCode, result.stderr).toBe(0);
+    expect(summaryOf(result)).toMatchObject({ status: 'completed', bytes: SIZE });
+    expect(result.events.filter((event) => event.type === 'offline').length).toBeGreaterThan(0);
+    expect(await hashOfObject(minio, 'uploads', 'film.mp4')).toBe(await hashOfFile(join(folder, 'film.mp4')));
+  }, 240_000);
+});

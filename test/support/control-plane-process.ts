@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { S3Target } from '../../src/dev/bucket.ts';
+import { freePort } from '../../src/dev/free-port.ts';
+import { answersOk, type ServerProcess, startServerProcess, untilReady } from '../../src/dev/server-process.ts';
+
+const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
+
+export interface ControlPlaneOptions {
+  readonly store: S3Target;
+  readonly bucket: string;
+  /** What presigned URLs name, where it is not the store itself (a fault proxy). */
+  readonly publicEndpoint?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Wait for /readyz; without, for /healthz (a bucket that is missing on purpose). */
+  readonly untilReady?: boolean;
+}
+
+export interface ControlPlaneProcess {
+  readonly server: string;
+  readonly token: string;
+  readonly pid: number;
+  /** SIGKILL: no chance to tidy up. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and database. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** `partway serve` as a process of its own, on a database in a temporary folder. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlaneProcess> {
+  const port = await freePort();
+  const server = `http://127.0.0.1:${port}`;
+  const token = `pw_${randomBytes(24).toString('base64url')}`;
+  const folder = mkdtempSync(join(tmpdir(), 'partway-control-plane-'));
+  const start = async () => {
+    const started = startServerProcess({
+      name: 'The control plane',
+      command: process.execPath,
+      args: [PARTWAY, 'serve'],
+      secrets: [],
+      env: {
+        PATH: process.env.PATH,
+        PARTWAY_PORT: String(port),
+        PARTWAY_TOKEN: token,
+        PARTWAY_DATABASE_URL: join(folder, 'partway.db'),
+        PARTWAY_S3_ENDPOINT: options.store.endpoint,
+        PARTWAY_S3_BUCKET: options.bucket,
+        PARTWAY_S3_ACCESS_KEY_ID: options.store.accessKeyId,
+        PARTWAY_S3_SECRET_ACCESS_KEY: options.store.secretAccessKey,
+        PARTWAY_S3_STALE_UPLOADS_EXPIRY: '720h',
+        ...(options.publicEndpoint === undefined ? {} : { PARTWAY_S3_PUBLIC_ENDPOINT: options.publicEndpoint }),
+        ...options.env,
+      },
+    });
+    await untilReady(started, () => answersOk(`${server}/${options.untilReady === false ? 'healthz' : 'readyz'}`));
+    return started;
+  };
+  let running: ServerProcess = await start();
+  return {
+    server,
+    token,
+    get pid() {
+      if (running.pid === undefined) throw new Error('the control plane does not run');
+      return running.pid;
+    },
+    kill: () => running.kill('SIGKILL'),
+    async restart() {
+      await running.stop();
+      running = await start();
+    },
+    async stop() {
+      await running.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
