@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { MAX_BODY_BYTES, MAX_PRESIGN_BATCH } from '../../src/contract/paths.ts';
+import { completeRequest, createRequest, presignRequest, reportRequest } from '../../src/contract/schemas.ts';
+import type { CompleteRequest, ReportRequest } from '../../src/contract/wire.ts';
+
+const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+describe('the wire', () => {
+  it('creates from a file name and a size alone, up to 5 TiB', () => {
+    expect(createRequest.safeParse({ fileName: 'video.mp4', size: 0 }).success).toBe(true);
+    expect(createRequest.safeParse({ fileName: 'video.mp4', size: 5 * 1024 ** 4 }).success).toBe(true);
+  });
+
+  it.each([
+    ['no size', { fileName: 'a' }],
+    ['a size below zero', { fileName: 'a', size: -1 }],
+    ['half a byte', { fileName: 'a', size: 0.5 }],
+    ['a size as text', { fileName: 'a', size: '7' }],
+    ['more than 5 TiB', { fileName: 'a', size: 5 * 1024 ** 4 + 1 }],
+    ['an empty name', { fileName: '', size: 1 }],
+    ['an unknown field', { fileName: 'a', size: 1, bucket: 'theirs' }],
+    ['an unknown strategy', { fileName: 'a', size: 1, strategy: 'fast' }],
+    ['a content type that would break a header', { fileName: 'a', size: 1, contentType: 'text/plain\r\nx: y' }],
+    ['a metadata name that would break a header', { fileName: 'a', size: 1, metadata: { 'a:b': 'c' } }],
+  ])('does not create from %s', (_, request) => {
+    expect(createRequest.safeParse(request).success).toBe(false);
+  });
+
+  it.each([
+    ['no part', []],
+    ['part 0', [0]],
+    ['part 10,001', [10_001]],
+    ['a part twice', [1, 1]],
+    ['more parts than a batch has', upTo(MAX_PRESIGN_BATCH + 1)],
+  ])('does not presign %s', (_, partNumbers) => {
+    expect(presignRequest.safeParse({ partNumbers }).success).toBe(false);
+  });
+
+  it('presigns a full batch, with checksums', () => {
+    const partNumbers = upTo(MAX_PRESIGN_BATCH);
+    const checksums = Object.fromEntries(partNumbers.map((partNumber) => [partNumber, 'AAAAAA==']));
+    expect(presignRequest.safeParse({ partNumbers, checksums }).success).toBe(true);
+    expect(presignRequest.safeParse({ partNumbers: [1], checksums: { 1: 'not a checksum' } }).success).toBe(false);
+    expect(presignRequest.safeParse({ partNumbers: [1], checksums: { '01': 'AAAAAA==' } }).success).toBe(false);
+  });
+
+  it('takes a report and a completion of 10,000 parts within the body limit', () => {
+    const etag = `"${'0'.repeat(32)}"`;
+    const report: ReportRequest = {
+      clientId: 'c'.repeat(36),
+      parts: upTo(10_000).map((partNumber) => ({ partNumber, etag, checksum: 'AAAAAA==' })),
+    };
+    const completion: CompleteRequest = { checksum: 'AAAAAA==', parts: upTo(10_000).map((partNumber) => ({ partNumber, etag })) };
+    expect(reportRequest.safeParse(report).success).toBe(true);
+    expect(completeRequest.safeParse(completion).success).toBe(true);
+    expect(JSON.stringify(report).length).toBeLessThan(MAX_BODY_BYTES);
+    expect(JSON.stringify(completion).length).toBeLessThan(MAX_BODY_BYTES);
+  });
+});

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { UploadError } from '../../src/session/errors.ts';
+import { checkObjectKey } from '../../src/session/object-key.ts';
+
+describe('an object key', () => {
+  // All stored under exactly this name by MinIO (measured).
+  it.each([
+    ['a plain name', 'video.mp4'],
+    ['segments', '2026/11/video.mp4'],
+    ['spaces and a plus', 'my holiday + more.mp4'],
+    ['a trailing space', 'video.mp4 '],
+    ['a backslash', 'a\\b'],
+    ['a newline', 'a\nb'],
+    ['an emoji', '🎬.mp4'],
+    ['decomposed letters', 'cafe\u0301.mp4'],
+    ['what Windows forbids', 'a:*?"<>|b'],
+    ['dots that are no segment of their own', '...a/..b/c..'],
+    ['a segment of 255 bytes', 'x'.repeat(255)],
+    ['a segment of 255 bytes in two-byte letters and one more', `${'é'.repeat(127)}x`],
+    ['1,024 bytes', 'ab/'.repeat(341).concat('c')],
+    ['one that another key would hide in listings', 'conf/child'],
+  ])('may be %s', (_, key) => {
+    expect(() => checkObjectKey(key)).not.toThrow();
+  });
+
+  it.each([
+    ['nothing', '', 'empty'],
+    ['a leading slash, which MinIO drops', '/video.mp4', 'starts or ends with "/"'],
+    ['a trailing slash', 'video/', 'starts or ends with "/"'],
+    ['an empty segment', 'a//b', '"//"'],
+    ['only a slash', '/', 'starts or ends with "/"'],
+    ['a segment "."', 'a/./b', 'the segment "."'],
+    ['a segment ".."', 'a/../b', 'the segment ".."'],
+    ['nothing but ".."', '..', 'the segment ".."'],
+    ['a NUL', 'a\0b', 'NUL'],
+    ['a segment of 256 bytes, which only Complete would refuse', `a/${'x'.repeat(256)}`, '256 bytes'],
+    ['a segment of 128 two-byte letters', 'é'.repeat(128), '256 bytes'],
+    ['1,025 bytes', 'ab/'.repeat(341).concat('cd'), '1025 bytes'],
+    ['half a surrogate pair', 'a\ud800b', 'not valid Unicode'],
+  ])('may not be %s', (_, key, reason) => {
+    let refusal: unknown;
+    try {
+      checkObjectKey(key);
+    } catch (error) {
+      refusal = error;
+    }
+    expect(refusal).toBeInstanceOf(UploadError);
+    expect(refusal).toMatchObject({ code: 'INVALID_KEY', hint: expect.stringContaining('--key') });
+    expect((refusal as UploadError).detail).toContain(reason);
+  });
+});
