@@ -23,6 +23,12 @@ Stopped. What the object store holds stays there. To go on where this stopped, r
   ${repeat}`;
 }
 
+export function describeUnverified(repeat: string): string {
+  return `
+Stopped while verifying. The upload itself is complete. To verify it, run the same command again (nothing is sent twice):
+  ${repeat}`;
+}
+
 export function describeStay(folder: QuickstartFolder): string {
   return `
 Everything is kept for the next time, and is shut down now:

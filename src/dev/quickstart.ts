@@ -1,13 +1,20 @@
 /** `npm run quickstart`: from a fresh clone to a verified upload in one command. Works only through the built CLI, as a user would. */
 import { stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { ensureGeneratedFile } from './generated-file.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { startMinio } from './minio.ts';
 import { runPartway, startControlPlane } from './partway-command.ts';
 import { parseArguments, type QuickstartArguments, repeatCommand } from './quickstart-arguments.ts';
 import { claimFolder } from './quickstart-claim.ts';
-import { describeServing, describeStay, describeStop, describeUpload, type UploadSummary } from './quickstart-messages.ts';
+import {
+  describeServing,
+  describeStay,
+  describeStop,
+  describeUnverified,
+  describeUpload,
+  type UploadSummary,
+} from './quickstart-messages.ts';
 import {
   chooseSettings,
   openFolder,
@@ -95,10 +102,9 @@ async function uploadAndVerify(
   interruption: Interruption,
 ): Promise<number> {
   const upload = await run(['upload', '--json', ...args.uploadOptions, file], settings, interruption, true);
-  const interrupted = interruption.exitCode();
-  if (interrupted !== undefined) {
+  if (interruption.exitCode() !== undefined) {
     say(describeStop(repeatCommand(args)));
-    return interrupted;
+    return interruption.exitCode() ?? 1;
   }
   const summary = parseSummary(upload.lastLine);
   if (upload.exitCode !== 0 || summary?.status !== 'completed') {
@@ -107,8 +113,11 @@ async function uploadAndVerify(
   }
   say(describeUpload(summary));
   const verify = await run(['verify', summary.sessionId, file], settings, interruption);
-  if (verify.exitCode !== 0) return interruption.exitCode() ?? verify.exitCode;
-  say(`verified: the stored object is byte-identical to ${basename(file)}`);
+  if (interruption.exitCode() !== undefined) {
+    say(describeUnverified(repeatCommand(args)));
+    return interruption.exitCode() ?? 1;
+  }
+  if (verify.exitCode !== 0) return verify.exitCode;
   say(describeStay(folder));
   return 0;
 }

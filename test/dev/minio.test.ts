@@ -1,12 +1,15 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { constants, tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { freePort, isPortFree } from '../../src/dev/free-port.ts';
 import { type RunningMinio, type StartMinioOptions, startMinio } from '../../src/dev/minio.ts';
 import { launchBinary } from '../../src/dev/minio-binary.ts';
 import { answersOk } from '../../src/dev/server-process.ts';
@@ -115,6 +118,23 @@ describe('startMinio', () => {
   });
 });
 
+describe('when the process that started MinIO goes', () => {
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('MinIO goes and its temporary data is removed: %s', async (signal) => {
+    const script = `import { startMinio } from '${pathToFileURL(resolve('dist/dev/minio.js'))}';
+const { endpoint, dataDir } = await startMinio({ log: () => {} });
+console.log(JSON.stringify({ endpoint, dataDir }));
+setInterval(() => {}, 60_000);`;
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const closed = once(child, 'close');
+    const { endpoint, dataDir } = JSON.parse(String((await once(child.stdout, 'data'))[0]));
+    child.kill(signal);
+    expect((await closed)[0]).toBe(128 + constants.signals[signal]);
+    expect(existsSync(dataDir)).toBe(false);
+    await expect.poll(() => isPortFree(Number(new URL(endpoint).port)), { timeout: 10_000 }).toBe(true);
+  });
+});
+
 describe('a MinIO that does not come up', () => {
   it('is reported with its last output, in which credentials are hidden', async () => {
     const machine = await bareMachine({ minio: 'echo "FATAL no luck with $MINIO_ROOT_USER $MINIO_ROOT_PASSWORD" >&2; exit 3' });
@@ -199,6 +219,23 @@ describe('finding MinIO', () => {
     const failure = String(await start({ machine }).catch((error: Error) => error));
     expect(failure).toContain('go install failed (exit code 1):\ngo: invalid go version');
     expect(failure).toContain('docker info failed: Cannot connect to the Docker daemon');
+  });
+
+  it('asks Docker for the MinIO of compose.yaml alone, with the credentials in the environment', async () => {
+    const machine = await bareMachine({
+      docker: `echo "$@" >> "$HOME/calls"
+case "$*" in *" up "*) echo "no space for $PARTWAY_MINIO_DATA on port $PARTWAY_MINIO_PORT" >&2; exit 1;; esac`,
+    });
+    const credentials = { accessKeyId: 'somebody', secretAccessKey: 'not-to-be-seen' };
+    const dataDir = join(machine.folder, 'data');
+    await expect(start({ machine, credentials, dataDir, port: await freePort() })).rejects.toThrow(
+      `no space for ${dataDir} on port 2`,
+    );
+    const calls = await readFile(join(machine.folder, 'calls'), 'utf8');
+    expect(calls).toMatch(/compose --file \S+compose\.yaml --project-name partway-dev-\w+ up --detach --wait minio\n/);
+    // What a failed start may have left is taken down.
+    expect(calls).toMatch(/ down --timeout 10\n$/);
+    expect(calls).not.toContain(credentials.secretAccessKey);
   });
 
   it('builds with Go into the cache folder, and runs what it has built', async () => {
