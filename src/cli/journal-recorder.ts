@@ -21,6 +21,11 @@ export class JournalRecorder {
     this.#saving = journal.save(entry);
   }
 
+  /** Resolves when the beginning is written: a run killed a moment later is known to have been interrupted. */
+  begun(): Promise<void> {
+    return this.#saving;
+  }
+
   partStored(partNumber: number, checksum: string): void {
     this.#checksums[partNumber] = checksum;
     this.#timer ??= setTimeout(() => {

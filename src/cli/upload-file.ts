@@ -102,7 +102,9 @@ async function beginRecord({ session, source, path }: FileToUpload, { journal, c
     },
     { startedAt: new Date(context.now()).toISOString(), pid: context.pid },
   );
-  return { recorder: new JournalRecorder(journal, entry, context.now), known };
+  const recorder = new JournalRecorder(journal, entry, context.now);
+  await recorder.begun();
+  return { recorder, known };
 }
 
 const STALLS: readonly ErrorCode[] = ['OUTAGE_TOO_LONG', 'PART_FAILED', 'SERVER_UNREACHABLE', 'STORE_UNAVAILABLE'];

@@ -12,6 +12,9 @@ const open = promisify(fs.open);
 const fstat = promisify(fs.fstat);
 const close = promisify(fs.close);
 
+/** A slice that is left early destroys its stream, and that closes the descriptor even with autoClose off: others read through it. */
+const SHARED_FD = { open: fs.open, read: fs.read, close: (_fd: number, done: (error: Error | null) => void) => done(null) };
+
 /**
  * A file, opened once and read in slices through fs streams. Holding it open keeps the bytes readable when the name is
  * moved or deleted; a change of size or modification time is noticed by `checkUnchanged`.
@@ -35,7 +38,7 @@ function fileSource(path: string, fd: number, identity: SourceIdentity): ByteSou
     read(start, end) {
       // fs takes the last byte, not the one after it, and cannot say "nothing".
       if (end <= start) return emptyRead();
-      return fs.createReadStream(path, { fd, start, end: end - 1, highWaterMark: PIECE_SIZE, autoClose: false });
+      return fs.createReadStream(path, { fd, start, end: end - 1, highWaterMark: PIECE_SIZE, autoClose: false, fs: SHARED_FD });
     },
     async checkUnchanged() {
       const now = await identify(path, fd);

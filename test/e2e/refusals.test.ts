@@ -112,7 +112,7 @@ describe('what cannot be uploaded is refused with what happened, what it means a
 
     expectRefusal(result, 4, 'part 1 has other bytes', 'partway abort');
     const status = await runCli(['status', sessionId, '--json'], controlPlane);
-    expect(JSON.parse(status.stdout)).toMatchObject({ status: 'open' });
+    expect(JSON.parse(status.stdout)).toMatchObject({ session: { status: 'open' } });
   });
 
   it('more than the store has room for, and resumes when there is room', async (context) => {
