@@ -59,6 +59,8 @@ function readFlag(word: string, definitions: ArgsDef): Flag | undefined {
 function unknownFlag(word: string, definitions: ArgsDef): string {
   const typed = word.replace(/=.*$/s, '');
   const known = Object.entries(definitions).flatMap(([name, { type }]) => (type === 'positional' ? [] : [name]));
+  const denied = known.find((name) => typed === `--no-${name}`);
+  if (denied !== undefined) return `There is no flag ${typed}. Leave out --${denied} instead.`;
   const meant = didYouMean(typed.replace(/^-+/, ''), [...known, 'help']);
   if (meant !== undefined) return `There is no flag ${typed}. Did you mean --${meant}?`;
   return `There is no flag ${typed}. (A file whose name starts with "-" comes after "--".)`;

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { clockOffset, judgeClock } from '../../src/cli/doctor/clock.ts';
+import { judgeStoreAnswer } from '../../src/cli/doctor/store-answer.ts';
+import { NOON } from '../support/cli-run.ts';
+import { test } from '../support/cli-test.ts';
+import { aWireSession } from '../support/wire-sessions.ts';
+
+const DOCTORED = { size: 5, strategy: 'single', partSize: 5, partCount: 1 } as const;
+
+function s3Error(status: number, code: string, message = '…') {
+  return { status, headers: {}, body: `<Error><Code>${code}</Code><Message>${message}</Message></Error>` };
+}
+
+describe('the answer of the store', () => {
+  it.each([
+    [s3Error(403, 'SignatureDoesNotMatch'), 'Set PARTWAY_S3_PUBLIC_ENDPOINT to exactly the address that clients use'],
+    [
+      s3Error(403, 'AccessDenied', 'Request has expired'),
+      'The clocks of the server and the store disagree (the store differs from this machine by 10 min)',
+    ],
+    [s3Error(403, 'AccessDenied', 'Request is not valid yet'), 'The clocks of the server and the store disagree'],
+    [s3Error(403, 'AccessDenied', 'Access Denied.'), 's3:PutObject'],
+    [s3Error(403, 'InvalidAccessKeyId'), 'PARTWAY_S3_ACCESS_KEY_ID'],
+    [s3Error(404, 'NoSuchUpload'), 'leads to another store'],
+    [s3Error(404, 'NoSuchBucket'), 'PARTWAY_S3_BUCKET'],
+    [s3Error(507, 'XMinioStorageFull'), 'no space left'],
+    [s3Error(503, 'SlowDown'), 'again in a minute'],
+    [{ status: 200, headers: {}, body: '<html>Welcome to nginx</html>' }, 'no object store'],
+  ])('%o is explained', (answer, advice) => {
+    const finding = judgeStoreAnswer(answer, 'store:9000', 600_000);
+    expect(finding.outcome).toBe('fail');
+    expect(finding.advice).toContain(advice);
+  });
+
+  it('is good when it has an ETag', () => {
+    expect(judgeStoreAnswer({ status: 200, headers: { etag: '"e"' }, body: '' }, 'store:9000', 0).outcome).toBe('ok');
+  });
+});
+
+describe('clocks', () => {
+  it('may differ by a minute', () => {
+    expect(judgeClock('the store', -60_000)).toMatchObject([{ outcome: 'ok' }]);
+    expect(judgeClock('the store', 61_000)).toMatchObject([{ outcome: 'warn', detail: '1 min 1 s ahead of this machine' }]);
+    expect(judgeClock('the store', -61_000)).toMatchObject([{ outcome: 'warn', detail: '1 min 1 s behind this machine' }]);
+  });
+
+  it('that are not told are not judged', () => {
+    expect(judgeClock('the store', clockOffset(undefined, NOON))).toEqual([]);
+    expect(judgeClock('the store', clockOffset('yesterday', NOON))).toEqual([]);
+  });
+});
+
+describe('doctor', () => {
+  test('tries everything with a real upload of five bytes, and aborts it', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    const { exitCode, stdout } = await partway(['doctor']);
+    expect(stdout.lines.filter((line) => !line.startsWith('ok  '))).toEqual(['Uploads can start.']);
+    expect(exitCode).toBe(0);
+    expect(server.content.toString()).toBe('hello');
+    expect(server.requests.at(-1)).toBe('DELETE /api/uploads/{id}');
+    expect(server.bodies.get('POST /api/uploads')).toMatchObject({
+      key: expect.stringMatching(/^partway-doctor\/[0-9a-f-]{36}$/),
+      size: 5,
+    });
+  });
+
+  test('aborts its trial also when the store refuses the part', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    server.storeAnswer = { status: 403, body: s3Error(403, 'SignatureDoesNotMatch').body };
+    const { exitCode, stdout } = await partway(['doctor', '--json']);
+    expect(exitCode).toBe(1);
+    expect(stdout.jsonLines).toContainEqual(
+      expect.objectContaining({ type: 'finding', check: 'store takes a part', outcome: 'fail' }),
+    );
+    expect(stdout.jsonLines.at(-1)).toEqual({ type: 'summary', healthy: false, failures: 1 });
+    expect(server.requests.at(-1)).toBe('DELETE /api/uploads/{id}');
+  });
+
+  test('warns when the store deletes parts before the session expires', async ({ server, partway }) => {
+    server.session = aWireSession({ ...DOCTORED, partsKeptUntil: '2026-11-24T12:00:00.000Z' });
+    const { exitCode, stdout } = await partway(['doctor']);
+    expect(exitCode).toBe(0);
+    expect(stdout.text).toContain('MINIO_API_STALE_UPLOADS_EXPIRY=720h');
+    expect(stdout.text).toContain('PARTWAY_S3_STALE_UPLOADS_EXPIRY=720h');
+  });
+
+  test('warns of clocks that are wrong', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    server.clockOffsetMs = 10 * 60_000;
+    const { stdout } = await partway(['doctor']);
+    expect(stdout.lines.filter((line) => line.startsWith('warn'))).toHaveLength(2);
+  });
+
+  test('stops where the rest could only fail as well', async ({ server, partway }) => {
+    const { exitCode, stdout } = await partway(['doctor'], { env: {} });
+    expect(exitCode).toBe(1);
+    expect(stdout.lines[0]).toContain('fail  configuration: PARTWAY_TOKEN is not set.');
+    expect(server.requests).toEqual([]);
+  });
+
+  test('makes no session with a token that is refused', async ({ server, partway }) => {
+    server.refuse('GET /api/uploads', 'UNAUTHORIZED', 'The token is unknown.');
+    const { exitCode, stdout } = await partway(['doctor']);
+    expect(exitCode).toBe(1);
+    expect(stdout.text).toContain('fail  token accepted: The token is unknown.');
+    expect(server.requests).not.toContain('POST /api/uploads');
+  });
+});

@@ -1,0 +1,136 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { renderProgressLine, renderProgressSentence } from '../../src/cli/progress-line.ts';
+import { type UploadView, updateView, viewOf } from '../../src/cli/upload-view.ts';
+import { GiB, MiB } from '../../src/session/part-plan.ts';
+import { NOON } from '../support/cli-run.ts';
+import { aWireSession } from '../support/wire-sessions.ts';
+
+const PLAIN = { colour: false, unicode: true };
+
+function aView(overrides: Partial<UploadView> = {}): UploadView {
+  return {
+    size: 42 * GiB,
+    storedBytes: 21 * GiB,
+    inFlightBytes: 5.25 * GiB,
+    partsStored: 64,
+    partCount: 128,
+    bytesPerSecond: 88.1 * MiB,
+    secondsRemaining: 312,
+    phase: { name: 'sending' },
+    ...overrides,
+  };
+}
+
+describe('the line on a terminal', () => {
+  it('shows stored, in flight and missing apart', () => {
+    expect(renderProgressLine(aView(), 100, PLAIN, NOON)).toBe(
+      ' 50 %  ████████████████▒▒▒▒░░░░░░░░░░░░  21.0/42.0 GiB  88.1 MiB/s  5 min 12 s left  64/128 parts',
+    );
+  });
+
+  it('does without Unicode', () => {
+    expect(renderProgressLine(aView(), 100, { colour: false, unicode: false }, NOON)).toContain(
+      '################++++............',
+    );
+  });
+
+  it('colours the bar only', () => {
+    const line = renderProgressLine(aView(), 100, { colour: true, unicode: true }, NOON);
+    expect(line).toContain('\x1b[32m████████████████\x1b[39m\x1b[36m▒▒▒▒\x1b[39m\x1b[2m░░░░░░░░░░░░\x1b[22m');
+  });
+
+  it('leaves out the least important where the terminal is narrow', () => {
+    expect(renderProgressLine(aView(), 60, PLAIN, NOON)).toBe(' 50 %  ████▒░░░  21.0/42.0 GiB  88.1 MiB/s  5 min 12 s left');
+    expect(renderProgressLine(aView(), 24, PLAIN, NOON)).toBe(' 50 %  21.0/42.0 GiB');
+    expect(renderProgressLine(aView(), 4, PLAIN, NOON)).toBe(' 50');
+  });
+
+  it('is always narrower than the terminal', () => {
+    const bytes = fc.integer({ min: 0, max: 2 ** 45 });
+    const view = fc.record({ stored: bytes, inFlight: bytes, rest: bytes, speed: bytes, seconds: fc.nat() });
+    fc.assert(
+      fc.property(view, fc.integer({ min: 1, max: 300 }), ({ stored, inFlight, rest, speed, seconds }, columns) => {
+        const figures = {
+          size: stored + rest,
+          storedBytes: stored,
+          inFlightBytes: inFlight,
+          bytesPerSecond: speed,
+          secondsRemaining: seconds,
+        };
+        expect(renderProgressLine(aView(figures), columns, PLAIN, NOON).length).toBeLessThan(columns);
+      }),
+    );
+  });
+
+  it('counts down while nothing can be reached', () => {
+    const since = new Date(2026, 10, 23, 14, 2, 10).getTime();
+    const view = aView({ phase: { name: 'offline', what: 'the object store', since, nextTryAt: NOON + 4_100 } });
+    expect(renderProgressLine(view, 120, PLAIN, NOON)).toContain(
+      'offline since 14:02:10 (the object store), trying again in 5 s',
+    );
+    expect(renderProgressLine(view, 120, PLAIN, NOON + 5_000)).toContain('trying again now');
+  });
+
+  it('names the last phase, and does not say 100 % before it is true', () => {
+    const view = aView({ storedBytes: 42 * GiB - 1, phase: { name: 'finishing' } });
+    expect(renderProgressLine(view, 120, PLAIN, NOON)).toMatch(/^ 99 % .* finishing: the store is assembling the object$/);
+  });
+
+  it('says what is being compared on resume', () => {
+    const view = aView({ phase: { name: 'verifying', verifiedBytes: 3 * GiB, totalBytes: 21 * GiB } });
+    expect(renderProgressLine(view, 120, PLAIN, NOON)).toContain('comparing the stored parts with the file: 3.00 of 21.0 GiB');
+  });
+
+  it('has a line for an empty file', () => {
+    const view = aView({
+      size: 0,
+      storedBytes: 0,
+      inFlightBytes: 0,
+      partCount: 1,
+      partsStored: 0,
+      bytesPerSecond: 0,
+      secondsRemaining: null,
+    });
+    expect(renderProgressLine(view, 80, PLAIN, NOON)).toBe('  0 %  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  0/0 bytes  0 bytes/s');
+  });
+});
+
+it('says the same as a sentence in a log', () => {
+  expect(renderProgressSentence(aView())).toBe('50 %  21.0 of 42.0 GiB stored  88.1 MiB/s  5 min 12 s left  64/128 parts');
+});
+
+describe('the view of an upload', () => {
+  const start = viewOf(aWireSession({ storedBytes: 48 * MiB, partsStored: 3 }));
+  const figures = {
+    type: 'progress',
+    size: start.size,
+    partsStored: 4,
+    partCount: 10,
+    bytesPerSecond: 1,
+    secondsRemaining: null,
+  } as const;
+
+  it('begins at what is stored', () => {
+    expect(start).toMatchObject({ storedBytes: 48 * MiB, partsStored: 3, phase: { name: 'starting' } });
+  });
+
+  it('stays offline while figures go on being published, until something says online', () => {
+    const offline = updateView(
+      start,
+      { type: 'offline', what: 'the store', since: NOON, reason: 'ECONNREFUSED', nextTryInMs: 5_000 },
+      NOON,
+    );
+    const still = updateView(offline, { ...figures, storedBytes: 48 * MiB, inFlightBytes: 10 }, NOON + 1);
+    expect(still.phase).toMatchObject({ name: 'offline', nextTryAt: NOON + 5_000 });
+    expect(updateView(still, { type: 'online', what: 'the store', outageMs: 6_000 }, NOON + 2).phase).toEqual({
+      name: 'sending',
+    });
+  });
+
+  it('is sending as soon as bytes move, and finishing when the engine says so', () => {
+    const sending = updateView(start, { ...figures, storedBytes: 48 * MiB, inFlightBytes: 1 }, NOON);
+    expect(sending.phase.name).toBe('sending');
+    expect(updateView(sending, { type: 'finishing' }, NOON)).toMatchObject({ inFlightBytes: 0, phase: { name: 'finishing' } });
+  });
+});

@@ -1,0 +1,200 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createReporter } from '../../src/cli/reporter.ts';
+import type { UploadEvent } from '../../src/client/events.ts';
+import { MiB } from '../../src/session/part-plan.ts';
+import { aContext, NOON, type TestContext, TextCollector } from '../support/cli-run.ts';
+import { aWireSession } from '../support/wire-sessions.ts';
+
+const SESSION = aWireSession();
+const RESULT = {
+  sessionId: SESSION.sessionId,
+  bucket: 'videos',
+  key: 'C0142.MOV',
+  status: 'completed',
+  bytes: 160 * MiB,
+  bytesSent: 160 * MiB,
+  seconds: 16,
+  etag: '"e-10"',
+  checksum: 'AAAAAA==',
+} as const;
+
+function progress(storedBytes: number): UploadEvent {
+  return {
+    type: 'progress',
+    size: 160 * MiB,
+    storedBytes,
+    inFlightBytes: 1,
+    partsStored: storedBytes / (16 * MiB),
+    partCount: 10,
+    bytesPerSecond: 10 * MiB,
+    secondsRemaining: 8,
+  };
+}
+
+function aClock() {
+  let instant = NOON;
+  return { now: () => instant, pass: (ms: number) => (instant += ms) };
+}
+
+function onTerminal(env: TestContext['env'] = {}) {
+  return aContext({ env: { LANG: 'C.UTF-8', ...env }, stderr: new TextCollector({ columns: 80 }) });
+}
+
+describe('in a log', () => {
+  it('writes the beginning, each 10 %, changes of state, and the result on stdout', () => {
+    const context = aContext();
+    const reporter = createReporter(context, { json: false, quiet: false });
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    reporter.strategy({
+      strategy: 'multipart',
+      network: undefined,
+      reason: 'the file is larger than 1 GB',
+      partSize: 16 * MiB,
+      partCount: 10,
+    });
+    for (let part = 0; part <= 4; part++) reporter.event(progress(part * 8 * MiB));
+    reporter.event({
+      type: 'offline',
+      what: 'the object store',
+      since: new Date(2026, 10, 23, 14, 2, 10).getTime(),
+      reason: 'ECONNREFUSED',
+      nextTryInMs: 5_000,
+    });
+    reporter.event({ type: 'offline', what: 'the object store', since: NOON, reason: 'ECONNREFUSED', nextTryInMs: 5_000 });
+    reporter.event({ type: 'online', what: 'the object store', outageMs: 61_000 });
+    reporter.event({ type: 'healed', lostBytes: 16 * MiB });
+    reporter.event({ type: 'finishing' });
+    reporter.done(RESULT, 'C0142.MOV');
+    expect(context.stderr.lines).toEqual([
+      `uploading C0142.MOV (160 MiB) → videos/C0142.MOV  session ${SESSION.sessionId}`,
+      'strategy: multipart (10 parts of 16.0 MiB), because the file is larger than 1 GB',
+      '10 %  16.0 of 160 MiB stored  10.0 MiB/s  8 s left  1/10 parts',
+      '20 %  32.0 of 160 MiB stored  10.0 MiB/s  8 s left  2/10 parts',
+      'offline since 14:02:10 (the object store: ECONNREFUSED), trying again until it works',
+      'online again after 1 min 1 s (the object store)',
+      'the store lost 16.0 MiB of the stored parts; sending them again under the same session',
+      'finishing: the store is assembling the object',
+    ]);
+    expect(context.stdout.text).toBe(
+      `uploaded C0142.MOV → videos/C0142.MOV  160 MiB in 16 s (10.0 MiB/s)  session ${SESSION.sessionId}  crc32 AAAAAA==\n`,
+    );
+  });
+
+  it('writes a line every 10 s however slow the upload is', () => {
+    const clock = aClock();
+    const context = aContext({ now: clock.now });
+    const reporter = createReporter(context, { json: false, quiet: false });
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    for (let second = 1; second <= 25; second++) {
+      clock.pass(1_000);
+      reporter.event(progress(0));
+    }
+    expect(context.stderr.lines.slice(1)).toHaveLength(2);
+  });
+
+  it('says how much of a resumed upload is stored already', () => {
+    const context = aContext();
+    const session = aWireSession({ storedBytes: 48 * MiB, partsStored: 3 });
+    createReporter(context, { json: false, quiet: false }).begin({ name: 'C0142.MOV', session, created: false });
+    expect(context.stderr.lines[1]).toBe('resumed: 48.0 MiB already stored');
+  });
+
+  it('says so when nothing had to be sent', () => {
+    const context = aContext();
+    createReporter(context, { json: false, quiet: false }).done({ ...RESULT, bytesSent: 0, seconds: 0 }, 'C0142.MOV');
+    expect(context.stdout.text).toMatch(/^already uploaded C0142\.MOV → videos\/C0142\.MOV {2}160 MiB, nothing was sent/);
+  });
+});
+
+it('shows warnings, errors and the result only, with --quiet', () => {
+  const context = aContext();
+  const reporter = createReporter(context, { json: false, quiet: true });
+  reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+  reporter.event({ type: 'finishing' });
+  reporter.warn('mind the gap');
+  reporter.done(RESULT, 'C0142.MOV');
+  expect(context.stderr.text).toBe('warning: mind the gap\n');
+  expect(context.stdout.lines).toHaveLength(1);
+});
+
+describe('with --json', () => {
+  it('writes one object a line, the last a summary, and progress at most once a second', () => {
+    const clock = aClock();
+    const context = aContext({ now: clock.now });
+    const reporter = createReporter(context, { json: true, quiet: true });
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    for (let step = 0; step <= 20; step++) {
+      reporter.event(progress(step * MiB));
+      clock.pass(100);
+    }
+    reporter.event({ type: 'part', partNumber: 1, etag: '"1"', checksum: 'AAAAAA==', size: 16 * MiB });
+    reporter.done(RESULT, 'C0142.MOV');
+    const lines = context.stdout.jsonLines;
+    expect(lines.map(({ type }) => type)).toEqual(['session', 'progress', 'progress', 'progress', 'part', 'summary']);
+    expect(lines.at(-1)).toEqual({ type: 'summary', ...RESULT });
+  });
+
+  it('leaves the bar on a terminal', () => {
+    const context = onTerminal();
+    const reporter = createReporter(context, { json: true, quiet: false });
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    reporter.end();
+    expect(context.stderr.text).toContain('  0 %');
+    expect(context.stdout.jsonLines).toHaveLength(1);
+  });
+});
+
+describe('on a terminal', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ now: NOON });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('redraws at most 10 times a second, and not when nothing changed', () => {
+    const context = onTerminal();
+    const reporter = createReporter(context, { json: false, quiet: false });
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    const drawn = () => context.stderr.text.split('\r\x1b[2K').length - 1;
+    const before = drawn();
+    for (let step = 1; step <= 1_000; step++) {
+      reporter.event(progress(step * 1_000));
+      vi.advanceTimersByTime(1);
+    }
+    expect(drawn() - before).toBeLessThanOrEqual(10);
+    const afterwards = drawn();
+    vi.advanceTimersByTime(1_000);
+    expect(drawn()).toBe(afterwards);
+    reporter.end();
+  });
+
+  it('takes the line away before other text, hides no cursor, and draws nothing afterwards', () => {
+    const context = onTerminal();
+    const reporter = createReporter(context, { json: false, quiet: false });
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    reporter.warn('mind the gap');
+    reporter.done(RESULT, 'C0142.MOV');
+    const { text } = context.stderr;
+    vi.advanceTimersByTime(1_000);
+    expect(text).toContain('\r\x1b[2K\x1b[33mwarning:\x1b[39m mind the gap\n');
+    expect(text.endsWith('\r\x1b[2K')).toBe(true);
+    expect(text).not.toContain('\x1b[?25l');
+    expect(context.stderr.text).toBe(text);
+  });
+
+  it('writes no colours with NO_COLOR, and plain lines where TERM is dumb', () => {
+    const uncoloured = onTerminal({ NO_COLOR: '1' });
+    createReporter(uncoloured, { json: false, quiet: false }).begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    expect(uncoloured.stderr.text).not.toContain('\x1b[3');
+    const dumb = onTerminal({ TERM: 'dumb' });
+    createReporter(dumb, { json: false, quiet: false }).begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    expect(dumb.stderr.text).not.toContain('\x1b');
+  });
+
+  it('keeps to ASCII where the locale is not UTF-8', () => {
+    const context = onTerminal({ LANG: 'C' });
+    createReporter(context, { json: false, quiet: false }).begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    expect([...context.stderr.text].filter((char) => char > '~')).toEqual([]);
+  });
+});

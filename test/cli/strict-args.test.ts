@@ -1,0 +1,77 @@
+import type { ArgsDef } from 'citty';
+import { describe, expect, it } from 'vitest';
+import { didYouMean } from '../../src/cli/did-you-mean.ts';
+import { checkArguments } from '../../src/cli/strict-args.ts';
+import { UsageError } from '../../src/cli/usage-error.ts';
+
+const DEFINITIONS: ArgsDef = {
+  'file…': { type: 'positional', required: true },
+  key: { type: 'string' },
+  overwrite: { type: 'boolean' },
+  'part-size': { type: 'string' },
+  network: { type: 'enum', options: ['auto', 'reliable'] },
+};
+const ONE_ID: ArgsDef = { session_id: { type: 'positional', required: true }, file: { type: 'positional', required: false } };
+
+function faultsOf(words: string[], definitions = DEFINITIONS): readonly string[] {
+  try {
+    checkArguments(words, definitions, 'upload');
+    return [];
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return error.faults;
+  }
+}
+
+describe('checkArguments', () => {
+  it.each([
+    [['a.mov']],
+    [['a.mov', 'b.mov', '--overwrite']],
+    [['--key', 'k', 'a.mov', '--part-size=16MiB']],
+    [['--network', 'auto', 'a.mov']],
+    [['--', '-strange-name.mov', '--key']],
+    [['--key=-k', 'a.mov']],
+  ])('takes %j', (words) => {
+    expect(faultsOf(words)).toEqual([]);
+  });
+
+  it.each([
+    [['a', '--overwrit'], 'There is no flag --overwrit. Did you mean --overwrite?'],
+    [['a', '--partSize=1'], 'There is no flag --partSize. Did you mean --part-size?'],
+    [['a', '--no-overwrite'], 'There is no flag --no-overwrite. Leave out --overwrite instead.'],
+    [['-x.mov', 'a'], 'There is no flag -x.mov. (A file whose name starts with "-" comes after "--".)'],
+    [['a', '--key'], '--key needs a value.'],
+    [['a', '--key='], '--key needs a value.'],
+    [['a', '--key', '--overwrite'], '--key needs a value. (For one that starts with "-": --key=--overwrite)'],
+    [['a', '--overwrite=yes'], '--overwrite takes no value.'],
+    [['a', '--key', 'x', '--key=y'], '--key is given twice.'],
+    [['a', '--network', 'bad'], '--network must be one of auto, reliable, not "bad".'],
+    [['--overwrite'], 'FILE is missing.'],
+    [['a', ''], 'An argument is empty.'],
+  ])('refuses %j', (words, fault) => {
+    expect(faultsOf(words)).toEqual([fault]);
+  });
+
+  it('names missing and surplus arguments of commands that take one session', () => {
+    expect(faultsOf([], ONE_ID)).toEqual(['SESSION_ID is missing.']);
+    expect(faultsOf(['ses_1', 'file', 'more'], ONE_ID)).toEqual(['"more" is one argument too many.']);
+  });
+
+  it('tells all faults at once', () => {
+    expect(faultsOf(['--bogus', '--key'])).toHaveLength(3);
+  });
+});
+
+describe('didYouMean', () => {
+  it.each([
+    ['uplaod', 'upload'],
+    ['stat', 'status'],
+    ['Upload', 'upload'],
+  ])('takes %s for %s', (typed, meant) => {
+    expect(didYouMean(typed, ['upload', 'resume', 'status', 'list'])).toBe(meant);
+  });
+
+  it('stays silent where nothing is near', () => {
+    expect(didYouMean('frobnicate', ['upload', 'resume'])).toBeUndefined();
+  });
+});

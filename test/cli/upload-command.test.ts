@@ -1,0 +1,215 @@
+import { randomFillSync } from 'node:crypto';
+import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { describe, expect } from 'vitest';
+import type { JournalEntry } from '../../src/cli/journal-entry.ts';
+import { encodeCrc32 } from '../../src/session/crc32.ts';
+import { MiB } from '../../src/session/part-plan.ts';
+import { aContext } from '../support/cli-run.ts';
+import { test } from '../support/cli-test.ts';
+import { aWireSession } from '../support/wire-sessions.ts';
+
+const SMALL = Buffer.from('hello, world');
+/** Three parts, the last one short. */
+const PARTS = { size: 12 * MiB, partSize: 5 * MiB, partCount: 3, strategy: 'multipart' } as const;
+const CRC = (bytes: Uint8Array) => encodeCrc32(crc32(bytes));
+
+function aSmallSession(fileName = 'a.mov') {
+  return aWireSession({ fileName, key: fileName, size: SMALL.length, strategy: 'single', partSize: SMALL.length, partCount: 1 });
+}
+
+function someBytes(size: number): Buffer {
+  return randomFillSync(Buffer.alloc(size));
+}
+
+describe('upload', () => {
+  test('sends the file, says so on stdout, and remembers it', async ({ server, partway, makeFile, folder }) => {
+    server.session = aSmallSession();
+    await makeFile('a.mov', SMALL);
+    const { exitCode, stdout, stderr } = await partway(['upload', 'a.mov']);
+    expect(stderr.text).toContain('strategy: single (one part), because the file is smaller than 100 MB');
+    expect(exitCode).toBe(0);
+    expect(stdout.text).toMatch(
+      /^uploaded a\.mov → videos\/a\.mov {2}12 bytes in [\d.]+ s .*session ses_01kaz3v8f6q2m4n7x9y0w5r1td {2}crc32 /,
+    );
+    expect(server.content).toEqual(SMALL);
+    expect(server.bodies.get('POST /api/uploads')).toMatchObject({
+      fileName: 'a.mov',
+      contentType: 'video/quicktime',
+      strategy: 'single',
+      overwrite: false,
+    });
+    expect(await readdir(join(folder, 'state', 'partway', 'uploads'))).toEqual([`${server.session.sessionId}.json`]);
+  });
+
+  test('writes JSON only on stdout with --json, the last line a summary', async ({ server, partway, makeFile }) => {
+    server.session = aWireSession(PARTS);
+    const bytes = someBytes(PARTS.size);
+    await makeFile('a.mov', bytes);
+    const { exitCode, stdout } = await partway(['upload', 'a.mov', '--json', '--quiet', '--key', 'k', '--part-size', '5MiB']);
+    expect(exitCode).toBe(0);
+    const lines = stdout.jsonLines;
+    expect(lines.slice(0, 2).map(({ type }) => type)).toEqual(['session', 'strategy']);
+    expect(lines.filter(({ type }) => type === 'part')).toHaveLength(3);
+    expect(lines.at(-1)).toMatchObject({
+      type: 'summary',
+      status: 'completed',
+      bytes: PARTS.size,
+      bytesSent: PARTS.size,
+      checksum: CRC(bytes),
+    });
+    expect(server.bodies.get('POST /api/uploads')).toMatchObject({ key: 'k', partSize: 5 * MiB, strategy: 'multipart' });
+  });
+
+  test('goes on with the next file when one is missing, and ends with its exit code', async ({ server, partway, makeFile }) => {
+    server.session = aSmallSession();
+    await makeFile('a.mov', SMALL);
+    const { exitCode, stdout, stderr } = await partway(['upload', 'nope.mov', 'a.mov']);
+    expect(exitCode).toBe(3);
+    expect(stdout.lines).toHaveLength(1);
+    expect(stderr.text).toContain('error: There is no file ');
+    expect(stderr.lines.at(-1)).toBe('1 of 2 files uploaded, 1 failed');
+  });
+
+  test('stops at an error that every file would meet', async ({ server, partway, makeFile }) => {
+    await makeFile('a.mov', SMALL);
+    await makeFile('b.mov', SMALL);
+    server.refuse('POST /api/uploads', 'UNAUTHORIZED', 'The token is unknown.');
+    const { exitCode, stderr } = await partway(['upload', 'a.mov', 'b.mov']);
+    expect(exitCode).toBe(6);
+    expect(stderr.lines.at(-1)).toBe('0 of 2 files uploaded, 1 failed, 1 not tried');
+    expect(server.requests).toEqual(['POST /api/uploads']);
+  });
+
+  test('refuses a directory before anything is sent', async ({ server, partway, folder }) => {
+    await mkdir(join(folder, 'card'));
+    const { exitCode, stderr } = await partway(['upload', 'card']);
+    expect(exitCode).toBe(3);
+    expect(stderr.text).toContain('is a directory; partway uploads files');
+    expect(server.requests).toEqual([]);
+  });
+
+  test.for([
+    [['upload'], 'FILE is missing.'],
+    [['upload', 'a', 'b', '--key', 'k'], '--key names one object, so it goes with one FILE.'],
+    [['upload', 'a', '--part-size', '16M'], '--part-size: "16M" has an unknown unit.'],
+    [['upload', 'a', '--concurrency', '17'], '--concurrency: "17" is not a whole number from 1 to 16.'],
+    [['upload', 'a', '--max-outage', 'soon'], '--max-outage: "soon" is not a duration.'],
+    [['upload', 'a', '--strategy', 'fast'], '--strategy must be one of single, chunked, multipart, not "fast".'],
+  ] as const)('refuses %j', async ([argv, fault], { server, partway }) => {
+    const { exitCode, stderr } = await partway(argv);
+    expect(exitCode).toBe(2);
+    expect(stderr.text).toContain(fault);
+    expect(server.requests).toEqual([]);
+  });
+
+  test('tells programs of an error in the last line', async ({ server, partway, makeFile }) => {
+    await makeFile('a.mov', SMALL);
+    server.refuse('POST /api/uploads', 'SESSION_PLAN_DIFFERS', 'It is cut otherwise.', { sessionId: 'ses_other' });
+    const { exitCode, stdout } = await partway(['upload', 'a.mov', '--strategy', 'multipart', '--json', '--quiet']);
+    expect(exitCode).toBe(8);
+    expect(stdout.jsonLines).toEqual([
+      {
+        type: 'error',
+        code: 'SESSION_PLAN_DIFFERS',
+        message: 'It is cut otherwise.',
+        hint: expect.stringContaining('partway resume ses_other'),
+        sessionId: 'ses_other',
+      },
+    ]);
+  });
+
+  test('goes on without a journal that cannot be written', async ({ server, partway, makeFile, folder }) => {
+    server.session = aSmallSession();
+    await makeFile('a.mov', SMALL);
+    await writeFile(join(folder, 'state'), 'in the way');
+    const { exitCode, stderr } = await partway(['upload', 'a.mov']);
+    expect(exitCode).toBe(0);
+    expect(stderr.lines.filter((line) => line.startsWith('warning:'))).toHaveLength(1);
+  });
+
+  test('prints the resume line after Ctrl-C, and aborts nothing remotely', async ({ server, partway, makeFile }) => {
+    server.session = aWireSession(PARTS);
+    const path = await makeFile('a.mov', someBytes(PARTS.size));
+    const context = aContext();
+    server.onPart = (partNumber) => void (partNumber === 1 && context.signals.emit('SIGTERM'));
+    const { exitCode, stderr } = await partway(['upload', 'a.mov', '--part-size', '5MiB', '--concurrency', '1'], {
+      signals: context.signals,
+    });
+    expect(exitCode).toBe(143);
+    expect(stderr.lines.at(-1)).toMatch(/^Interrupted: 5\.00 of 12\.0 MiB stored \(41 %\)\. {3}Resume: partway resume ses_/);
+    expect(stderr.lines.at(-1)).toContain(`'${path}'   Discard: partway abort ${server.session.sessionId}   Kept until `);
+    expect(server.requests.filter((request) => request.startsWith('DELETE'))).toEqual([]);
+    expect(context.signals.eventNames()).toEqual([]);
+  });
+});
+
+describe('resume', () => {
+  test('continues with the file that the journal remembers, and vouches for what it sent', async ({
+    server,
+    partway,
+    makeFile,
+    folder,
+  }) => {
+    server.session = aWireSession(PARTS);
+    const bytes = someBytes(PARTS.size);
+    await makeFile('a.mov', bytes);
+    const context = aContext();
+    server.onPart = (partNumber) => void (partNumber === 1 && context.signals.emit('SIGINT'));
+    await partway(['upload', 'a.mov', '--part-size', '5MiB', '--concurrency', '1'], { signals: context.signals });
+    server.onPart = () => {};
+    server.session = { ...server.session, storedBytes: 5 * MiB, partsStored: 1 };
+    const { exitCode, stdout, stderr } = await partway(['resume', server.session.sessionId, '--json'], { workingDirectory: '/' });
+    expect(exitCode).toBe(0);
+    expect(stderr.text).toContain('resumed: 5.00 MiB already stored');
+    expect(stdout.jsonLines.at(-1)).toMatchObject({ type: 'summary', bytesSent: 7 * MiB });
+    // The part's checksum was in the journal, so the file was not read again for it.
+    expect(stdout.jsonLines.filter(({ type }) => type === 'verifying')).toEqual([]);
+    expect(server.content.equals(bytes)).toBe(true);
+    expect((await readEntry(folder, server.session.sessionId)).runs.map(({ outcome }) => outcome)).toEqual([
+      'interrupted',
+      'completed',
+    ]);
+  });
+
+  test('says what to type when the file is not known here', async ({ server, partway }) => {
+    const { exitCode, stderr } = await partway(['resume', server.session.sessionId]);
+    expect(exitCode).toBe(2);
+    expect(stderr.text).toContain(`Say where it is:  partway resume ${server.session.sessionId} FILE`);
+  });
+
+  test('needs no file for a session that has completed', async ({ server, partway }) => {
+    server.session = aWireSession({ status: 'completed', etag: '"e"', checksum: 'AAAAAA==', expiresAt: null });
+    const { exitCode, stdout } = await partway(['resume', server.session.sessionId]);
+    expect(exitCode).toBe(0);
+    expect(stdout.text).toMatch(/^already uploaded C0142\.MOV/);
+  });
+
+  test.for(['aborted', 'expired'] as const)('ends with 9 for a session that is %s', async (status, { server, partway }) => {
+    server.session = aWireSession({ status });
+    const { exitCode, stderr } = await partway(['resume', server.session.sessionId, 'a.mov']);
+    expect(exitCode).toBe(9);
+    expect(stderr.text).toContain('its parts are deleted');
+  });
+
+  test('refuses a file of another size with exit code 4', async ({ server, partway, makeFile }) => {
+    server.session = aSmallSession();
+    const path = await makeFile('a.mov', SMALL);
+    await appendFile(path, '!');
+    const { exitCode, stderr } = await partway(['resume', server.session.sessionId, path]);
+    expect(exitCode).toBe(4);
+    expect(stderr.text).toContain(`Discard:  partway abort ${server.session.sessionId}`);
+    expect(server.parts.size).toBe(0);
+  });
+
+  test('ends with 9 and names the id for an unknown session', async ({ partway }) => {
+    const { exitCode, stdout } = await partway(['resume', 'ses_unknown', 'a.mov', '--json', '--quiet']);
+    expect(exitCode).toBe(9);
+    expect(stdout.jsonLines).toMatchObject([{ type: 'error', code: 'SESSION_NOT_FOUND', sessionId: 'ses_unknown' }]);
+  });
+});
+
+async function readEntry(folder: string, sessionId: string): Promise<JournalEntry> {
+  return JSON.parse(await readFile(join(folder, 'state', 'partway', 'uploads', `${sessionId}.json`), 'utf8')) as JournalEntry;
+}

@@ -1,0 +1,176 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { crc32 } from 'node:zlib';
+import { PROBLEM_MEDIA_TYPE, PROBLEMS } from '../../src/contract/problems.ts';
+import type { PresignRequest, Session } from '../../src/contract/wire.ts';
+import { encodeCrc32 } from '../../src/session/crc32.ts';
+import type { ServiceErrorCode } from '../../src/session/errors.ts';
+import { partRange } from '../../src/session/part-plan.ts';
+import { missingRanges } from '../../src/session/part-ranges.ts';
+import { aWireProgress, aWireSession } from './wire-sessions.ts';
+
+interface Refusal {
+  readonly code: ServiceErrorCode;
+  readonly detail: string;
+  readonly facts?: Record<string, unknown>;
+}
+
+/**
+ * A control plane and an object store in one small real HTTP server, for tests of the CLI: one session, any answer made to
+ * fail by name (`refuse('POST /api/uploads', …)`). It speaks the contract and knows none of the server's rules.
+ */
+export class ScriptedControlPlane {
+  session: Session = aWireSession();
+  /** `METHOD /path` of every request, in order. */
+  readonly requests: string[] = [];
+  readonly bodies = new Map<string, unknown>();
+  readonly parts = new Map<number, Buffer>();
+  /** Whether create answers that the session exists already. */
+  isKnown = false;
+  clockOffsetMs = 0;
+  listed: Session[] = [];
+  /** Called before a part is answered. */
+  onPart: (partNumber: number) => void = () => {};
+  storeAnswer: { status: number; body: string } | undefined;
+  readonly #refusals = new Map<string, Refusal>();
+  readonly #server = createServer((request, response) => void this.#answer(request, response));
+
+  async start(): Promise<string> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return this.url;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  refuse(operation: string, code: ServiceErrorCode, detail: string, facts: Record<string, unknown> = {}): void {
+    this.#refusals.set(operation, { code, detail, facts });
+  }
+
+  get content(): Buffer {
+    return Buffer.concat([...this.parts].sort(([a], [b]) => a - b).map(([, bytes]) => bytes));
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+    const operation = `${request.method} ${pathname.replace(this.session.sessionId, '{id}')}`;
+    this.requests.push(operation);
+    const body = await readBody(request);
+    response.setHeader('date', new Date(Date.now() + this.clockOffsetMs).toUTCString());
+    const refusal = this.#refusals.get(operation);
+    if (refusal !== undefined) sendProblem(response, refusal);
+    else if (request.method === 'PUT') this.#takePart(Number(searchParams.get('partNumber')), body, response);
+    else if (request.method === 'OPTIONS') allowOrigin(request, response);
+    else this.#answerOperation(operation, body.length > 0 ? JSON.parse(body.toString()) : undefined, response);
+  }
+
+  #answerOperation(operation: string, json: unknown, response: ServerResponse): void {
+    this.bodies.set(operation, json);
+    const status = operation === 'POST /api/uploads' && !this.isKnown ? 201 : 200;
+    const answer = this.#resultOf(operation, json);
+    if (answer !== undefined) sendJson(response, status, answer);
+    else sendProblem(response, { code: 'SESSION_NOT_FOUND', detail: `There is nothing at ${operation}.` });
+  }
+
+  #resultOf(operation: string, json: unknown): object | undefined {
+    const { sessionId, bucket, key, size, checksum } = this.session;
+    switch (operation) {
+      case 'GET /healthz':
+        return { status: 'ok' };
+      case 'GET /readyz':
+        return { ready: true, checks: { database: { ok: true }, bucket: { ok: true } } };
+      case 'GET /api/uploads':
+        return { uploads: this.listed, nextCursor: null };
+      case 'POST /api/uploads':
+      case 'GET /api/uploads/{id}':
+        return this.session;
+      case 'GET /api/uploads/{id}/progress':
+      case 'POST /api/uploads/{id}/report':
+        return aWireProgress(this.session);
+      case 'POST /api/uploads/{id}/parts/presign':
+        return { parts: this.#presign(json as PresignRequest) };
+      case 'GET /api/uploads/{id}/parts':
+        return this.#listing();
+      case 'GET /api/uploads/{id}/object':
+        return { sessionId, bucket, key, size, etag: '"e"', checksum, uploadedBySession: true };
+      case 'POST /api/uploads/{id}/complete':
+        this.session = { ...this.session, status: 'completed', etag: '"e"', checksum: checksumOf(this.content) };
+        return this.session;
+      case 'DELETE /api/uploads/{id}':
+        this.session = { ...this.session, status: 'aborted', expiresAt: null, partsKeptUntil: null };
+        return this.session;
+      default:
+        return undefined;
+    }
+  }
+
+  #takePart(partNumber: number, bytes: Buffer, response: ServerResponse): void {
+    this.onPart(partNumber);
+    if (this.storeAnswer !== undefined) {
+      response.writeHead(this.storeAnswer.status).end(this.storeAnswer.body);
+      return;
+    }
+    this.parts.set(partNumber, bytes);
+    response.writeHead(200, { etag: `"${partNumber}"` }).end();
+  }
+
+  #presign({ partNumbers }: PresignRequest) {
+    const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+    return partNumbers.map((partNumber) => {
+      const { start, end } = partRange(this.session, this.session.size, partNumber);
+      return {
+        partNumber,
+        method: 'PUT',
+        url: `${this.url}/store?partNumber=${partNumber}`,
+        headers: { 'content-length': String(end - start) },
+        start,
+        end,
+        expiresAt,
+      };
+    });
+  }
+
+  #listing() {
+    const { sessionId, status, partCount } = this.session;
+    const parts = [...this.parts].map(([partNumber, bytes]) => ({
+      partNumber,
+      etag: `"${partNumber}"`,
+      checksum: checksumOf(bytes),
+      size: bytes.length,
+    }));
+    return { sessionId, status, storedBytes: this.content.length, parts, missing: missingRanges(partCount, this.parts.keys()) };
+  }
+}
+
+function checksumOf(bytes: Buffer): string {
+  return encodeCrc32(crc32(bytes));
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of request) pieces.push(piece as Buffer);
+  return Buffer.concat(pieces);
+}
+
+function allowOrigin(request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(204, { 'access-control-allow-origin': request.headers.origin ?? '' }).end();
+}
+
+function sendJson(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+function sendProblem(response: ServerResponse, { code, detail, facts }: Refusal): void {
+  const { status, title } = PROBLEMS[code];
+  response.writeHead(status, { 'content-type': PROBLEM_MEDIA_TYPE });
+  response.end(JSON.stringify({ type: '/problems/x', title, status, detail, instance: 'req_1', code, ...facts }));
+}
