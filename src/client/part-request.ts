@@ -1,6 +1,6 @@
-import { once } from 'node:events';
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { finished } from 'node:stream/promises';
 import { type PartAnswer, readS3Error } from './part-answer.ts';
 
 /** The link, not the store, ended an attempt: no answer came. */
@@ -76,7 +76,8 @@ async function sendBody(
   const startedAt = performance.now();
   let sent = 0;
   for await (const piece of body) {
-    if (refused) return;
+    // Also when it was cut: writing on would read the rest of the part for nobody.
+    if (refused || outgoing.destroyed) return;
     const taken = new Promise<void>((resolve) => {
       outgoing.write(piece, (error) => {
         if (!error) {
@@ -89,7 +90,7 @@ async function sendBody(
     });
     if (outgoing.writableNeedDrain) await Promise.race([taken, answered]);
   }
-  if (refused) return;
+  if (refused || outgoing.destroyed) return;
   const bytesPerMs = sent / Math.max(1, performance.now() - startedAt);
   watchdog.allow(Math.min(SEND_BUFFER_BYTES, sent) / bytesPerMs);
   outgoing.end();
@@ -102,7 +103,8 @@ async function readAnswer(response: http.IncomingMessage): Promise<PartAnswer> {
   response.on('data', (text: string) => {
     if (body.length < MAX_ANSWER_BYTES) body += text;
   });
-  if (!response.readableEnded) await once(response, 'end');
+  // Not just `end`: a response that broke before anybody listened will never have one.
+  await finished(response);
   const retryAfter = Number(response.headers['retry-after']);
   return {
     status: response.statusCode ?? 0,
@@ -163,14 +165,14 @@ const CONNECTION_ERRORS = new Set([
   // TLS cut in the middle, and answers cut or mangled on the way.
   'EPROTO',
   'ERR_STREAM_PREMATURE_CLOSE',
-  'HPE_INVALID_CONSTANT',
-  'HPE_INVALID_EOF_STATE',
 ]);
+/** Something that does not speak HTTP answered, or what did was mangled: not the store's word. */
+const PARSE_ERROR = /^HPE_/;
 
 function isConnectionError(error: unknown): boolean {
   if (error instanceof ConnectionFailure) return true;
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  return code !== undefined && CONNECTION_ERRORS.has(code);
+  return code !== undefined && (CONNECTION_ERRORS.has(code) || PARSE_ERROR.test(code));
 }
 
 function describeConnectionError(error: unknown): string {
