@@ -1,7 +1,7 @@
 import { PATHS, type PathTemplate, pathOf } from '../contract/paths.ts';
 import { PROBLEM_MEDIA_TYPE } from '../contract/problems.ts';
 import type * as wire from '../contract/wire.ts';
-import { UploadError } from '../session/errors.ts';
+import { SERVICE_ERROR_CODES, UploadError } from '../session/errors.ts';
 
 /** Ordinary answers take milliseconds; longer than this is a link that lost the request. */
 const CALL_TIMEOUT_MS = 20_000;
@@ -21,6 +21,8 @@ interface Call {
   readonly path: string;
   readonly body?: unknown;
   readonly headers?: Record<string, string>;
+  /** Without the token: for what anybody may ask. */
+  readonly anonymous?: boolean;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -93,13 +95,13 @@ export class ControlPlane {
 
   /** Resolves to the server's clock if the process answers at all; needs no token. */
   async health(options: { timeoutMs?: number; signal?: AbortSignal | undefined } = {}): Promise<{ date: Date | undefined }> {
-    const { date } = await this.#send({ path: PATHS.healthz, ...options });
+    const { date } = await this.#send({ path: PATHS.healthz, anonymous: true, ...options });
     return { date: date === null ? undefined : new Date(date) };
   }
 
   /** Answers also when the server is not ready: then `ready` is false and `checks` says why. */
   async readiness(): Promise<wire.Readiness> {
-    return this.#parse(await this.#fetch({ path: PATHS.readyz }));
+    return this.#parse(await this.#fetch({ path: PATHS.readyz, anonymous: true }));
   }
 
   #post<T>(template: PathTemplate, sessionId: string, body: unknown, options: Pick<Call, 'timeoutMs' | 'signal'>): Promise<T> {
@@ -116,17 +118,21 @@ export class ControlPlane {
     return answer;
   }
 
-  async #fetch({ method = 'GET', path, body, headers, timeoutMs = CALL_TIMEOUT_MS, signal }: Call): Promise<Answer> {
+  async #fetch(call: Call): Promise<Answer> {
+    const { method = 'GET', path, body, headers, timeoutMs = CALL_TIMEOUT_MS, signal } = call;
+    const authorization = call.anonymous ? {} : this.#authorization();
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
       const response = await fetch(this.server + path, {
         method,
         headers: {
-          authorization: `Bearer ${this.#token}`,
+          ...authorization,
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        // A POST that followed one would become a GET, and the token is for this server only.
+        redirect: 'manual',
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       });
       // Reading the body belongs here: a link may break in the middle of it.
@@ -142,19 +148,26 @@ export class ControlPlane {
     }
   }
 
+  /** Checked here, because fetch would quote a token that cannot be a header in its error. */
+  #authorization(): Record<string, string> {
+    if (/^[\x21-\x7e]+$/.test(this.#token)) return { authorization: `Bearer ${this.#token}` };
+    throw new UploadError(
+      'UNAUTHORIZED',
+      `The token ${this.#token === '' ? 'is empty' : 'holds characters that no token has'}.`,
+      {
+        hint: 'Set PARTWAY_TOKEN to the token that `partway serve` showed at its first start, on one line.',
+      },
+    );
+  }
+
   #parse<T>(answer: Answer): T {
-    try {
-      return JSON.parse(answer.text) as T;
-    } catch (cause) {
-      throw this.#unreachable(`something there answered HTTP ${answer.status} without being a partway server`, { cause });
-    }
+    const parsed = parseJson(answer.text);
+    if (typeof parsed !== 'object' || parsed === null) throw this.#foreign(answer);
+    return parsed as T;
   }
 
   #errorFrom(answer: Answer): UploadError {
-    if (!answer.mediaType.startsWith(PROBLEM_MEDIA_TYPE)) {
-      // Not our server's words: a proxy or another program answered.
-      return this.#unreachable(`something there answered HTTP ${answer.status} without being a partway server`);
-    }
+    if (!answer.mediaType.startsWith(PROBLEM_MEDIA_TYPE)) return this.#foreign(answer);
     const {
       type: _type,
       title: _title,
@@ -164,7 +177,14 @@ export class ControlPlane {
       hint,
       ...facts
     } = this.#parse<wire.ProblemDocument>(answer);
+    // Gateways speak problem+json, too.
+    if (!SERVICE_ERROR_CODES.includes(code)) return this.#foreign(answer);
     return new UploadError(code, detail, { facts, ...(hint === undefined ? {} : { hint }) });
+  }
+
+  /** Not our server's words: a proxy or another program answered. */
+  #foreign(answer: Answer): UploadError {
+    return this.#unreachable(`something there answered HTTP ${answer.status} without being a partway server`);
   }
 
   #unreachable(reason: string, options: { cause?: unknown } = {}): UploadError {
@@ -173,6 +193,14 @@ export class ControlPlane {
       hint: 'Check that PARTWAY_SERVER names it and that `partway serve` runs there.',
       facts: { reason },
     });
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 
