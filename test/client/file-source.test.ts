@@ -1,0 +1,180 @@
+import { execFile } from 'node:child_process';
+import { appendFile, chmod, mkdir, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type ByteSource, blobSource } from '../../src/client/byte-source.ts';
+import { checksumOf, checksumOfRange } from '../../src/client/checksum.ts';
+import { openFileSource } from '../../src/client/file-source.ts';
+import { collectWarnings } from '../support/collect-warnings.ts';
+import { aFolder, seededBytes } from '../support/sources.ts';
+
+const run = promisify(execFile);
+const bytes = seededBytes(700_000, 4);
+
+async function aFile(content: Uint8Array = bytes): Promise<string> {
+  const path = join(await aFolder(), 'video.mp4');
+  await writeFile(path, content);
+  return path;
+}
+
+async function opened(path: string): Promise<ByteSource> {
+  const source = await openFileSource(path);
+  onTestFinished(() => source.close());
+  return source;
+}
+
+async function read(source: ByteSource, start: number, end: number): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of source.read(start, end)) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+describe('a file as a source', () => {
+  it('has the name and the size of the file', async () => {
+    expect(await opened(await aFile())).toMatchObject({ name: 'video.mp4', size: 700_000 });
+  });
+
+  it.each([
+    [0, 700_000],
+    [0, 1],
+    [1, 2],
+    [699_999, 700_000],
+    [262_143, 262_145],
+    [100, 600_001],
+  ])('reads bytes %d to %d, the last not included', async (start, end) => {
+    const source = await opened(await aFile());
+    expect((await read(source, start, end)).equals(bytes.subarray(start, end))).toBe(true);
+  });
+
+  it('reads nothing where the range is empty', async () => {
+    const source = await opened(await aFile());
+    expect(await read(source, 5, 5)).toEqual(Buffer.alloc(0));
+    expect(await read(source, 700_000, 700_000)).toEqual(Buffer.alloc(0));
+  });
+
+  it('may have 0 bytes', async () => {
+    const source = await opened(await aFile(new Uint8Array()));
+    expect(source.size).toBe(0);
+    expect(await read(source, 0, 0)).toEqual(Buffer.alloc(0));
+    expect(await checksumOf(source)).toBe('AAAAAA==');
+    await source.checkUnchanged();
+  });
+
+  it('reads many ranges at the same time', async () => {
+    const source = await opened(await aFile());
+    const starts = Array.from({ length: 20 }, (_, index) => index * 35_000);
+    const ranges = await Promise.all(starts.map((start) => read(source, start, start + 35_000)));
+    expect(Buffer.concat(ranges).equals(bytes)).toBe(true);
+  });
+
+  it('leaves no listener and no open file behind, fifty times, also when a read is given up', async () => {
+    const warnings = collectWarnings();
+    const source = await opened(await aFile());
+    for (let time = 0; time < 50; time++) await read(source, 0, 300_000);
+    for (let time = 0; time < 50; time++) {
+      for await (const piece of source.read(0, 700_000)) {
+        if (piece.length > 0) break;
+      }
+    }
+    expect((await read(source, 0, 10)).equals(bytes.subarray(0, 10))).toBe(true);
+    expect(warnings).toEqual([]);
+  });
+
+  it('stays readable and unchanged when it is renamed or deleted', async () => {
+    const path = await aFile();
+    const source = await opened(path);
+    await rename(path, `${path}.old`);
+    await source.checkUnchanged();
+    await rm(`${path}.old`);
+    await source.checkUnchanged();
+    expect((await read(source, 0, 700_000)).equals(bytes)).toBe(true);
+  });
+
+  it.each<[string, (path: string) => Promise<void>, RegExp]>([
+    ['grew', (path) => appendFile(path, 'x'), /had 700000 bytes and has 700001 now/],
+    ['shrank', (path) => truncate(path, 1_000), /had 700000 bytes and has 1000 now/],
+    ['was modified', (path) => utimes(path, 1_000_000_000, 1_000_000_000), /was modified at 2001-09-09T01:46:40.000Z/],
+  ])('is told as changed when it %s', async (_, change, message) => {
+    const path = await aFile();
+    const source = await opened(path);
+    await source.checkUnchanged();
+    await change(path);
+    const failure = source.checkUnchanged();
+    await expect(failure).rejects.toMatchObject({ code: 'SOURCE_CHANGED', message: expect.stringMatching(message) });
+  });
+
+  it('ends a read early when it shrank, and its checksum says so instead of being of fewer bytes', async () => {
+    const path = await aFile();
+    const source = await opened(path);
+    await truncate(path, 1_000);
+    expect((await read(source, 0, 700_000)).length).toBe(1_000);
+    await expect(checksumOfRange(source, 0, 700_000)).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
+    await expect(checksumOfRange(source, 500_000, 700_000)).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
+  });
+
+  it.each([
+    ['there is no file', 'missing.mp4'],
+    ['a folder of its path is a file', 'video.mp4/part'],
+  ])('is not found where %s', async (_, name) => {
+    const path = await aFile();
+    const failure = openFileSource(join(path, '..', name));
+    await expect(failure).rejects.toMatchObject({ code: 'SOURCE_NOT_FOUND', message: expect.stringContaining(name) });
+  });
+
+  it('may not be a directory, and says what to do instead', async () => {
+    const folder = join(await aFolder(), 'holiday');
+    await mkdir(folder);
+    await expect(openFileSource(folder)).rejects.toMatchObject({
+      code: 'SOURCE_UNREADABLE',
+      message: expect.stringContaining('a directory'),
+      hint: expect.stringContaining('DIRECTORY/*'),
+    });
+  });
+
+  it('may not be a device', async () => {
+    await expect(openFileSource('/dev/null')).rejects.toMatchObject({ code: 'SOURCE_UNREADABLE' });
+  });
+
+  it('does not wait for a named pipe that nobody writes to', async () => {
+    const pipe = join(await aFolder(), 'pipe');
+    await run('mkfifo', [pipe]);
+    await expect(openFileSource(pipe)).rejects.toMatchObject({
+      code: 'SOURCE_UNREADABLE',
+      message: expect.stringContaining('not a regular file'),
+    });
+  });
+
+  it('says that you may not read it where you may not', async () => {
+    const path = await aFile();
+    await chmod(join(path, '..'), 0o755);
+    await chmod(path, 0o000);
+    await asNobody(async () => {
+      await expect(openFileSource(path)).rejects.toMatchObject({
+        code: 'SOURCE_UNREADABLE',
+        message: `${path} cannot be opened: you may not read it.`,
+      });
+    });
+  });
+});
+
+/** Root may read everything, so a root that runs the tests becomes nobody meanwhile. */
+async function asNobody(act: () => Promise<void>): Promise<void> {
+  if (process.geteuid?.() !== 0) return act();
+  process.seteuid?.(65_534);
+  try {
+    await act();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
+describe('a Blob as a source', () => {
+  it('reads ranges of bytes in memory, and never changes', async () => {
+    const source = blobSource(new Blob([new Uint8Array(bytes)]), 'clip.mp4');
+    expect(source).toMatchObject({ name: 'clip.mp4', size: 700_000 });
+    expect((await read(source, 100, 600_001)).equals(bytes.subarray(100, 600_001))).toBe(true);
+    expect(await read(source, 5, 5)).toEqual(Buffer.alloc(0));
+    await source.checkUnchanged();
+  });
+});

@@ -1,0 +1,137 @@
+import { getEventListeners } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { UploadEvent } from '../../src/client/events.ts';
+import { createLink, waitBefore } from '../../src/client/link.ts';
+import { UploadError } from '../../src/session/errors.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: Date.UTC(2026, 10, 23, 14, 2) });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A link to something that is away until `comesBackAfter` probes were in vain. */
+function aLink({ comesBackAfter = 0, maxOutageMs = 86_400_000 } = {}) {
+  const events: UploadEvent[] = [];
+  let probes = 0;
+  const link = createLink({
+    what: 'the object store',
+    probe: async () => {
+      probes += 1;
+      if (probes <= comesBackAfter) throw new Error(`ECONNREFUSED (${probes})`);
+    },
+    maxOutageMs,
+    onEvent: (event) => events.push(event),
+    random: () => 0,
+  });
+  return { link, events, probes: () => probes };
+}
+
+const never = new AbortController().signal;
+
+describe('a link', () => {
+  it('goes on at once and says nothing when the other end answers: only a connection broke', async () => {
+    const { link, events, probes } = aLink();
+    await link.recover('ECONNRESET', never);
+    expect(probes()).toBe(1);
+    expect(events).toEqual([]);
+  });
+
+  it('says since when it is offline, why and when it tries again, and how long it was', async () => {
+    const { link, events } = aLink({ comesBackAfter: 2 });
+    const since = Date.now();
+    const recovered = link.recover('ECONNRESET', never);
+    await vi.runAllTimersAsync();
+    await recovered;
+    expect(events).toEqual([
+      { type: 'offline', what: 'the object store', since, reason: 'ECONNREFUSED (1)', nextTryInMs: 250 },
+      { type: 'offline', what: 'the object store', since, reason: 'ECONNREFUSED (2)', nextTryInMs: 500 },
+      { type: 'online', what: 'the object store', outageMs: 750 },
+    ]);
+  });
+
+  it('is asked once for all who wait, and all go on together', async () => {
+    const { link, probes } = aLink({ comesBackAfter: 3 });
+    const waiting = Promise.all(Array.from({ length: 16 }, () => link.recover('ECONNRESET', never)));
+    await vi.runAllTimersAsync();
+    await waiting;
+    expect(probes()).toBe(4);
+  });
+
+  it('asks anew for the next outage', async () => {
+    const { link, probes } = aLink({ comesBackAfter: 1 });
+    const first = link.recover('ECONNRESET', never);
+    await vi.runAllTimersAsync();
+    await first;
+    await link.recover('ECONNRESET', never);
+    expect(probes()).toBe(3);
+  });
+
+  it('gives up when the outage has lasted as long as it may, saying for how long and why', async () => {
+    const { link, events } = aLink({ comesBackAfter: Number.POSITIVE_INFINITY, maxOutageMs: 5 * 60_000 });
+    const failed = link.recover('ECONNRESET', never).catch((error: unknown) => error);
+    await vi.runAllTimersAsync();
+    const error = await failed;
+    expect(error).toMatchObject({ code: 'OUTAGE_TOO_LONG' });
+    expect((error as Error).message).toMatch(/the object store for 5 minutes \(ECONNREFUSED/);
+    expect(events.filter((event) => event.type === 'online')).toEqual([]);
+  });
+
+  it('tells all who wait that it gave up, and can be asked again', async () => {
+    const { link } = aLink({ comesBackAfter: 3, maxOutageMs: 0 });
+    const outcomes = await Promise.allSettled([link.recover('a', never), link.recover('b', never)]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    await expect(link.recover('c', never)).rejects.toThrow('(ECONNREFUSED (2))');
+  });
+
+  it('stops waiting as soon as the signal says so, and leaves no listener on it', async () => {
+    const { link } = aLink({ comesBackAfter: Number.POSITIVE_INFINITY });
+    const stop = new AbortController();
+    const reason = new Error('interrupted');
+    const failed = link.recover('ECONNRESET', stop.signal).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(60_000);
+    stop.abort(reason);
+    expect(await failed).toBe(reason);
+    expect(getEventListeners(stop.signal, 'abort')).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('never tries less often than every ten seconds, so that it is back soon after the network', async () => {
+    const { link, events } = aLink({ comesBackAfter: 100 });
+    const recovered = link.recover('ECONNRESET', never);
+    await vi.runAllTimersAsync();
+    await recovered;
+    const waits = events.flatMap((event) => (event.type === 'offline' ? [event.nextTryInMs] : []));
+    expect(waits.length).toBe(100);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(10_000);
+  });
+
+  it("tells the control plane's failure by its reason, not by a whole sentence", async () => {
+    const events: UploadEvent[] = [];
+    let away = true;
+    const link = createLink({
+      what: 'the partway server',
+      probe: async () => {
+        if (!away) return;
+        away = false;
+        throw new UploadError('SERVER_UNREACHABLE', 'A long sentence.', { facts: { reason: 'ECONNREFUSED' } });
+      },
+      maxOutageMs: 1_000,
+      onEvent: (event) => events.push(event),
+    });
+    const recovered = link.recover('x', never);
+    await vi.runAllTimersAsync();
+    await recovered;
+    expect(events[0]).toMatchObject({ type: 'offline', reason: 'ECONNREFUSED' });
+  });
+});
+
+describe('the wait before another attempt', () => {
+  it('doubles from half a second to ten, less up to a half by chance', () => {
+    expect([0, 1, 2, 3, 4, 5, 50, 2_000].map((attempt) => waitBefore(attempt, 1))).toEqual([
+      500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000,
+    ]);
+    expect([0, 1, 5, 2_000].map((attempt) => waitBefore(attempt, 0))).toEqual([250, 500, 5_000, 5_000]);
+  });
+});
