@@ -80,8 +80,8 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
   },
   CLIENT_REPLACED: {
     meaning: `Another partway process took over this session, so this one stopped. ${NOTHING_LOST}`,
-    advice: 'Let the other one finish. To take over again:',
-    offer: ['status', 'resume'],
+    advice: 'Let the other one finish; `partway status` shows how far it is. To take over again:',
+    offer: ['resume'],
   },
   BODY_TOO_LARGE: { meaning: 'This is a bug in partway.', advice: 'Please report it with the command that you typed.' },
   BUCKET_NOT_FOUND: {

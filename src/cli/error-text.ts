@@ -53,7 +53,8 @@ function explainInterruption(error: UploadError, subject: Subject, platform: Nod
 
 function explainUploadError(error: UploadError, subject: Subject, platform: NodeJS.Platform): ExplainedError {
   const { meaning, advice, offer = [] } = ERROR_WORDS[error.code];
-  const commands = commandsFor(offer, subject, platform);
+  // A completed session is past discarding and resuming.
+  const commands = subject.session?.status === 'completed' ? [] : commandsFor(offer, subject, platform);
   // Our advice leads up to the commands; without them the error's own hint knows more of the case.
   const lead = commands.length > 0 && advice?.endsWith(':') ? advice : (error.hint ?? advice?.replace(/:$/, '.'));
   const next = [...(lead === undefined ? [] : [lead]), ...commands];
@@ -83,10 +84,11 @@ function commandsFor(offers: readonly Offer[], subject: Subject, platform: NodeJ
 }
 
 /** Undefined where the facts for a command that can be pasted are not known. */
-function commandFor(offer: Offer, { sessionId, path }: Subject, platform: NodeJS.Platform): string | undefined {
+function commandFor(offer: Offer, { sessionId, path, key }: Subject, platform: NodeJS.Platform): string | undefined {
   const file = path === undefined ? undefined : shellQuote(path, platform);
-  if (offer === 'upload') return file && `Upload:  partway upload ${file}`;
-  if (offer === 'overwrite') return file && `Replace:  partway upload --overwrite ${file}`;
+  const target = key === undefined ? file : `${file} --key ${shellQuote(key, platform)}`;
+  if (offer === 'upload') return file && `Upload:  partway upload ${target}`;
+  if (offer === 'overwrite') return file && `Replace:  partway upload --overwrite ${target}`;
   if (sessionId === undefined) return undefined;
   if (offer === 'resume') return `Resume:  partway resume ${sessionId}${file === undefined ? '' : ` ${file}`}`;
   if (offer === 'status') return `Look:  partway status ${sessionId}`;

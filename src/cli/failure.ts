@@ -6,6 +6,8 @@ export interface Subject {
   readonly session?: wire.Session;
   /** Absolute. */
   readonly path?: string;
+  /** Only where the person named one. */
+  readonly key?: string;
 }
 
 /** Carries the subject of an error up to where errors are told to people. */

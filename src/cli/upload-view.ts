@@ -35,7 +35,7 @@ export function updateView(view: UploadView, event: UploadEvent, now: number): U
       return { ...figures, phase: phaseWhileFiguresMove(view, figures) };
     }
     case 'verifying':
-      return { ...view, phase: { name: 'verifying', verifiedBytes: event.verifiedBytes, totalBytes: event.totalBytes } };
+      return { ...view, phase: phaseWhileComparing(view, event) };
     case 'offline':
       return { ...view, phase: { name: 'offline', what: event.what, since: event.since, nextTryAt: now + event.nextTryInMs } };
     case 'online':
@@ -53,4 +53,13 @@ export function updateView(view: UploadView, event: UploadEvent, now: number): U
 function phaseWhileFiguresMove(view: UploadView, figures: ProgressFigures): UploadPhase {
   const isReady = figures.inFlightBytes > 0 || figures.storedBytes > view.storedBytes;
   return (view.phase.name === 'starting' || view.phase.name === 'verifying') && isReady ? { name: 'sending' } : view.phase;
+}
+
+/** Comparing goes on beside sending; it is the news only while nothing else moves. */
+function phaseWhileComparing(
+  { phase, inFlightBytes }: UploadView,
+  event: { verifiedBytes: number; totalBytes: number },
+): UploadPhase {
+  if (phase.name === 'offline' || (phase.name === 'sending' && inFlightBytes > 0)) return phase;
+  return { name: 'verifying', verifiedBytes: event.verifiedBytes, totalBytes: event.totalBytes };
 }

@@ -48,6 +48,20 @@ describe('an error says what happened, what it means, and what to type', () => {
     expect(exitCode).toBe(8);
   });
 
+  it('with the key that was typed', () => {
+    const error = new UploadError('OBJECT_EXISTS', 'videos/my key exists already.');
+    expect(explainError(error, { path: '/A.mov', key: 'my key' }, LINUX).text).toContain(
+      "partway upload --overwrite '/A.mov' --key 'my key'",
+    );
+  });
+
+  it('without offering to discard what is complete', () => {
+    const error = new UploadError('SOURCE_CHANGED', 'The object has other bytes.', { hint: 'Upload it under another key.' });
+    const { text } = explainError(error, { ...SUBJECT, session: aWireSession({ status: 'completed' }) }, LINUX);
+    expect(text).not.toContain('partway abort');
+    expect(text).toContain('Upload it under another key.');
+  });
+
   it('for every code, without repeating a sentence', () => {
     for (const code of Object.keys(ERROR_WORDS) as (keyof typeof ERROR_WORDS)[]) {
       const { text, hint } = explainError(new UploadError(code, 'It happened.'), SUBJECT, LINUX);

@@ -133,4 +133,13 @@ describe('the view of an upload', () => {
     expect(sending.phase.name).toBe('sending');
     expect(updateView(sending, { type: 'finishing' }, NOON)).toMatchObject({ inFlightBytes: 0, phase: { name: 'finishing' } });
   });
+
+  it('tells of comparing only while nothing is in flight', () => {
+    const comparing = { type: 'verifying', verifiedBytes: 1, totalBytes: 2 } as const;
+    const sending = updateView(start, { ...figures, storedBytes: 48 * MiB, inFlightBytes: 1 }, NOON);
+    expect(updateView(start, comparing, NOON).phase.name).toBe('verifying');
+    expect(updateView(sending, comparing, NOON).phase.name).toBe('sending');
+    const sent = updateView(sending, { ...figures, storedBytes: 48 * MiB, inFlightBytes: 0 }, NOON);
+    expect(updateView(sent, comparing, NOON).phase.name).toBe('verifying');
+  });
 });

@@ -62,6 +62,9 @@ describe('in a log', () => {
     });
     reporter.event({ type: 'offline', what: 'the object store', since: NOON, reason: 'ECONNREFUSED', nextTryInMs: 5_000 });
     reporter.event({ type: 'online', what: 'the object store', outageMs: 61_000 });
+    reporter.event({ type: 'verifying', verifiedBytes: 1, totalBytes: 32 * MiB });
+    reporter.event(progress(32 * MiB));
+    reporter.event({ type: 'verifying', verifiedBytes: 2, totalBytes: 32 * MiB });
     reporter.event({ type: 'healed', lostBytes: 16 * MiB });
     reporter.event({ type: 'finishing' });
     reporter.done(RESULT, 'C0142.MOV');
@@ -72,6 +75,7 @@ describe('in a log', () => {
       '20 %  32.0 of 160 MiB stored  10.0 MiB/s  8 s left  2/10 parts',
       'offline since 14:02:10 (the object store: ECONNREFUSED), trying again until it works',
       'online again after 1 min 1 s (the object store)',
+      'comparing 32.0 MiB of stored parts with the file',
       'the store lost 16.0 MiB of the stored parts; sending them again under the same session',
       'finishing: the store is assembling the object',
     ]);

@@ -186,6 +186,14 @@ describe('resume', () => {
     expect(stdout.text).toMatch(/^already uploaded C0142\.MOV/);
   });
 
+  test('compares a file that is named with the object of a completed session', async ({ server, partway, makeFile }) => {
+    server.session = { ...aSmallSession(), status: 'completed', etag: '"e"', checksum: CRC(SMALL) };
+    await makeFile('a.mov', SMALL);
+    await makeFile('b.mov', Buffer.from('hello, World'));
+    expect(await partway(['resume', server.session.sessionId, 'a.mov'])).toMatchObject({ exitCode: 0 });
+    expect(await partway(['resume', server.session.sessionId, 'b.mov'])).toMatchObject({ exitCode: 4, stdout: { text: '' } });
+  });
+
   test.for(['aborted', 'expired'] as const)('ends with 9 for a session that is %s', async (status, { server, partway }) => {
     server.session = aWireSession({ status });
     const { exitCode, stderr } = await partway(['resume', server.session.sessionId, 'a.mov']);

@@ -32,7 +32,9 @@ const command = defineCommand({
 async function resume(sessionId: string, givenPath: string | undefined, options: UploadFileOptions): Promise<void> {
   const session = await findSession(options.controlPlane, sessionId, options.interruption.signal);
   refuseEnded(session);
-  if (session.status === 'completed') return options.reporter.done(resultOf(session), session.fileName);
+  // Asked about a certain file, the engine compares it with the object instead.
+  if (session.status === 'completed' && givenPath === undefined)
+    return options.reporter.done(resultOf(session), session.fileName);
   const path = givenPath ?? (await rememberedPath(options.journal, session, 'resume'));
   await about({ session, path }, async () => {
     const source = await openFileSource(path);

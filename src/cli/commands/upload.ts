@@ -5,8 +5,8 @@ import type * as wire from '../../contract/wire.ts';
 import { type Network, STRATEGIES, type Strategy } from '../../session/strategy.ts';
 import { type CommandModule, contextOf, SENDING_FLAGS } from '../command.ts';
 import { guessContentType } from '../content-type.ts';
-import { exitCodeOfAll } from '../exit-codes.ts';
-import { about } from '../failure.ts';
+import { EXIT, exitCodeOfAll } from '../exit-codes.ts';
+import { about, type Subject } from '../failure.ts';
 import { FlagReader } from '../flag-reader.ts';
 import type { StrategyReport } from '../reporter.ts';
 import { type Attempt, absolutePath, attempt, endsEverything, send } from '../sending.ts';
@@ -62,7 +62,7 @@ const command = defineCommand({
       const attempts: Attempt[] = [];
       for (const file of files) {
         const path = absolutePath(context, file);
-        attempts.push(await attempt(options, { path }, () => uploadOne(path, wishes, options)));
+        attempts.push(await attempt(options, subjectOf(path, wishes), () => uploadOne(path, wishes, options)));
         if (attempts.some(endsEverything)) break;
       }
       if (files.length > 1) options.reporter.note(summaryOf(attempts, files.length));
@@ -70,6 +70,10 @@ const command = defineCommand({
     });
   },
 });
+
+function subjectOf(path: string, { key }: Wishes): Subject {
+  return key === undefined ? { path } : { path, key };
+}
 
 async function uploadOne(path: string, wishes: Wishes, options: UploadFileOptions): Promise<void> {
   const source = await openFileSource(path);
@@ -120,10 +124,11 @@ function reportOf({ strategy, network, reason }: StrategyChoice, session: wire.S
 }
 
 function summaryOf(attempts: readonly Attempt[], fileCount: number): string {
-  const uploaded = attempts.filter(({ error }) => error === undefined).length;
+  const uploaded = attempts.filter(({ exitCode }) => exitCode === EXIT.ok).length;
+  const failed = attempts.length - uploaded;
   const untried = fileCount - attempts.length;
-  const counts = [`${uploaded} of ${fileCount} files uploaded`, `${attempts.length - uploaded} failed`];
-  return [...counts, ...(untried === 0 ? [] : [`${untried} not tried`])].join(', ');
+  const rest = [...(failed === 0 ? [] : [`${failed} failed`]), ...(untried === 0 ? [] : [`${untried} not tried`])];
+  return [`${uploaded} of ${fileCount} files uploaded`, ...rest].join(', ');
 }
 
 export default {

@@ -4,7 +4,7 @@ import { arrow } from '../output-style.ts';
 import { renderProgressSentence } from '../progress-line.ts';
 import type { BeginningUpload, StrategyReport } from '../reporter.ts';
 import { formatSize, percentOf } from '../sizes.ts';
-import { type UploadView, updateView, viewOf } from '../upload-view.ts';
+import { type UploadPhase, type UploadView, updateView, viewOf } from '../upload-view.ts';
 import { QuietReporter } from './quiet.ts';
 
 const LINE_EVERY_MS = 10_000;
@@ -15,11 +15,13 @@ export class PlainReporter extends QuietReporter {
   protected view: UploadView | undefined;
   #lastLineAt = 0;
   #lastStep = 0;
+  #hasToldOfComparing = false;
 
   override begin({ name, session, created }: BeginningUpload): void {
     this.view = viewOf(session);
     this.#lastLineAt = this.context.now();
     this.#lastStep = stepOf(this.view);
+    this.#hasToldOfComparing = false;
     const { sessionId, bucket, key, size, storedBytes, status } = session;
     this.say(`uploading ${name} (${formatSize(size)}) ${arrow(this.style)} ${bucket}/${key}  session ${sessionId}`);
     if (!created && status !== 'completed') this.say(`resumed: ${formatSize(storedBytes)} already stored`);
@@ -38,9 +40,19 @@ export class PlainReporter extends QuietReporter {
     if (this.view === undefined) return;
     const before = this.view.phase.name;
     this.view = updateView(this.view, event, this.context.now());
-    const change = describeChange(event, before);
+    if (!this.isNews(event, before)) return;
+    const change = describeChange(event);
     if (change !== undefined) this.say(change);
     if (event.type === 'progress') this.onProgress(this.view);
+  }
+
+  /** Tries in between and progress of a comparison are told once. */
+  protected isNews(event: UploadEvent, phaseBefore: UploadPhase['name']): boolean {
+    if (event.type === 'offline') return phaseBefore !== 'offline';
+    if (event.type !== 'verifying') return true;
+    const isFirst = !this.#hasToldOfComparing;
+    this.#hasToldOfComparing = true;
+    return isFirst;
   }
 
   override end(): void {
@@ -63,19 +75,16 @@ function stepOf({ storedBytes, size }: UploadView): number {
 }
 
 /** The line that an event deserves in a log; undefined for most. */
-function describeChange(event: UploadEvent, before: UploadView['phase']['name']): string | undefined {
+function describeChange(event: UploadEvent): string | undefined {
   switch (event.type) {
     case 'offline':
-      // Told once per outage; the tries in between are no news.
-      return before === 'offline'
-        ? undefined
-        : `offline since ${formatClock(new Date(event.since))} (${event.what}: ${event.reason}), trying again until it works`;
+      return `offline since ${formatClock(new Date(event.since))} (${event.what}: ${event.reason}), trying again until it works`;
     case 'online':
       return `online again after ${formatDuration(event.outageMs / 1000)} (${event.what})`;
     case 'healed':
       return `the store lost ${formatSize(event.lostBytes)} of the stored parts; sending them again under the same session`;
     case 'verifying':
-      return before === 'verifying' ? undefined : `comparing ${formatSize(event.totalBytes)} of stored parts with the file`;
+      return `comparing ${formatSize(event.totalBytes)} of stored parts with the file`;
     case 'finishing':
       return 'finishing: the store is assembling the object';
     case 'session':

@@ -1,3 +1,4 @@
+import type { UploadEvent } from '../../client/events.ts';
 import { renderProgressLine } from '../progress-line.ts';
 import type { BeginningUpload } from '../reporter.ts';
 import type { UploadView } from '../upload-view.ts';
@@ -22,6 +23,11 @@ export class TerminalReporter extends PlainReporter {
     this.#timer = setInterval(() => this.#draw(), REDRAW_EVERY_MS).unref();
     this.context.stderr.on?.('resize', this.#onResize);
     this.#draw();
+  }
+
+  /** The line shows these by itself. */
+  protected override isNews(event: UploadEvent): boolean {
+    return event.type !== 'offline' && event.type !== 'verifying' && event.type !== 'finishing';
   }
 
   /** The timer draws: events may come thousands of times a second. */
