@@ -39,7 +39,7 @@ export function updateView(view: UploadView, event: UploadEvent, now: number): U
     case 'offline':
       return { ...view, phase: { name: 'offline', what: event.what, since: event.since, nextTryAt: now + event.nextTryInMs } };
     case 'online':
-      return { ...view, phase: { name: 'sending' } };
+      return { ...view, phase: phaseAfterOutage(view, event.what) };
     case 'finishing':
       return { ...view, inFlightBytes: 0, phase: { name: 'finishing' } };
     case 'part':
@@ -53,6 +53,11 @@ export function updateView(view: UploadView, event: UploadEvent, now: number): U
 function phaseWhileFiguresMove(view: UploadView, figures: ProgressFigures): UploadPhase {
   const isReady = figures.inFlightBytes > 0 || figures.storedBytes > view.storedBytes;
   return (view.phase.name === 'starting' || view.phase.name === 'verifying') && isReady ? { name: 'sending' } : view.phase;
+}
+
+/** Server and store can be out of reach at the same time; the one that came back says nothing of the other. */
+function phaseAfterOutage({ phase }: UploadView, what: string): UploadPhase {
+  return phase.name === 'offline' && phase.what !== what ? phase : { name: 'sending' };
 }
 
 /** Comparing goes on beside sending; it is the news only while nothing else moves. */

@@ -19,12 +19,14 @@ export interface AppDeps {
   readonly version: string;
   /** Aborts when the server is about to stop: live streams end. */
   readonly shutdown: AbortSignal;
+  /** How often a live stream without changes says something all the same; 15 s unless told. */
+  readonly keepAliveMs?: number;
 }
 
 type Env = { Variables: { requestId: string; caller: Caller } };
 
 /** The control plane as a Hono app. It never listens: tests call `app.request()`. */
-export function createApp({ service, authenticate, log, version, shutdown }: AppDeps) {
+export function createApp({ service, authenticate, log, version, shutdown, keepAliveMs }: AppDeps) {
   const app = new OpenAPIHono<Env>({
     defaultHook: (result) => {
       if (!result.success) throw invalidRequest(result.error.issues);
@@ -84,7 +86,7 @@ export function createApp({ service, authenticate, log, version, shutdown }: App
   async function answerProgress(context: Context<Env>, sessionId: string) {
     const progress = await service.progress(sessionId);
     if (context.req.header('accept')?.includes('text/event-stream')) {
-      return streamProgress(context, service, sessionId, progress, shutdown) as never;
+      return streamProgress(context, service, sessionId, progress, { shutdown, log, keepAliveMs }) as never;
     }
     return context.json(progress, 200);
   }

@@ -9,16 +9,22 @@ import type { ServiceDeps } from './deps.ts';
 import { apply, expected, heal, mustGet, notOpen, objectsOf } from './generations.ts';
 
 /**
- * Completing a session. `completing` is stored before the store is asked (write order 2); every page of the store's list
- * is compared with the plan, the client's word is not enough (3); `completed` follows the object seen at the store (4).
- * An answer that got lost leaves `completing`, and whoever comes next (a client's repeat, the sweeper) settles it here.
+ * Completing a session. Every page of the store's list is compared with the plan and with what the client claims of its
+ * file (write order 3) before `completing` is stored, and that before the store is asked (2): whoever finds `completing`
+ * knows that the contents were right, so the sweeper may go on without the client. `completed` follows the object seen at
+ * the store (4). An answer that got lost leaves `completing`, and whoever comes next settles it here.
  */
 export async function complete(deps: ServiceDeps, sessionId: string, request: CompleteRequest): Promise<UploadSession> {
   const session = await mustGet(deps, sessionId);
-  if (session.status === 'completed') return checkClaim(session, session.checksum, request);
+  const completed = await completeFrom(deps, session, request);
+  return checkClaim(completed, completed.checksum, request);
+}
+
+async function completeFrom(deps: ServiceDeps, session: UploadSession, request: CompleteRequest): Promise<UploadSession> {
+  if (session.status === 'completed') return session;
   if (session.status === 'completing') return settle(deps, session, request);
   if (session.status !== 'open') throw notOpen(session);
-  return attempt(deps, await apply(deps, session, 'complete-requested'), request);
+  return attempt(deps, session, request);
 }
 
 /** For a session found `completing`: the object may be there already, whole. */
@@ -26,19 +32,26 @@ export async function settle(deps: ServiceDeps, session: UploadSession, request:
   return (await finishIfStored(deps, session)) ?? attempt(deps, session, request);
 }
 
-async function attempt(deps: ServiceDeps, session: UploadSession, request: CompleteRequest): Promise<UploadSession> {
+async function attempt(deps: ServiceDeps, found: UploadSession, request: CompleteRequest): Promise<UploadSession> {
+  let session = found;
   try {
-    return await completeAtStore(deps, session, request);
+    const listed = await listStoredParts(deps, session);
+    const parts = plannedParts(session, listed, request);
+    const checksum = objectChecksum(session, parts);
+    checkClaim(session, checksum, request);
+    if (session.status === 'open') session = await apply(deps, session, 'complete-requested');
+    return await completeAtStore(deps, session, parts, checksum);
   } catch (error) {
     return recover(deps, session, error);
   }
 }
 
-async function completeAtStore(deps: ServiceDeps, session: UploadSession, request: CompleteRequest): Promise<UploadSession> {
-  const listed = await listStoredParts(deps, session);
-  const parts = plannedParts(session, listed, request);
-  const checksum = objectChecksum(session, parts);
-  checkClaim(session, checksum, request);
+async function completeAtStore(
+  deps: ServiceDeps,
+  session: UploadSession,
+  parts: readonly StoredPart[],
+  checksum: string,
+): Promise<UploadSession> {
   await objectsOf(deps, session).completeMultipartUpload({
     key: session.key,
     uploadId: uploadIdOf(session),
@@ -53,10 +66,15 @@ async function completeAtStore(deps: ServiceDeps, session: UploadSession, reques
   return completed;
 }
 
-/** What a failed attempt leaves behind: `completing` where the outcome is unknown, otherwise a definite status and a clear error. */
+/** After a definite refusal; a session that was refused before it was `completing` is open as it was. */
+async function refuse(deps: ServiceDeps, session: UploadSession): Promise<void> {
+  if (session.status === 'completing') await apply(deps, session, 'complete-refused');
+}
+
+/** What a failed attempt leaves behind: the status as it was where the outcome is unknown, otherwise a definite one and a clear error. */
 async function recover(deps: ServiceDeps, session: UploadSession, error: unknown): Promise<UploadSession> {
   if (!(error instanceof ObjectStoreError)) {
-    if (error instanceof UploadError) await apply(deps, session, 'complete-refused');
+    if (error instanceof UploadError) await refuse(deps, session);
     throw error;
   }
   switch (error.failure) {
@@ -65,7 +83,7 @@ async function recover(deps: ServiceDeps, session: UploadSession, error: unknown
     case 'object-exists': {
       const completed = await finishIfStored(deps, session);
       if (completed !== undefined) return completed;
-      await apply(deps, session, 'complete-refused');
+      await refuse(deps, session);
       throw objectExists(session);
     }
     case 'upload-missing': {
@@ -75,17 +93,17 @@ async function recover(deps: ServiceDeps, session: UploadSession, error: unknown
       throw partsLost(session);
     }
     case 'part-invalid':
-      await apply(deps, session, 'complete-refused');
+      await refuse(deps, session);
       throw await missingAfterRefusal(deps, session, error);
     case 'checksum-mismatch':
-      await apply(deps, session, 'complete-refused');
+      await refuse(deps, session);
       throw new UploadError('CHECKSUM_MISMATCH', 'The object store computed another checksum than its own parts add up to.', {
         cause: error,
       });
     case 'full':
     case 'refused':
     case 'bucket-missing':
-      await apply(deps, session, 'complete-refused');
+      await refuse(deps, session);
       throw error;
   }
 }
@@ -155,12 +173,11 @@ function unquoted(etag: string): string {
   return etag.replace(/^"|"$/g, '');
 }
 
+/** The CRC32 of the parts of the plan, put together; a stray part beyond the plan is none of the object. */
 function objectChecksum(session: UploadSession, parts: readonly StoredPart[]): string {
-  const crc = parts.reduce(
-    (combined, part) =>
-      combineCrc32(combined, decodeCrc32(part.checksum ?? ''), partLength(session.plan, session.size, part.partNumber)),
-    EMPTY_CRC32,
-  );
+  const crc = parts
+    .filter((part) => isAsPlanned(session, part))
+    .reduce((combined, part) => combineCrc32(combined, decodeCrc32(part.checksum ?? ''), part.size), EMPTY_CRC32);
   return encodeCrc32(crc);
 }
 

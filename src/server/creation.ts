@@ -124,7 +124,9 @@ async function adopt(deps: ServiceDeps, running: UploadSession, request: CreateR
 
 function asksForAnotherPlan(plan: PartPlan, request: CreateRequest): boolean {
   if (request.strategy !== undefined && request.strategy !== plan.strategy) return true;
-  return request.partSize !== undefined && request.partSize !== plan.partSize && plan.strategy !== 'single';
+  if (request.partSize === undefined) return false;
+  // Parts at least as large as the file are what a single part is, whatever number was asked for.
+  return plan.strategy === 'single' ? request.partSize < request.size : request.partSize !== plan.partSize;
 }
 
 /** A session that a crash left `creating` is opened for the client that asks for it. */

@@ -1,7 +1,9 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Context } from 'hono';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import type { Progress } from '../contract/wire.ts';
 import { isTerminal } from '../session/machine.ts';
+import type { Log } from './deps.ts';
 import type { UploadService } from './service.ts';
 
 /** An event reaches a watcher within 1 s of a change; asking the session store by primary key costs microseconds. */
@@ -9,19 +11,33 @@ const POLL_MS = 500;
 /** Proxies close connections that stay silent, most after 30 to 60 s. */
 const KEEP_ALIVE_MS = 15_000;
 
+export interface StreamOptions {
+  /** Aborts when the server is about to stop. */
+  readonly shutdown: AbortSignal;
+  readonly log: Log;
+  readonly keepAliveMs?: number | undefined;
+}
+
 /** Progress as Server-Sent Events: one at once, one for each change, the last when the session ends. */
 export function streamProgress(
   context: Context,
-  service: UploadService,
+  service: Pick<UploadService, 'progress'>,
   sessionId: string,
   first: Progress,
-  shutdown: AbortSignal,
+  { shutdown, log, keepAliveMs = KEEP_ALIVE_MS }: StreamOptions,
 ): Response {
-  context.header('cache-control', 'no-store');
   return streamSSE(context, async (stream) => {
     const closed = new AbortController();
     stream.onAbort(() => closed.abort());
-    const stop = AbortSignal.any([closed.signal, shutdown]);
+    try {
+      await writeUntilEnd(stream, AbortSignal.any([closed.signal, shutdown]));
+    } catch (error) {
+      // The watcher asks again and gets a proper answer; Hono would print the error and send its message.
+      log.error({ sessionId, err: error }, 'a progress stream broke');
+    }
+  });
+
+  async function writeUntilEnd(stream: SSEStreamingApi, stop: AbortSignal): Promise<void> {
     let shown = '';
     let quietSince = Date.now();
     for (let progress = first; ; progress = await service.progress(sessionId)) {
@@ -30,17 +46,22 @@ export function streamProgress(
         await stream.writeSSE({ event: 'progress', data: text });
         shown = text;
         quietSince = Date.now();
-      } else if (Date.now() - quietSince >= KEEP_ALIVE_MS) {
+      } else if (Date.now() - quietSince >= keepAliveMs) {
         await stream.write(': keep-alive\n\n');
         quietSince = Date.now();
       }
-      if (isTerminal(progress.status) || stop.aborted) return;
-      await pause(stream, stop);
+      if (isTerminal(progress.status)) return;
+      await pause(POLL_MS, stop);
       if (stop.aborted) return;
     }
-  });
+  }
 }
 
-function pause(stream: SSEStreamingApi, stop: AbortSignal): Promise<unknown> {
-  return Promise.race([stream.sleep(POLL_MS), new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }))]);
+/** Ends early, without an error, when `stop` aborts. */
+async function pause(ms: number, stop: AbortSignal): Promise<void> {
+  try {
+    await setTimeout(ms, undefined, { signal: stop });
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  }
 }

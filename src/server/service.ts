@@ -43,7 +43,7 @@ export function createService(deps: ServiceDeps) {
 
     async presign(sessionId: string, request: wire.PresignRequest): Promise<wire.PresignResponse> {
       const found = await mustGet(deps, sessionId);
-      checkPartNumbers(found, request.partNumbers);
+      checkPartNumbers(found, '/partNumbers', request.partNumbers);
       const session = await ensureOpen(deps, found);
       await sessions.touch(sessionId, now());
       return {
@@ -66,6 +66,7 @@ export function createService(deps: ServiceDeps) {
       const parts = report.parts ?? [];
       checkPartNumbers(
         session,
+        '/parts',
         parts.map((part) => part.partNumber),
       );
       const outcome = await sessions.report({
@@ -182,7 +183,7 @@ function partsView(session: UploadSession, parts: readonly StoredPart[]): wire.P
   return {
     sessionId: session.sessionId,
     status: session.status,
-    storedBytes: good.reduce((sum, part) => sum + part.size, 0),
+    storedBytes: session.status === 'completed' ? session.size : good.reduce((sum, part) => sum + part.size, 0),
     parts: good.map((part) => ({ ...part })),
     missing,
   };
@@ -195,11 +196,11 @@ function reportedPart(
   return { ...part, checksum: part.checksum ?? null, size: partLength(session.plan, session.size, part.partNumber) };
 }
 
-function checkPartNumbers(session: UploadSession, partNumbers: readonly number[]): void {
+function checkPartNumbers(session: UploadSession, pointer: string, partNumbers: readonly number[]): void {
   const outside = partNumbers.filter((partNumber) => partNumber > session.plan.partCount);
   if (outside.length === 0) return;
   throw new UploadError('INVALID_REQUEST', `The session has ${session.plan.partCount} parts; there is no part ${outside[0]}.`, {
-    facts: { errors: [{ pointer: '/partNumbers', message: `must be from 1 to ${session.plan.partCount}` }] },
+    facts: { errors: [{ pointer, message: `must be from 1 to ${session.plan.partCount}` }] },
   });
 }
 

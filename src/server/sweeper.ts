@@ -1,8 +1,9 @@
+import { isUploadError } from '../session/errors.ts';
 import type { Instant, UploadSession } from '../session/session.ts';
 import { settle } from './completion.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end, finishEnding } from './ending.ts';
-import { objectsOf, openUpload, releaseUpload } from './generations.ts';
+import { mustGet, objectsOf, openUpload, releaseUpload } from './generations.ts';
 
 /** A running request may leave an `-ing` status for this long; older ones were left by a crash. Longest is Complete of a huge object. */
 const GRACE_MS = 15 * 60_000;
@@ -28,12 +29,14 @@ export async function sweep(deps: ServiceDeps, graceMs = GRACE_MS): Promise<Swee
   const idleSince = now() - policy.sessionTtlMs;
 
   for (const status of ['open', 'creating'] as const) {
-    await each('expired', await sessions.listIdleSince(status, idleSince, BATCH), (session) => end(deps, session, 'expired'));
+    await each('expired', await sessions.listIdleSince(status, idleSince, BATCH), (session) => expire(deps, session, idleSince));
   }
   await each('repaired', await sessions.listUnchangedSince('creating', stuckSince, BATCH), (session) =>
     openUpload(deps, session, false),
   );
-  await each('repaired', await sessions.listUnchangedSince('completing', stuckSince, BATCH), (session) => settle(deps, session));
+  await each('repaired', await sessions.listUnchangedSince('completing', stuckSince, BATCH), (session) =>
+    settleAlone(deps, session),
+  );
   await each('repaired', await sessions.listUnchangedSince('aborting', stuckSince, BATCH), (session) =>
     finishEnding(deps, session),
   );
@@ -46,18 +49,35 @@ export async function sweep(deps: ServiceDeps, graceMs = GRACE_MS): Promise<Swee
   async function each<Item extends { readonly sessionId: string }>(
     kind: 'expired' | 'repaired' | 'released',
     items: readonly Item[],
+    /** Resolves to false where there was nothing to do after all. */
     repair: (item: Item) => Promise<unknown>,
   ): Promise<void> {
     for (const item of items) {
       try {
-        await repair(item);
-        report[kind]++;
+        if ((await repair(item)) !== false) report[kind]++;
       } catch (error) {
         // One session that cannot be repaired now must not keep the others waiting; the next sweep tries again.
         report.failed++;
         deps.log.warn({ sessionId: item.sessionId, err: error }, `sweep: could not be ${kind}`);
       }
     }
+  }
+}
+
+/** The list may be minutes old when a slow store comes to its last session: a client that came back meanwhile keeps its parts. */
+async function expire(deps: ServiceDeps, { sessionId, status }: UploadSession, idleSince: Instant): Promise<boolean> {
+  const current = await mustGet(deps, sessionId);
+  if (current.status !== status || current.lastActivityAt >= idleSince) return false;
+  await end(deps, current, 'expired');
+  return true;
+}
+
+/** Settled by a definite refusal, too: the session is open again, and its client will hear the reason. */
+async function settleAlone(deps: ServiceDeps, session: UploadSession): Promise<void> {
+  try {
+    await settle(deps, session);
+  } catch (error) {
+    if (!isUploadError(error)) throw error;
   }
 }
 

@@ -1,0 +1,290 @@
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createService, type UploadService } from '../../src/server/service.ts';
+import { startSweeper, sweep } from '../../src/server/sweeper.ts';
+import { POLICY, ServiceBench, TINY_FILE } from '../support/control-plane.ts';
+
+const GRACE = 15 * 60_000;
+
+let bench: ServiceBench;
+let service: UploadService;
+beforeEach(() => {
+  bench = new ServiceBench();
+  service = createService(bench.deps);
+});
+
+const statusOf = async (sessionId: string) => (await bench.session(sessionId)).status;
+const quiet = { expired: 0, repaired: 0, released: 0, failed: 0 };
+const create = (key: string) => service.create('admin', { fileName: key, size: 1, overwrite: true }, `idempotency-of-${key}`);
+
+/** A create whose answer from the store got lost: the upload is there, and nobody knows its id. */
+async function createWithLostAnswer(key: string): Promise<string> {
+  bench.objects.failNext('createMultipartUpload', 'unavailable', { afterEffect: true });
+  await expect(create(key)).rejects.toMatchObject({ failure: 'unavailable' });
+  const [session] = (await bench.sessions.list({ limit: 1 })).sessions;
+  if (session?.key !== key) throw new Error('the session was not inserted');
+  return session.sessionId;
+}
+
+async function leaveCompleting(key: string, afterEffect: boolean): Promise<string> {
+  const { sessionId } = await bench.openTinySession({ key });
+  await bench.putParts(sessionId, TINY_FILE);
+  bench.objects.failNext('completeMultipartUpload', 'unavailable', { afterEffect });
+  await expect(service.complete(sessionId, {})).rejects.toThrow();
+  return sessionId;
+}
+
+async function leaveAborting(key: string): Promise<string> {
+  const { sessionId } = await bench.openTinySession({ key });
+  bench.objects.failNext('abortMultipartUpload', 'unavailable');
+  await expect(service.abort(sessionId)).rejects.toThrow();
+  return sessionId;
+}
+
+describe('expiry', () => {
+  it('ends a session whose last activity is longer ago than its lifetime, and the store holds nothing of it', async () => {
+    const { sessionId } = await bench.openTinySession();
+    await bench.putParts(sessionId, TINY_FILE, [1]);
+    bench.clock.advance(POLICY.sessionTtlMs);
+    expect(await sweep(bench.deps)).toEqual(quiet);
+    bench.clock.advance(1);
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, expired: 1 });
+    expect(await service.get(sessionId)).toMatchObject({ status: 'expired', storedBytes: 0, expiresAt: null });
+    expect(bench.objects.uploadIds).toEqual([]);
+  });
+
+  it('ends it neither before nor after the moment that the session announced', async () => {
+    const { sessionId } = await bench.openTinySession();
+    const { expiresAt } = await service.get(sessionId);
+    bench.clock.at = Date.parse(String(expiresAt));
+    await sweep(bench.deps);
+    expect(await statusOf(sessionId)).toBe('open');
+    bench.clock.advance(1);
+    await sweep(bench.deps);
+    expect(await statusOf(sessionId)).toBe('expired');
+  });
+
+  it.each<[string, (sessionId: string) => Promise<unknown>]>([
+    ['presigning', (sessionId) => service.presign(sessionId, { partNumbers: [1] })],
+    ['a report', (sessionId) => service.report(sessionId, { clientId: 'c' })],
+    ['asking for the parts', (sessionId) => service.parts(sessionId)],
+  ])('is put off by %s', async (_, act) => {
+    const { sessionId } = await bench.openTinySession();
+    bench.clock.advance(POLICY.sessionTtlMs);
+    await act(sessionId);
+    bench.clock.advance(POLICY.sessionTtlMs);
+    await sweep(bench.deps);
+    expect(await statusOf(sessionId)).toBe('open');
+  });
+
+  it('is not put off by watching', async () => {
+    const { sessionId } = await bench.openTinySession();
+    bench.clock.advance(POLICY.sessionTtlMs + 1);
+    await service.progress(sessionId);
+    await service.get(sessionId);
+    await sweep(bench.deps);
+    expect(await statusOf(sessionId)).toBe('expired');
+  });
+
+  it('spares a session whose client came back while the sweep was busy with another one', async () => {
+    const first = await bench.openTinySession({ key: 'a' });
+    bench.clock.advance(1);
+    const second = await bench.openTinySession({ key: 'b' });
+    bench.clock.advance(POLICY.sessionTtlMs + 1);
+    bench.objects.beforeNext('abortMultipartUpload', () => service.presign(second.sessionId, { partNumbers: [1] }));
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, expired: 1 });
+    expect(await statusOf(first.sessionId)).toBe('expired');
+    expect(await statusOf(second.sessionId)).toBe('open');
+    expect(bench.objects.uploadIds).toEqual([second.uploadId]);
+  });
+
+  it('never touches a completed session or its object', async () => {
+    const { sessionId } = await bench.openTinySession();
+    await bench.putParts(sessionId, TINY_FILE);
+    await service.complete(sessionId, {});
+    bench.clock.advance(10 * POLICY.sessionTtlMs);
+    expect(await sweep(bench.deps, 0)).toEqual(quiet);
+    expect(await statusOf(sessionId)).toBe('completed');
+    expect(bench.objects.read('tiny.bin')).toEqual(TINY_FILE);
+  });
+
+  it('ends what never got open, too', async () => {
+    const sessionId = await createWithLostAnswer('a');
+    bench.clock.advance(POLICY.sessionTtlMs + 1);
+    await sweep(bench.deps);
+    expect(await statusOf(sessionId)).toBe('expired');
+    bench.clock.advance(GRACE + 1);
+    await sweep(bench.deps);
+    expect(bench.objects.uploadIds).toEqual([]);
+  });
+});
+
+describe('repairing what a crash left', () => {
+  it('opens a session left creating', async () => {
+    const sessionId = await createWithLostAnswer('a');
+    bench.clock.advance(GRACE + 1);
+    expect(await sweep(bench.deps)).toMatchObject({ repaired: 1, failed: 0 });
+    expect(await statusOf(sessionId)).toBe('open');
+  });
+
+  it.each([true, false])('completes a session left completing (the store had done it: %s)', async (afterEffect) => {
+    const sessionId = await leaveCompleting('a', afterEffect);
+    bench.clock.advance(GRACE + 1);
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, repaired: 1 });
+    expect(await statusOf(sessionId)).toBe('completed');
+    expect(bench.objects.read('a')).toEqual(TINY_FILE);
+  });
+
+  it('opens a session left completing whose parts are not whole any more', async () => {
+    const sessionId = await leaveCompleting('a', false);
+    bench.objects.losePart(String((await bench.session(sessionId)).uploadId), 2);
+    bench.clock.advance(GRACE + 1);
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, repaired: 1 });
+    expect(await statusOf(sessionId)).toBe('open');
+  });
+
+  it('ends a session left aborting', async () => {
+    const sessionId = await leaveAborting('a');
+    bench.clock.advance(GRACE + 1);
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, repaired: 1 });
+    expect(await statusOf(sessionId)).toBe('aborted');
+    expect(bench.objects.uploadIds).toEqual([]);
+  });
+
+  it('ends an expiry left half done as expired', async () => {
+    const { sessionId } = await bench.openTinySession();
+    bench.clock.advance(POLICY.sessionTtlMs + 1);
+    bench.objects.failNext('abortMultipartUpload', 'unavailable');
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, failed: 1 });
+    bench.clock.advance(GRACE + 1);
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, repaired: 1 });
+    expect(await statusOf(sessionId)).toBe('expired');
+  });
+
+  it('touches nothing within the grace that running requests have', async () => {
+    await createWithLostAnswer('a');
+    await leaveCompleting('b', false);
+    await leaveAborting('c');
+    bench.clock.advance(GRACE);
+    bench.objects.calls.length = 0;
+    expect(await sweep(bench.deps)).toEqual(quiet);
+    expect(bench.objects.calls).toEqual([]);
+  });
+
+  it('repairs at once at the start of a server, when nothing can be under way', async () => {
+    const ids = [await createWithLostAnswer('a'), await leaveCompleting('b', false), await leaveAborting('c')];
+    expect(await sweep(bench.deps, 0)).toMatchObject({ repaired: 3, failed: 0 });
+    expect(await Promise.all(ids.map(statusOf))).toEqual(['open', 'completed', 'aborted']);
+  });
+
+  it('does not let one session that fails stop the others, and logs which one it was', async () => {
+    const bad = await leaveAborting('a');
+    bench.clock.advance(1);
+    const good = await leaveAborting('b');
+    bench.clock.advance(GRACE + 1);
+    bench.objects.failNext('abortMultipartUpload', 'unavailable');
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, repaired: 1, failed: 1 });
+    expect([await statusOf(bad), await statusOf(good)]).toEqual(['aborting', 'aborted']);
+    expect(bench.logged).toMatchObject([{ level: 'warn', fields: { sessionId: bad } }]);
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, repaired: 1 });
+  });
+});
+
+describe('leftovers and orphans', () => {
+  it('lets the store forget the upload of a generation that was left behind', async () => {
+    const { sessionId, uploadId } = await bench.openTinySession({ fingerprint: 'f' });
+    bench.objects.failNext('abortMultipartUpload', 'unavailable');
+    const again = { fileName: 'tiny.bin', size: TINY_FILE.length, fingerprint: 'f', strategy: 'single' } as const;
+    await expect(service.create('admin', again)).rejects.toThrow();
+    expect(bench.objects.uploadIds).toHaveLength(2);
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, released: 1 });
+    expect(bench.objects.uploadIds).not.toContain(uploadId);
+    expect(bench.objects.uploadIds).toEqual([(await bench.session(sessionId)).uploadId]);
+  });
+
+  it('aborts an upload that was made and never recorded, and keeps the one that is in use', async () => {
+    const sessionId = await createWithLostAnswer('a');
+    const [orphan] = bench.objects.uploadIds;
+    bench.clock.advance(1);
+    await create('a');
+    const { uploadId } = await bench.session(sessionId);
+    bench.clock.advance(GRACE + 1);
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, released: 1 });
+    expect(bench.objects.uploadIds).toEqual([uploadId]);
+    expect(bench.objects.uploadIds).not.toContain(orphan);
+  });
+
+  it('looks once', async () => {
+    await createWithLostAnswer('a');
+    await create('a');
+    bench.clock.advance(GRACE + 1);
+    await sweep(bench.deps);
+    bench.objects.calls.length = 0;
+    expect(await sweep(bench.deps)).toEqual(quiet);
+    expect(bench.objects.calls).toEqual([]);
+  });
+
+  it('leaves a young unrecorded upload of the same key alone: a request may be about to record it', async () => {
+    await createWithLostAnswer('a');
+    await create('a');
+    bench.clock.advance(GRACE + 1);
+    const young = await bench.objects.createMultipartUpload({ key: 'a', contentType: null, metadata: {} });
+    await sweep(bench.deps);
+    expect(bench.objects.uploadIds).toContain(young.uploadId);
+  });
+
+  it('leaves the recorded upload of another session of the same key alone', async () => {
+    await createWithLostAnswer('a');
+    await create('a');
+    const other = await bench.openTinySession({ key: 'a' });
+    bench.clock.advance(GRACE + 1);
+    await sweep(bench.deps);
+    expect(bench.objects.uploadIds).toContain(other.uploadId);
+  });
+
+  it('looks again after an answer got lost on the way', async () => {
+    await createWithLostAnswer('a');
+    await create('a');
+    bench.clock.advance(GRACE + 1);
+    bench.objects.failNext('listMultipartUploads', 'unavailable');
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, failed: 1 });
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, released: 1 });
+    expect(bench.objects.uploadIds).toHaveLength(1);
+  });
+});
+
+describe('the sweeper of a running server', () => {
+  it('sweeps at once without grace, then periodically with it, and stops', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const atStart = await leaveAborting('a');
+    const sweeper = startSweeper(bench.deps, 60_000);
+    await vi.waitFor(async () => expect(await statusOf(atStart)).toBe('aborted'));
+
+    const later = await leaveAborting('b');
+    vi.advanceTimersByTime(60_000);
+    bench.clock.advance(GRACE + 1);
+    expect(await statusOf(later)).toBe('aborting');
+    vi.advanceTimersByTime(60_000);
+    await vi.waitFor(async () => expect(await statusOf(later)).toBe('aborted'));
+
+    await sweeper.stop();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('goes on after a sweep that failed as a whole', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    let failures = 1;
+    const broken = new ServiceBench({
+      aroundSessions: (method, call) => {
+        if (method === 'listIdleSince' && failures-- > 0) return Promise.reject(new Error('disk I/O error'));
+        return call();
+      },
+    });
+    const sweeper = startSweeper(broken.deps, 60_000);
+    vi.advanceTimersByTime(60_000);
+    await sweeper.stop();
+    expect(broken.logged.map(({ level }) => level)).toEqual(['error']);
+    expect(failures).toBeLessThan(0);
+  });
+});

@@ -1,0 +1,197 @@
+import { onTestFinished } from 'vitest';
+import { PROBLEM_MEDIA_TYPE } from '../../src/contract/problems.ts';
+import type * as wire from '../../src/contract/wire.ts';
+import type { ObjectStore } from '../../src/object-store/port.ts';
+import { createApp } from '../../src/server/app.ts';
+import { createAuthenticate } from '../../src/server/auth.ts';
+import type { Policy, ServiceDeps } from '../../src/server/deps.ts';
+import { createService } from '../../src/server/service.ts';
+import { MiB } from '../../src/session/part-plan.ts';
+import type { StoredPart, UploadSession } from '../../src/session/session.ts';
+import type { SessionStore } from '../../src/session-store/port.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite.ts';
+import { checksumOf } from '../contract/object-store.ts';
+import { FakeObjectStore } from './fake-object-store.ts';
+import { type Around, interpose } from './interpose.ts';
+import { aUniqueName, NOON } from './sessions.ts';
+
+export const ADMIN_TOKEN = 'the-token-of-the-tests';
+export const POLICY: Policy = { sessionTtlMs: 7 * 86_400_000, staleUploadsExpiryMs: 86_400_000, urlTtlSeconds: 3_600 };
+
+export interface LogLine {
+  readonly level: 'info' | 'warn' | 'error';
+  readonly fields: object;
+  readonly message: string;
+}
+
+/** A clock that moves when the test says so. */
+export class TestClock {
+  at = NOON;
+  readonly now = (): number => this.at;
+  advance(ms: number): void {
+    this.at += ms;
+  }
+}
+
+export interface BenchOptions {
+  readonly policy?: Partial<Policy>;
+  /** Everything that the service asks of its stores goes through these. */
+  readonly aroundSessions?: Around;
+  readonly aroundObjects?: Around;
+}
+
+/** Everything that the server's service needs, on stores in memory and a clock of the test. */
+export class ServiceBench {
+  readonly clock = new TestClock();
+  readonly sessions: SessionStore = openSqliteStore(':memory:');
+  /** Takes parts of any size, so that tests need few bytes. */
+  readonly objects = new FakeObjectStore({ now: this.clock.now, minPartSize: 1 });
+  readonly logged: LogLine[] = [];
+  readonly deps: ServiceDeps;
+
+  constructor({ policy, aroundSessions, aroundObjects }: BenchOptions = {}) {
+    const logAt = (level: LogLine['level']) => (fields: object, message: string) => {
+      this.logged.push({ level, fields, message });
+    };
+    this.deps = {
+      sessions: aroundSessions ? interpose(this.sessions, aroundSessions) : this.sessions,
+      objects: aroundObjects ? interpose<ObjectStore>(this.objects, aroundObjects) : this.objects,
+      now: this.clock.now,
+      newSessionId: () => aUniqueName('ses'),
+      policy: { ...POLICY, ...policy },
+      log: { info: logAt('info'), warn: logAt('warn'), error: logAt('error') },
+    };
+  }
+
+  /** A session whose parts have 4 bytes: smaller than the wire allows, so that tests of many faults are fast. */
+  async openTinySession(changes: Partial<Pick<UploadSession, 'key' | 'overwrite' | 'fingerprint'>> = {}): Promise<TinyUpload> {
+    const sessionId = aUniqueName('ses');
+    await this.sessions.insert({
+      sessionId,
+      owner: 'admin',
+      bucket: this.objects.bucket,
+      key: 'tiny.bin',
+      fileName: 'tiny.bin',
+      size: TINY_FILE.length,
+      contentType: null,
+      metadata: {},
+      overwrite: false,
+      fingerprint: null,
+      plan: { strategy: 'chunked', partSize: 4, partCount: 3 },
+      createdAt: this.clock.now(),
+      ...changes,
+    });
+    const upload = await this.objects.createMultipartUpload({
+      key: changes.key ?? 'tiny.bin',
+      contentType: null,
+      metadata: { 'partway-session': sessionId },
+    });
+    await this.sessions.openUpload({ sessionId, status: 'creating', generation: 1 }, upload, this.clock.now());
+    return { sessionId, uploadId: upload.uploadId };
+  }
+
+  async session(sessionId: string): Promise<UploadSession> {
+    const session = await this.sessions.get(sessionId);
+    if (session === undefined) throw new Error(`no session ${sessionId}`);
+    return session;
+  }
+
+  /** As a client does with the URLs: puts the parts of `file`, all of them or those named, of the session's current upload. */
+  async putParts(sessionId: string, file: Uint8Array, partNumbers?: readonly number[]): Promise<StoredPart[]> {
+    const { key, plan, uploadId } = await this.session(sessionId);
+    if (uploadId === null) throw new Error(`session ${sessionId} has no multipart upload`);
+    const wanted = partNumbers ?? Array.from({ length: plan.partCount }, (_, index) => index + 1);
+    return wanted.map((partNumber) => {
+      const start = (partNumber - 1) * plan.partSize;
+      return this.objects.putPart(key, uploadId, partNumber, file.subarray(start, start + plan.partSize));
+    });
+  }
+}
+
+export interface TinyUpload {
+  readonly sessionId: string;
+  readonly uploadId: string;
+}
+
+/** Three parts of 4, 4 and 2 bytes. */
+export const TINY_FILE = Buffer.from('0123456789');
+
+/** What S3 calls a part at least, twice and three bytes more: three parts through the wire. */
+export const SMALL_FILE = Buffer.concat([Buffer.alloc(5 * MiB, 1), Buffer.alloc(5 * MiB, 2), Buffer.from('end')]);
+export const SMALL_FILE_CHECKSUM = checksumOf(SMALL_FILE);
+export const SMALL_FILE_REQUEST = {
+  fileName: 'film.mkv',
+  size: SMALL_FILE.length,
+  strategy: 'chunked',
+  partSize: 5 * MiB,
+} as const satisfies wire.CreateRequest;
+
+export interface ApiRequest {
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+  /** Another token, or null for none. */
+  readonly token?: string | null;
+}
+
+/** The control plane as clients meet it: requests in, responses out, no socket. */
+export class ControlPlaneBench extends ServiceBench {
+  readonly shutdown = new AbortController();
+  readonly app: ReturnType<typeof createApp>;
+
+  constructor(options: BenchOptions & { readonly keepAliveMs?: number } = {}) {
+    super(options);
+    onTestFinished(() => this.shutdown.abort());
+    this.app = createApp({
+      service: createService(this.deps),
+      authenticate: createAuthenticate(this.sessions, ADMIN_TOKEN),
+      log: this.deps.log,
+      version: '1.2.3',
+      shutdown: this.shutdown.signal,
+      ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
+    });
+  }
+
+  async send(method: string, path: string, { body, headers = {}, token = ADMIN_TOKEN }: ApiRequest = {}): Promise<Response> {
+    return this.app.request(path, {
+      method,
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+  }
+
+  /** @throws Error unless the answer has a 2xx status. */
+  async ask<Answer>(method: string, path: string, request: ApiRequest = {}): Promise<Answer> {
+    const response = await this.send(method, path, request);
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
+    return (await response.json()) as Answer;
+  }
+
+  /** @throws Error unless the answer is a problem document. */
+  async askForProblem(method: string, path: string, request: ApiRequest = {}): Promise<wire.ProblemDocument> {
+    const response = await this.send(method, path, request);
+    return readProblem(response);
+  }
+
+  create(changes: Partial<wire.CreateRequest> = {}, headers: Record<string, string> = {}): Promise<wire.Session> {
+    return this.ask('POST', '/api/uploads', { body: { ...SMALL_FILE_REQUEST, ...changes }, headers });
+  }
+
+  /** Created, sent and completed. */
+  async createCompleted(changes: Partial<wire.CreateRequest> = {}): Promise<wire.Session> {
+    const { sessionId } = await this.create(changes);
+    await this.putParts(sessionId, SMALL_FILE);
+    return this.ask('POST', `/api/uploads/${sessionId}/complete`);
+  }
+}
+
+export async function readProblem(response: Response): Promise<wire.ProblemDocument> {
+  const mediaType = response.headers.get('content-type');
+  if (response.ok || mediaType !== PROBLEM_MEDIA_TYPE) {
+    throw new Error(`not a problem document: ${response.status} ${mediaType} ${await response.text()}`);
+  }
+  return (await response.json()) as wire.ProblemDocument;
+}

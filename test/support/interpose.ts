@@ -1,0 +1,13 @@
+/** Decides what happens to one call: may look at it, delay it, let it fail before or after its effect. */
+export type Around = (method: string, call: () => Promise<unknown>) => Promise<unknown>;
+
+/** The same store, with every call of a method going through `around`. */
+export function interpose<Store extends object>(store: Store, around: Around): Store {
+  return new Proxy(store, {
+    get(target, property) {
+      const value: unknown = Reflect.get(target, property, target);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]) => around(String(property), () => value.apply(target, args) as Promise<unknown>);
+    },
+  });
+}
