@@ -14,14 +14,22 @@ export interface ByteSource {
   readonly size: number;
   /** As it was when the source was opened. */
   readonly identity: SourceIdentity;
-  /** The bytes from `start` (inclusive) to `end` (exclusive), in pieces. May end early when the source shrank meanwhile. */
+  /**
+   * The bytes from `start` (inclusive) to `end` (exclusive), in pieces. A piece may be reused for other bytes as soon as the
+   * next one is asked for: copy what is kept. May end early when the source shrank meanwhile.
+   */
   read(start: number, end: number): AsyncIterable<Uint8Array>;
   /** @throws UploadError `SOURCE_CHANGED` if the source is no longer what was opened. */
   checkUnchanged(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Bytes in memory, or a browser's File. */
+/** Bytes in memory. */
+export function bytesSource(bytes: Uint8Array, name = 'bytes'): ByteSource {
+  return blobSource(new Blob([bytes as Uint8Array<ArrayBuffer>]), name);
+}
+
+/** A Blob, or a browser's File. */
 export function blobSource(blob: Blob, name = 'blob'): ByteSource {
   return {
     name,

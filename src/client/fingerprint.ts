@@ -10,7 +10,7 @@ const SAMPLE_COUNT = 16;
 export async function fingerprint(source: ByteSource): Promise<string> {
   const samples: Uint8Array[] = [];
   for (const start of sampleStarts(source.size)) {
-    for await (const piece of source.read(start, Math.min(start + SAMPLE_SIZE, source.size))) samples.push(piece);
+    for await (const piece of source.read(start, Math.min(start + SAMPLE_SIZE, source.size))) samples.push(new Uint8Array(piece));
   }
   const bytes = concatenate(samples);
   const digest = await crypto.subtle.digest('SHA-256', bytes);

@@ -1,11 +1,20 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { finished } from 'node:stream/promises';
+import type { ByteLimiter } from './byte-limiter.ts';
+import type { PartVitals } from './liveness.ts';
 import { type PartAnswer, readS3Error } from './part-answer.ts';
 
 /** The link, not the store, ended an attempt: no answer came. */
 export class ConnectionFailure extends Error {
   override readonly name = 'ConnectionFailure';
+  /** The store may have the part: only its answer got lost. */
+  readonly bodySent: boolean;
+
+  constructor(message: string, options: { cause?: unknown; bodySent?: boolean } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.bodySent = options.bodySent ?? false;
+  }
 }
 
 /** Thrown by a body that cannot deliver the bytes it promised. The request is cut, so the store records nothing. */
@@ -21,12 +30,23 @@ export interface PartRequest {
   readonly signal: AbortSignal;
   /** Bytes that the socket took, as they go. */
   readonly onBytes: (count: number) => void;
+  /** The last byte was handed over; the answer is still to come. Also called when the attempt ends before that. */
+  readonly onBodySent?: () => void;
+  /** Holds bytes back to keep below a rate. */
+  readonly limiter?: ByteLimiter | undefined;
+  /** Watches the connection from outside, and may cut it. */
+  readonly watch?: ((vitals: PartVitals) => () => void) | undefined;
 }
 
 /** Kernel buffers may still drain for a while after the last byte was taken; sized for Linux's largest default send buffer. */
 const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Error documents have a few hundred bytes. */
 const MAX_ANSWER_BYTES = 64 * 1024;
+/** Handed to the socket at once: small on slow links, where each write that is taken is a sign of life. */
+const SMALL_WRITE = 64 * 1024;
+const QUICK_WRITE_MS = 20;
+/** Weight of the latest gap in the smoothed one. */
+const GAP_WEIGHT = 0.2;
 
 /**
  * One PUT of one part over node:http, which measured a third faster than fetch and has no header time-out of its own
@@ -45,17 +65,19 @@ export async function putPart(request: PartRequest): Promise<PartAnswer> {
     outgoing.once('close', () => reject(new ConnectionFailure('the connection was closed without an answer')));
   });
   answered.catch(() => {});
-  const watchdog = startWatchdog(outgoing, request.stallMs);
+  const monitor = startMonitor(outgoing, request);
   try {
-    await sendBody(outgoing, request, answered, watchdog);
-    const answer = await readAnswer(await answered);
-    return answer;
+    await sendBody(outgoing, request, answered, monitor);
+    request.onBodySent?.();
+    return await readAnswer(await answered);
   } catch (error) {
     signal.throwIfAborted();
-    if (watchdog.stalled) throw new ConnectionFailure(`nothing moved for ${Math.round(watchdog.limitMs / 1_000)} s`);
-    throw isConnectionError(error) ? new ConnectionFailure(describeConnectionError(error), { cause: error }) : error;
+    if (monitor.cutBecause !== undefined) throw new ConnectionFailure(monitor.cutBecause, { bodySent: monitor.bodySent });
+    if (!isConnectionError(error)) throw error;
+    throw new ConnectionFailure(describeConnectionError(error), { cause: error, bodySent: monitor.bodySent });
   } finally {
-    watchdog.stop();
+    request.onBodySent?.();
+    monitor.stop();
     // A request whose body was not sent whole cannot hand its connection on.
     if (!outgoing.writableFinished) outgoing.destroy();
   }
@@ -63,9 +85,9 @@ export async function putPart(request: PartRequest): Promise<PartAnswer> {
 
 async function sendBody(
   outgoing: http.ClientRequest,
-  { body, onBytes }: PartRequest,
+  { body, limiter, signal, onBytes }: PartRequest,
   answered: Promise<http.IncomingMessage>,
-  watchdog: Watchdog,
+  monitor: Monitor,
 ): Promise<void> {
   // An answer before the end of the body is a refusal: the rest need not be sent.
   let refused = false;
@@ -75,25 +97,35 @@ async function sendBody(
   answered.then(stop, stop);
   const startedAt = performance.now();
   let sent = 0;
+  let quick = true;
   for await (const piece of body) {
-    // Also when it was cut: writing on would read the rest of the part for nobody.
-    if (refused || outgoing.destroyed) return;
-    const taken = new Promise<void>((resolve) => {
-      outgoing.write(piece, (error) => {
-        if (!error) {
-          sent += piece.length;
-          onBytes(piece.length);
-          watchdog.progress();
-        }
-        resolve();
-      });
-    });
-    if (outgoing.writableNeedDrain) await Promise.race([taken, answered]);
+    for (let offset = 0; offset < piece.length; ) {
+      const size = Math.min(quick ? piece.length : SMALL_WRITE, limiter?.pieceSize ?? piece.length);
+      const bytes = piece.subarray(offset, offset + size);
+      if (limiter?.bytesPerSecond !== undefined) await monitor.holding(limiter.take(bytes.length, signal));
+      // Also when it was cut: writing on would read the rest of the part for nobody.
+      if (refused || outgoing.destroyed) return;
+      const writtenAt = performance.now();
+      await Promise.race([write(outgoing, bytes), answered]);
+      if (refused || outgoing.destroyed) return;
+      quick = performance.now() - writtenAt < QUICK_WRITE_MS;
+      sent += bytes.length;
+      offset += bytes.length;
+      onBytes(bytes.length);
+      monitor.moved();
+    }
   }
   if (refused || outgoing.destroyed) return;
   const bytesPerMs = sent / Math.max(1, performance.now() - startedAt);
-  watchdog.allow(Math.min(SEND_BUFFER_BYTES, sent) / bytesPerMs);
+  monitor.bodyTaken(sent === 0 ? 0 : Math.min(SEND_BUFFER_BYTES, sent) / bytesPerMs);
   outgoing.end();
+}
+
+/** Resolves when the socket has taken the bytes, or never will: the request's own end tells which. */
+function write(outgoing: http.ClientRequest, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    outgoing.write(bytes, () => resolve());
+  });
 }
 
 async function readAnswer(response: http.IncomingMessage): Promise<PartAnswer> {
@@ -114,38 +146,62 @@ async function readAnswer(response: http.IncomingMessage): Promise<PartAnswer> {
   };
 }
 
-interface Watchdog {
-  readonly stalled: boolean;
-  readonly limitMs: number;
-  progress(): void;
+interface Monitor {
+  readonly cutBecause: string | undefined;
+  readonly bodySent: boolean;
+  moved(): void;
+  /** Time spent here is nobody's fault. */
+  holding(wait: Promise<void>): Promise<void>;
   /** The last byte was handed over: allow for what the kernel still has to send. */
-  allow(extraMs: number): void;
+  bodyTaken(drainMs: number): void;
   stop(): void;
 }
 
-/** Cuts the request when nothing moves. Slow is fine; still is not. */
-function startWatchdog(outgoing: http.ClientRequest, stallMs: number): Watchdog {
-  let stalled = false;
-  let limitMs = stallMs;
-  let timer = setTimeout(cut, limitMs);
-  function cut() {
-    stalled = true;
-    outgoing.destroy();
-  }
+/** Cuts the request when nothing moves for `stallMs`, whatever the watcher outside thinks. Slow is fine; still is not. */
+function startMonitor(outgoing: http.ClientRequest, { stallMs, watch }: PartRequest): Monitor {
+  let cutBecause: string | undefined;
+  const vitals: PartVitals = {
+    lastMovedAt: Date.now(),
+    gapMs: 0,
+    answerExpectedAt: undefined,
+    held: false,
+    cut(reason) {
+      cutBecause ??= reason;
+      outgoing.destroy();
+    },
+  };
+  const unwatch = watch?.(vitals);
+  const startTimer = (ms: number) => setTimeout(() => vitals.cut(`nothing moved for ${Math.round(ms / 1_000)} s`), ms);
+  let timer = startTimer(stallMs);
   return {
-    get stalled() {
-      return stalled;
+    get cutBecause() {
+      return cutBecause;
     },
-    get limitMs() {
-      return limitMs;
+    get bodySent() {
+      return vitals.answerExpectedAt !== undefined;
     },
-    progress: () => timer.refresh(),
-    allow(extraMs) {
+    moved() {
+      const at = Date.now();
+      vitals.gapMs += (at - vitals.lastMovedAt - vitals.gapMs) * GAP_WEIGHT;
+      vitals.lastMovedAt = at;
+      timer.refresh();
+    },
+    async holding(wait) {
+      vitals.held = true;
+      await wait;
+      vitals.held = false;
+      vitals.lastMovedAt = Date.now();
+      timer.refresh();
+    },
+    bodyTaken(drainMs) {
       clearTimeout(timer);
-      limitMs = stallMs + (Number.isFinite(extraMs) ? extraMs : 0);
-      timer = setTimeout(cut, limitMs);
+      vitals.answerExpectedAt = Date.now() + drainMs;
+      timer = startTimer(stallMs + drainMs);
     },
-    stop: () => clearTimeout(timer),
+    stop() {
+      clearTimeout(timer);
+      unwatch?.();
+    },
   };
 }
 

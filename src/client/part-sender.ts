@@ -1,11 +1,13 @@
 import pRetry from 'p-retry';
-import type { PresignedPart } from '../contract/wire.ts';
+import type { PresignedPart, WireStoredPart } from '../contract/wire.ts';
 import { UploadError } from '../session/errors.ts';
+import type { ByteLimiter } from './byte-limiter.ts';
 import type { ByteSource } from './byte-source.ts';
 import { checksumOfRange, endedEarly, summed } from './checksum.ts';
 import type { Connections } from './connections.ts';
 import type { UploadEvent } from './events.ts';
 import { type Link, waitBefore } from './link.ts';
+import type { Liveness } from './liveness.ts';
 import { judgeAnswer, type PartAnswer } from './part-answer.ts';
 import { ConnectionFailure, putPart } from './part-request.ts';
 import { pause } from './pause.ts';
@@ -48,6 +50,12 @@ export interface PartSenderOptions {
   readonly connections: Connections;
   readonly link: Link;
   readonly tally: Tally;
+  readonly limiter: ByteLimiter;
+  readonly liveness: Liveness;
+  /** Runs while one of the places for bodies on the wire is free; `release` gives it back. */
+  readonly inPlace: InPlace;
+  /** What the store has of a part, asked when only its answer may have got lost. */
+  readonly findStored: (partNumber: number) => Promise<WireStoredPart | undefined>;
   readonly maxTries: number;
   readonly stallMs: number;
   readonly maxOutageMs: number;
@@ -55,6 +63,8 @@ export interface PartSenderOptions {
   readonly now: () => number;
   readonly random: () => number;
 }
+
+export type InPlace = <Result>(work: (release: () => void) => Promise<Result>) => Promise<Result>;
 
 /** Longer than this, and a store that says "later" is asked anyway. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
@@ -105,19 +115,33 @@ export function createPartSender(options: PartSenderOptions) {
     signal: AbortSignal,
   ): Promise<string> {
     attempts.count += 1;
-    tally.partStarted(partNumber);
+    if (attempts.answerLost) {
+      attempts.answerLost = false;
+      const stored = await options.findStored(partNumber);
+      if (stored?.checksum === checksum) return stored.etag;
+    }
     attempts.signed ??= await options.sign(partNumber, checksum);
+    const { url, headers } = attempts.signed;
     const body = wholeBody(source, start, end);
-    const answer = await putPart({
-      url: attempts.signed.url,
-      headers: attempts.signed.headers,
-      body,
-      agent: connections.agentFor(attempts.signed.url),
-      stallMs: options.stallMs,
-      signal,
-      onBytes: (count) => tally.sent(partNumber, count),
+    const answer = await options.inPlace((release) => {
+      tally.partStarted(partNumber);
+      return putPart({
+        url,
+        headers,
+        body,
+        agent: connections.agentFor(url),
+        stallMs: options.stallMs,
+        signal,
+        limiter: options.limiter,
+        watch: options.liveness.watch,
+        onBytes: (count) => tally.sent(partNumber, count),
+        // The next part may use the link while this one's answer is on its way.
+        onBodySent: release,
+      });
     });
-    return etagFrom(answer, attempts, checksum, body.checksum());
+    const etag = etagFrom(answer, attempts, checksum, body.checksum());
+    options.liveness.partStored();
+    return etag;
   }
 
   function etagFrom(answer: PartAnswer, attempts: Attempts, signedChecksum: string, sentChecksum: string): string {
@@ -159,10 +183,11 @@ export function createPartSender(options: PartSenderOptions) {
     tally.partEnded(partNumber);
     onEvent({ type: 'retry', partNumber, attempt: attempts.count, reason: error.message });
     if (error instanceof ConnectionFailure) {
-      await link.recover(error.message, signal);
-      connections.renew();
+      attempts.answerLost ||= error.bodySent;
+      const { outageMs } = await link.recover(error.message, signal);
+      if (outageMs > 0) connections.renew();
       // The store answers, and yet this part's connections break: not at once again.
-      if (attempts.brokenConnections++ > 0) await waitInVain(attempts, signal);
+      else if (attempts.brokenConnections++ > 0) await waitInVain(attempts, signal);
     } else if (error instanceof StoreBusy) {
       const askedFor = (error.retryAfterSeconds ?? 0) * 1_000;
       await pause(
@@ -187,6 +212,7 @@ export function createPartSender(options: PartSenderOptions) {
       startedAt: options.now(),
       count: 0,
       signed: undefined,
+      answerLost: false,
       refusedUrls: 0,
       bytesDiffered: 0,
       brokenConnections: 0,
@@ -200,6 +226,8 @@ interface Attempts {
   readonly startedAt: number;
   count: number;
   signed: PresignedPart | undefined;
+  /** The last attempt sent the whole body and heard nothing: the store may have the part. */
+  answerLost: boolean;
   refusedUrls: number;
   bytesDiffered: number;
   brokenConnections: number;

@@ -12,7 +12,7 @@ export interface RunUploadOptions {
   /** Of any status; a completed one is compared with the source and nothing is sent. */
   readonly session: Session;
   readonly source: ByteSource;
-  /** Parts in flight, 1 to 16. The strategy decides where left out. */
+  /** Most parts in flight, 1 to 16. Multipart adapts below it. */
   readonly concurrency?: number | undefined;
   /** CRC32 (base64) by part number, of parts of exactly this source that the caller read before. They are not read again. */
   readonly knownChecksums?: ReadonlyMap<number, string> | undefined;
@@ -20,6 +20,8 @@ export interface RunUploadOptions {
   readonly maxOutageMs?: number | undefined;
   /** Cut a part when its socket takes no byte for this long; 45 s where left out. */
   readonly stallMs?: number | undefined;
+  /** Keep all parts together below this rate. Unlimited where left out. */
+  readonly bytesPerSecond?: number | undefined;
   /** Interrupts: nothing new begins, parts under way have `drainMs` to finish. Nothing is aborted remotely. */
   readonly signal?: AbortSignal | undefined;
   /** 5 s where left out. */

@@ -1,12 +1,16 @@
-import pLimit from 'p-limit';
-import type { PartsResponse, Session } from '../contract/wire.ts';
+import { PATHS } from '../contract/paths.ts';
+import type { PartsResponse, Session, WireStoredPart } from '../contract/wire.ts';
 import { isUploadError, UploadError } from '../session/errors.ts';
 import { type PartPlan, partRange } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
+import { createByteLimiter } from './byte-limiter.ts';
 import { createConnections } from './connections.ts';
 import { throughOutages } from './control-link.ts';
 import type { UploadEvent, UploadResult } from './events.ts';
+import { probeUrl } from './http-probe.ts';
+import { createLanes } from './lanes.ts';
 import { createLink } from './link.ts';
+import { startLiveness } from './liveness.ts';
 import { combineChecksums } from './part-checksums.ts';
 import { createPartSender, type PartSignals, type SentPart, UploadLost } from './part-sender.ts';
 import { createPresignQueue } from './presign-queue.ts';
@@ -21,7 +25,8 @@ const DAY_MS = 86_400_000;
 const PROGRESS_EVERY_MS = 250;
 /** Chunked is for links where a part that failed three times will fail again; others are more patient. */
 const TRIES = { single: 5, chunked: 3, multipart: 5 } as const;
-const PARTS_IN_FLIGHT = { single: 1, chunked: 1, multipart: 4 } as const;
+/** Chunked sends its parts in order, so one at a time; multipart finds out how many pay. */
+const MOST_PARTS_IN_FLIGHT = { single: 1, chunked: 1, multipart: 16 } as const;
 /** On resume, stored parts are compared for this long before the first byte is sent: a changed file shows almost at once. */
 const PROOF_HEAD_START_MS = 700;
 /** Times that the list of parts may come back with gaps although all were sent: more, and the store is not one to rely on. */
@@ -37,28 +42,50 @@ export class UploadRun {
   readonly #tally;
   readonly #connections = createConnections();
   readonly #controlLink;
+  readonly #limiter;
+  readonly #lanes;
+  readonly #liveness;
   readonly #sendPart;
   readonly #reporting;
   /** Aborted for good: a failure, or an interruption whose drain time is over. */
   readonly #stop = new AbortController();
   readonly #drain: AbortSignal;
   readonly #progressTimer: NodeJS.Timeout;
+  /** Aborts calls that were sent into an outage: their answers will never come. */
+  #callRenewal = new AbortController();
   #drainTimer: NodeJS.Timeout | undefined;
+  #listing: Promise<PartsResponse> | undefined;
 
   constructor(options: RunUploadOptions) {
     const { controlPlane, session, source, knownChecksums, signal, maxOutageMs = DAY_MS } = options;
     this.#options = options;
     this.#plan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
-    this.#onEvent = options.onEvent ?? (() => {});
+    this.#onEvent = (event) => {
+      if (event.type === 'online') this.#renewCalls();
+      options.onEvent?.(event);
+    };
     this.#checksums = new Map(knownChecksums);
     this.#tally = createTally(session.size, session.partCount, Date.now);
+    this.#limiter = createByteLimiter(options.bytesPerSecond);
+    this.#lanes = createLanes({
+      partSize: session.partSize,
+      most: options.concurrency ?? MOST_PARTS_IN_FLIGHT[session.strategy],
+      fixed: session.strategy !== 'multipart',
+      bytesSent: () => this.#tally.bytesSent,
+      now: Date.now,
+    });
+    this.#drain = AbortSignal.any([this.#stop.signal, ...(signal ? [signal] : [])]);
     const onEvent = this.#onEvent;
+    const link = (what: string, probe: (signal: AbortSignal) => Promise<void>) =>
+      createLink({ what, probe, maxOutageMs, onEvent });
     const storeProbe = createStoreProbe();
-    this.#controlLink = createLink({
-      what: 'the partway server',
-      probe: async (probeSignal) => void (await controlPlane.health({ timeoutMs: 5_000, signal: probeSignal })),
-      maxOutageMs,
-      onEvent,
+    const storeLink = link('the object store', storeProbe.probe);
+    this.#controlLink = link('the partway server', (probeSignal) => probeServer(controlPlane.server, probeSignal));
+    this.#liveness = startLiveness({
+      link: storeLink,
+      now: Date.now,
+      signal: this.#stop.signal,
+      onTrouble: () => this.#lanes.trouble(),
     });
     const presign = createPresignQueue(async (checksums) => {
       const request = { partNumbers: [...checksums.keys()], checksums: Object.fromEntries(checksums) };
@@ -70,8 +97,12 @@ export class UploadRun {
       source,
       sign: presign.sign,
       connections: this.#connections,
-      link: createLink({ what: 'the object store', probe: storeProbe.probe, maxOutageMs, onEvent }),
+      link: storeLink,
       tally: this.#tally,
+      limiter: this.#limiter,
+      liveness: this.#liveness,
+      inPlace: this.#lanes.inPlace,
+      findStored: (partNumber) => this.#findStored(partNumber),
       maxTries: TRIES[session.strategy],
       stallMs: options.stallMs ?? 45_000,
       maxOutageMs,
@@ -85,10 +116,12 @@ export class UploadRun {
       send: (report, signal) => controlPlane.report(session.sessionId, report, signal),
       onEnded: (error) => this.#stop.abort(error),
     });
-    this.#drain = AbortSignal.any([this.#stop.signal, ...(signal ? [signal] : [])]);
     signal?.addEventListener('abort', this.#startDrain, { once: true });
     if (signal?.aborted) this.#startDrain();
-    this.#progressTimer = setInterval(this.#showProgress, PROGRESS_EVERY_MS);
+    this.#progressTimer = setInterval(() => {
+      this.#showProgress();
+      this.#lanes.tick();
+    }, PROGRESS_EVERY_MS);
   }
 
   async toCompletion(): Promise<UploadResult> {
@@ -105,6 +138,7 @@ export class UploadRun {
     this.#stop.abort(new Error('the run is over'));
     clearInterval(this.#progressTimer);
     clearTimeout(this.#drainTimer);
+    this.#liveness.stop();
     this.#options.signal?.removeEventListener('abort', this.#startDrain);
     await this.#reporting.stop();
     this.#connections.close();
@@ -165,11 +199,9 @@ export class UploadRun {
 
   async #sendAll(listing: PartsResponse, proof: Promise<void>, signals: PartSignals): Promise<void> {
     await headStart(proof);
-    const { concurrency, session } = this.#options;
-    const limit = pLimit(concurrency ?? PARTS_IN_FLIGHT[session.strategy]);
     const failures: unknown[] = [];
     const sends = [...partNumbersOf(listing.missing)].map((partNumber) =>
-      limit(async () => {
+      this.#lanes.inHand(async () => {
         if (signals.drain.aborted || failures.length > 0) return;
         try {
           await this.#send(partNumber, signals);
@@ -203,7 +235,29 @@ export class UploadRun {
   #control<Result>(call: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
     const { maxOutageMs = DAY_MS } = this.#options;
     const options = { link: this.#controlLink, signal: this.#drain, maxOutageMs, now: Date.now, random: Math.random };
-    return throughOutages(() => call(this.#drain), options);
+    return throughOutages(() => {
+      // Read anew for each try: the last one may have been renewed.
+      const renewal = this.#callRenewal.signal;
+      return call(AbortSignal.any([this.#drain, renewal])).catch((error: unknown) => {
+        throw renewal.aborted && !this.#drain.aborted ? lostInOutage() : error;
+      });
+    }, options);
+  }
+
+  /** The store's own list, when the answer to a part's PUT got lost. Those who ask at the same time share one listing. */
+  async #findStored(partNumber: number): Promise<WireStoredPart | undefined> {
+    this.#listing ??= this.#control((signal) =>
+      this.#options.controlPlane.parts(this.#options.session.sessionId, signal),
+    ).finally(() => {
+      this.#listing = undefined;
+    });
+    const { parts } = await this.#listing;
+    return parts.find((part) => part.partNumber === partNumber);
+  }
+
+  #renewCalls(): void {
+    this.#callRenewal.abort(new Error('the link was down'));
+    this.#callRenewal = new AbortController();
   }
 
   /** Somebody else cut the file differently while nothing was stored: this run's part numbers mean nothing any more. */
@@ -234,6 +288,16 @@ export class UploadRun {
     const reason = new Error('interrupted');
     this.#drainTimer = setTimeout(() => this.#stop.abort(reason), this.#options.drainMs ?? 5_000);
   };
+}
+
+/** Over a connection of its own; anything but an answer of a server that works counts as none. */
+async function probeServer(server: string, signal: AbortSignal): Promise<void> {
+  const status = await probeUrl(server + PATHS.healthz, { timeoutMs: 5_000, signal });
+  if (status !== 200) throw new Error(`it answers HTTP ${status}`);
+}
+
+function lostInOutage(): UploadError {
+  return new UploadError('SERVER_UNREACHABLE', 'The answer got lost in an outage.', { facts: { reason: 'the link was down' } });
 }
 
 /** Waits for the proof to end or for its head start to be over, whichever is first. Its failure is told elsewhere. */

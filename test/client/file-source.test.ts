@@ -26,7 +26,7 @@ async function opened(path: string): Promise<ByteSource> {
 
 async function read(source: ByteSource, start: number, end: number): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of source.read(start, end)) pieces.push(piece);
+  for await (const piece of source.read(start, end)) pieces.push(new Uint8Array(piece));
   return Buffer.concat(pieces);
 }
 

@@ -1,0 +1,74 @@
+import pLimit from 'p-limit';
+import { createFlightController, type FlightController } from './parts-in-flight.ts';
+
+/** Parts that are read, signed or waiting for their answer while others use the link: the wire is never idle for them. */
+const AHEAD = 2;
+/** A window is judged when enough was sent to tell a trend from noise … */
+const WINDOW_BYTES_PER_LANE = 1024 * 1024;
+const SHORTEST_WINDOW_MS = 400;
+/** … or when the link is so slow that waiting for it would take too long. */
+const LONGEST_WINDOW_MS = 20_000;
+
+export interface LanesOptions {
+  readonly partSize: number;
+  /** Most bodies on the wire at once; exactly so many where `fixed`. */
+  readonly most: number;
+  readonly fixed: boolean;
+  /** Bytes handed to sockets so far. */
+  readonly bytesSent: () => number;
+  readonly now: () => number;
+}
+
+/**
+ * The places for bodies on the wire, as many as pay. A part is *in hand* from when it is read until its answer is there, and
+ * *in place* only while its body is sent.
+ */
+export function createLanes({ partSize, most, fixed, bytesSent, now }: LanesOptions) {
+  const controller: FlightController = createFlightController(most, fixed ? most : undefined);
+  const places = pLimit(controller.limit);
+  const hands = pLimit(controller.limit + AHEAD);
+  let window = { startedAt: now(), bytesBefore: bytesSent(), saturated: true };
+
+  function setLimit(limit: number): void {
+    places.concurrency = limit;
+    hands.concurrency = limit + AHEAD;
+  }
+
+  return {
+    inHand: <Result>(work: () => Promise<Result>): Promise<Result> => hands(work),
+    /** Runs `work` in a free place, until it gives the place back or ends. */
+    inPlace<Result>(work: (release: () => void) => Promise<Result>): Promise<Result> {
+      return new Promise((resolve, reject) => {
+        void places(
+          () =>
+            new Promise<void>((release) => {
+              work(release).then(resolve, reject).finally(release);
+            }),
+        );
+      });
+    },
+    get partsInFlight(): number {
+      return places.concurrency;
+    },
+    /** Call a few times a second: ends a window when it has something to say. */
+    tick(): void {
+      if (fixed) return;
+      window.saturated &&= hands.pendingCount > 0;
+      const at = now();
+      const elapsedMs = at - window.startedAt;
+      const bytes = bytesSent() - window.bytesBefore;
+      const isTelling = elapsedMs >= SHORTEST_WINDOW_MS && bytes >= controller.limit * WINDOW_BYTES_PER_LANE;
+      if (!isTelling && elapsedMs < LONGEST_WINDOW_MS) return;
+      setLimit(controller.window({ at, bytesPerSecond: (bytes * 1_000) / elapsedMs, saturated: window.saturated, partSize }));
+      window = { startedAt: at, bytesBefore: bytesSent(), saturated: true };
+    },
+    /** A connection stalled or the link broke: less at once, so that less is lost when it breaks again. */
+    trouble(): void {
+      if (fixed) return;
+      const at = now();
+      setLimit(controller.halve(at));
+      window = { startedAt: at, bytesBefore: bytesSent(), saturated: true };
+    },
+  };
+}
+export type Lanes = ReturnType<typeof createLanes>;
