@@ -15,6 +15,7 @@ export interface LinkOptions {
 
 /** How long the first probe may take before the link counts as down: two round trips of any link that can be used. */
 const FIRST_ANSWER_MS = 2_500;
+const PROMPT_MS = 250;
 const MINUTE_MS = 60_000;
 
 export interface Recovery {
@@ -65,8 +66,9 @@ export function createLink({ what, probe, maxOutageMs, onEvent, now = Date.now, 
         const nextTryInMs = waitBetweenProbes(outageMs, random());
         onEvent({ type: 'offline', what, since, reason: lastReason, nextTryInMs });
         await Promise.race([answer, wait(nextTryInMs, probing)]);
+        // Most probes have their answer, or none, at once; a slow one goes on while the next is due.
+        if (!answered) await Promise.race([answer, ask(), wait(PROMPT_MS, probing)]);
         if (answered) break;
-        void ask();
       }
       onEvent({ type: 'online', what, outageMs: now() - since });
       return { outageMs: now() - since };

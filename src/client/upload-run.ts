@@ -17,6 +17,7 @@ import { createPresignQueue } from './presign-queue.ts';
 import { proveParts } from './proof.ts';
 import { startReporting } from './reporter.ts';
 import type { RunUploadOptions } from './run-upload.ts';
+import { sharedSignal } from './shared-signal.ts';
 import { createStoreProbe } from './store-probe.ts';
 import { createTally } from './tally.ts';
 import { resultOf } from './upload-result.ts';
@@ -74,7 +75,7 @@ export class UploadRun {
       bytesSent: () => this.#tally.bytesSent,
       now: Date.now,
     });
-    this.#drain = AbortSignal.any([this.#stop.signal, ...(signal ? [signal] : [])]);
+    this.#drain = sharedSignal(this.#stop.signal, ...(signal ? [signal] : []));
     const onEvent = this.#onEvent;
     const link = (what: string, probe: (signal: AbortSignal) => Promise<void>) =>
       createLink({ what, probe, maxOutageMs, onEvent });
@@ -173,9 +174,9 @@ export class UploadRun {
   /** Sends the missing parts while the stored ones are proven; either's failure ends both. */
   async #transfer(listing: PartsResponse): Promise<void> {
     const round = new AbortController();
-    const stop = AbortSignal.any([this.#stop.signal, round.signal]);
-    const proof = this.#prove(listing, AbortSignal.any([stop, this.#drain]));
-    const all = [proof, this.#sendAll(listing, proof, { stop, drain: AbortSignal.any([stop, this.#drain]) })];
+    const stop = sharedSignal(this.#stop.signal, round.signal);
+    const proof = this.#prove(listing, sharedSignal(stop, this.#drain));
+    const all = [proof, this.#sendAll(listing, proof, { stop, drain: sharedSignal(stop, this.#drain) })];
     for (const one of all) one.catch((error) => round.abort(error));
     const failed = (await Promise.allSettled(all)).find((outcome) => outcome.status === 'rejected');
     this.#showProgress();

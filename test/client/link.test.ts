@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { UploadEvent } from '../../src/client/events.ts';
-import { createLink, waitBefore } from '../../src/client/link.ts';
+import { createLink, waitBefore, waitBetweenProbes } from '../../src/client/link.ts';
 import { UploadError } from '../../src/session/errors.ts';
 
 beforeEach(() => {
@@ -45,9 +45,9 @@ describe('a link', () => {
     await vi.runAllTimersAsync();
     await recovered;
     expect(events).toEqual([
-      { type: 'offline', what: 'the object store', since, reason: 'ECONNREFUSED (1)', nextTryInMs: 250 },
-      { type: 'offline', what: 'the object store', since, reason: 'ECONNREFUSED (2)', nextTryInMs: 500 },
-      { type: 'online', what: 'the object store', outageMs: 750 },
+      { type: 'offline', what: 'the object store', since, reason: 'ECONNREFUSED (1)', nextTryInMs: 1_050 },
+      { type: 'offline', what: 'the object store', since, reason: 'ECONNREFUSED (2)', nextTryInMs: 1_050 },
+      { type: 'online', what: 'the object store', outageMs: 2_100 },
     ]);
   });
 
@@ -97,14 +97,27 @@ describe('a link', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('never tries less often than every ten seconds, so that it is back soon after the network', async () => {
-    const { link, events } = aLink({ comesBackAfter: 100 });
-    const recovered = link.recover('ECONNRESET', never);
-    await vi.runAllTimersAsync();
-    await recovered;
-    const waits = events.flatMap((event) => (event.type === 'offline' ? [event.nextTryInMs] : []));
-    expect(waits.length).toBe(100);
-    expect(Math.max(...waits)).toBeLessThanOrEqual(10_000);
+  it('asks again while a slow probe is still on its way, and goes on with whichever answers first', async () => {
+    const events: UploadEvent[] = [];
+    let probes = 0;
+    const link = createLink({
+      what: 'the object store',
+      // The first is swallowed by the outage; the third comes after it.
+      probe: (signal) => {
+        probes += 1;
+        if (probes === 3) return Promise.resolve();
+        return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+      },
+      maxOutageMs: 86_400_000,
+      onEvent: (event) => events.push(event),
+      random: () => 1,
+    });
+    const recovered = link.recover('nothing moves', never);
+    await vi.advanceTimersByTimeAsync(10_000);
+    // 2.5 s for the first, then one each 1.5 s with a moment for a prompt answer.
+    expect(await recovered).toEqual({ outageMs: 2_500 + 1_500 + 250 + 1_500 });
+    expect(events.at(-1)).toMatchObject({ type: 'online' });
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it("tells the control plane's failure by its reason, not by a whole sentence", async () => {
@@ -117,13 +130,23 @@ describe('a link', () => {
         away = false;
         throw new UploadError('SERVER_UNREACHABLE', 'A long sentence.', { facts: { reason: 'ECONNREFUSED' } });
       },
-      maxOutageMs: 1_000,
+      maxOutageMs: 60_000,
       onEvent: (event) => events.push(event),
     });
     const recovered = link.recover('x', never);
     await vi.runAllTimersAsync();
     await recovered;
     expect(events[0]).toMatchObject({ type: 'offline', reason: 'ECONNREFUSED' });
+  });
+});
+
+describe('the wait between probes', () => {
+  it('is short while people watch and longer in a long night', () => {
+    const minute = 60_000;
+    expect([0, 9 * minute, 11 * minute, 59 * minute, 61 * minute, 2_000 * minute].map((ms) => waitBetweenProbes(ms, 1))).toEqual([
+      1_500, 1_500, 5_000, 5_000, 20_000, 20_000,
+    ]);
+    expect(waitBetweenProbes(0, 0)).toBe(1_050);
   });
 });
 

@@ -38,7 +38,7 @@ describe('1 GiB, killed -9 and resumed', () => {
   it('sends again only what was in flight, from another folder, with the session id and the file alone', async () => {
     const seed = testSeed();
     const killAtPart = 10 + (seed % 100);
-    const first = startCli(['upload', 'film.mp4', '--json'], { ...controlPlane, cwd: folder });
+    const first = startCli(['upload', 'film.mp4', '--concurrency', '4', '--json'], { ...controlPlane, cwd: folder });
     const session = await first.event((event) => event.type === 'session');
     let parts = 0;
     await first.event((event) => event.type === 'part' && ++parts >= killAtPart);
