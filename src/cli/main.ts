@@ -1,6 +1,9 @@
 import { homedir } from 'node:os';
 import type { CliContext } from './context.ts';
 import { runCli, tellFailure } from './run-cli.ts';
+import { keepHeapSmall } from './small-heap.ts';
+
+keepHeapSmall();
 
 // The one place of the CLI that knows the process: everything else is handed what it needs.
 const context: CliContext = {

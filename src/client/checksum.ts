@@ -36,17 +36,3 @@ export function endedEarly(source: ByteSource, at: number): UploadError {
     },
   );
 }
-
-/** The pieces as they are, with their CRC32 summed on the way. `checksum()` is complete when the iteration is. */
-export function summed(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> & { checksum(): string } {
-  let crc = EMPTY_CRC32;
-  return {
-    checksum: () => encodeCrc32(crc),
-    async *[Symbol.asyncIterator]() {
-      for await (const piece of pieces) {
-        crc = crc32(piece, crc);
-        yield piece;
-      }
-    },
-  };
-}

@@ -17,8 +17,13 @@ export class ConnectionFailure extends Error {
   }
 }
 
-/** Thrown by a body that cannot deliver the bytes it promised. The request is cut, so the store records nothing. */
-export interface PartBody extends AsyncIterable<Uint8Array> {}
+/** The bytes of a part. They are looked at on their way, rather than wrapped: each layer around them costs promises for each piece. */
+export interface PartBody {
+  readonly pieces: AsyncIterable<Uint8Array>;
+  look(piece: Uint8Array): void;
+  /** After the last piece. Throws where it was not all: the request is cut then, so the store records nothing. */
+  end(): void;
+}
 
 export interface PartRequest {
   readonly url: string;
@@ -89,16 +94,24 @@ async function sendBody(
   answered: Promise<http.IncomingMessage>,
   monitor: Monitor,
 ): Promise<void> {
-  // An answer before the end of the body is a refusal: the rest need not be sent.
+  // An answer before the end of the body is a refusal: the rest need not be sent, and no write is waited for any more.
   let refused = false;
+  let wake = () => {};
   const stop = () => {
     refused = true;
+    wake();
   };
   answered.then(stop, stop);
+  const write = (bytes: Uint8Array) =>
+    new Promise<void>((resolve) => {
+      wake = resolve;
+      outgoing.write(bytes, () => resolve());
+    });
   const startedAt = performance.now();
   let sent = 0;
   let quick = true;
-  for await (const piece of body) {
+  for await (const piece of body.pieces) {
+    body.look(piece);
     for (let offset = 0; offset < piece.length; ) {
       const size = Math.min(quick ? piece.length : SMALL_WRITE, limiter?.pieceSize ?? piece.length);
       const bytes = piece.subarray(offset, offset + size);
@@ -106,7 +119,7 @@ async function sendBody(
       // Also when it was cut: writing on would read the rest of the part for nobody.
       if (refused || outgoing.destroyed) return;
       const writtenAt = performance.now();
-      await Promise.race([write(outgoing, bytes), answered]);
+      await write(bytes);
       if (refused || outgoing.destroyed) return;
       quick = performance.now() - writtenAt < QUICK_WRITE_MS;
       sent += bytes.length;
@@ -116,16 +129,10 @@ async function sendBody(
     }
   }
   if (refused || outgoing.destroyed) return;
+  body.end();
   const bytesPerMs = sent / Math.max(1, performance.now() - startedAt);
   monitor.bodyTaken(sent === 0 ? 0 : Math.min(SEND_BUFFER_BYTES, sent) / bytesPerMs);
   outgoing.end();
-}
-
-/** Resolves when the socket has taken the bytes, or never will: the request's own end tells which. */
-function write(outgoing: http.ClientRequest, bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve) => {
-    outgoing.write(bytes, () => resolve());
-  });
 }
 
 async function readAnswer(response: http.IncomingMessage): Promise<PartAnswer> {

@@ -1,15 +1,17 @@
+import { crc32 } from 'node:zlib';
 import pRetry from 'p-retry';
 import type { PresignedPart, WireStoredPart } from '../contract/wire.ts';
+import { EMPTY_CRC32, encodeCrc32 } from '../session/crc32.ts';
 import { UploadError } from '../session/errors.ts';
 import type { ByteLimiter } from './byte-limiter.ts';
 import type { ByteSource } from './byte-source.ts';
-import { checksumOfRange, endedEarly, summed } from './checksum.ts';
+import { checksumOfRange, endedEarly } from './checksum.ts';
 import type { Connections } from './connections.ts';
 import type { UploadEvent } from './events.ts';
 import { type Link, waitBefore } from './link.ts';
 import type { Liveness } from './liveness.ts';
 import { judgeAnswer, type PartAnswer } from './part-answer.ts';
-import { ConnectionFailure, putPart } from './part-request.ts';
+import { ConnectionFailure, type PartBody, putPart } from './part-request.ts';
 import { pause } from './pause.ts';
 import type { Tally } from './tally.ts';
 
@@ -122,7 +124,7 @@ export function createPartSender(options: PartSenderOptions) {
     }
     attempts.signed ??= await options.sign(partNumber, checksum);
     const { url, headers } = attempts.signed;
-    const body = wholeBody(source, start, end);
+    const body = summedBody(source, start, end);
     const answer = await options.inPlace((release) => {
       tally.partStarted(partNumber);
       return putPart({
@@ -243,19 +245,20 @@ function isTransient(error: Error): boolean {
   );
 }
 
-/** The part's bytes, summed again on their way. Ends with an error where the source is shorter than the range. */
-function wholeBody(source: ByteSource, start: number, end: number) {
-  const pieces = summed(source.read(start, end));
+/** The part's bytes, summed again on their way. */
+function summedBody(source: ByteSource, start: number, end: number): PartBody & { checksum(): string } {
+  let crc = EMPTY_CRC32;
+  let length = 0;
   return {
-    checksum: () => pieces.checksum(),
-    async *[Symbol.asyncIterator]() {
-      let sent = 0;
-      for await (const piece of pieces) {
-        sent += piece.length;
-        yield piece;
-      }
-      if (sent !== end - start) throw endedEarly(source, start + sent);
+    pieces: source.read(start, end),
+    look(piece) {
+      crc = crc32(piece, crc);
+      length += piece.length;
     },
+    end() {
+      if (length !== end - start) throw endedEarly(source, start + length);
+    },
+    checksum: () => encodeCrc32(crc),
   };
 }
 

@@ -3,7 +3,7 @@ import * as http from 'node:http';
 import { createServer } from 'node:net';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ConnectionFailure, type PartRequest, putPart } from '../../src/client/part-request.ts';
+import { ConnectionFailure, type PartBody, type PartRequest, putPart } from '../../src/client/part-request.ts';
 import { collectWarnings } from '../support/collect-warnings.ts';
 import { aClosedPort, type PartHandler, startPartServer, takePart } from '../support/part-server.ts';
 
@@ -17,6 +17,10 @@ async function* pieces(bytes: number): AsyncGenerator<Uint8Array> {
   for (let left = bytes; left > 0; left -= PIECE.length) yield PIECE.subarray(0, Math.min(left, PIECE.length));
 }
 
+function bodyOf(bytes: AsyncIterable<Uint8Array>): PartBody {
+  return { pieces: bytes, look: () => {}, end: () => {} };
+}
+
 function anAgent(): http.Agent {
   const agent = new http.Agent({ keepAlive: true });
   onTestFinished(() => agent.destroy());
@@ -27,7 +31,7 @@ function aPut(url: string, bytes: number, changes: Partial<PartRequest> = {}): P
   return {
     url,
     headers: { 'content-length': String(bytes) },
-    body: pieces(bytes),
+    body: bodyOf(pieces(bytes)),
     agent: anAgent(),
     stallMs: 20_000,
     signal: NEVER,
@@ -203,7 +207,7 @@ describe('a PUT of a part', () => {
       yield PIECE;
     }
     const failure = await failureOf(
-      putPart(aPut(server.url, 2 * PIECE.length, { agent, body: waitingForTheCut(), stallMs: 1_000 })),
+      putPart(aPut(server.url, 2 * PIECE.length, { agent, body: bodyOf(waitingForTheCut()), stallMs: 1_000 })),
     );
     expect(failure).toBeInstanceOf(ConnectionFailure);
   });
@@ -217,7 +221,7 @@ describe('a PUT of a part', () => {
         yield piece;
       }
     }
-    const failure = await failureOf(putPart(aPut(server.url, 16 * MORE_THAN_BUFFERS, { body: counted(), stallMs: 300 })));
+    const failure = await failureOf(putPart(aPut(server.url, 16 * MORE_THAN_BUFFERS, { body: bodyOf(counted()), stallMs: 300 })));
     expect(failure).toBeInstanceOf(ConnectionFailure);
     expect((failure as Error).message).toMatch(/nothing moved/);
     expect(read).toBeLessThan(MORE_THAN_BUFFERS);
@@ -242,7 +246,7 @@ describe('a PUT of a part', () => {
       }
     }
     const startedAt = performance.now();
-    const answer = await putPart(aPut(server.url, 20_000, { body: slowly(), stallMs }));
+    const answer = await putPart(aPut(server.url, 20_000, { body: bodyOf(slowly()), stallMs }));
     expect(answer).toMatchObject({ status: 200 });
     expect(performance.now() - startedAt).toBeGreaterThan(stallMs);
   });
@@ -256,7 +260,7 @@ describe('a PUT of a part', () => {
       stop.abort(reason);
       yield* pieces(MiB - PIECE.length);
     }
-    expect(await failureOf(putPart(aPut(server.url, MiB, { body: untilStopped(), signal: stop.signal })))).toBe(reason);
+    expect(await failureOf(putPart(aPut(server.url, MiB, { body: bodyOf(untilStopped()), signal: stop.signal })))).toBe(reason);
     // It may not even have arrived; if it did, it was cut.
     for (const part of server.parts) expect(await part.over).toEqual({ complete: false });
   });
@@ -288,7 +292,7 @@ describe('a PUT of a part', () => {
       throw shrunk;
     }
     const agent = anAgent();
-    expect(await failureOf(putPart(aPut(server.url, MiB, { body: broken(), agent })))).toBe(shrunk);
+    expect(await failureOf(putPart(aPut(server.url, MiB, { body: bodyOf(broken()), agent })))).toBe(shrunk);
     for (const part of server.parts) expect(await part.over).toEqual({ complete: false });
     // And its connection is not used for the next one.
     expect(await putPart(aPut(server.url, MiB, { agent }))).toMatchObject({ status: 200 });
@@ -298,7 +302,7 @@ describe('a PUT of a part', () => {
   it('is cut when the body ends before its length, so that the next part is not read as the rest of it', async () => {
     const server = await startPartServer(takePart);
     const agent = anAgent();
-    const failure = await failureOf(putPart(aPut(server.url, MiB, { body: pieces(1_000), agent, stallMs: 200 })));
+    const failure = await failureOf(putPart(aPut(server.url, MiB, { body: bodyOf(pieces(1_000)), agent, stallMs: 200 })));
     expect(failure).toBeInstanceOf(ConnectionFailure);
     expect(await server.parts[0]?.over).toEqual({ complete: false });
     expect(await putPart(aPut(server.url, MiB, { agent }))).toMatchObject({ status: 200 });
