@@ -134,6 +134,14 @@ describe('the view of an upload', () => {
     expect(updateView(sending, { type: 'finishing' }, NOON)).toMatchObject({ inFlightBytes: 0, phase: { name: 'finishing' } });
   });
 
+  it('stays offline while the other of server and store is still out of reach', () => {
+    const offline = (what: string) => ({ type: 'offline', what, since: NOON, reason: 'ECONNREFUSED', nextTryInMs: 1 }) as const;
+    const both = updateView(updateView(start, offline('the store'), NOON), offline('the server'), NOON);
+    const storeIsBack = updateView(both, { type: 'online', what: 'the store', outageMs: 1 }, NOON);
+    expect(storeIsBack.phase).toMatchObject({ name: 'offline', what: 'the server' });
+    expect(updateView(storeIsBack, { type: 'online', what: 'the server', outageMs: 1 }, NOON).phase).toEqual({ name: 'sending' });
+  });
+
   it('tells of comparing only while nothing is in flight', () => {
     const comparing = { type: 'verifying', verifiedBytes: 1, totalBytes: 2 } as const;
     const sending = updateView(start, { ...figures, storedBytes: 48 * MiB, inFlightBytes: 1 }, NOON);

@@ -96,6 +96,23 @@ describe('in a log', () => {
     expect(context.stderr.lines.slice(1)).toHaveLength(2);
   });
 
+  it('tells each outage once, and again when it comes back', () => {
+    const context = aContext();
+    const reporter = createReporter(context, { json: false, quiet: false });
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    const offline = (what: string) =>
+      reporter.event({ type: 'offline', what, since: NOON, reason: 'ECONNREFUSED', nextTryInMs: 1 });
+    for (const what of ['the store', 'the server', 'the store', 'the server']) offline(what);
+    reporter.event({ type: 'online', what: 'the store', outageMs: 1_000 });
+    offline('the store');
+    expect(context.stderr.lines.slice(1).map((line) => line.replace(/since .* \((.*):.*$/, '$1'))).toEqual([
+      'offline the store',
+      'offline the server',
+      'online again after 1 s (the store)',
+      'offline the store',
+    ]);
+  });
+
   it('says how much of a resumed upload is stored already', () => {
     const context = aContext();
     const session = aWireSession({ storedBytes: 48 * MiB, partsStored: 3 });

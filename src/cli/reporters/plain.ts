@@ -4,7 +4,7 @@ import { arrow } from '../output-style.ts';
 import { renderProgressSentence } from '../progress-line.ts';
 import type { BeginningUpload, StrategyReport } from '../reporter.ts';
 import { formatSize, percentOf } from '../sizes.ts';
-import { type UploadPhase, type UploadView, updateView, viewOf } from '../upload-view.ts';
+import { type UploadView, updateView, viewOf } from '../upload-view.ts';
 import { QuietReporter } from './quiet.ts';
 
 const LINE_EVERY_MS = 10_000;
@@ -15,13 +15,13 @@ export class PlainReporter extends QuietReporter {
   protected view: UploadView | undefined;
   #lastLineAt = 0;
   #lastStep = 0;
-  #hasToldOfComparing = false;
+  readonly #told = new Set<string>();
 
   override begin({ name, session, created }: BeginningUpload): void {
     this.view = viewOf(session);
     this.#lastLineAt = this.context.now();
     this.#lastStep = stepOf(this.view);
-    this.#hasToldOfComparing = false;
+    this.#told.clear();
     const { sessionId, bucket, key, size, storedBytes, status } = session;
     this.say(`uploading ${name} (${formatSize(size)}) ${arrow(this.style)} ${bucket}/${key}  session ${sessionId}`);
     if (!created && status !== 'completed') this.say(`resumed: ${formatSize(storedBytes)} already stored`);
@@ -38,20 +38,19 @@ export class PlainReporter extends QuietReporter {
 
   override event(event: UploadEvent): void {
     if (this.view === undefined) return;
-    const before = this.view.phase.name;
     this.view = updateView(this.view, event, this.context.now());
-    if (!this.isNews(event, before)) return;
-    const change = describeChange(event);
+    const change = this.isNews(event) ? describeChange(event) : undefined;
     if (change !== undefined) this.say(change);
     if (event.type === 'progress') this.onProgress(this.view);
   }
 
-  /** Tries in between and progress of a comparison are told once. */
-  protected isNews(event: UploadEvent, phaseBefore: UploadPhase['name']): boolean {
-    if (event.type === 'offline') return phaseBefore !== 'offline';
-    if (event.type !== 'verifying') return true;
-    const isFirst = !this.#hasToldOfComparing;
-    this.#hasToldOfComparing = true;
+  /** An outage is told once, not at every try; so is a comparison. */
+  protected isNews(event: UploadEvent): boolean {
+    if (event.type === 'online') this.#told.delete(event.what);
+    if (event.type !== 'offline' && event.type !== 'verifying') return true;
+    const subject = event.type === 'offline' ? event.what : event.type;
+    const isFirst = !this.#told.has(subject);
+    this.#told.add(subject);
     return isFirst;
   }
 
