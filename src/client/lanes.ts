@@ -42,7 +42,11 @@ export function createLanes({ partSize, most, fixed, bytesSent, now }: LanesOpti
         void places(
           () =>
             new Promise<void>((release) => {
-              work(release).then(resolve, reject).finally(release);
+              // Deferred: what `work` throws at once is a rejection, too.
+              Promise.resolve()
+                .then(() => work(release))
+                .then(resolve, reject)
+                .finally(release);
             }),
         );
       });

@@ -88,7 +88,7 @@ export function createPartSender(options: PartSenderOptions) {
     const checksum = await checksumOfRange(source, start, end, { signal: signals.stop });
     const attempts = startAttempts();
     try {
-      const etag = await pRetry(() => attempt(partNumber, start, end, checksum, attempts, signals.stop), {
+      const etag = await pRetry(() => attempt(partNumber, start, end, checksum, attempts, signals), {
         // Tries are counted in shouldRetry: p-retry's own limit would end the part at an outage after its last try.
         retries: Number.POSITIVE_INFINITY,
         minTimeout: 500,
@@ -114,7 +114,7 @@ export function createPartSender(options: PartSenderOptions) {
     end: number,
     checksum: string,
     attempts: Attempts,
-    signal: AbortSignal,
+    { stop, drain }: PartSignals,
   ): Promise<string> {
     attempts.count += 1;
     if (attempts.answerLost) {
@@ -126,6 +126,8 @@ export function createPartSender(options: PartSenderOptions) {
     const { url, headers } = attempts.signed;
     const body = summedBody(source, start, end);
     const answer = await options.inPlace((release) => {
+      // It may have waited for its place; an interruption lets only finish what is on the wire.
+      drain.throwIfAborted();
       tally.partStarted(partNumber);
       return putPart({
         url,
@@ -133,7 +135,7 @@ export function createPartSender(options: PartSenderOptions) {
         body,
         agent: connections.agentFor(url),
         stallMs: options.stallMs,
-        signal,
+        signal: stop,
         limiter: options.limiter,
         watch: options.liveness.watch,
         onBytes: (count) => tally.sent(partNumber, count),

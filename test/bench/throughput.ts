@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureGeneratedFile } from '../../src/dev/generated-file.ts';
+import { startMinio } from '../../src/dev/minio.ts';
+import { GiB } from '../../src/session/part-plan.ts';
+import { startControlPlane } from '../support/control-plane-process.ts';
+import { partway, peersOnPath, type Target, type Tool } from './network/tools.ts';
+
+interface Cost {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
+/**
+ * npm run bench [-- --size 4 --rounds 3 --tools partway,mc]
+ * Uploads one file over loopback to MinIO on a RAM disk (where /dev/shm is one), with each tool in turn, round after round: what
+ * counts are the ratios within one run. CPU is the client's own, user and system.
+ */
+export async function run(args: readonly string[]): Promise<void> {
+  const value = (name: string) => (args.includes(`--${name}`) ? args[args.indexOf(`--${name}`) + 1] : undefined);
+  const size = Number(value('size') ?? 4) * GiB;
+  const rounds = Number(value('rounds') ?? 3);
+  const wanted = value('tools')?.split(',');
+  const tools = [partway, ...peersOnPath()].filter(
+    (tool) => wanted === undefined || wanted.some((name) => tool.name.startsWith(name)),
+  );
+  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'partway-throughput-'));
+  const file = join(folder, 'film.mp4');
+  await ensureGeneratedFile(file, size);
+  const costs = new Map<string, Cost[]>(tools.map((tool) => [tool.name, []]));
+  try {
+    for (let round = 0; round < rounds; round++) {
+      for (const tool of tools) costs.get(tool.name)?.push(await measure(tool, file, join(folder, 'minio')));
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  console.log(`${size / GiB} GiB, median of ${rounds} rounds\n| tool | seconds | client CPU seconds |\n|---|---|---|`);
+  for (const [name, all] of costs) {
+    console.log(
+      `| ${name} | ${median(all.map(({ wall }) => wall)).toFixed(1)} | ${median(all.map(({ cpu }) => cpu)).toFixed(1)} |`,
+    );
+  }
+}
+
+/** A MinIO of its own for each run: the RAM disk has room for one object. */
+async function measure(tool: Tool, file: string, dataDir: string): Promise<Cost> {
+  const minio = await startMinio({ log: () => {}, bucket: 'bench', dataDir });
+  const controlPlane = await startControlPlane({ store: minio, bucket: 'bench' });
+  const home = mkdtempSync(join(tmpdir(), 'partway-home-'));
+  const target: Target = {
+    store: minio.endpoint,
+    controlPlane: controlPlane.server,
+    token: controlPlane.token,
+    bucket: 'bench',
+    accessKeyId: minio.accessKeyId,
+    secretAccessKey: minio.secretAccessKey,
+  };
+  try {
+    const key = `film-${randomBytes(4).toString('hex')}`;
+    // The shell's own clock of its child: user and system time, which Node does not tell.
+    const child = spawn(
+      'bash',
+      ['-c', 'TIMEFORMAT="cost %R %U %S"; time "$@"', 'bash', tool.command, ...tool.args(target, file, key)],
+      {
+        env: { PATH: process.env.PATH, HOME: home, XDG_STATE_HOME: home, ...tool.env(target) },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
+    let errors = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      errors += text;
+    });
+    const [exitCode] = (await once(child, 'close')) as [number | null];
+    const cost = /cost ([\d.]+) ([\d.]+) ([\d.]+)/.exec(errors);
+    if (exitCode !== 0 || cost === null) throw new Error(`${tool.name} failed: ${errors}`);
+    return { wall: Number(cost[1]), cpu: Number(cost[2]) + Number(cost[3]) };
+  } finally {
+    await controlPlane.stop();
+    await minio.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
