@@ -20,6 +20,11 @@ export const QUIET_FLAG = { type: 'boolean', description: 'Show no progress, onl
 export const SESSION_ID = { type: 'positional', description: 'The id of an upload session: ses_…', required: true } as const;
 export const SENDING_FLAGS = {
   concurrency: { type: 'string', valueHint: '1..16', description: 'Most parts in flight at once; adapts below it' },
+  limit: {
+    type: 'string',
+    valueHint: 'rate',
+    description: 'Send no faster than this: 8Mbit or 2MiB each second; the unit must say which',
+  },
   'max-outage': {
     type: 'string',
     valueHint: 'duration',

@@ -1,5 +1,5 @@
 import { parseDuration } from '../contract/duration.ts';
-import { parseSize } from './sizes.ts';
+import { parseRate, parseSize } from './sizes.ts';
 import { UsageError } from './usage-error.ts';
 
 const MAX_CONCURRENCY = 16;
@@ -10,6 +10,10 @@ export class FlagReader {
 
   size(flag: string, text: string | undefined): number | undefined {
     return this.#read(flag, text, parseSize);
+  }
+
+  bytesPerSecond(flag: string, text: string | undefined): number | undefined {
+    return this.#read(flag, text, parseRate);
   }
 
   durationMs(flag: string, text: string | undefined): number | undefined {

@@ -18,6 +18,7 @@ export interface SendingFlags {
   readonly quiet?: boolean | undefined;
   readonly concurrency?: string | undefined;
   readonly 'max-outage'?: string | undefined;
+  readonly limit?: string | undefined;
 }
 
 export function journalOf(context: CliContext, warn: (message: string) => void): Journal {
@@ -34,6 +35,7 @@ export async function send(
 ): Promise<ExitCode> {
   const concurrency = reader.concurrency('concurrency', flags.concurrency);
   const maxOutageMs = reader.durationMs('max-outage', flags['max-outage']);
+  const bytesPerSecond = reader.bytesPerSecond('limit', flags.limit);
   reader.check(command);
   const controlPlane = new ControlPlane(parseEnvironment(context.env));
   const reporter = createReporter(context, { json: flags.json === true, quiet: flags.quiet === true });
@@ -41,7 +43,7 @@ export async function send(
   const interruption = listenForInterruption(context);
   try {
     await journal.prune();
-    return await work({ context, controlPlane, reporter, journal, interruption, concurrency, maxOutageMs });
+    return await work({ context, controlPlane, reporter, journal, interruption, concurrency, maxOutageMs, bytesPerSecond });
   } finally {
     reporter.end();
     interruption.dispose();

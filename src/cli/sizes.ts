@@ -29,6 +29,26 @@ export function parseSize(text: string): number {
   return bytes;
 }
 
+const BITS: Readonly<Record<string, number>> = { bit: 1, kbit: 1000, mbit: 1000 ** 2, gbit: 1000 ** 3 };
+
+/**
+ * A rate in bytes per second, of `8Mbit` (10⁶ bits a second, as links are sold) or `2MiB` (bytes a second); `/s` may follow. The
+ * unit must say bit or byte: `8M` could mean either.
+ * @throws UsageError
+ */
+export function parseRate(text: string): number {
+  const value = text.trim().replace(/\/s$|ps$/i, '');
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)\s*([kmg]?bit)$/i.exec(value) ?? [];
+  const bytes = number === undefined ? parseByteRate(value, text) : (Number(number) * (BITS[unit.toLowerCase()] ?? 0)) / 8;
+  if (bytes >= 1024) return Math.round(bytes);
+  throw new UsageError(`"${text}" is slower than 1 KiB/s: no upload would end.`);
+}
+
+function parseByteRate(value: string, text: string): number {
+  if (/[a-z]$/i.test(value)) return parseSize(value);
+  throw new UsageError(`"${text}" does not say whether it counts bits or bytes. Write it as 8Mbit or 2MiB (each second).`);
+}
+
 /** Three significant digits: `5 bytes`, `88.1 MiB`, `1.00 GiB`. */
 export function formatSize(bytes: number): string {
   if (bytes < 1024) return bytes === 1 ? '1 byte' : `${Math.floor(bytes)} bytes`;

@@ -21,6 +21,7 @@ export interface UploadFileOptions {
   readonly interruption: Interruption;
   readonly concurrency: number | undefined;
   readonly maxOutageMs: number | undefined;
+  readonly bytesPerSecond: number | undefined;
 }
 
 export interface FileToUpload {
@@ -68,7 +69,7 @@ export async function uploadFile(file: FileToUpload, options: UploadFileOptions)
 
 async function continueSession(
   { session, source }: FileToUpload,
-  { controlPlane, concurrency, maxOutageMs, interruption }: UploadFileOptions,
+  { controlPlane, concurrency, maxOutageMs, bytesPerSecond, interruption }: UploadFileOptions,
   onEvent: (event: UploadEvent) => void,
   checksums: ReadonlyMap<number, string>,
 ): Promise<UploadResult> {
@@ -80,8 +81,9 @@ async function continueSession(
     knownChecksums: checksums,
     signal: interruption.signal,
     onEvent,
-    ...(concurrency === undefined ? {} : { concurrency }),
-    ...(maxOutageMs === undefined ? {} : { maxOutageMs }),
+    concurrency,
+    maxOutageMs,
+    bytesPerSecond,
   });
 }
 

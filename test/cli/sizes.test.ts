@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatShare, formatSize, formatSpeed, parseSize, percentOf } from '../../src/cli/sizes.ts';
+import { formatShare, formatSize, formatSpeed, parseRate, parseSize, percentOf } from '../../src/cli/sizes.ts';
 
 describe('parseSize', () => {
   it.each([
@@ -62,4 +62,24 @@ it('says 100 % only when everything is there', () => {
   expect(percentOf(999, 1000)).toBe(99);
   expect(percentOf(1000, 1000)).toBe(100);
   expect(percentOf(0, 0)).toBe(0);
+});
+
+describe('parseRate', () => {
+  it.each([
+    ['8Mbit', 1_000_000],
+    ['8 Mbit/s', 1_000_000],
+    ['512kbit', 64_000],
+    ['1Gbit', 125_000_000],
+    ['2MiB', 2_097_152],
+    ['2MB/s', 2_000_000],
+  ])('reads %s as %i bytes a second', (text, bytesPerSecond) => {
+    expect(parseRate(text)).toBe(bytesPerSecond);
+  });
+
+  it.each(['8M', '1000000', '8', 'fast', '', '100B', '1kbit'])(
+    'refuses %j, which says neither bits nor bytes, or would never end',
+    (text) => {
+      expect(() => parseRate(text)).toThrow(/Mbit|unit|KiB|not a size/);
+    },
+  );
 });

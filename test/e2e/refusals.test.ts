@@ -151,7 +151,7 @@ describe('what cannot be uploaded is refused with what happened, what it means a
     const path = join(folder, name);
     await ensureGeneratedFile(path, 24 * MiB);
     const stateHome = newStateHome();
-    const cli = startCli(['upload', path, '--strategy', 'multipart', '--concurrency', '1', '--json'], {
+    const cli = startCli(['upload', path, '--strategy', 'multipart', '--concurrency', '1', '--limit', '8MiB', '--json'], {
       ...controlPlane,
       stateHome,
     });
