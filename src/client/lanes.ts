@@ -9,6 +9,13 @@ const SHORTEST_WINDOW_MS = 400;
 /** … or when the link is so slow that waiting for it would take too long. */
 const LONGEST_WINDOW_MS = 20_000;
 
+/** Parts are prepared side by side and still take their places in order: what is stored is then a beginning of the file. */
+export interface Turn {
+  /** Resolves when the part before has queued for its place, or has ended without. */
+  readonly mine: Promise<void>;
+  pass(): void;
+}
+
 export interface LanesOptions {
   readonly partSize: number;
   /** Most bodies on the wire at once; exactly so many where `fixed`. */
@@ -27,6 +34,7 @@ export function createLanes({ partSize, most, fixed, bytesSent, now }: LanesOpti
   const controller: FlightController = createFlightController(most, fixed ? most : undefined);
   const places = pLimit(controller.limit);
   const hands = pLimit(controller.limit + AHEAD);
+  let lastTurn: Promise<void> = Promise.resolve();
   let window = { startedAt: now(), bytesBefore: bytesSent(), saturated: true };
 
   function setLimit(limit: number): void {
@@ -35,7 +43,14 @@ export function createLanes({ partSize, most, fixed, bytesSent, now }: LanesOpti
   }
 
   return {
-    inHand: <Result>(work: () => Promise<Result>): Promise<Result> => hands(work),
+    inHand<Result>(work: (turn: Turn) => Promise<Result>): Promise<Result> {
+      const mine = lastTurn;
+      let pass = () => {};
+      lastTurn = new Promise((resolve) => {
+        pass = resolve;
+      });
+      return hands(() => work({ mine, pass }).finally(pass));
+    },
     /** Runs `work` in a free place, until it gives the place back or ends. */
     inPlace<Result>(work: (release: () => void) => Promise<Result>): Promise<Result> {
       return new Promise((resolve, reject) => {

@@ -8,6 +8,7 @@ import type { ByteSource } from './byte-source.ts';
 import { checksumOfRange, endedEarly } from './checksum.ts';
 import type { Connections } from './connections.ts';
 import type { UploadEvent } from './events.ts';
+import type { Turn } from './lanes.ts';
 import { type Link, waitBefore } from './link.ts';
 import type { Liveness } from './liveness.ts';
 import { judgeAnswer, type PartAnswer } from './part-answer.ts';
@@ -71,6 +72,15 @@ export type InPlace = <Result>(work: (release: () => void) => Promise<Result>) =
 /** Longer than this, and a store that says "later" is asked anyway. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
 
+export interface PartToSend {
+  readonly partNumber: number;
+  /** Inclusive. */
+  readonly start: number;
+  /** Exclusive. */
+  readonly end: number;
+  readonly turn: Turn;
+}
+
 export interface PartSignals {
   /** Ends everything at once. */
   readonly stop: AbortSignal;
@@ -82,13 +92,14 @@ export interface PartSignals {
 export function createPartSender(options: PartSenderOptions) {
   const { source, connections, link, tally, onEvent } = options;
 
-  return async function sendPart(partNumber: number, start: number, end: number, signals: PartSignals): Promise<SentPart> {
+  return async function sendPart(part: PartToSend, signals: PartSignals): Promise<SentPart> {
+    const { partNumber, start, end } = part;
     await source.checkUnchanged();
     // The first pass: the URL is signed for exactly these bytes.
     const checksum = await checksumOfRange(source, start, end, { signal: signals.stop });
     const attempts = startAttempts();
     try {
-      const etag = await pRetry(() => attempt(partNumber, start, end, checksum, attempts, signals), {
+      const etag = await pRetry(() => attempt(part, checksum, attempts, signals), {
         // Tries are counted in shouldRetry: p-retry's own limit would end the part at an outage after its last try.
         retries: Number.POSITIVE_INFINITY,
         minTimeout: 500,
@@ -109,9 +120,7 @@ export function createPartSender(options: PartSenderOptions) {
   };
 
   async function attempt(
-    partNumber: number,
-    start: number,
-    end: number,
+    { partNumber, start, end, turn }: PartToSend,
     checksum: string,
     attempts: Attempts,
     { stop, drain }: PartSignals,
@@ -125,7 +134,8 @@ export function createPartSender(options: PartSenderOptions) {
     attempts.signed ??= await options.sign(partNumber, checksum);
     const { url, headers } = attempts.signed;
     const body = summedBody(source, start, end);
-    const answer = await options.inPlace((release) => {
+    await turn.mine;
+    const placed = options.inPlace((release) => {
       // It may have waited for its place; an interruption lets only finish what is on the wire.
       drain.throwIfAborted();
       tally.partStarted(partNumber);
@@ -143,6 +153,8 @@ export function createPartSender(options: PartSenderOptions) {
         onBodySent: release,
       });
     });
+    turn.pass();
+    const answer = await placed;
     const etag = etagFrom(answer, attempts, checksum, body.checksum());
     options.liveness.partStored();
     return etag;

@@ -8,7 +8,7 @@ import { createConnections } from './connections.ts';
 import { throughOutages } from './control-link.ts';
 import type { UploadEvent, UploadResult } from './events.ts';
 import { probeUrl } from './http-probe.ts';
-import { createLanes } from './lanes.ts';
+import { createLanes, type Turn } from './lanes.ts';
 import { createLink } from './link.ts';
 import { startLiveness } from './liveness.ts';
 import { combineChecksums } from './part-checksums.ts';
@@ -202,10 +202,10 @@ export class UploadRun {
     await headStart(proof);
     const failures: unknown[] = [];
     const sends = [...partNumbersOf(listing.missing)].map((partNumber) =>
-      this.#lanes.inHand(async () => {
+      this.#lanes.inHand(async (turn) => {
         if (signals.drain.aborted || failures.length > 0) return;
         try {
-          await this.#send(partNumber, signals);
+          await this.#send(partNumber, signals, turn);
         } catch (error) {
           failures.push(error);
         }
@@ -215,9 +215,9 @@ export class UploadRun {
     if (failures.length > 0) throw failures[0];
   }
 
-  async #send(partNumber: number, signals: PartSignals): Promise<void> {
+  async #send(partNumber: number, signals: PartSignals, turn: Turn): Promise<void> {
     const { start, end } = partRange(this.#plan, this.#options.session.size, partNumber);
-    const part: SentPart = await this.#sendPart(partNumber, start, end, signals);
+    const part: SentPart = await this.#sendPart({ partNumber, start, end, turn }, signals);
     this.#checksums.set(partNumber, part.checksum);
     this.#tally.partStored(partNumber, part.size);
     this.#reporting.partStored(part);
