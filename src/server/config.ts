@@ -39,6 +39,9 @@ const DAY_MS = 86_400_000;
 /** S3's limit on the life of a presigned URL (AWS Signature Version 4). */
 const MAX_URL_TTL_MS = 7 * DAY_MS;
 
+/** What a client can send after `Bearer `, and what auth.ts takes. */
+const SENDABLE_TOKEN = /^[\x21-\x7e]{16,512}$/;
+
 const needed = (what: string) => ({
   error: (issue: { input?: unknown }) => (issue.input === undefined ? `is not set (${what})` : undefined),
 });
@@ -64,14 +67,15 @@ function duration(fallback: string, [min, max]: [string, string]) {
 
 const schema = z.object({
   PARTWAY_HOST: z.string().min(1, 'is empty').default('127.0.0.1'),
-  PARTWAY_PORT: z.coerce
-    .number('must be a port number')
-    .int('must be a port number')
-    .min(0)
-    .max(65_535, 'must be a port number')
+  PARTWAY_PORT: z
+    .string()
+    // Digits only: Number('') is 0, and port 0 is any free port.
+    .regex(/^\d{1,5}$/, 'must be a port number')
+    .transform(Number)
+    .refine((port) => port <= 65_535, 'must be a port number')
     .default(7373),
   PARTWAY_TOKEN: secret('the admin token')
-    .refine((token) => token.reveal().length >= 16, 'is too short: 16 characters at least')
+    .refine((token) => SENDABLE_TOKEN.test(token.reveal()), 'must have 16 to 512 characters of ASCII, and no spaces')
     .optional(),
   PARTWAY_DATABASE_URL: z
     .string()

@@ -1,0 +1,230 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { PATHS } from '../../src/contract/paths.ts';
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, problemType } from '../../src/contract/problems.ts';
+import { problem as problemSchema } from '../../src/contract/schemas.ts';
+import type { ProblemDocument } from '../../src/contract/wire.ts';
+import { SERVICE_ERROR_CODES, UploadError } from '../../src/session/errors.ts';
+import { ADMIN_TOKEN, ControlPlaneBench, readProblem, SMALL_FILE_REQUEST } from '../support/control-plane.ts';
+
+const MiB = 1024 ** 2;
+
+let bench: ControlPlaneBench;
+beforeEach(() => {
+  bench = new ControlPlaneBench();
+});
+
+/** Every request that fails, in one way each; what is special about one is tested where it belongs. */
+const failures: [string, (bench: ControlPlaneBench) => Promise<Response>, ProblemDocument['code']][] = [
+  ['a bad body', (b) => b.send('POST', '/api/uploads', { body: { size: 1 } }), 'INVALID_REQUEST'],
+  ['no JSON', (b) => b.send('POST', '/api/uploads', { body: '{"size":' }), 'INVALID_REQUEST'],
+  ['a bad key', (b) => b.send('POST', '/api/uploads', { body: { fileName: '/', size: 1 } }), 'INVALID_KEY'],
+  ['a bad plan', (b) => b.send('POST', '/api/uploads', { body: { fileName: 'a', size: 1, partSize: 1 } }), 'INVALID_PLAN'],
+  ['no token', (b) => b.send('GET', '/api/uploads', { token: null }), 'UNAUTHORIZED'],
+  ['an unknown path', (b) => b.send('GET', '/nosuch'), 'ROUTE_NOT_FOUND'],
+  ['an unknown path of the API', (b) => b.send('GET', '/api/nosuch'), 'ROUTE_NOT_FOUND'],
+  ['a method that a path does not have', (b) => b.send('PUT', '/api/uploads'), 'ROUTE_NOT_FOUND'],
+  ['an unknown session', (b) => b.send('GET', '/api/uploads/nosuch'), 'SESSION_NOT_FOUND'],
+  ['a large body', (b) => b.send('POST', '/api/uploads', { body: ' '.repeat(3 * MiB) }), 'BODY_TOO_LARGE'],
+  ['an unknown problem', (b) => b.send('GET', '/problems/nosuch'), 'ROUTE_NOT_FOUND'],
+];
+
+describe('every error', () => {
+  it.each(failures)('is a problem document of a listed code and its status: %s', async (_, send, code) => {
+    const response = await send(bench);
+    expect(response.status).toBe(PROBLEMS[code].status);
+    expect(response.headers.get('content-type')).toBe(PROBLEM_MEDIA_TYPE);
+    const problem = problemSchema.parse(await response.json());
+    expect(problem).toMatchObject({
+      code,
+      type: problemType(code),
+      title: PROBLEMS[code].title,
+      status: response.status,
+      instance: response.headers.get('x-request-id'),
+    });
+    expect(problem.detail).not.toBe('');
+    expect(problem.instance).not.toBe('');
+  });
+
+  it('carries the request id that the client chose, and the log has it too', async () => {
+    const problem = await bench.askForProblem('GET', '/api/uploads/nosuch', { headers: { 'x-request-id': 'my-request-7' } });
+    expect(problem.instance).toBe('my-request-7');
+    expect(bench.logged).toMatchObject([{ fields: { requestId: 'my-request-7', status: 404 } }]);
+  });
+
+  it.each([
+    ['unavailable', 'STORE_UNAVAILABLE'],
+    ['bucket-missing', 'BUCKET_NOT_FOUND'],
+    ['refused', 'STORE_REFUSED'],
+    ['full', 'STORE_FULL'],
+  ] as const)('of the object store has a code of its own: %s', async (failure, code) => {
+    bench.objects.failNext('headObject', failure);
+    const problem = await bench.askForProblem('POST', '/api/uploads', { body: SMALL_FILE_REQUEST });
+    expect(problem).toMatchObject({ code, status: PROBLEMS[code].status });
+  });
+
+  it('that passes says when to come again', async () => {
+    bench.objects.failNext('headObject', 'unavailable');
+    const response = await bench.send('POST', '/api/uploads', { body: SMALL_FILE_REQUEST });
+    expect(response.status).toBe(503);
+    const problem = await readProblem(response);
+    expect(problem.retryAfterSeconds).toBeGreaterThan(0);
+    expect(response.headers.get('retry-after')).toBe(String(problem.retryAfterSeconds));
+  });
+
+  it.each([
+    ['an error', new TypeError('the secret is swordfish')],
+    ['a code that only clients have', new UploadError('SOURCE_CHANGED', 'the secret is swordfish')],
+  ])('that nobody foresaw (%s) is 500 INTERNAL without its message, which the log has', async (_, thrown) => {
+    bench.objects.failNext('headObject', thrown);
+    const response = await bench.send('POST', '/api/uploads', { body: SMALL_FILE_REQUEST });
+    expect(response.status).toBe(500);
+    const text = await response.text();
+    expect(JSON.parse(text)).toMatchObject({ code: 'INTERNAL' });
+    expect(text).not.toContain('swordfish');
+    const { fields } = bench.logged.find(({ level }) => level === 'error') ?? {};
+    expect(fields).toMatchObject({ code: 'INTERNAL', err: thrown, requestId: JSON.parse(text).instance });
+  });
+});
+
+describe('a body', () => {
+  it('of exactly 2 MiB is read, and one byte more is refused', async () => {
+    const padded = (length: number) => JSON.stringify(SMALL_FILE_REQUEST).padEnd(length);
+    const headers = (length: number) => ({ 'content-length': String(length) });
+    const fits = await bench.send('POST', '/api/uploads', { body: padded(2 * MiB), headers: headers(2 * MiB) });
+    expect(fits.status).toBe(201);
+    const body = padded(2 * MiB + 1);
+    expect((await bench.send('POST', '/api/uploads', { body, headers: headers(body.length) })).status).toBe(413);
+  });
+
+  it('that comes in chunks of unknown length is counted as it comes', async () => {
+    const chunk = new TextEncoder().encode(' '.repeat(MiB));
+    let sent = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (sent++ === 50) controller.close();
+        else controller.enqueue(chunk);
+      },
+    });
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' };
+    const response = await bench.app.request('/api/uploads', { method: 'POST', headers, body, duplex: 'half' } as RequestInit);
+    expect(await readProblem(response)).toMatchObject({ status: 413, code: 'BODY_TOO_LARGE' });
+    expect(sent).toBeLessThan(10);
+  });
+
+  it.each<[string, string, Record<string, string>]>([
+    ['that is cut off', '{"fileName":"a"', {}],
+    ['that is empty', '', {}],
+    ['that is an array', '[]', {}],
+    ['that is null', 'null', {}],
+    ['of another content type', JSON.stringify(SMALL_FILE_REQUEST), { 'content-type': 'text/plain' }],
+  ])('%s is answered 400, and nothing is made', async (_, body, headers) => {
+    const problem = await bench.askForProblem('POST', '/api/uploads', { body, headers });
+    expect(problem).toMatchObject({ status: 400, code: 'INVALID_REQUEST' });
+    expect(bench.objects.calls).toEqual([]);
+  });
+
+  it('without a content type is answered 400', async () => {
+    const body = new TextEncoder().encode(JSON.stringify(SMALL_FILE_REQUEST));
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+    const response = await bench.app.request('/api/uploads', { method: 'POST', headers, body });
+    expect(await readProblem(response)).toMatchObject({ status: 400, code: 'INVALID_REQUEST' });
+  });
+
+  it('names a field in its JSON pointer as RFC 6901 writes it', async () => {
+    const body = { ...SMALL_FILE_REQUEST, metadata: { 'a/b~c': 'd' } };
+    const problem = await bench.askForProblem('POST', '/api/uploads', { body });
+    expect(problem.errors?.[0]?.pointer).toBe('/metadata/a~1b~0c');
+  });
+});
+
+describe('the token', () => {
+  it.each<[string, Record<string, string>]>([
+    ['no header', {}],
+    ['a wrong token', { authorization: 'Bearer wrong-token-of-the-tests' }],
+    ['a longer token', { authorization: `Bearer ${ADMIN_TOKEN}x` }],
+    ['a part of the token', { authorization: `Bearer ${ADMIN_TOKEN.slice(0, -1)}` }],
+    ['another scheme', { authorization: `Basic ${btoa(`admin:${ADMIN_TOKEN}`)}` }],
+    ['no scheme', { authorization: ADMIN_TOKEN }],
+    ['an empty token', { authorization: 'Bearer ' }],
+    ['two tokens', { authorization: `Bearer ${ADMIN_TOKEN} ${ADMIN_TOKEN}` }],
+  ])('is needed by every path of the API, before anything else is said: %s', async (_, headers) => {
+    for (const [method, path] of [
+      ['POST', '/api/uploads'],
+      ['GET', '/api/uploads'],
+      ['GET', '/api/uploads/nosuch'],
+      ['DELETE', '/api/uploads/nosuch'],
+      ['GET', '/api/uploads/nosuch/progress'],
+      ['GET', '/api/upload/nosuch/progress'],
+      ['POST', '/api/uploads/nosuch/parts/presign'],
+      ['GET', '/api/nosuch'],
+    ] as const) {
+      const response = await bench.send(method, path, { token: null, headers });
+      expect(response.headers.get('www-authenticate')).toBe('Bearer');
+      expect(await readProblem(response)).toMatchObject({ status: 401, code: 'UNAUTHORIZED' });
+    }
+  });
+
+  it('is not in the answer that refuses it, nor in the log', async () => {
+    const problem = await bench.askForProblem('GET', '/api/uploads', { token: 'wrong-token-of-the-tests' });
+    expect(JSON.stringify([problem, bench.logged])).not.toContain('wrong-token');
+  });
+
+  it('is not needed for health, readiness, the description of the API and of its problems', async () => {
+    for (const path of [PATHS.healthz, PATHS.readyz, PATHS.openapi, problemType('INTERNAL')]) {
+      expect((await bench.send('GET', path, { token: null })).status).toBe(200);
+    }
+  });
+});
+
+describe('/healthz and /readyz', () => {
+  it('answer that all is well', async () => {
+    expect(await bench.ask('GET', '/healthz')).toEqual({ ok: true });
+    expect(await bench.ask('GET', '/readyz')).toEqual({ ready: true, checks: { database: { ok: true }, bucket: { ok: true } } });
+  });
+
+  it('tell a process that answers from one that can work', async () => {
+    bench.objects.bucketMissing = true;
+    expect(await bench.ask('GET', '/healthz')).toEqual({ ok: true });
+    const response = await bench.send('GET', '/readyz');
+    expect(response.headers.get('retry-after')).not.toBeNull();
+    expect(await readProblem(response)).toMatchObject({
+      status: 503,
+      code: 'STORE_UNAVAILABLE',
+      ready: false,
+      checks: { database: { ok: true }, bucket: { ok: false, detail: 'NoSuchBucket' } },
+    });
+  });
+
+  it('notice a database that cannot serve', async () => {
+    await bench.sessions.close();
+    expect(await bench.askForProblem('GET', '/readyz')).toMatchObject({
+      ready: false,
+      checks: { database: { ok: false, detail: expect.any(String) }, bucket: { ok: true } },
+    });
+  });
+});
+
+describe('/problems/{slug}', () => {
+  it.each(SERVICE_ERROR_CODES)('explains %s', async (code) => {
+    const response = await bench.send('GET', problemType(code), { token: null });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
+    const page = await response.text();
+    expect(page).toContain(code);
+    expect(page).toContain(String(PROBLEMS[code].status));
+    expect(page).toContain(PROBLEMS[code].explanation);
+  });
+});
+
+describe('the log of requests', () => {
+  it('has method, path, status and id, and neither query nor headers nor bodies', async () => {
+    await bench.send('POST', '/api/uploads?secret=swordfish', { body: { ...SMALL_FILE_REQUEST, fileName: 'swordfish.mkv' } });
+    expect(bench.logged).toEqual([
+      {
+        level: 'info',
+        message: 'request',
+        fields: { requestId: expect.any(String), method: 'POST', path: '/api/uploads', status: 201, ms: expect.any(Number) },
+      },
+    ]);
+  });
+});

@@ -1,0 +1,80 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createAuthenticate, createFirstToken, hashToken } from '../../src/server/auth.ts';
+import type { SessionStore } from '../../src/session-store/port.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite.ts';
+import { aToken, NOON } from '../support/sessions.ts';
+
+const ADMIN = 'admin-token-of-the-tests';
+
+let store: SessionStore;
+beforeEach(() => {
+  store = openSqliteStore(':memory:');
+});
+
+describe('authenticating', () => {
+  it('knows the token from the environment as admin', async () => {
+    expect(await createAuthenticate(store, ADMIN)(`Bearer ${ADMIN}`)).toEqual({ owner: 'admin' });
+  });
+
+  it('knows a stored token by its hash, as its name', async () => {
+    await store.insertToken(aToken({ name: 'laptop', hash: hashToken('pw_stored-token') }));
+    const authenticate = createAuthenticate(store, ADMIN);
+    expect(await authenticate('Bearer pw_stored-token')).toEqual({ owner: 'laptop' });
+    expect(await authenticate(`Bearer ${ADMIN}`)).toEqual({ owner: 'admin' });
+  });
+
+  it('takes the scheme in any case, as RFC 9110 says', async () => {
+    expect(await createAuthenticate(store, ADMIN)(`bearer ${ADMIN}`)).toEqual({ owner: 'admin' });
+  });
+
+  it('does not take a hash for its token', async () => {
+    await store.insertToken(aToken({ hash: hashToken('pw_stored-token') }));
+    const authenticate = createAuthenticate(store, ADMIN);
+    for (const token of [hashToken('pw_stored-token'), hashToken(ADMIN)]) {
+      await expect(authenticate(`Bearer ${token}`)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+    }
+  });
+
+  it.each<[string, string | undefined]>([
+    ['nothing', undefined],
+    ['an empty header', ''],
+    ['the scheme alone', 'Bearer'],
+    ['no scheme', ADMIN],
+    ['another scheme', `Token ${ADMIN}`],
+    ['more than one word', `Bearer ${ADMIN} more`],
+    ['a token of 513 characters', `Bearer ${'a'.repeat(513)}`],
+    ['characters outside ASCII', 'Bearer tokén-of-the-tests'],
+    ['an unknown token', 'Bearer pw_unknown-token'],
+  ])('refuses %s, without repeating it', async (_, header) => {
+    const refusal = createAuthenticate(store, ADMIN)(header);
+    await expect(refusal).rejects.toMatchObject({ code: 'UNAUTHORIZED', hint: expect.stringContaining('PARTWAY_TOKEN') });
+    await expect(refusal).rejects.not.toThrow(/tok[eé]n-of-the-tests|pw_unknown|aaaa/);
+  });
+
+  it('accepts nobody as admin where the environment names no token', async () => {
+    const authenticate = createAuthenticate(store, undefined);
+    for (const token of ['undefined', 'null', hashToken('undefined')]) {
+      await expect(authenticate(`Bearer ${token}`)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+    }
+  });
+});
+
+describe('the first token', () => {
+  it('is made once, and works', async () => {
+    const token = await createFirstToken(store, NOON);
+    expect(token).toMatch(/^pw_[\w-]{32}$/);
+    expect(await createAuthenticate(store, undefined)(`Bearer ${token}`)).toEqual({ owner: 'admin' });
+    expect(await createFirstToken(store, NOON)).toBeUndefined();
+  });
+
+  it('is stored as its hash only', async () => {
+    const token = String(await createFirstToken(store, NOON));
+    const stored = await store.findTokenByHash(hashToken(token));
+    expect(stored).toMatchObject({ name: 'admin', createdAt: NOON });
+    expect(JSON.stringify(stored)).not.toContain(token);
+  });
+
+  it('is another one for every server', async () => {
+    expect(await createFirstToken(store, NOON)).not.toBe(await createFirstToken(openSqliteStore(':memory:'), NOON));
+  });
+});

@@ -1,0 +1,162 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, parseConfig } from '../../src/server/config.ts';
+
+const DAY = 86_400_000;
+const SECRETS = { token: 'swordfish-admin-token', key: 'swordfish-access-key', secret: 'swordfish-secret-key' };
+const needed = {
+  PARTWAY_S3_ENDPOINT: 'http://127.0.0.1:9000',
+  PARTWAY_S3_BUCKET: 'uploads',
+  PARTWAY_S3_ACCESS_KEY_ID: SECRETS.key,
+  PARTWAY_S3_SECRET_ACCESS_KEY: SECRETS.secret,
+};
+
+function faultsOf(env: Record<string, string | undefined>): readonly string[] {
+  try {
+    parseConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+/** The names of the variables that are at fault. */
+const namesOf = (faults: readonly string[]) => faults.map((fault) => fault.split(' ')[0]);
+
+describe('the configuration', () => {
+  it('has defaults for all that the object store does not decide', () => {
+    expect(parseConfig({ ...needed, XDG_DATA_HOME: '/data' })).toMatchObject({
+      host: '127.0.0.1',
+      port: 7373,
+      adminToken: undefined,
+      databasePath: '/data/partway/partway.db',
+      s3: { endpoint: 'http://127.0.0.1:9000', publicEndpoint: 'http://127.0.0.1:9000', region: 'us-east-1', bucket: 'uploads' },
+      policy: { sessionTtlMs: 7 * DAY, staleUploadsExpiryMs: DAY, urlTtlSeconds: 3_600 },
+    });
+  });
+
+  it('takes every variable', () => {
+    const config = parseConfig({
+      ...needed,
+      PARTWAY_HOST: '0.0.0.0',
+      PARTWAY_PORT: '80',
+      PARTWAY_TOKEN: SECRETS.token,
+      PARTWAY_DATABASE_URL: './sessions.db',
+      PARTWAY_S3_PUBLIC_ENDPOINT: 'https://s3.example.com/',
+      PARTWAY_S3_REGION: 'eu-west-1',
+      PARTWAY_S3_STALE_UPLOADS_EXPIRY: '720h',
+      PARTWAY_SESSION_TTL: '14d',
+      PARTWAY_URL_TTL: '1h30m',
+    });
+    expect(config).toMatchObject({
+      host: '0.0.0.0',
+      port: 80,
+      databasePath: './sessions.db',
+      s3: { publicEndpoint: 'https://s3.example.com', region: 'eu-west-1' },
+      policy: { staleUploadsExpiryMs: 30 * DAY, sessionTtlMs: 14 * DAY, urlTtlSeconds: 5_400 },
+    });
+    expect(config.adminToken?.reveal()).toBe(SECRETS.token);
+    expect([config.s3.accessKeyId.reveal(), config.s3.secretAccessKey.reveal()]).toEqual([SECRETS.key, SECRETS.secret]);
+  });
+
+  it.each([
+    [{ XDG_DATA_HOME: '/data', HOME: '/home/ann' }, '/data/partway/partway.db'],
+    [{ HOME: '/home/ann' }, '/home/ann/.local/share/partway/partway.db'],
+    [{ XDG_DATA_HOME: '', HOME: '/home/ann' }, '/home/ann/.local/share/partway/partway.db'],
+  ])('keeps the database where the environment keeps data: %o', (env, path) => {
+    expect(parseConfig({ ...needed, ...env }).databasePath).toBe(path);
+  });
+
+  it('names every fault at once', () => {
+    const faults = faultsOf({
+      PARTWAY_PORT: 'http',
+      PARTWAY_S3_ENDPOINT: 'minio:9000',
+      PARTWAY_URL_TTL: '8d',
+      PARTWAY_TOKEN: 'short',
+    });
+    expect(namesOf(faults).sort()).toEqual([
+      'PARTWAY_PORT',
+      'PARTWAY_S3_ACCESS_KEY_ID',
+      'PARTWAY_S3_BUCKET',
+      'PARTWAY_S3_ENDPOINT',
+      'PARTWAY_S3_SECRET_ACCESS_KEY',
+      'PARTWAY_TOKEN',
+      'PARTWAY_URL_TTL',
+    ]);
+  });
+
+  it('says of what is missing that it is not set, and what it is', () => {
+    expect(faultsOf({ ...needed, PARTWAY_S3_BUCKET: undefined })).toEqual([
+      'PARTWAY_S3_BUCKET is not set (the bucket that uploads go to)',
+    ]);
+  });
+
+  it.each<[string, string]>([
+    ['PARTWAY_PORT', '65536'],
+    ['PARTWAY_PORT', '-1'],
+    ['PARTWAY_PORT', '80.5'],
+    ['PARTWAY_PORT', ''],
+    ['PARTWAY_PORT', ' '],
+    ['PARTWAY_HOST', ''],
+    ['PARTWAY_TOKEN', ''],
+    ['PARTWAY_TOKEN', 'fifteen-letters'],
+    ['PARTWAY_TOKEN', 'words that no header carries as one token'],
+    ['PARTWAY_DATABASE_URL', 'postgres://localhost/partway'],
+    ['PARTWAY_DATABASE_URL', ''],
+    ['PARTWAY_S3_ENDPOINT', 'ftp://127.0.0.1'],
+    ['PARTWAY_S3_PUBLIC_ENDPOINT', 'not a url'],
+    ['PARTWAY_S3_BUCKET', ''],
+    ['PARTWAY_S3_SECRET_ACCESS_KEY', ''],
+    ['PARTWAY_SESSION_TTL', '59s'],
+    ['PARTWAY_SESSION_TTL', '7 days'],
+    ['PARTWAY_SESSION_TTL', '-7d'],
+    ['PARTWAY_S3_STALE_UPLOADS_EXPIRY', '0s'],
+    ['PARTWAY_URL_TTL', '9s'],
+    ['PARTWAY_URL_TTL', '169h'],
+  ])('refuses %s=%j', (name, value) => {
+    expect(namesOf(faultsOf({ ...needed, [name]: value }))).toEqual([name]);
+  });
+
+  it('refuses a token that no request could carry', () => {
+    expect(namesOf(faultsOf({ ...needed, PARTWAY_TOKEN: 'a'.repeat(513) }))).toEqual(['PARTWAY_TOKEN']);
+    expect(faultsOf({ ...needed, PARTWAY_TOKEN: 'a'.repeat(512) })).toEqual([]);
+  });
+
+  it.each([
+    ['90s', 90],
+    ['10s', 10],
+    ['7d', 604_800],
+    ['1h30m', 5_400],
+    ['1.5h', 5_400],
+    ['10500ms', 10],
+  ])('reads the duration %s', (text, seconds) => {
+    expect(parseConfig({ ...needed, PARTWAY_URL_TTL: text }).policy.urlTtlSeconds).toBe(seconds);
+  });
+});
+
+describe('secrets', () => {
+  it('show themselves in no form of the configuration', () => {
+    const config = parseConfig({ ...needed, PARTWAY_TOKEN: SECRETS.token });
+    const forms = [
+      JSON.stringify(config),
+      inspect(config, { depth: Infinity, showHidden: true }),
+      String(config.adminToken),
+      `${config.s3.secretAccessKey}`,
+      JSON.stringify(Object.entries(config.s3)),
+      JSON.stringify({ ...config.s3.accessKeyId }),
+    ];
+    for (const form of forms) expect(form).not.toContain('swordfish');
+  });
+
+  it('show themselves in no message about a fault', () => {
+    const env = { ...needed, PARTWAY_TOKEN: 'swordfish', PARTWAY_PORT: 'x', PARTWAY_S3_BUCKET: '' };
+    try {
+      parseConfig(env);
+      expect.unreachable();
+    } catch (error) {
+      expect(inspect(error, { depth: Infinity })).not.toContain('swordfish');
+      expect(String(error)).toContain('PARTWAY_TOKEN');
+    }
+  });
+});

@@ -1,0 +1,160 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Progress } from '../../src/contract/wire.ts';
+import { ControlPlaneBench, readProblem, SMALL_FILE } from '../support/control-plane.ts';
+
+/** From a change to its event (issue 3); generous would hide a slow one. */
+const WITHIN_MS = 1_000;
+
+let bench: ControlPlaneBench;
+let sessionId: string;
+let path: string;
+beforeEach(async () => {
+  bench = new ControlPlaneBench({ keepAliveMs: 100 });
+  ({ sessionId } = await bench.create());
+  path = `/api/uploads/${sessionId}`;
+});
+
+/** The frames of a stream, one after the other; undefined when it has ended. */
+async function open(url = `${path}/progress`) {
+  const response = await bench.send('GET', url, { headers: { accept: 'text/event-stream' } });
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let buffer = '';
+  const nextFrame = async (): Promise<string | undefined> => {
+    for (;;) {
+      const end = buffer.indexOf('\n\n');
+      if (end >= 0) {
+        const frame = buffer.slice(0, end);
+        buffer = buffer.slice(end + 2);
+        return frame;
+      }
+      const chunk = await reader?.read();
+      if (chunk === undefined || chunk.done) return undefined;
+      buffer += chunk.value;
+    }
+  };
+  const nextEvent = async (): Promise<Progress | undefined> => {
+    for (;;) {
+      const frame = await nextFrame();
+      if (frame?.startsWith(':')) continue;
+      return frame === undefined ? undefined : parseEvent(frame);
+    }
+  };
+  return { response, nextFrame, nextEvent, cancel: () => reader?.cancel() };
+}
+
+function parseEvent(frame: string): Progress {
+  const [, data] = /^event: progress\ndata: (.*)$/.exec(frame) ?? [];
+  if (data === undefined) throw new Error(`not a progress event: ${frame}`);
+  return JSON.parse(data) as Progress;
+}
+
+const report = (inFlightBytes: number) =>
+  bench.ask<Progress>('POST', `${path}/report`, { body: { clientId: 'client-1', inFlightBytes, bytesPerSecond: 1 } });
+
+describe('progress as Server-Sent Events', () => {
+  it('is a stream that nothing on the way may keep', async () => {
+    const { response, cancel } = await open();
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    expect(response.headers.get('cache-control')).toMatch(/no-cache|no-store/);
+    await cancel();
+  });
+
+  it.each(['/api/uploads/ID/progress', '/api/upload/ID/progress'])(
+    'starts at once with what polling answers: %s',
+    async (url) => {
+      const startedAt = performance.now();
+      const { nextEvent, cancel } = await open(url.replace('ID', sessionId));
+      const first = await nextEvent();
+      expect(performance.now() - startedAt).toBeLessThan(400);
+      expect(first).toEqual(await bench.ask('GET', `${path}/progress`));
+      await cancel();
+    },
+  );
+
+  it('sends an event within a second of a change, and nothing new without one', async () => {
+    const { nextEvent, cancel } = await open();
+    await nextEvent();
+    for (const inFlightBytes of [5, 6]) {
+      const startedAt = performance.now();
+      await report(inFlightBytes);
+      expect(await nextEvent()).toMatchObject({ inFlightBytes });
+      expect(performance.now() - startedAt).toBeLessThan(WITHIN_MS);
+    }
+    await cancel();
+  });
+
+  it('ends with the status that the session ends in', async () => {
+    await bench.putParts(sessionId, SMALL_FILE);
+    const { nextEvent } = await open();
+    expect(await nextEvent()).toMatchObject({ status: 'open' });
+    await bench.ask('POST', `${path}/complete`);
+    expect(await nextEvent()).toMatchObject({ status: 'completed', storedBytes: SMALL_FILE.length });
+    expect(await nextEvent()).toBeUndefined();
+  });
+
+  it('of an ended session is one event', async () => {
+    await bench.ask('DELETE', path);
+    const { nextEvent } = await open();
+    expect(await nextEvent()).toMatchObject({ status: 'aborted' });
+    expect(await nextEvent()).toBeUndefined();
+  });
+
+  it('says something when there is nothing to say, so that no proxy closes it', async () => {
+    const { nextFrame, cancel } = await open();
+    await nextFrame();
+    expect(await nextFrame()).toBe(': keep-alive');
+    expect(await nextFrame()).toBe(': keep-alive');
+    await cancel();
+  });
+
+  it('ends when the server is about to stop', async () => {
+    const { nextEvent } = await open();
+    await nextEvent();
+    const startedAt = performance.now();
+    bench.shutdown.abort();
+    expect(await nextEvent()).toBeUndefined();
+    expect(performance.now() - startedAt).toBeLessThan(400);
+  });
+
+  it('stops asking when the watcher is gone', async () => {
+    let asked = 0;
+    const watched = new ControlPlaneBench({
+      aroundSessions: (method, call) => {
+        if (method === 'get') asked++;
+        return call();
+      },
+    });
+    const session = await watched.create();
+    const headers = { accept: 'text/event-stream' };
+    const response = await watched.send('GET', `/api/uploads/${session.sessionId}/progress`, { headers });
+    await response.body?.cancel();
+    const askedBefore = asked;
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    expect(asked).toBe(askedBefore);
+  });
+
+  it('ends without a word of why when the session store fails, and logs it', async () => {
+    let broken = false;
+    const failing = new ControlPlaneBench({
+      aroundSessions: (method, call) =>
+        broken && method === 'get' ? Promise.reject(new Error('the secret place of the disk failed')) : call(),
+    });
+    const session = await failing.create();
+    const headers = { accept: 'text/event-stream' };
+    const response = await failing.send('GET', `/api/uploads/${session.sessionId}/progress`, { headers });
+    broken = true;
+    expect(await response.text()).not.toContain('secret place');
+    expect(failing.logged.at(-1)).toMatchObject({ level: 'error', fields: { sessionId: session.sessionId } });
+  });
+
+  it('of an unknown session is a problem document, not a stream', async () => {
+    const response = await bench.send('GET', '/api/uploads/nosuch/progress', { headers: { accept: 'text/event-stream' } });
+    expect(await readProblem(response)).toMatchObject({ code: 'SESSION_NOT_FOUND' });
+  });
+
+  it('is plain JSON for who does not ask for a stream', async () => {
+    const response = await bench.send('GET', `${path}/progress`, { headers: { accept: '*/*' } });
+    expect(response.headers.get('content-type')).toContain('application/json');
+  });
+});
