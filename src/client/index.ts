@@ -1,6 +1,6 @@
 /** The upload engine, as a library: it prints nothing and reads no environment. */
 export { UploadError } from '../session/errors.ts';
-export { type ByteSource, blobSource, type SourceIdentity } from './byte-source.ts';
+export { type ByteSource, blobSource, bytesSource, type SourceIdentity } from './byte-source.ts';
 export { checksumOf } from './checksum.ts';
 export { ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
 export type { ProgressFigures, UploadEvent, UploadResult } from './events.ts';
