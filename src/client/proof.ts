@@ -1,9 +1,9 @@
-import type { WireStoredPart } from '../contract/wire.ts';
+import type { Session, WireStoredPart } from '../contract/wire.ts';
 import { UploadError } from '../session/errors.ts';
 import type { PartPlan } from '../session/part-plan.ts';
 import type { ByteSource } from './byte-source.ts';
 import type { UploadEvent } from './events.ts';
-import { readChecksums } from './part-checksums.ts';
+import { combineChecksums, readChecksums } from './part-checksums.ts';
 
 /**
  * Proves that parts which the store holds already are parts of this source, by their CRC32: those that the caller vouches
@@ -27,6 +27,34 @@ export async function proveParts(options: {
       if (checksum !== stored.get(partNumber)) throw notThisFile(options.source, partNumber);
     },
   });
+}
+
+/**
+ * Proves that the object of a completed session has the bytes of this source. Nothing is sent.
+ * @throws UploadError `SOURCE_CHANGED` if it has others.
+ */
+export async function proveObject(options: {
+  readonly source: ByteSource;
+  readonly session: Session;
+  readonly checksums: Map<number, string>;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: UploadEvent) => void;
+}): Promise<void> {
+  const { source, session, checksums } = options;
+  const plan: PartPlan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
+  const partNumbers = Array.from({ length: plan.partCount }, (_, index) => index + 1);
+  await readChecksums({ ...options, plan, partNumbers });
+  if (combineChecksums(plan, session.size, checksums) !== session.checksum) throw otherContents(source, session);
+}
+
+function otherContents(source: ByteSource, session: Session): UploadError {
+  return new UploadError(
+    'SOURCE_CHANGED',
+    `${source.name} is not the file that was uploaded to ${session.key}: the object has other bytes.`,
+    {
+      hint: 'Nothing was sent. Upload it under another key, or replace the object with --overwrite.',
+    },
+  );
 }
 
 function notThisFile(source: ByteSource, partNumber: number): UploadError {

@@ -3,8 +3,8 @@ import { UploadError } from '../session/errors.ts';
 import type { ByteSource } from './byte-source.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { UploadEvent, UploadResult } from './events.ts';
-import { combineChecksums, readChecksums } from './part-checksums.ts';
-import { ended, resultOf } from './upload-result.ts';
+import { proveObject } from './proof.ts';
+import { ended, interrupted, resultOf } from './upload-result.ts';
 import { UploadRun } from './upload-run.ts';
 
 export interface RunUploadOptions {
@@ -48,30 +48,15 @@ export async function runUpload(options: RunUploadOptions): Promise<UploadResult
 }
 
 /** Nothing is sent: the object's checksum must be this source's. */
-async function proveCompleted({
-  session,
-  source,
-  knownChecksums,
-  signal,
-  onEvent = () => {},
-}: RunUploadOptions): Promise<UploadResult> {
+async function proveCompleted(options: RunUploadOptions): Promise<UploadResult> {
+  const { session, source, knownChecksums, signal = new AbortController().signal, onEvent = () => {} } = options;
   const startedAt = Date.now();
-  const plan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
-  const checksums = new Map(knownChecksums);
-  const partNumbers = Array.from({ length: plan.partCount }, (_, index) => index + 1);
-  await readChecksums({ source, plan, partNumbers, checksums, signal: signal ?? new AbortController().signal, onEvent });
-  if (combineChecksums(plan, session.size, checksums) !== session.checksum) throw otherContents(source, session);
+  try {
+    await proveObject({ source, session, checksums: new Map(knownChecksums), signal, onEvent });
+  } catch (error) {
+    throw signal.aborted && !(error instanceof UploadError) ? interrupted(session, session.size) : error;
+  }
   return resultOf(session, 0, (Date.now() - startedAt) / 1_000);
-}
-
-function otherContents(source: ByteSource, session: Session): UploadError {
-  return new UploadError(
-    'SOURCE_CHANGED',
-    `${source.name} is not the file that was uploaded to ${session.key}: the object has other bytes.`,
-    {
-      hint: 'Nothing was sent. Upload it under another key, or replace the object with --overwrite.',
-    },
-  );
 }
 
 function otherSize(source: ByteSource, session: Session): UploadError {

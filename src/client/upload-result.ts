@@ -14,3 +14,7 @@ export function ended(session: Session): UploadError {
     facts: { sessionStatus: session.status },
   });
 }
+
+export function interrupted({ size }: Session, storedBytes: number): UploadError {
+  return new UploadError('INTERRUPTED', 'The upload was interrupted.', { facts: { storedBytes, size } });
+}

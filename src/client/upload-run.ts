@@ -14,13 +14,13 @@ import { startLiveness } from './liveness.ts';
 import { combineChecksums } from './part-checksums.ts';
 import { createPartSender, type PartSignals, type SentPart, UploadLost } from './part-sender.ts';
 import { createPresignQueue } from './presign-queue.ts';
-import { proveParts } from './proof.ts';
+import { proveObject, proveParts } from './proof.ts';
 import { startReporting } from './reporter.ts';
 import type { RunUploadOptions } from './run-upload.ts';
 import { sharedSignal } from './shared-signal.ts';
 import { createStoreProbe } from './store-probe.ts';
 import { createTally } from './tally.ts';
-import { resultOf } from './upload-result.ts';
+import { interrupted, resultOf } from './upload-result.ts';
 
 const DAY_MS = 86_400_000;
 const PROGRESS_EVERY_MS = 250;
@@ -130,7 +130,9 @@ export class UploadRun {
       return await this.#rounds();
     } catch (error) {
       // Whatever broke because of an interruption is the interruption. A refusal that came before it is not.
-      if (this.#options.signal?.aborted && !(error instanceof UploadError)) throw this.#interrupted();
+      if (this.#options.signal?.aborted && !(error instanceof UploadError)) {
+        throw interrupted(this.#options.session, this.#tally.storedBytes);
+      }
       throw error;
     }
   }
@@ -150,8 +152,7 @@ export class UploadRun {
     const { controlPlane, session } = this.#options;
     for (let inVain = 0; ; inVain++) {
       const listing = await this.#control((signal) => controlPlane.parts(session.sessionId, signal));
-      if (listing.status === 'completed')
-        return this.#result(await this.#control((signal) => controlPlane.get(session.sessionId, signal)));
+      if (listing.status === 'completed') return this.#result(await this.#completedElsewhere());
       if (inVain > 0) await this.#checkPlanUnchanged();
       this.#takeStock(listing);
       try {
@@ -162,6 +163,16 @@ export class UploadRun {
         if (!again || inVain >= MAX_ROUNDS_IN_VAIN) throw error instanceof UploadLost ? storeLosesUploads(error) : error;
       }
     }
+  }
+
+  /** A lost answer to our Complete, or somebody else's: in either case the object must be this source. */
+  async #completedElsewhere(): Promise<Session> {
+    const { controlPlane, session, source } = this.#options;
+    const completed = await this.#control((signal) => controlPlane.get(session.sessionId, signal));
+    // Cut differently, its part numbers are not ours.
+    const checksums = completed.partSize === session.partSize ? this.#checksums : new Map<number, string>();
+    await proveObject({ source, session: completed, checksums, signal: this.#drain, onEvent: this.#onEvent });
+    return completed;
   }
 
   #takeStock(listing: PartsResponse): void {
@@ -177,7 +188,12 @@ export class UploadRun {
     const stop = sharedSignal(this.#stop.signal, round.signal);
     const proof = this.#prove(listing, sharedSignal(stop, this.#drain));
     const all = [proof, this.#sendAll(listing, proof, { stop, drain: sharedSignal(stop, this.#drain) })];
-    for (const one of all) one.catch((error) => round.abort(error));
+    for (const one of all) {
+      one.catch((error) => {
+        // An interruption ends what only reads; what is on the wire has its time to drain.
+        if (error !== this.#drain.reason) round.abort(error);
+      });
+    }
     const failed = (await Promise.allSettled(all)).find((outcome) => outcome.status === 'rejected');
     this.#showProgress();
     // The first cause, not what the others said when they were stopped for it.
@@ -274,13 +290,6 @@ export class UploadRun {
   #result(session: Session): UploadResult {
     this.#showProgress();
     return resultOf(session, this.#tally.bytesSent, this.#tally.seconds);
-  }
-
-  #interrupted(): UploadError {
-    const { storedBytes } = this.#tally;
-    return new UploadError('INTERRUPTED', 'The upload was interrupted.', {
-      facts: { storedBytes, size: this.#options.session.size },
-    });
   }
 
   readonly #showProgress = (): void => this.#onEvent({ type: 'progress', ...this.#tally.figures() });
