@@ -1,0 +1,153 @@
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import type { ByteSource } from '../../src/client/byte-source.ts';
+import { ControlPlane } from '../../src/client/control-plane.ts';
+import type { UploadEvent, UploadResult } from '../../src/client/events.ts';
+import { openUpload } from '../../src/client/open-upload.ts';
+import { type RunUploadOptions, runUpload } from '../../src/client/run-upload.ts';
+import type { CreateRequest, Session } from '../../src/contract/wire.ts';
+import { parseConfig } from '../../src/server/config.ts';
+import { type RunningServer, startServer } from '../../src/server/main.ts';
+import { partRange } from '../../src/session/part-plan.ts';
+import { checksumOf } from '../contract/object-store.ts';
+import { createTestBucket, sharedMinio } from './minio.ts';
+import { type PartProxy, startPartProxy } from './part-proxy.ts';
+import { anS3Store, readObject, type S3Store } from './s3-stores.ts';
+import { sendRequest } from './send-request.ts';
+import { aFolder } from './sources.ts';
+
+const TOKEN = 'the-token-of-the-engine-tests';
+
+export type EventOf<Type extends UploadEvent['type']> = Extract<UploadEvent, { type: Type }>;
+
+/** One run of the engine that is under way, and what it told so far. */
+export interface StartedRun {
+  readonly result: Promise<UploadResult>;
+  readonly events: UploadEvent[];
+  eventsOf<Type extends UploadEvent['type']>(type: Type): EventOf<Type>[];
+  /** Resolves with the first event of a type, also one that was before. */
+  first<Type extends UploadEvent['type']>(type: Type): Promise<EventOf<Type>>;
+}
+
+/** A real control plane in this process, a real MinIO, and between it and the engine a proxy that does harm on command. */
+export class EngineBench {
+  readonly proxy: PartProxy;
+  /** The store itself, behind everybody's back. */
+  readonly store: S3Store;
+  readonly controlPlane: ControlPlane;
+  readonly #startServer: () => Promise<RunningServer>;
+  #server: RunningServer;
+
+  private constructor(proxy: PartProxy, store: S3Store, start: (port: number) => Promise<RunningServer>, first: RunningServer) {
+    this.proxy = proxy;
+    this.store = store;
+    this.#server = first;
+    this.#startServer = () => start(Number(new URL(first.url).port));
+    this.controlPlane = new ControlPlane({ server: first.url, token: TOKEN });
+  }
+
+  static async start(): Promise<EngineBench> {
+    const minio = sharedMinio();
+    const bucket = await createTestBucket();
+    const proxy = await startPartProxy(minio.endpoint);
+    const store = await anS3Store({ bucket });
+    const database = join(await aFolder(), 'partway.db');
+    const start = (port: number) =>
+      startServer(
+        parseConfig({
+          PARTWAY_PORT: String(port),
+          PARTWAY_TOKEN: TOKEN,
+          PARTWAY_DATABASE_URL: database,
+          PARTWAY_S3_ENDPOINT: minio.endpoint,
+          PARTWAY_S3_PUBLIC_ENDPOINT: proxy.url,
+          PARTWAY_S3_REGION: minio.region,
+          PARTWAY_S3_BUCKET: bucket,
+          PARTWAY_S3_ACCESS_KEY_ID: minio.accessKeyId,
+          PARTWAY_S3_SECRET_ACCESS_KEY: minio.secretAccessKey,
+        }),
+        pino({ level: 'silent' }),
+        () => {},
+      );
+    const bench = new EngineBench(proxy, store, start, await start(0));
+    onTestFinished(async () => {
+      await bench.stopServer();
+      store.close();
+    });
+    return bench;
+  }
+
+  stopServer(): Promise<void> {
+    return this.#server.stop();
+  }
+
+  /** On the same port and the same database. */
+  async restartServer(): Promise<void> {
+    this.#server = await this.#startServer();
+  }
+
+  async open(source: ByteSource, request: Partial<CreateRequest> = {}): Promise<Session> {
+    const { session } = await openUpload({ controlPlane: this.controlPlane, source, request });
+    return session;
+  }
+
+  run(session: Session, source: ByteSource, options: Partial<RunUploadOptions> = {}): StartedRun {
+    const events: UploadEvent[] = [];
+    const waiting = new Set<(event: UploadEvent) => void>();
+    const result = runUpload({
+      controlPlane: this.controlPlane,
+      session,
+      source,
+      ...options,
+      onEvent: (event) => {
+        events.push(event);
+        for (const tell of waiting) tell(event);
+        options.onEvent?.(event);
+      },
+    });
+    // Looked at when the test comes to it.
+    result.catch(() => {});
+    const isOf =
+      <Type extends UploadEvent['type']>(type: Type) =>
+      (event: UploadEvent): event is EventOf<Type> =>
+        event.type === type;
+    return {
+      result,
+      events,
+      eventsOf: (type) => events.filter(isOf(type)),
+      first: (type) =>
+        new Promise((resolve) => {
+          const tell = (event: UploadEvent) => {
+            if (isOf(type)(event)) resolve(event);
+          };
+          for (const event of events) tell(event);
+          waiting.add(tell);
+        }),
+    };
+  }
+
+  /** As an earlier run would have: stores these parts of `bytes`, not through the proxy's counters. */
+  async storeParts(session: Session, bytes: Uint8Array, partNumbers: readonly number[]): Promise<void> {
+    for (const partNumber of partNumbers) {
+      const { start, end } = partRange(session, session.size, partNumber);
+      const part = bytes.subarray(start, end);
+      const checksums = { [partNumber]: checksumOf(part) };
+      const { parts } = await this.controlPlane.presign(session.sessionId, { partNumbers: [partNumber], checksums });
+      const url = new URL(parts[0]?.url ?? '');
+      const direct = new URL(sharedMinio().endpoint);
+      const signedHost = url.host;
+      url.host = direct.host;
+      const { status } = await sendRequest('PUT', url.href, { ...parts[0]?.headers, host: signedHost }, part);
+      if (status !== 200) throw new Error(`part ${partNumber} was answered ${status}`);
+    }
+  }
+
+  /** As the store's own sweep of stale uploads would. */
+  async loseUploads(key: string): Promise<void> {
+    for (const { uploadId } of await this.store.listMultipartUploads(key)) await this.store.abortMultipartUpload(key, uploadId);
+  }
+
+  readObject(key: string): Promise<Uint8Array> {
+    return readObject(this.store.bucket, key);
+  }
+}
