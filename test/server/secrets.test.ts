@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import { expect, it } from 'vitest';
+import { bytesSource, ControlPlane, openUpload, runUpload } from '../../src/client/index.ts';
+import { parseConfig } from '../../src/server/config.ts';
+import { startServer } from '../../src/server/main.ts';
+import { createTestBucket, sharedMinio } from '../support/minio.ts';
+
+it('the log of a whole upload, with refusals and a store that fails, holds no token, URL, signature or key', async () => {
+  const token = `pw_${randomBytes(24).toString('hex')}`;
+  const { endpoint, accessKeyId, secretAccessKey } = sharedMinio();
+  let log = '';
+  const sink = new Writable({
+    write(line, _encoding, done) {
+      log += String(line);
+      done();
+    },
+  });
+  const start = (bucket: string) => {
+    const config = parseConfig({
+      PARTWAY_PORT: '0',
+      PARTWAY_TOKEN: token,
+      PARTWAY_DATABASE_URL: ':memory:',
+      PARTWAY_S3_ENDPOINT: endpoint,
+      PARTWAY_S3_BUCKET: bucket,
+      PARTWAY_S3_ACCESS_KEY_ID: accessKeyId,
+      PARTWAY_S3_SECRET_ACCESS_KEY: secretAccessKey,
+    });
+    return startServer(config, pino({ level: 'trace' }, sink), () => {});
+  };
+  const source = bytesSource(randomBytes(100_000), 'film.mp4');
+
+  const server = await start(await createTestBucket());
+  const controlPlane = new ControlPlane({ server: server.url, token });
+  const { session } = await openUpload({ controlPlane, source });
+  const { parts } = await controlPlane.presign(session.sessionId, { partNumbers: [1] });
+  await runUpload({ controlPlane, session, source });
+  await expect(new ControlPlane({ server: server.url, token: 'pw_somebody-elses' }).list()).rejects.toThrow();
+  await server.stop();
+  const broken = await start('no-such-bucket');
+  await expect(openUpload({ controlPlane: new ControlPlane({ server: broken.url, token }), source })).rejects.toThrow();
+  await broken.stop();
+
+  const signature = new URL(parts[0]?.url ?? '').searchParams.get('X-Amz-Signature') ?? '';
+  expect(signature).toMatch(/^[0-9a-f]{64}$/);
+  expect(log).toContain('/parts/presign');
+  expect(log).toContain('BUCKET_NOT_FOUND');
+  for (const secret of [token, 'pw_somebody-elses', accessKeyId, secretAccessKey, signature, 'X-Amz-']) {
+    expect(log.includes(secret), `the log shows ${secret.slice(0, 6)}…`).toBe(false);
+  }
+});
