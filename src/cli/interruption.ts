@@ -1,5 +1,5 @@
 import { type CliContext, STOP_SIGNALS, type StopSignal } from './context.ts';
-import { exitCodeOfSignal } from './exit-codes.ts';
+import { exitCodeOfSignal } from './failures/exit-codes.ts';
 
 export interface Interruption {
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */

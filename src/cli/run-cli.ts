@@ -1,14 +1,14 @@
 import { type ArgsDef, runCommand } from 'citty';
-import type { CommandModule } from './command.ts';
+import type { CommandModule } from './arguments/command.ts';
+import { didYouMean } from './arguments/did-you-mean.ts';
+import { packageVersion, renderCommandHelp, renderHelp } from './arguments/help.ts';
+import { checkArguments } from './arguments/strict-args.ts';
+import { UsageError } from './arguments/usage-error.ts';
 import type { CliContext } from './context.ts';
-import { didYouMean } from './did-you-mean.ts';
-import { debugTrace, errorLine, explainError } from './error-text.ts';
-import { EXIT, type ExitCode } from './exit-codes.ts';
-import { unwrapFailure } from './failure.ts';
-import { packageVersion, renderCommandHelp, renderHelp } from './help.ts';
-import { colourError, styleOf } from './output-style.ts';
-import { checkArguments } from './strict-args.ts';
-import { UsageError } from './usage-error.ts';
+import { debugTrace, errorLine, explainError } from './failures/error-text.ts';
+import { EXIT, type ExitCode } from './failures/exit-codes.ts';
+import { unwrapFailure } from './failures/failure.ts';
+import { colourError, styleOf } from './output/output-style.ts';
 
 /** Each is loaded only when it is called. */
 const COMMANDS = {

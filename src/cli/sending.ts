@@ -1,16 +1,16 @@
 import { join, resolve } from 'node:path';
 import { ControlPlane } from '../client/control-plane.ts';
 import { type ErrorCode, isUploadError, UploadError } from '../session/errors.ts';
+import { parseEnvironment } from './arguments/environment.ts';
+import type { FlagReader } from './arguments/flag-reader.ts';
 import type { CliContext } from './context.ts';
-import { parseEnvironment } from './environment.ts';
-import { debugTrace, explainError } from './error-text.ts';
-import { EXIT, type ExitCode, exitCodeOfSignal } from './exit-codes.ts';
-import { about, type Subject, unwrapFailure } from './failure.ts';
-import type { FlagReader } from './flag-reader.ts';
+import { debugTrace, explainError } from './failures/error-text.ts';
+import { EXIT, type ExitCode, exitCodeOfSignal } from './failures/exit-codes.ts';
+import { about, type Subject, unwrapFailure } from './failures/failure.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
-import { Journal } from './journal.ts';
-import { createReporter } from './reporter.ts';
-import { stateDirectory } from './state-directory.ts';
+import { Journal } from './journal/journal.ts';
+import { stateDirectory } from './journal/state-directory.ts';
+import { createReporter } from './output/reporter.ts';
 import type { UploadFileOptions } from './upload-file.ts';
 
 export interface SendingFlags {

@@ -1,6 +1,6 @@
 import { chooseStrategy, type Network, type Strategy } from '../session/strategy.ts';
-import { formatInstant } from './durations.ts';
-import type { Trouble } from './journal.ts';
+import type { Trouble } from './journal/journal.ts';
+import { formatInstant } from './output/durations.ts';
 
 export interface NetworkVerdict {
   readonly network: Network;

@@ -1,17 +1,17 @@
-import type { ByteSource } from '../client/byte-source.ts';
 import type { ControlPlane } from '../client/control-plane.ts';
 import type { UploadEvent, UploadResult } from '../client/events.ts';
+import type { ByteSource } from '../client/source/byte-source.ts';
 import type * as wire from '../contract/wire.ts';
 import { type ErrorCode, isUploadError } from '../session/errors.ts';
 import type { CliContext } from './context.ts';
-import { watchDeadline } from './deadline-warning.ts';
-import { Failure } from './failure.ts';
+import { Failure } from './failures/failure.ts';
 import type { Interruption } from './interruption.ts';
-import { interruptionLine } from './interruption-line.ts';
-import type { Journal } from './journal.ts';
-import { knownChecksums, type RunOutcome, withRunStarted } from './journal-entry.ts';
-import { JournalRecorder } from './journal-recorder.ts';
-import type { Reporter, StrategyReport } from './reporter.ts';
+import type { Journal } from './journal/journal.ts';
+import { knownChecksums, type RunOutcome, withRunStarted } from './journal/journal-entry.ts';
+import { JournalRecorder } from './journal/journal-recorder.ts';
+import { watchDeadline } from './output/deadline-warning.ts';
+import { interruptionLine } from './output/interruption-line.ts';
+import type { Reporter, StrategyReport } from './output/reporter.ts';
 
 export interface UploadFileOptions {
   readonly context: CliContext;

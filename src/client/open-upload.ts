@@ -1,9 +1,9 @@
 import type { CreateRequest, Session } from '../contract/wire.ts';
 import { isUploadError } from '../session/errors.ts';
 import type { Strategy } from '../session/strategy.ts';
-import type { ByteSource } from './byte-source.ts';
 import type { ControlPlane } from './control-plane.ts';
-import { fingerprint } from './fingerprint.ts';
+import type { ByteSource } from './source/byte-source.ts';
+import { fingerprint } from './source/fingerprint.ts';
 
 export interface OpenUploadOptions {
   readonly controlPlane: ControlPlane;

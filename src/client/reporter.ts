@@ -1,7 +1,7 @@
 import type { ReportRequest } from '../contract/wire.ts';
 import { isUploadError } from '../session/errors.ts';
-import type { SentPart } from './part-sender.ts';
-import type { Tally } from './tally.ts';
+import type { Tally } from './pace/tally.ts';
+import type { SentPart } from './part/part-sender.ts';
 
 /** Watchers see a change at most this late. */
 const REPORT_EVERY_MS = 1_000;

@@ -1,9 +1,9 @@
 import type { Session } from '../contract/wire.ts';
 import { UploadError } from '../session/errors.ts';
-import type { ByteSource } from './byte-source.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { UploadEvent, UploadResult } from './events.ts';
-import { proveObject } from './proof.ts';
+import type { ByteSource } from './source/byte-source.ts';
+import { proveObject } from './source/proof.ts';
 import { ended, interrupted, resultOf } from './upload-result.ts';
 import { UploadRun } from './upload-run.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { formatClock, formatDuration, formatInstant } from '../../src/cli/durations.ts';
+import { formatClock, formatDuration, formatInstant } from '../../src/cli/output/durations.ts';
 
 it.each([
   [0, '0 s'],

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { parseEnvironment } from '../../src/cli/arguments/environment.ts';
+import { UsageError } from '../../src/cli/arguments/usage-error.ts';
 import { guessContentType } from '../../src/cli/content-type.ts';
-import { parseEnvironment } from '../../src/cli/environment.ts';
-import { stateDirectory } from '../../src/cli/state-directory.ts';
-import { UsageError } from '../../src/cli/usage-error.ts';
+import { stateDirectory } from '../../src/cli/journal/state-directory.ts';
 
 describe('parseEnvironment', () => {
   it('has a default server, and drops a slash at the end', () => {

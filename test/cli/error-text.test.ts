@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { ERROR_WORDS } from '../../src/cli/error-meanings.ts';
-import { debugTrace, explainError } from '../../src/cli/error-text.ts';
-import { shellQuote } from '../../src/cli/shell-quote.ts';
-import { UsageError } from '../../src/cli/usage-error.ts';
+import { UsageError } from '../../src/cli/arguments/usage-error.ts';
+import { ERROR_WORDS } from '../../src/cli/failures/error-meanings.ts';
+import { debugTrace, explainError } from '../../src/cli/failures/error-text.ts';
+import { shellQuote } from '../../src/cli/output/shell-quote.ts';
 import { UploadError } from '../../src/session/errors.ts';
 import { GiB } from '../../src/session/part-plan.ts';
 import { aWireSession } from '../support/wire-sessions.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EXIT, EXIT_CODE_MEANINGS, exitCodeOfAll, exitCodeOfError, exitCodeOfSignal } from '../../src/cli/exit-codes.ts';
+import { EXIT, EXIT_CODE_MEANINGS, exitCodeOfAll, exitCodeOfError, exitCodeOfSignal } from '../../src/cli/failures/exit-codes.ts';
 import { CLIENT_ERROR_CODES, type ErrorCode, SERVICE_ERROR_CODES, UploadError } from '../../src/session/errors.ts';
 
 it('has a documented exit code for every error code', () => {

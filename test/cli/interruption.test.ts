@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { watchDeadline } from '../../src/cli/deadline-warning.ts';
 import { listenForInterruption } from '../../src/cli/interruption.ts';
+import { watchDeadline } from '../../src/cli/output/deadline-warning.ts';
 import type { UploadEvent } from '../../src/client/events.ts';
 import { aContext, NOON } from '../support/cli-run.ts';
 import { aWireSession } from '../support/wire-sessions.ts';

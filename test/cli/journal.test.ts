@@ -2,9 +2,15 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test as base, describe, expect, vi } from 'vitest';
-import { Journal } from '../../src/cli/journal.ts';
-import { type JournalEntry, type JournalRun, knownChecksums, withRunEnded, withRunStarted } from '../../src/cli/journal-entry.ts';
-import { JournalRecorder } from '../../src/cli/journal-recorder.ts';
+import { Journal } from '../../src/cli/journal/journal.ts';
+import {
+  type JournalEntry,
+  type JournalRun,
+  knownChecksums,
+  withRunEnded,
+  withRunStarted,
+} from '../../src/cli/journal/journal-entry.ts';
+import { JournalRecorder } from '../../src/cli/journal/journal-recorder.ts';
 import { NOON } from '../support/cli-run.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { renderProgressLine, renderProgressSentence } from '../../src/cli/progress-line.ts';
-import { type UploadView, updateView, viewOf } from '../../src/cli/upload-view.ts';
+import { renderProgressLine, renderProgressSentence } from '../../src/cli/output/progress-line.ts';
+import { type UploadView, updateView, viewOf } from '../../src/cli/output/upload-view.ts';
 import { GiB, MiB } from '../../src/session/part-plan.ts';
 import { NOON } from '../support/cli-run.ts';
 import { aWireSession } from '../support/wire-sessions.ts';

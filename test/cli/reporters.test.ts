@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createReporter } from '../../src/cli/reporter.ts';
+import { createReporter } from '../../src/cli/output/reporter.ts';
 import type { UploadEvent } from '../../src/client/events.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { aContext, NOON, type TestContext, TextCollector } from '../support/cli-run.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatShare, formatSize, formatSpeed, parseRate, parseSize, percentOf } from '../../src/cli/sizes.ts';
+import { formatShare, formatSize, formatSpeed, parseRate, parseSize, percentOf } from '../../src/cli/output/sizes.ts';
 
 describe('parseSize', () => {
   it.each([

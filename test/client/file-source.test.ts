@@ -3,9 +3,9 @@ import { appendFile, chmod, mkdir, rename, rm, truncate, utimes, writeFile } fro
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type ByteSource, blobSource } from '../../src/client/byte-source.ts';
-import { checksumOf, checksumOfRange } from '../../src/client/checksum.ts';
-import { openFileSource } from '../../src/client/file-source.ts';
+import { type ByteSource, blobSource } from '../../src/client/source/byte-source.ts';
+import { checksumOf, checksumOfRange } from '../../src/client/source/checksum.ts';
+import { openFileSource } from '../../src/client/source/file-source.ts';
 import { collectWarnings } from '../support/collect-warnings.ts';
 import { aFolder, seededBytes } from '../support/sources.ts';
 

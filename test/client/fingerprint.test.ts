@@ -2,9 +2,9 @@ import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { blobSource } from '../../src/client/byte-source.ts';
-import { openFileSource } from '../../src/client/file-source.ts';
-import { fingerprint } from '../../src/client/fingerprint.ts';
+import { blobSource } from '../../src/client/source/byte-source.ts';
+import { openFileSource } from '../../src/client/source/file-source.ts';
+import { fingerprint } from '../../src/client/source/fingerprint.ts';
 import { aFolder, recordedSource, seededBytes, withFlippedByte } from '../support/sources.ts';
 
 const KiB = 1024;

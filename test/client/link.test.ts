@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { UploadEvent } from '../../src/client/events.ts';
-import { createLink, waitBefore, waitBetweenProbes } from '../../src/client/link.ts';
+import { createLink, waitBefore, waitBetweenProbes } from '../../src/client/link/link.ts';
 import { UploadError } from '../../src/session/errors.ts';
 
 beforeEach(() => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Link } from '../../src/client/link.ts';
-import { judgeVitals, type PartVitals, startLiveness } from '../../src/client/liveness.ts';
+import type { Link } from '../../src/client/link/link.ts';
+import { judgeVitals, type PartVitals, startLiveness } from '../../src/client/link/liveness.ts';
 
 function someVitals(changes: Partial<PartVitals> = {}): PartVitals {
   return { lastMovedAt: 0, gapMs: 50, answerExpectedAt: undefined, held: false, cut: () => {}, ...changes };

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ControlPlane } from '../../src/client/control-plane.ts';
-import { judgeProbes, probeNetwork } from '../../src/client/network-probe.ts';
+import { judgeProbes, probeNetwork } from '../../src/client/link/network-probe.ts';
 import { aClosedPort } from '../support/part-server.ts';
 
 describe('the verdict on a network', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeAnswer, type PartAnswer, readS3Error, type Verdict } from '../../src/client/part-answer.ts';
+import { judgeAnswer, type PartAnswer, readS3Error, type Verdict } from '../../src/client/part/part-answer.ts';
 
 function anAnswer(status: number, code?: string, message?: string): PartAnswer {
   return { status, code, message, etag: undefined, retryAfterSeconds: undefined };

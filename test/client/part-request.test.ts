@@ -3,7 +3,7 @@ import * as http from 'node:http';
 import { createServer } from 'node:net';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ConnectionFailure, type PartBody, type PartRequest, putPart } from '../../src/client/part-request.ts';
+import { ConnectionFailure, type PartBody, type PartRequest, putPart } from '../../src/client/part/part-request.ts';
 import { collectWarnings } from '../support/collect-warnings.ts';
 import { aClosedPort, type PartHandler, startPartServer, takePart } from '../support/part-server.ts';
 

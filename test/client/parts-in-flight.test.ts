@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createFlightController, MOST_PARTS_IN_FLIGHT } from '../../src/client/parts-in-flight.ts';
+import { createFlightController, MOST_PARTS_IN_FLIGHT } from '../../src/client/pace/parts-in-flight.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 
 /** What a link carries with so many parts in flight, in bytes per second, at a time in seconds. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRate } from '../../src/client/rate.ts';
+import { createRate } from '../../src/client/pace/rate.ts';
 
 describe('the speed', () => {
   it('is zero before anything moved and while no time has passed', () => {

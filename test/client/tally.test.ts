@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createTally } from '../../src/client/tally.ts';
+import { createTally } from '../../src/client/pace/tally.ts';
 
 const PARTS = 4;
 const PART_SIZE = 100;

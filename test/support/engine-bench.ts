@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import type { ByteSource } from '../../src/client/byte-source.ts';
 import { ControlPlane } from '../../src/client/control-plane.ts';
 import type { UploadEvent, UploadResult } from '../../src/client/events.ts';
 import { openUpload } from '../../src/client/open-upload.ts';
 import { type RunUploadOptions, runUpload } from '../../src/client/run-upload.ts';
+import type { ByteSource } from '../../src/client/source/byte-source.ts';
 import type { CreateRequest, Session } from '../../src/contract/wire.ts';
 import { parseConfig } from '../../src/server/config.ts';
 import { type RunningServer, startServer } from '../../src/server/main.ts';

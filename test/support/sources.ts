@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { ByteSource } from '../../src/client/byte-source.ts';
+import type { ByteSource } from '../../src/client/source/byte-source.ts';
 
 /** Bytes that look random and are the same for the same seed (xorshift32). */
 export function seededBytes(size: number, seed: number): Buffer {

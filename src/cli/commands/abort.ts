@@ -1,10 +1,10 @@
 import { defineCommand } from 'citty';
 import { ControlPlane } from '../../client/control-plane.ts';
-import { type CommandModule, contextOf, JSON_FLAG, SESSION_ID } from '../command.ts';
-import { parseEnvironment } from '../environment.ts';
-import { EXIT } from '../exit-codes.ts';
-import { about } from '../failure.ts';
-import { formatSize } from '../sizes.ts';
+import { type CommandModule, contextOf, JSON_FLAG, SESSION_ID } from '../arguments/command.ts';
+import { parseEnvironment } from '../arguments/environment.ts';
+import { EXIT } from '../failures/exit-codes.ts';
+import { about } from '../failures/failure.ts';
+import { formatSize } from '../output/sizes.ts';
 
 const command = defineCommand({
   meta: {

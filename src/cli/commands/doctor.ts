@@ -1,9 +1,9 @@
 import { defineCommand } from 'citty';
-import { type CommandModule, contextOf, JSON_FLAG } from '../command.ts';
+import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
 import { examine } from '../doctor/examine.ts';
 import type { Finding } from '../doctor/finding.ts';
-import { EXIT } from '../exit-codes.ts';
-import { type OutputStyle, paint, styleOf } from '../output-style.ts';
+import { EXIT } from '../failures/exit-codes.ts';
+import { type OutputStyle, paint, styleOf } from '../output/output-style.ts';
 
 const command = defineCommand({
   meta: { name: 'doctor', description: 'Check everything an upload needs, with a real one of five bytes, and say what to do' },

@@ -2,11 +2,11 @@ import { defineCommand } from 'citty';
 import { openFileSource } from '../../client/index.ts';
 import type * as wire from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
-import { type CommandModule, contextOf, SENDING_FLAGS, SESSION_ID } from '../command.ts';
-import { about } from '../failure.ts';
+import { type CommandModule, contextOf, SENDING_FLAGS, SESSION_ID } from '../arguments/command.ts';
+import { FlagReader } from '../arguments/flag-reader.ts';
+import { about } from '../failures/failure.ts';
 import { findSession } from '../find-session.ts';
-import { FlagReader } from '../flag-reader.ts';
-import { rememberedPath } from '../remembered-path.ts';
+import { rememberedPath } from '../journal/remembered-path.ts';
 import { absolutePath, attempt, send } from '../sending.ts';
 import { type UploadFileOptions, uploadFile } from '../upload-file.ts';
 

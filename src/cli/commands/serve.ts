@@ -1,8 +1,8 @@
 import { defineCommand } from 'citty';
-import { type CommandModule, contextOf } from '../command.ts';
-import { EXIT } from '../exit-codes.ts';
-import { ServerFailed } from '../server-failed.ts';
-import { UsageError } from '../usage-error.ts';
+import { type CommandModule, contextOf } from '../arguments/command.ts';
+import { UsageError } from '../arguments/usage-error.ts';
+import { EXIT } from '../failures/exit-codes.ts';
+import { ServerFailed } from '../failures/server-failed.ts';
 
 const command = defineCommand({
   meta: { name: 'serve', description: 'Run the control plane until SIGTERM or Ctrl-C' },

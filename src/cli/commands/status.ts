@@ -1,12 +1,12 @@
 import { defineCommand } from 'citty';
 import { ControlPlane } from '../../client/control-plane.ts';
 import type * as wire from '../../contract/wire.ts';
-import { type CommandModule, contextOf, JSON_FLAG, SESSION_ID } from '../command.ts';
-import { formatDuration, formatInstant } from '../durations.ts';
-import { parseEnvironment } from '../environment.ts';
-import { EXIT } from '../exit-codes.ts';
-import { about } from '../failure.ts';
-import { formatShare, formatSize, formatSpeed, percentOf } from '../sizes.ts';
+import { type CommandModule, contextOf, JSON_FLAG, SESSION_ID } from '../arguments/command.ts';
+import { parseEnvironment } from '../arguments/environment.ts';
+import { EXIT } from '../failures/exit-codes.ts';
+import { about } from '../failures/failure.ts';
+import { formatDuration, formatInstant } from '../output/durations.ts';
+import { formatShare, formatSize, formatSpeed, percentOf } from '../output/sizes.ts';
 
 const command = defineCommand({
   meta: { name: 'status', description: 'Show a session and how far it is, from anywhere' },

@@ -1,19 +1,19 @@
 import { defineCommand } from 'citty';
-import type { ByteSource } from '../../client/byte-source.ts';
 import { ControlPlane } from '../../client/control-plane.ts';
 import { checksumOf, openFileSource } from '../../client/index.ts';
+import type { ByteSource } from '../../client/source/byte-source.ts';
 import type * as wire from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
-import { type CommandModule, contextOf, JSON_FLAG, QUIET_FLAG, SESSION_ID } from '../command.ts';
+import { type CommandModule, contextOf, JSON_FLAG, QUIET_FLAG, SESSION_ID } from '../arguments/command.ts';
+import { parseEnvironment } from '../arguments/environment.ts';
 import type { CliContext } from '../context.ts';
-import { parseEnvironment } from '../environment.ts';
-import { EXIT } from '../exit-codes.ts';
-import { about } from '../failure.ts';
+import { EXIT } from '../failures/exit-codes.ts';
+import { about } from '../failures/failure.ts';
 import { findSession } from '../find-session.ts';
-import { ReadingLine } from '../reading-line.ts';
-import { rememberedPath } from '../remembered-path.ts';
+import { rememberedPath } from '../journal/remembered-path.ts';
+import { ReadingLine } from '../output/reading-line.ts';
+import { formatSize } from '../output/sizes.ts';
 import { absolutePath, journalOf } from '../sending.ts';
-import { formatSize } from '../sizes.ts';
 
 const command = defineCommand({
   meta: { name: 'verify', description: 'Compare a file, as it is now, with what the object store says of the object' },

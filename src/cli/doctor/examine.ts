@@ -1,9 +1,9 @@
 import { ControlPlane } from '../../client/control-plane.ts';
 import { isUploadError } from '../../session/errors.ts';
+import { type Environment, parseEnvironment } from '../arguments/environment.ts';
+import { UsageError } from '../arguments/usage-error.ts';
 import type { CliContext } from '../context.ts';
-import { type Environment, parseEnvironment } from '../environment.ts';
-import { explainError } from '../error-text.ts';
-import { UsageError } from '../usage-error.ts';
+import { explainError } from '../failures/error-text.ts';
 import { clockOffset, judgeClock } from './clock.ts';
 import { type Finding, fail, ok } from './finding.ts';
 import { tryStore } from './store-trial.ts';

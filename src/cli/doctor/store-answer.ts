@@ -1,4 +1,4 @@
-import { formatDuration } from '../durations.ts';
+import { formatDuration } from '../output/durations.ts';
 import { type Finding, fail, ok } from './finding.ts';
 import type { HttpAnswer } from './http-exchange.ts';
 

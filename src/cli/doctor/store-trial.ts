@@ -4,7 +4,7 @@ import type { ControlPlane } from '../../client/control-plane.ts';
 import type * as wire from '../../contract/wire.ts';
 import { encodeCrc32 } from '../../session/crc32.ts';
 import type { CliContext } from '../context.ts';
-import { explainError } from '../error-text.ts';
+import { explainError } from '../failures/error-text.ts';
 import { clockOffset, judgeClock } from './clock.ts';
 import { type Finding, fail, info, ok, warn } from './finding.ts';
 import { exchange } from './http-exchange.ts';

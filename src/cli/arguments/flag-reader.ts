@@ -1,0 +1,58 @@
+import { parseDuration } from '../../contract/duration.ts';
+import { parseRate, parseSize } from '../output/sizes.ts';
+import { UsageError } from './usage-error.ts';
+
+const MAX_CONCURRENCY = 16;
+
+/** Reads several flags, so that all their faults are told at once. */
+export class FlagReader {
+  readonly #faults: string[] = [];
+
+  size(flag: string, text: string | undefined): number | undefined {
+    return this.#read(flag, text, parseSize);
+  }
+
+  bytesPerSecond(flag: string, text: string | undefined): number | undefined {
+    return this.#read(flag, text, parseRate);
+  }
+
+  durationMs(flag: string, text: string | undefined): number | undefined {
+    return this.#read(flag, text, (value) => {
+      const ms = parseDuration(value);
+      if (ms === undefined) throw new UsageError(`"${value}" is not a duration. Write it as 90s, 30m, 24h or 7d.`);
+      return ms;
+    });
+  }
+
+  concurrency(flag: string, text: string | undefined): number | undefined {
+    return this.integer(flag, text, 1, MAX_CONCURRENCY);
+  }
+
+  integer(flag: string, text: string | undefined, min: number, max: number): number | undefined {
+    return this.#read(flag, text, (value) => {
+      const number = Number(value);
+      if (/^\d+$/.test(value) && number >= min && number <= max) return number;
+      throw new UsageError(`"${value}" is not a whole number from ${min} to ${max}.`);
+    });
+  }
+
+  fault(text: string): void {
+    this.#faults.push(text);
+  }
+
+  /** @throws UsageError if anything was wrong. */
+  check(command: string): void {
+    if (this.#faults.length > 0) throw new UsageError(this.#faults, `See: partway ${command} --help`);
+  }
+
+  #read<T>(flag: string, text: string | undefined, parse: (text: string) => T): T | undefined {
+    if (text === undefined) return undefined;
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      this.#faults.push(`--${flag}: ${error.message}`);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
+import { renderUsage } from 'citty';
+import { EXIT_CODE_MEANINGS } from '../failures/exit-codes.ts';
+import { type OutputStyle, paint } from '../output/output-style.ts';
+import type { CommandModule } from './command.ts';
+import { DEFAULT_SERVER } from './environment.ts';
+
+type Row = readonly [string, string];
+
+/** Kept here, beside the commands' own descriptions, so that `--help` loads none of them. */
+const COMMAND_ROWS: readonly Row[] = [
+  ['upload FILE…', 'Upload files, or continue them: what is stored already is never sent again'],
+  ['resume SESSION_ID [FILE]', 'Continue a session, here or on another machine that has the same file'],
+  ['status SESSION_ID', 'Show a session and how far it is, from anywhere'],
+  ['list', 'List the upload sessions, newest first'],
+  ['verify SESSION_ID [FILE]', 'Compare a file with what the object store says of the object'],
+  ['abort SESSION_ID', 'Discard an unfinished upload and its stored parts'],
+  ['doctor', 'Check server, token, object store and clocks, and say what to do'],
+  ['serve', 'Run the control plane'],
+];
+
+const ENVIRONMENT_ROWS: readonly Row[] = [
+  ['PARTWAY_SERVER', `The control plane (${DEFAULT_SERVER})`],
+  ['PARTWAY_TOKEN', 'Its token; `partway serve` shows it when it first starts'],
+  ['XDG_STATE_HOME', "Where the journal of this machine's uploads is kept; nothing depends on it"],
+  ['NO_COLOR, FORCE_COLOR', 'Colours off, or on'],
+  ['PARTWAY_DEBUG=1', 'Show where an error came from'],
+];
+
+export function renderHelp(style: OutputStyle): string {
+  return [
+    'Upload very large files straight to object storage, over networks that do not behave.',
+    '',
+    section('Usage', ['partway <command> [flags]'], style),
+    section(
+      'Examples',
+      [
+        'partway upload C0142.MOV                   upload; run it again to go on',
+        'partway resume ses_… C0142.MOV             continue, on any machine that has the file',
+        'partway upload --help                      the flags of a command',
+      ],
+      style,
+    ),
+    section('Commands', columns(COMMAND_ROWS), style),
+    section('Environment', columns(ENVIRONMENT_ROWS), style),
+    section('Exit codes', exitCodeLines(), style),
+  ].join('\n');
+}
+
+export async function renderCommandHelp(
+  { command, examples, environment = ENVIRONMENT_ROWS }: CommandModule,
+  style: OutputStyle,
+): Promise<string> {
+  const usage = await renderUsage(command, { meta: { name: 'partway', version: packageVersion() } });
+  return [
+    // citty colours what goes into pipes, too.
+    (style.colour ? usage : stripVTControlCharacters(usage)).replaceAll(/ +$/gm, ''),
+    section('EXAMPLES', examples, style),
+    section('ENVIRONMENT', columns(environment), style),
+    section('EXIT CODES', exitCodeLines(), style),
+  ].join('\n');
+}
+
+export function packageVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
+  return manifest.version;
+}
+
+function exitCodeLines(): string[] {
+  return columns(Object.entries(EXIT_CODE_MEANINGS).map(([code, meaning]) => [code.padStart(3), meaning]));
+}
+
+function columns(rows: readonly Row[]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, text]) => `${name.padEnd(width)}  ${text}`);
+}
+
+function section(title: string, lines: readonly string[], style: OutputStyle): string {
+  const indented = lines.map((line) => `  ${line.replaceAll('\n', '\n  ')}\n`).join('');
+  return `${paint(title, 'bold', style)}\n${indented}`;
+}

@@ -1,0 +1,149 @@
+import type { ErrorCode } from '../../session/errors.ts';
+
+const NOTHING_LOST = 'What is stored stays stored; nothing of it will be sent again.';
+
+export interface ErrorWords {
+  /** What it means for the person who reads it. */
+  readonly meaning: string;
+  /** What to do, where the error itself brought no hint. */
+  readonly advice?: string;
+  /** Which commands to offer; each needs the session id. */
+  readonly offer?: readonly Offer[];
+}
+export type Offer = 'resume' | 'status' | 'abort' | 'overwrite' | 'upload';
+
+/** The second and third part of every error message; the first is the error's own `detail`. */
+export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
+  INVALID_REQUEST: {
+    meaning: 'The server did not understand the request; nothing was changed.',
+    advice:
+      'Check the flags. If they are right, client and server are of different versions: compare `partway --version` on both.',
+  },
+  INVALID_KEY: {
+    meaning: 'The object store could not keep an object of that name; nothing was sent.',
+    advice: 'Choose another one with --key.',
+  },
+  INVALID_PLAN: {
+    meaning: 'The file cannot be cut that way; nothing was sent.',
+    advice: 'Leave out --part-size and --strategy, or choose a part size from 5MiB to 5GiB that makes at most 10,000 parts.',
+  },
+  UNAUTHORIZED: {
+    meaning: 'The server does not accept the token in PARTWAY_TOKEN; nothing was sent.',
+    advice:
+      'Compare it with the one `partway serve` showed, or ask whoever runs the server for a new one, then: export PARTWAY_TOKEN=…',
+  },
+  ROUTE_NOT_FOUND: {
+    meaning: 'The server at PARTWAY_SERVER does not know this operation.',
+    advice: 'Check PARTWAY_SERVER, and compare `partway --version` on both sides.',
+  },
+  SESSION_NOT_FOUND: {
+    meaning: 'This server never made a session with this id, or belongs to somebody else.',
+    advice: 'Check the id with `partway list`, and that PARTWAY_SERVER names the server that made it.',
+  },
+  OBJECT_NOT_FOUND: {
+    meaning: 'There is no object to speak of: the upload has not completed, or the object was deleted since.',
+    offer: ['status', 'resume'],
+  },
+  OBJECT_EXISTS: {
+    meaning: 'The bucket holds another object under this key; it was not touched.',
+    advice: 'Choose another name with --key, or replace the object:',
+    offer: ['overwrite'],
+  },
+  SESSION_NOT_OPEN: {
+    meaning: 'A session that has ended takes no more parts, and an object that is complete is never touched.',
+    offer: ['status', 'upload'],
+  },
+  SESSION_BUSY: {
+    meaning: `Another request was changing the session just now. ${NOTHING_LOST}`,
+    advice: 'Try again in a moment.',
+    offer: ['resume'],
+  },
+  SESSION_PLAN_DIFFERS: {
+    meaning: 'The file is already partly stored, cut in another way than the flags ask for. The stored parts were kept.',
+    advice: 'Leave out --strategy and --part-size to continue it, or discard what is stored first.',
+    offer: ['resume'],
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    meaning: 'Two different uploads used one idempotency key; nothing was created.',
+    advice: 'Run the command again.',
+  },
+  PARTS_MISSING: { meaning: `Not everything is stored yet. ${NOTHING_LOST}`, offer: ['resume'] },
+  PARTS_LOST: {
+    meaning: 'The object store itself deleted parts, for example by its own expiry of unfinished uploads.',
+    advice: 'The session is open again; the lost parts must be sent once more:',
+    offer: ['resume'],
+  },
+  CHECKSUM_MISMATCH: {
+    meaning: 'What is stored came from other contents than the file has now. No object was made of it.',
+    advice: 'Upload the file as it is now after discarding the old parts:',
+    offer: ['abort', 'upload'],
+  },
+  CLIENT_REPLACED: {
+    meaning: `Another partway process took over this session, so this one stopped. ${NOTHING_LOST}`,
+    advice: 'Let the other one finish; `partway status` shows how far it is. To take over again:',
+    offer: ['resume'],
+  },
+  BODY_TOO_LARGE: { meaning: 'This is a bug in partway.', advice: 'Please report it with the command that you typed.' },
+  BUCKET_NOT_FOUND: {
+    meaning: 'The server works, but the bucket it is configured for is not there; nothing was sent.',
+    advice: 'Whoever runs the server must create the bucket or change PARTWAY_S3_BUCKET. To check: partway doctor',
+  },
+  STORE_REFUSED: {
+    meaning:
+      "The object store does not allow what the server asked of it; the server's key lacks a right, or the store lacks a feature.",
+    advice: "The server's log has the store's answer. To check: partway doctor",
+  },
+  STORE_FULL: {
+    meaning: `The object store has no space left. ${NOTHING_LOST}`,
+    advice: 'Free space at the store (MinIO gives it back within 5 minutes), then:',
+    offer: ['resume', 'abort'],
+  },
+  STORE_UNAVAILABLE: {
+    meaning: `The object store is starting, overloaded or out of reach. ${NOTHING_LOST}`,
+    advice: 'Later:',
+    offer: ['resume'],
+  },
+  INTERNAL: {
+    meaning: 'This is a bug in the server, or its disk or database failed.',
+    advice: "The server's log has the details under the request id.",
+    offer: ['resume'],
+  },
+  SERVER_UNREACHABLE: {
+    meaning: NOTHING_LOST,
+    advice: 'Check that PARTWAY_SERVER names the server and that `partway serve` runs there.',
+    offer: ['resume'],
+  },
+  SOURCE_NOT_FOUND: {
+    meaning: 'Without the file nothing can be sent; what is stored of it stays stored.',
+    advice: 'Check the path.',
+  },
+  SOURCE_UNREADABLE: {
+    meaning: 'Without its bytes nothing can be sent; what is stored of it stays stored.',
+    advice: 'Check that it is a file and that you may read it.',
+  },
+  SOURCE_CHANGED: {
+    meaning: 'Mixing old and new contents would corrupt the object, so nothing more was sent. The old parts are still stored.',
+    advice: 'To upload the file as it is now, discard the old parts first:',
+    offer: ['abort', 'upload'],
+  },
+  PART_REFUSED: {
+    meaning: 'The object store definitely refuses this part; sending it again would not help.',
+    advice: 'To find out why: partway doctor',
+    offer: ['resume'],
+  },
+  PART_FAILED: {
+    meaning: `A part failed again and again over a working link. ${NOTHING_LOST}`,
+    advice: 'Later:',
+    offer: ['resume'],
+  },
+  OUTAGE_TOO_LONG: {
+    meaning: `Nothing could be reached for longer than --max-outage allows. ${NOTHING_LOST}`,
+    advice: 'When the network is back:',
+    offer: ['resume'],
+  },
+  VERIFY_MISMATCH: {
+    meaning: 'The object in the bucket is not this file as it is now: one of the two changed, or another object took its place.',
+    offer: ['status'],
+  },
+  INTERRUPTED: { meaning: NOTHING_LOST, offer: ['resume', 'abort'] },
+};

@@ -1,0 +1,111 @@
+import { isUploadError, UploadError } from '../../session/errors.ts';
+import { UsageError } from '../arguments/usage-error.ts';
+import type { CliContext } from '../context.ts';
+import { interruptionLine } from '../output/interruption-line.ts';
+import { shellQuote } from '../output/shell-quote.ts';
+import { ERROR_WORDS, type Offer } from './error-meanings.ts';
+import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
+import type { Subject } from './failure.ts';
+import { ServerFailed } from './server-failed.ts';
+
+/** An error as people and programs are told of it. */
+export interface ExplainedError {
+  readonly code: string;
+  readonly exitCode: ExitCode;
+  /** What happened. */
+  readonly message: string;
+  /** What to do next, in one line. */
+  readonly hint: string;
+  /** All three parts, ready to print. */
+  readonly text: string;
+}
+
+export function explainError(error: unknown, subject: Subject, { platform }: Pick<CliContext, 'platform'>): ExplainedError {
+  if (error instanceof UsageError) return explainUsage(error);
+  if (error instanceof ServerFailed) return explainServerFailure(error);
+  if (isUploadError(error, 'INTERRUPTED')) return explainInterruption(error, subject, platform);
+  if (error instanceof UploadError) return explainUploadError(error, subject, platform);
+  return explainBug(error);
+}
+
+function explainUsage(error: UsageError): ExplainedError {
+  const hint = error.hint ?? 'See: partway --help';
+  return {
+    code: 'USAGE',
+    exitCode: EXIT.usage,
+    message: error.message,
+    hint,
+    text: [...error.faults.map((fault) => `error: ${fault}`), `  ${hint}`].join('\n'),
+  };
+}
+
+function explainServerFailure({ message }: ServerFailed): ExplainedError {
+  const hint = 'Sessions and stored parts are safe; clients go on when it runs again.';
+  const text = `error: ${message}\n  The server is not running.\n  ${hint}`;
+  return { code: 'SERVER_FAILED', exitCode: EXIT.failure, message, hint, text };
+}
+
+function explainInterruption(error: UploadError, subject: Subject, platform: NodeJS.Platform): ExplainedError {
+  const text = interruptionLine(subject, platform);
+  const hint = commandsFor(['resume', 'abort'], subject, platform).join('   ');
+  return { code: error.code, exitCode: exitCodeOfError(error), message: error.detail, hint, text };
+}
+
+function explainUploadError(error: UploadError, subject: Subject, platform: NodeJS.Platform): ExplainedError {
+  const { meaning, advice, offer = [] } = ERROR_WORDS[error.code];
+  // A completed session is past discarding and resuming.
+  const commands = subject.session?.status === 'completed' ? [] : commandsFor(offer, subject, platform);
+  // Our advice leads up to the commands; without them the error's own hint knows more of the case.
+  const lead = commands.length > 0 && advice?.endsWith(':') ? advice : (error.hint ?? advice?.replace(/:$/, '.'));
+  const next = [...(lead === undefined ? [] : [lead]), ...commands];
+  return {
+    code: error.code,
+    exitCode: exitCodeOfError(error),
+    message: error.detail,
+    hint: next.join('   '),
+    text: [`error: ${error.detail}`, `  ${meaning}`, ...next.map((line) => `  ${line}`)].join('\n'),
+  };
+}
+
+function explainBug(error: unknown): ExplainedError {
+  const message = error instanceof Error ? error.message : String(error);
+  const hint = 'Please report it. PARTWAY_DEBUG=1 shows where it happened.';
+  return {
+    code: 'INTERNAL',
+    exitCode: EXIT.failure,
+    message,
+    hint,
+    text: `error: ${message}\n  This was not foreseen: probably a bug in partway. What is stored stays stored.\n  ${hint}`,
+  };
+}
+
+function commandsFor(offers: readonly Offer[], subject: Subject, platform: NodeJS.Platform): string[] {
+  return offers.map((offer) => commandFor(offer, subject, platform)).filter((command) => command !== undefined);
+}
+
+/** Undefined where the facts for a command that can be pasted are not known. */
+function commandFor(offer: Offer, { sessionId, path, key }: Subject, platform: NodeJS.Platform): string | undefined {
+  const file = path === undefined ? undefined : shellQuote(path, platform);
+  const target = key === undefined ? file : `${file} --key ${shellQuote(key, platform)}`;
+  if (offer === 'upload') return file && `Upload:  partway upload ${target}`;
+  if (offer === 'overwrite') return file && `Replace:  partway upload --overwrite ${target}`;
+  if (sessionId === undefined) return undefined;
+  if (offer === 'resume') return `Resume:  partway resume ${sessionId}${file === undefined ? '' : ` ${file}`}`;
+  if (offer === 'status') return `Look:  partway status ${sessionId}`;
+  return `Discard:  partway abort ${sessionId}`;
+}
+
+/** The last line of `--json` after a failure. */
+export function errorLine({ code, message, hint }: ExplainedError, sessionId: string | undefined) {
+  return { type: 'error', code, message, hint, ...(sessionId === undefined ? {} : { sessionId }) };
+}
+
+/** Where an error came from, for who set PARTWAY_DEBUG=1; nobody else ever sees a stack. */
+export function debugTrace(error: unknown, { env }: Pick<CliContext, 'env'>): string {
+  return env.PARTWAY_DEBUG === '1' && error instanceof Error ? `${describeDeeply(error)}\n` : '';
+}
+
+function describeDeeply(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by ${describeDeeply(error.cause)}` : '';
+  return `${error.stack ?? error.message}${cause}`;
+}

@@ -1,0 +1,34 @@
+import type { CliContext } from '../context.ts';
+import { styleOf } from './output-style.ts';
+import { formatShare, percentOf } from './sizes.ts';
+
+const REDRAW_EVERY_MS = 100;
+const ERASE = '\r\x1b[2K';
+
+/** Shows on a terminal how far the reading of a file is; elsewhere the reading goes on in silence. */
+export class ReadingLine {
+  readonly #context: CliContext;
+  readonly #size: number;
+  readonly #isVisible: boolean;
+  #read = 0;
+  #drawnAt = Number.NEGATIVE_INFINITY;
+
+  constructor(context: CliContext, size: number) {
+    this.#context = context;
+    this.#size = size;
+    this.#isVisible = styleOf(context.stderr, context).redraw;
+  }
+
+  advance(bytes: number): void {
+    this.#read += bytes;
+    const now = this.#context.now();
+    if (!this.#isVisible || now - this.#drawnAt < REDRAW_EVERY_MS) return;
+    this.#drawnAt = now;
+    const line = `${percentOf(this.#read, this.#size)} %  reading the file: ${formatShare(this.#read, this.#size)}`;
+    this.#context.stderr.write(ERASE + line.slice(0, (this.#context.stderr.columns ?? 80) - 1));
+  }
+
+  end(): void {
+    if (this.#drawnAt > 0) this.#context.stderr.write(ERASE);
+  }
+}

@@ -1,0 +1,95 @@
+import type { UploadEvent } from '../../../client/events.ts';
+import { formatClock, formatDuration } from '../durations.ts';
+import { arrow } from '../output-style.ts';
+import { renderProgressSentence } from '../progress-line.ts';
+import type { BeginningUpload, StrategyReport } from '../reporter.ts';
+import { formatSize, percentOf } from '../sizes.ts';
+import { type UploadView, updateView, viewOf } from '../upload-view.ts';
+import { QuietReporter } from './quiet.ts';
+
+const LINE_EVERY_MS = 10_000;
+const PERCENT_STEP = 10;
+
+/** Whole lines, for logs and pipes: one every 10 s and at each 10 %, and one whenever the state changes. */
+export class PlainReporter extends QuietReporter {
+  protected view: UploadView | undefined;
+  #lastLineAt = 0;
+  #lastStep = 0;
+  readonly #told = new Set<string>();
+
+  override begin({ name, session, created }: BeginningUpload): void {
+    this.view = viewOf(session);
+    this.#lastLineAt = this.context.now();
+    this.#lastStep = stepOf(this.view);
+    this.#told.clear();
+    const { sessionId, bucket, key, size, storedBytes, status } = session;
+    this.say(`uploading ${name} (${formatSize(size)}) ${arrow(this.style)} ${bucket}/${key}  session ${sessionId}`);
+    if (!created && status !== 'completed') this.say(`resumed: ${formatSize(storedBytes)} already stored`);
+  }
+
+  override strategy({ strategy, partCount, partSize, reason }: StrategyReport): void {
+    const parts = partCount === 1 ? 'one part' : `${partCount} parts of ${formatSize(partSize)}`;
+    this.say(`strategy: ${strategy} (${parts}), because ${reason}`);
+  }
+
+  override note(message: string): void {
+    this.say(message);
+  }
+
+  override event(event: UploadEvent): void {
+    if (this.view === undefined) return;
+    this.view = updateView(this.view, event, this.context.now());
+    const change = this.isNews(event) ? describeChange(event) : undefined;
+    if (change !== undefined) this.say(change);
+    if (event.type === 'progress') this.onProgress(this.view);
+  }
+
+  /** An outage is told once, not at every try; so is a comparison. */
+  protected isNews(event: UploadEvent): boolean {
+    if (event.type === 'online') this.#told.delete(event.what);
+    if (event.type !== 'offline' && event.type !== 'verifying') return true;
+    const subject = event.type === 'offline' ? event.what : event.type;
+    const isFirst = !this.#told.has(subject);
+    this.#told.add(subject);
+    return isFirst;
+  }
+
+  override end(): void {
+    this.view = undefined;
+  }
+
+  protected onProgress(view: UploadView): void {
+    const now = this.context.now();
+    const step = stepOf(view);
+    const isDue = now - this.#lastLineAt >= LINE_EVERY_MS || step > this.#lastStep;
+    if (!isDue || view.phase.name !== 'sending') return;
+    this.#lastLineAt = now;
+    this.#lastStep = step;
+    this.say(renderProgressSentence(view));
+  }
+}
+
+function stepOf({ storedBytes, size }: UploadView): number {
+  return Math.floor(percentOf(storedBytes, size) / PERCENT_STEP);
+}
+
+/** The line that an event deserves in a log; undefined for most. */
+function describeChange(event: UploadEvent): string | undefined {
+  switch (event.type) {
+    case 'offline':
+      return `offline since ${formatClock(new Date(event.since))} (${event.what}: ${event.reason}), trying again until it works`;
+    case 'online':
+      return `online again after ${formatDuration(event.outageMs / 1000)} (${event.what})`;
+    case 'healed':
+      return `the store lost ${formatSize(event.lostBytes)} of the stored parts; sending them again under the same session`;
+    case 'verifying':
+      return `comparing ${formatSize(event.totalBytes)} of stored parts with the file`;
+    case 'finishing':
+      return 'finishing: the store is assembling the object';
+    case 'session':
+    case 'progress':
+    case 'part':
+    case 'retry':
+      return undefined;
+  }
+}

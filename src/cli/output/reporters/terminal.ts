@@ -1,0 +1,64 @@
+import type { UploadEvent } from '../../../client/events.ts';
+import { renderProgressLine } from '../progress-line.ts';
+import type { BeginningUpload } from '../reporter.ts';
+import type { UploadView } from '../upload-view.ts';
+import { PlainReporter } from './plain.ts';
+
+/** At most 10 times a second; also what lets a countdown count while nothing else happens. */
+const REDRAW_EVERY_MS = 100;
+const DEFAULT_COLUMNS = 80;
+const ERASE = '\r\x1b[2K';
+
+/**
+ * One line, redrawn in place below the lines that stay. The cursor is never hidden, so nothing has to be put right
+ * however the process ends.
+ */
+export class TerminalReporter extends PlainReporter {
+  #timer: NodeJS.Timeout | undefined;
+  #drawn = '';
+  readonly #onResize = () => this.#draw();
+
+  override begin(upload: BeginningUpload): void {
+    super.begin(upload);
+    this.#timer = setInterval(() => this.#draw(), REDRAW_EVERY_MS).unref();
+    this.context.stderr.on?.('resize', this.#onResize);
+    this.#draw();
+  }
+
+  /** The line shows these by itself. */
+  protected override isNews(event: UploadEvent): boolean {
+    return event.type !== 'offline' && event.type !== 'verifying' && event.type !== 'finishing';
+  }
+
+  /** The timer draws: events may come thousands of times a second. */
+  protected override onProgress(_view: UploadView): void {}
+
+  override end(): void {
+    clearInterval(this.#timer);
+    this.context.stderr.off?.('resize', this.#onResize);
+    this.#erase();
+    super.end();
+  }
+
+  /** Lines that stay go above the one that moves. */
+  protected override say(line: string): void {
+    this.#erase();
+    super.say(line);
+    this.#draw();
+  }
+
+  #draw(): void {
+    if (this.view === undefined) return;
+    const columns = this.context.stderr.columns ?? DEFAULT_COLUMNS;
+    const line = renderProgressLine(this.view, columns, this.style, this.context.now());
+    if (line === this.#drawn) return;
+    this.#drawn = line;
+    this.context.stderr.write(ERASE + line);
+  }
+
+  #erase(): void {
+    if (this.#drawn === '') return;
+    this.#drawn = '';
+    this.context.stderr.write(ERASE);
+  }
+}

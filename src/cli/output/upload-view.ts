@@ -1,0 +1,70 @@
+import type { ProgressFigures, UploadEvent } from '../../client/events.ts';
+import type * as wire from '../../contract/wire.ts';
+
+export type UploadPhase =
+  | { readonly name: 'starting' }
+  | { readonly name: 'verifying'; readonly verifiedBytes: number; readonly totalBytes: number }
+  | { readonly name: 'sending' }
+  | { readonly name: 'offline'; readonly what: string; readonly since: number; readonly nextTryAt: number }
+  | { readonly name: 'finishing' };
+
+/** What a person should know of a running upload now: the events so far, summed up. */
+export interface UploadView extends ProgressFigures {
+  readonly phase: UploadPhase;
+}
+
+export function viewOf(session: wire.Session): UploadView {
+  return {
+    size: session.size,
+    storedBytes: session.storedBytes,
+    inFlightBytes: 0,
+    partsStored: session.partsStored,
+    partCount: session.partCount,
+    bytesPerSecond: 0,
+    secondsRemaining: null,
+    phase: { name: 'starting' },
+  };
+}
+
+export function updateView(view: UploadView, event: UploadEvent, now: number): UploadView {
+  switch (event.type) {
+    case 'session':
+      return { ...viewOf(event.session), phase: view.phase };
+    case 'progress': {
+      const { type: _, ...figures } = event;
+      return { ...figures, phase: phaseWhileFiguresMove(view, figures) };
+    }
+    case 'verifying':
+      return { ...view, phase: phaseWhileComparing(view, event) };
+    case 'offline':
+      return { ...view, phase: { name: 'offline', what: event.what, since: event.since, nextTryAt: now + event.nextTryInMs } };
+    case 'online':
+      return { ...view, phase: phaseAfterOutage(view, event.what) };
+    case 'finishing':
+      return { ...view, inFlightBytes: 0, phase: { name: 'finishing' } };
+    case 'part':
+    case 'retry':
+    case 'healed':
+      return view;
+  }
+}
+
+/** Figures may be published by a timer: they end no outage and no finishing, only the getting ready. */
+function phaseWhileFiguresMove(view: UploadView, figures: ProgressFigures): UploadPhase {
+  const isReady = figures.inFlightBytes > 0 || figures.storedBytes > view.storedBytes;
+  return (view.phase.name === 'starting' || view.phase.name === 'verifying') && isReady ? { name: 'sending' } : view.phase;
+}
+
+/** Server and store can be out of reach at the same time; the one that came back says nothing of the other. */
+function phaseAfterOutage({ phase }: UploadView, what: string): UploadPhase {
+  return phase.name === 'offline' && phase.what !== what ? phase : { name: 'sending' };
+}
+
+/** Comparing goes on beside sending; it is the news only while nothing else moves. */
+function phaseWhileComparing(
+  { phase, inFlightBytes }: UploadView,
+  event: { verifiedBytes: number; totalBytes: number },
+): UploadPhase {
+  if (phase.name === 'offline' || (phase.name === 'sending' && inFlightBytes > 0)) return phase;
+  return { name: 'verifying', verifiedBytes: event.verifiedBytes, totalBytes: event.totalBytes };
+}

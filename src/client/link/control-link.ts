@@ -1,0 +1,41 @@
+import { isUploadError, type UploadError } from '../../session/errors.ts';
+import { type Link, waitBefore } from './link.ts';
+import { pause } from './pause.ts';
+
+/** An unforeseen error of the server may be a passing one; after this many it is told. */
+const INTERNAL_ERROR_TRIES = 3;
+
+export interface OutageOptions {
+  readonly link: Link;
+  readonly signal: AbortSignal;
+  readonly maxOutageMs: number;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/**
+ * Calls the control plane until it answers: while it is away, restarting, or says that the object store is away.
+ * Every call that the engine makes is safe to repeat.
+ */
+export async function throughOutages<Result>(call: () => Promise<Result>, options: OutageOptions): Promise<Result> {
+  const { link, signal, now, random } = options;
+  const startedAt = now();
+  for (let failures = 0; ; failures++) {
+    try {
+      return await call();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isPassing(error, failures) || now() - startedAt > options.maxOutageMs) throw error;
+      if (error.code === 'SERVER_UNREACHABLE') await link.recover(String(error.facts.reason ?? error.detail), signal);
+      const askedForMs = Number(error.facts.retryAfterSeconds ?? 0) * 1_000;
+      // The first repeat after the link came back is immediate.
+      const repeatsAtOnce = error.code === 'SERVER_UNREACHABLE' && failures === 0;
+      await pause(repeatsAtOnce ? 0 : Math.max(askedForMs, waitBefore(failures, random())), signal);
+    }
+  }
+}
+
+function isPassing(error: unknown, failures: number): error is UploadError {
+  if (isUploadError(error, 'SERVER_UNREACHABLE', 'STORE_UNAVAILABLE', 'SESSION_BUSY')) return true;
+  return isUploadError(error, 'INTERNAL') && failures + 1 < INTERNAL_ERROR_TRIES;
+}

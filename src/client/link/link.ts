@@ -1,0 +1,120 @@
+import { UploadError } from '../../session/errors.ts';
+import type { UploadEvent } from '../events.ts';
+import { pause } from './pause.ts';
+
+export interface LinkOptions {
+  /** For people, for example `the object store`. */
+  readonly what: string;
+  /** Resolves if it can be reached now. Must have a time limit of its own. */
+  readonly probe: (signal: AbortSignal) => Promise<void>;
+  readonly maxOutageMs: number;
+  readonly onEvent: (event: UploadEvent) => void;
+  readonly now?: () => number;
+  readonly random?: () => number;
+}
+
+/** How long the first probe may take before the link counts as down: two round trips of any link that can be used. */
+const FIRST_ANSWER_MS = 2_500;
+const PROMPT_MS = 250;
+const MINUTE_MS = 60_000;
+
+export interface Recovery {
+  /** 0 where the other end answered at once: only a connection was broken. */
+  readonly outageMs: number;
+}
+
+/**
+ * Whether one end can be reached: a state that all parts share. Whoever meets a broken or still connection waits here; one
+ * series of probes asks for all of them. Being offline is not a failure, it costs no try.
+ */
+export interface Link {
+  /** Resolves once the other end answers. @throws UploadError `OUTAGE_TOO_LONG`; the signal's reason. */
+  recover(reason: string, signal: AbortSignal): Promise<Recovery>;
+}
+
+export function createLink({ what, probe, maxOutageMs, onEvent, now = Date.now, random = Math.random }: LinkOptions): Link {
+  let recovering: Promise<Recovery> | undefined;
+
+  async function recover(reason: string, signal: AbortSignal): Promise<Recovery> {
+    const since = now();
+    let lastReason = reason;
+    const over = new AbortController();
+    const probing = AbortSignal.any([signal, over.signal]);
+    let answered = false;
+    let tellAnswer = () => {};
+    const answer = new Promise<void>((resolve) => {
+      tellAnswer = resolve;
+    });
+    /** Settles when this probe has an answer or none. A slow one goes on beside the next: its answer counts whenever it comes. */
+    const ask = () =>
+      probe(probing).then(
+        () => {
+          answered = true;
+          tellAnswer();
+        },
+        (error: unknown) => {
+          if (!probing.aborted) lastReason = describe(error);
+        },
+      );
+    try {
+      await Promise.race([ask(), wait(FIRST_ANSWER_MS, probing)]);
+      if (answered) return { outageMs: 0 };
+      for (;;) {
+        signal.throwIfAborted();
+        const outageMs = now() - since;
+        if (outageMs >= maxOutageMs) throw outageTooLong(what, outageMs, lastReason);
+        const nextTryInMs = waitBetweenProbes(outageMs, random());
+        onEvent({ type: 'offline', what, since, reason: lastReason, nextTryInMs });
+        await Promise.race([answer, wait(nextTryInMs, probing)]);
+        // Most probes have their answer, or none, at once; a slow one goes on while the next is due.
+        if (!answered) await Promise.race([answer, ask(), wait(PROMPT_MS, probing)]);
+        if (answered) break;
+      }
+      onEvent({ type: 'online', what, outageMs: now() - since });
+      return { outageMs: now() - since };
+    } finally {
+      over.abort(new Error('answered'));
+    }
+  }
+
+  return {
+    recover(reason, signal) {
+      recovering ??= recover(reason, signal).finally(() => {
+        recovering = undefined;
+      });
+      return recovering;
+    },
+  };
+}
+
+/** Often while people watch, so that the upload is back within seconds; seldom when the night has come. Jittered. */
+export function waitBetweenProbes(outageMs: number, random: number): number {
+  const longest = outageMs < 10 * MINUTE_MS ? 1_500 : outageMs < 60 * MINUTE_MS ? 5_000 : 20_000;
+  return Math.round(longest * (0.7 + 0.3 * random));
+}
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 10_000;
+
+/** Before the next attempt at something that fails although its end can be reached. Doubling, jittered by up to a half. */
+export function waitBefore(attempt: number, random: number): number {
+  const ceiling = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt);
+  return Math.round(ceiling * (0.5 + random / 2));
+}
+
+async function wait(ms: number, signal: AbortSignal): Promise<void> {
+  // Ended early by the signal as well; whoever raced looks at what has happened.
+  await pause(ms, signal).catch(() => {});
+}
+
+function describe(error: unknown): string {
+  if (error instanceof UploadError) return String(error.facts.reason ?? error.detail);
+  return error instanceof Error ? error.message : String(error);
+}
+
+function outageTooLong(what: string, outageMs: number, reason: string): UploadError {
+  const minutes = Math.round(outageMs / MINUTE_MS);
+  return new UploadError('OUTAGE_TOO_LONG', `No answer from ${what} for ${minutes} minutes (${reason}).`, {
+    hint: 'Everything stored is kept: resume when the network is back.',
+  });
+}

@@ -1,0 +1,306 @@
+import { crc32 } from 'node:zlib';
+import pRetry from 'p-retry';
+import type { PresignedPart, WireStoredPart } from '../../contract/wire.ts';
+import { EMPTY_CRC32, encodeCrc32 } from '../../session/crc32.ts';
+import { UploadError } from '../../session/errors.ts';
+import type { UploadEvent } from '../events.ts';
+import type { Connections } from '../link/connections.ts';
+import { type Link, waitBefore } from '../link/link.ts';
+import type { Liveness } from '../link/liveness.ts';
+import { pause } from '../link/pause.ts';
+import type { ByteLimiter } from '../pace/byte-limiter.ts';
+import type { Turn } from '../pace/lanes.ts';
+import type { Tally } from '../pace/tally.ts';
+import type { ByteSource } from '../source/byte-source.ts';
+import { checksumOfRange, endedEarly } from '../source/checksum.ts';
+import { judgeAnswer, type PartAnswer } from './part-answer.ts';
+import { ConnectionFailure, type PartBody, putPart } from './part-request.ts';
+
+export interface SentPart {
+  readonly partNumber: number;
+  readonly etag: string;
+  readonly checksum: string;
+  readonly size: number;
+}
+
+/** The store does not know the multipart upload any more: not this part's problem but the session's. */
+export class UploadLost extends Error {
+  override readonly name = 'UploadLost';
+}
+
+/** Something went wrong with a part over a working link: this is what tries are counted for. */
+class PartFailure extends Error {
+  override readonly name = 'PartFailure';
+}
+
+/** The store asks for patience. */
+class StoreBusy extends Error {
+  override readonly name = 'StoreBusy';
+  readonly retryAfterSeconds: number | undefined;
+  constructor(message: string, retryAfterSeconds: number | undefined) {
+    super(message);
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+class UrlRefused extends Error {
+  override readonly name = 'UrlRefused';
+}
+
+export interface PartSenderOptions {
+  readonly source: ByteSource;
+  readonly sign: (partNumber: number, checksum: string) => Promise<PresignedPart>;
+  readonly connections: Connections;
+  readonly link: Link;
+  readonly tally: Tally;
+  readonly limiter: ByteLimiter;
+  readonly liveness: Liveness;
+  /** Runs while one of the places for bodies on the wire is free; `release` gives it back. */
+  readonly inPlace: InPlace;
+  /** What the store has of a part, asked when only its answer may have got lost. */
+  readonly findStored: (partNumber: number) => Promise<WireStoredPart | undefined>;
+  readonly maxTries: number;
+  readonly stallMs: number;
+  readonly maxOutageMs: number;
+  readonly onEvent: (event: UploadEvent) => void;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+export type InPlace = <Result>(work: (release: () => void) => Promise<Result>) => Promise<Result>;
+
+/** Longer than this, and a store that says "later" is asked anyway. */
+const LONGEST_RETRY_AFTER_MS = 60_000;
+
+export interface PartToSend {
+  readonly partNumber: number;
+  /** Inclusive. */
+  readonly start: number;
+  /** Exclusive. */
+  readonly end: number;
+  readonly turn: Turn;
+}
+
+export interface PartSignals {
+  /** Ends everything at once. */
+  readonly stop: AbortSignal;
+  /** Lets a request under way finish, and begins nothing more. */
+  readonly drain: AbortSignal;
+}
+
+/** Sends one part until the store has it, or it is clear that it never will. Knows nothing of other parts. */
+export function createPartSender(options: PartSenderOptions) {
+  const { source, connections, link, tally, onEvent } = options;
+
+  return async function sendPart(part: PartToSend, signals: PartSignals): Promise<SentPart> {
+    const { partNumber, start, end } = part;
+    await source.checkUnchanged();
+    // The first pass: the URL is signed for exactly these bytes.
+    const checksum = await checksumOfRange(source, start, end, { signal: signals.stop });
+    const attempts = startAttempts();
+    try {
+      const etag = await pRetry(() => attempt(part, checksum, attempts, signals), {
+        // Tries are counted in shouldRetry: p-retry's own limit would end the part at an outage after its last try.
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: 500,
+        maxTimeout: 30_000,
+        randomize: true,
+        signal: signals.stop,
+        onFailedAttempt: ({ error }) => beforeRetry(partNumber, error, attempts, signals.drain),
+        shouldConsumeRetry: ({ error }) => error instanceof PartFailure,
+        shouldRetry: ({ error, retriesConsumed }) =>
+          isTransient(error) && (!(error instanceof PartFailure) || retriesConsumed + 1 < options.maxTries),
+      });
+      return { partNumber, etag, checksum, size: end - start };
+    } catch (error) {
+      throw error instanceof PartFailure ? triesUsedUp(partNumber, options.maxTries, error) : error;
+    } finally {
+      tally.partEnded(partNumber);
+    }
+  };
+
+  async function attempt(
+    { partNumber, start, end, turn }: PartToSend,
+    checksum: string,
+    attempts: Attempts,
+    { stop, drain }: PartSignals,
+  ): Promise<string> {
+    attempts.count += 1;
+    if (attempts.answerLost) {
+      attempts.answerLost = false;
+      const stored = await options.findStored(partNumber);
+      if (stored?.checksum === checksum) return stored.etag;
+    }
+    attempts.signed ??= await options.sign(partNumber, checksum);
+    const { url, headers } = attempts.signed;
+    const body = summedBody(source, start, end);
+    await turn.mine;
+    const placed = options.inPlace((release) => {
+      // It may have waited for its place; an interruption lets only finish what is on the wire.
+      drain.throwIfAborted();
+      tally.partStarted(partNumber);
+      return putPart({
+        url,
+        headers,
+        body,
+        agent: connections.agentFor(url),
+        stallMs: options.stallMs,
+        signal: stop,
+        limiter: options.limiter,
+        watch: options.liveness.watch,
+        onBytes: (count) => tally.sent(partNumber, count),
+        // The next part may use the link while this one's answer is on its way.
+        onBodySent: release,
+      });
+    });
+    turn.pass();
+    const answer = await placed;
+    const etag = etagFrom(answer, attempts, checksum, body.checksum());
+    options.liveness.partStored();
+    return etag;
+  }
+
+  function etagFrom(answer: PartAnswer, attempts: Attempts, signedChecksum: string, sentChecksum: string): string {
+    const verdict = judgeAnswer(answer);
+    const said = `HTTP ${answer.status}${answer.code ? ` ${answer.code}` : ''}${answer.message ? `: ${answer.message}` : ''}`;
+    if (verdict.kind !== 'sign-again') attempts.refusedUrls = 0;
+    switch (verdict.kind) {
+      case 'stored':
+        // The store has checked the signed checksum; this catches a store that does not.
+        if (sentChecksum !== signedChecksum) throw changedWhileSending(source);
+        return verdict.etag;
+      case 'sign-again':
+        attempts.signed = undefined;
+        attempts.refusedUrls += 1;
+        // A fresh URL is refused too: it is not the URL's age.
+        if (attempts.refusedUrls > 1) throw refusedByStore(said);
+        throw new UrlRefused(said);
+      case 'busy':
+        throw new StoreBusy(said, verdict.retryAfterSeconds);
+      case 'upload-lost':
+        throw new UploadLost(said);
+      case 'bytes-differ':
+        attempts.bytesDiffered += 1;
+        if (attempts.bytesDiffered > 1) throw changedWhileSending(source);
+        throw new PartFailure(said);
+      case 'failed':
+        throw new PartFailure(said);
+      case 'store-full':
+        throw storeFull(said);
+      case 'refused':
+        throw refusedByStore(said);
+    }
+  }
+
+  /** Between attempts: waits where waiting helps. p-retry adds its own back-off for failures that consume a try. */
+  async function beforeRetry(partNumber: number, error: Error, attempts: Attempts, signal: AbortSignal): Promise<void> {
+    if (!isTransient(error)) return;
+    signal.throwIfAborted();
+    tally.partEnded(partNumber);
+    onEvent({ type: 'retry', partNumber, attempt: attempts.count, reason: error.message });
+    if (error instanceof ConnectionFailure) {
+      attempts.answerLost ||= error.bodySent;
+      const { outageMs } = await link.recover(error.message, signal);
+      if (outageMs > 0) connections.renew();
+      // The store answers, and yet this part's connections break: not at once again.
+      else if (attempts.brokenConnections++ > 0) await waitInVain(attempts, signal);
+    } else if (error instanceof StoreBusy) {
+      const askedFor = (error.retryAfterSeconds ?? 0) * 1_000;
+      await pause(
+        Math.max(Math.min(askedFor, LONGEST_RETRY_AFTER_MS), waitBefore(attempts.busyAnswers++, options.random())),
+        signal,
+      );
+    }
+  }
+
+  async function waitInVain(attempts: Attempts, signal: AbortSignal): Promise<void> {
+    const withoutSuccessMs = options.now() - attempts.startedAt;
+    if (withoutSuccessMs > options.maxOutageMs) {
+      throw new UploadError('OUTAGE_TOO_LONG', `A part could not be sent for ${Math.round(withoutSuccessMs / 60_000)} minutes.`, {
+        hint: 'Everything stored is kept: resume when the network is better.',
+      });
+    }
+    await pause(waitBefore(attempts.brokenConnections, options.random()), signal);
+  }
+
+  function startAttempts(): Attempts {
+    return {
+      startedAt: options.now(),
+      count: 0,
+      signed: undefined,
+      answerLost: false,
+      refusedUrls: 0,
+      bytesDiffered: 0,
+      brokenConnections: 0,
+      busyAnswers: 0,
+    };
+  }
+}
+
+/** What the attempts at one part have met so far. */
+interface Attempts {
+  readonly startedAt: number;
+  count: number;
+  signed: PresignedPart | undefined;
+  /** The last attempt sent the whole body and heard nothing: the store may have the part. */
+  answerLost: boolean;
+  refusedUrls: number;
+  bytesDiffered: number;
+  brokenConnections: number;
+  busyAnswers: number;
+}
+
+function isTransient(error: Error): boolean {
+  return (
+    error instanceof ConnectionFailure ||
+    error instanceof PartFailure ||
+    error instanceof StoreBusy ||
+    error instanceof UrlRefused
+  );
+}
+
+/** The part's bytes, summed again on their way. */
+function summedBody(source: ByteSource, start: number, end: number): PartBody & { checksum(): string } {
+  let crc = EMPTY_CRC32;
+  let length = 0;
+  return {
+    pieces: source.read(start, end),
+    look(piece) {
+      crc = crc32(piece, crc);
+      length += piece.length;
+    },
+    end() {
+      if (length !== end - start) throw endedEarly(source, start + length);
+    },
+    checksum: () => encodeCrc32(crc),
+  };
+}
+
+function changedWhileSending(source: ByteSource): UploadError {
+  return new UploadError(
+    'SOURCE_CHANGED',
+    `${source.name} changed while it was being sent: its bytes differ from those read just before.`,
+    {
+      hint: 'The stored parts are kept. Let the file settle, then upload it under another key or abort the session first.',
+    },
+  );
+}
+
+function triesUsedUp(partNumber: number, tries: number, last: PartFailure): UploadError {
+  return new UploadError('PART_FAILED', `Part ${partNumber} failed ${tries} times; the object store answered ${last.message}`, {
+    cause: last,
+    hint: 'The stored parts are kept: resume later. If it goes on, the object store has a problem that its log explains.',
+  });
+}
+
+function refusedByStore(said: string): UploadError {
+  return new UploadError('PART_REFUSED', `The object store refuses the part: ${said}`, {
+    hint: 'Run `partway doctor`: it finds out whether the public endpoint, the clock or a right is wrong.',
+  });
+}
+
+function storeFull(said: string): UploadError {
+  return new UploadError('STORE_FULL', `The object store has no space left: ${said}`, {
+    hint: 'The stored parts are kept. Free space there (MinIO gives it back within 5 minutes), then resume.',
+  });
+}

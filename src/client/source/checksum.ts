@@ -1,0 +1,38 @@
+import { crc32 } from 'node:zlib';
+import { EMPTY_CRC32, encodeCrc32 } from '../../session/crc32.ts';
+import { UploadError } from '../../session/errors.ts';
+import type { ByteSource } from './byte-source.ts';
+
+/** Base64 CRC32 of a range of the source. @throws UploadError `SOURCE_CHANGED` if the source ends before the range does. */
+export async function checksumOfRange(
+  source: ByteSource,
+  start: number,
+  end: number,
+  options: { onBytes?: (count: number) => void; signal?: AbortSignal } = {},
+): Promise<string> {
+  let crc = EMPTY_CRC32;
+  let length = 0;
+  for await (const piece of source.read(start, end)) {
+    options.signal?.throwIfAborted();
+    crc = crc32(piece, crc);
+    length += piece.length;
+    options.onBytes?.(piece.length);
+  }
+  if (length !== end - start) throw endedEarly(source, start + length);
+  return encodeCrc32(crc);
+}
+
+/** Base64 CRC32 of the whole source. */
+export function checksumOf(source: ByteSource, onBytes?: (count: number) => void): Promise<string> {
+  return checksumOfRange(source, 0, source.size, onBytes ? { onBytes } : {});
+}
+
+export function endedEarly(source: ByteSource, at: number): UploadError {
+  return new UploadError(
+    'SOURCE_CHANGED',
+    `${source.name} ended at byte ${at}; it had ${source.size} bytes when it was opened.`,
+    {
+      hint: 'The file shrank meanwhile. The stored parts are kept; restore the file and resume, or abort the session.',
+    },
+  );
+}

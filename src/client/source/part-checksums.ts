@@ -1,0 +1,43 @@
+import { combineCrc32, decodeCrc32, EMPTY_CRC32, encodeCrc32 } from '../../session/crc32.ts';
+import { type PartPlan, partLength, partRange } from '../../session/part-plan.ts';
+import type { UploadEvent } from '../events.ts';
+import type { ByteSource } from './byte-source.ts';
+import { checksumOfRange } from './checksum.ts';
+
+/** Reads the parts whose CRC32 is not in `checksums` yet, and adds it. */
+export async function readChecksums(options: {
+  readonly source: ByteSource;
+  readonly plan: PartPlan;
+  readonly partNumbers: readonly number[];
+  readonly checksums: Map<number, string>;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: UploadEvent) => void;
+  /** After each part, read now or known before. */
+  readonly check?: (partNumber: number, checksum: string) => void;
+}): Promise<void> {
+  const { source, plan, partNumbers, checksums, signal, onEvent, check } = options;
+  const length = (partNumber: number) => partLength(plan, source.size, partNumber);
+  const totalBytes = partNumbers.reduce((sum, partNumber) => sum + (checksums.has(partNumber) ? 0 : length(partNumber)), 0);
+  let verifiedBytes = 0;
+  for (const partNumber of partNumbers) {
+    signal.throwIfAborted();
+    let checksum = checksums.get(partNumber);
+    if (checksum === undefined) {
+      const { start, end } = partRange(plan, source.size, partNumber);
+      checksum = await checksumOfRange(source, start, end, { signal });
+      checksums.set(partNumber, checksum);
+      verifiedBytes += end - start;
+      onEvent({ type: 'verifying', verifiedBytes, totalBytes });
+    }
+    check?.(partNumber, checksum);
+  }
+}
+
+/** CRC32 of the whole, from all parts' CRCs: nothing is read again. @throws RangeError if one is missing. */
+export function combineChecksums(plan: PartPlan, size: number, checksums: ReadonlyMap<number, string>): string {
+  let combined = EMPTY_CRC32;
+  for (let partNumber = 1; partNumber <= plan.partCount; partNumber++) {
+    combined = combineCrc32(combined, decodeCrc32(checksums.get(partNumber) ?? ''), partLength(plan, size, partNumber));
+  }
+  return encodeCrc32(combined);
+}
