@@ -106,10 +106,11 @@ export function createPartSender(options: PartSenderOptions) {
         maxTimeout: 30_000,
         randomize: true,
         signal: signals.stop,
-        onFailedAttempt: ({ error }) => beforeRetry(partNumber, error, attempts, signals.drain),
+        onFailedAttempt: async ({ error, retriesConsumed }) => {
+          if (isWorthRetrying(error, retriesConsumed)) await beforeRetry(partNumber, error, attempts, signals.drain);
+        },
         shouldConsumeRetry: ({ error }) => error instanceof PartFailure,
-        shouldRetry: ({ error, retriesConsumed }) =>
-          isTransient(error) && (!(error instanceof PartFailure) || retriesConsumed + 1 < options.maxTries),
+        shouldRetry: ({ error, retriesConsumed }) => isWorthRetrying(error, retriesConsumed),
       });
       return { partNumber, etag, checksum, size: end - start };
     } catch (error) {
@@ -192,9 +193,12 @@ export function createPartSender(options: PartSenderOptions) {
     }
   }
 
+  function isWorthRetrying(error: Error, retriesConsumed: number): boolean {
+    return isTransient(error) && (!(error instanceof PartFailure) || retriesConsumed + 1 < options.maxTries);
+  }
+
   /** Between attempts: waits where waiting helps. p-retry adds its own back-off for failures that consume a try. */
   async function beforeRetry(partNumber: number, error: Error, attempts: Attempts, signal: AbortSignal): Promise<void> {
-    if (!isTransient(error)) return;
     signal.throwIfAborted();
     tally.partEnded(partNumber);
     onEvent({ type: 'retry', partNumber, attempt: attempts.count, reason: error.message });
