@@ -14,6 +14,7 @@ import { startSweeper } from './sweeper.ts';
 const SWEEP_INTERVAL_MS = 60_000;
 /** How long requests under way may take after a stop was asked for. */
 const DRAIN_MS = 10_000;
+const CLOSE_IDLE_EVERY_MS = 50;
 
 export interface RunningServer {
   /** For example `http://127.0.0.1:7373`. */
@@ -57,7 +58,14 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     version: packageVersion(),
     shutdown: shutdown.signal,
   });
-  const listening = await listen(app.fetch, config);
+  const closeStores = async () => {
+    objects.close();
+    await sessions.close();
+  };
+  const listening = await listen(app.fetch, config).catch(async (error: unknown) => {
+    await closeStores();
+    throw error;
+  });
   const sweeper = startSweeper(deps, SWEEP_INTERVAL_MS);
 
   let stopping: Promise<void> | undefined;
@@ -67,8 +75,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
       stopping ??= (async () => {
         shutdown.abort();
         await Promise.all([listening.close(), sweeper.stop()]);
-        objects.close();
-        await sessions.close();
+        await closeStores();
       })();
       return stopping;
     },
@@ -86,8 +93,15 @@ async function listen(fetch: Parameters<typeof createAdaptorServer>[0]['fetch'],
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`,
     close: () =>
       new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        if ('closeIdleConnections' in server) server.closeIdleConnections();
+        // Again and again: a connection whose last answer (a live stream, say) ends only now is idle from then on, and Node
+        // would keep it for its keep-alive time.
+        const closingIdle = setInterval(() => {
+          if ('closeIdleConnections' in server) server.closeIdleConnections();
+        }, CLOSE_IDLE_EVERY_MS);
+        server.close(() => {
+          clearInterval(closingIdle);
+          resolve();
+        });
         setTimeout(() => {
           if ('closeAllConnections' in server) server.closeAllConnections();
         }, DRAIN_MS).unref();

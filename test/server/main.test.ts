@@ -1,0 +1,232 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { Agent, get, type IncomingMessage } from 'node:http';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { type Logger, pino } from 'pino';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { PresignResponse, Progress, Session } from '../../src/contract/wire.ts';
+import { freePort, isPortFree } from '../../src/dev/free-port.ts';
+import { parseConfig } from '../../src/server/config.ts';
+import { type RunningServer, startServer } from '../../src/server/main.ts';
+import { checksumOf } from '../contract/object-store.ts';
+import { readProblem } from '../support/control-plane.ts';
+import { createTestBucket, sharedMinio } from '../support/minio.ts';
+import { readObject } from '../support/s3-stores.ts';
+import { sendRequest } from '../support/send-request.ts';
+
+const TOKEN = 'the-token-of-the-server-tests';
+/** Far below the 10 s that requests under way get, and the 5 s that Node keeps an idle connection. */
+const QUICKLY_MS = 2_000;
+
+let bucket: string;
+let database: string;
+beforeEach(async () => {
+  bucket = await createTestBucket();
+  const folder = mkdtempSync(join(tmpdir(), 'partway-server-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  database = join(folder, 'partway.db');
+});
+
+function collectLog(): { readonly log: Logger; text(): string } {
+  let text = '';
+  const sink = new Writable({
+    write(line, _encoding, done) {
+      text += String(line);
+      done();
+    },
+  });
+  return { log: pino({ level: 'trace' }, sink), text: () => text };
+}
+
+interface StartOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly log?: Logger;
+  readonly onFirstToken?: (token: string) => void;
+}
+
+async function start({
+  env = {},
+  log = pino({ level: 'silent' }),
+  onFirstToken = () => {},
+}: StartOptions = {}): Promise<RunningServer> {
+  const { endpoint, region, accessKeyId, secretAccessKey } = sharedMinio();
+  const config = parseConfig({
+    PARTWAY_PORT: '0',
+    PARTWAY_TOKEN: TOKEN,
+    PARTWAY_DATABASE_URL: database,
+    PARTWAY_S3_ENDPOINT: endpoint,
+    PARTWAY_S3_REGION: region,
+    PARTWAY_S3_BUCKET: bucket,
+    PARTWAY_S3_ACCESS_KEY_ID: accessKeyId,
+    PARTWAY_S3_SECRET_ACCESS_KEY: secretAccessKey,
+    ...env,
+  });
+  const server = await startServer(config, log, onFirstToken);
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+function send(server: RunningServer, method: string, path: string, body?: object, token = TOKEN): Promise<Response> {
+  return fetch(server.url + path, {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+}
+
+async function ask<Answer>(server: RunningServer, method: string, path: string, body?: object): Promise<Answer> {
+  const response = await send(server, method, path, body);
+  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
+  return (await response.json()) as Answer;
+}
+
+const aSession = (server: RunningServer, size = 3) =>
+  ask<Session>(server, 'POST', '/api/uploads', { fileName: 'notes.txt', size });
+
+/** A watcher whose connection would be kept for a next request, as a browser's or a proxy's is. */
+async function watch(server: RunningServer, sessionId: string): Promise<IncomingMessage> {
+  const agent = new Agent({ keepAlive: true });
+  onTestFinished(() => agent.destroy());
+  const headers = { authorization: `Bearer ${TOKEN}`, accept: 'text/event-stream' };
+  return new Promise((resolve, reject) => {
+    get(`${server.url}/api/uploads/${sessionId}/progress`, { agent, headers }, resolve).on('error', reject);
+  });
+}
+
+async function stopAndMeasure(server: RunningServer): Promise<number> {
+  const startedAt = performance.now();
+  await server.stop();
+  return performance.now() - startedAt;
+}
+
+describe('an upload through a running server', () => {
+  it('is completed after its part was put to the presigned URL, and the object is the file', async () => {
+    const server = await start();
+    const file = Buffer.from('straight to the store');
+    const { sessionId } = await aSession(server, file.length);
+    const { parts } = await ask<PresignResponse>(server, 'POST', `/api/uploads/${sessionId}/parts/presign`, {
+      partNumbers: [1],
+      checksums: { 1: checksumOf(file) },
+    });
+    const [part] = parts;
+    expect(await sendRequest('PUT', String(part?.url), part?.headers, file)).toMatchObject({ status: 200 });
+    const session = await ask<Session>(server, 'POST', `/api/uploads/${sessionId}/complete`, { checksum: checksumOf(file) });
+    expect(session).toMatchObject({ status: 'completed', size: file.length, checksum: checksumOf(file) });
+    expect(file.equals(await readObject(bucket, 'notes.txt'))).toBe(true);
+  });
+
+  it('goes on after the server was stopped and started again on the same database', async () => {
+    const before = await start();
+    const { sessionId } = await aSession(before);
+    await before.stop();
+    const after = await start();
+    expect(await ask(after, 'GET', `/api/uploads/${sessionId}`)).toMatchObject({ sessionId, status: 'open' });
+  });
+});
+
+describe('the first token', () => {
+  it('is shown once, still works after the next start, and is never in the log', async () => {
+    const shown: string[] = [];
+    const { log, text } = collectLog();
+    const options = { env: { PARTWAY_TOKEN: undefined }, log, onFirstToken: (token: string) => shown.push(token) };
+
+    const first = await start(options);
+    expect(shown).toEqual([expect.stringMatching(/^pw_[\w-]{32}$/)]);
+    const token = String(shown[0]);
+    expect((await send(first, 'GET', '/api/uploads', undefined, token)).status).toBe(200);
+    await first.stop();
+
+    const second = await start(options);
+    expect(shown).toHaveLength(1);
+    expect((await send(second, 'GET', '/api/uploads', undefined, token)).status).toBe(200);
+    expect(text()).toContain('/api/uploads');
+    expect(text().includes(token), 'the log shows the token').toBe(false);
+  });
+
+  it('is not made where the environment names one', async () => {
+    const shown: string[] = [];
+    const server = await start({ onFirstToken: (token) => shown.push(token) });
+    expect(shown).toEqual([]);
+    expect((await send(server, 'GET', '/api/uploads')).status).toBe(200);
+  });
+});
+
+describe('readiness', () => {
+  it('is there where database and bucket are', async () => {
+    const response = await fetch(`${(await start()).url}/readyz`);
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ ready: true, checks: { database: { ok: true }, bucket: { ok: true } } });
+  });
+
+  it('is refused with the reason as a problem document for a missing bucket, while the process is healthy', async () => {
+    const server = await start({ env: { PARTWAY_S3_BUCKET: 'no-such-bucket-of-the-server-tests' } });
+    const response = await fetch(`${server.url}/readyz`);
+    expect(response.status).toBe(503);
+    expect(await readProblem(response)).toMatchObject({
+      status: 503,
+      ready: false,
+      checks: { database: { ok: true }, bucket: { ok: false, detail: expect.stringContaining('NoSuchBucket') } },
+    });
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  });
+});
+
+describe('stopping', () => {
+  it('ends an open stream of progress and frees the port, quickly', async () => {
+    const server = await start();
+    const { sessionId } = await aSession(server);
+    const stream = await watch(server, sessionId);
+    let received = '';
+    const ended = new Promise<void>((resolve, reject) => {
+      stream.on('end', resolve).on('error', reject);
+    });
+    await new Promise<void>((resolve) => {
+      stream.on('data', (chunk: Buffer) => {
+        received += chunk.toString();
+        if (received.includes('\n\n')) resolve();
+      });
+    });
+    expect(JSON.parse(String(/^data: (.*)$/m.exec(received)?.[1]))).toMatchObject({ sessionId, status: 'open' } as Progress);
+
+    expect(await stopAndMeasure(server)).toBeLessThan(QUICKLY_MS);
+    await ended;
+    expect(await isPortFree(Number(new URL(server.url).port))).toBe(true);
+  });
+
+  it('does not wait for connections that are kept without a request', async () => {
+    const server = await start();
+    const agent = new Agent({ keepAlive: true });
+    onTestFinished(() => agent.destroy());
+    await new Promise<void>((resolve, reject) => {
+      get(`${server.url}/healthz`, { agent }, (answer) => answer.resume().on('end', resolve)).on('error', reject);
+    });
+    expect(await stopAndMeasure(server)).toBeLessThan(QUICKLY_MS);
+  });
+
+  it('may be asked for twice, and closes the database', async () => {
+    const server = await start();
+    await Promise.all([server.stop(), server.stop()]);
+    await server.stop();
+    // SQLite removes this file when the last connection closes.
+    expect(existsSync(`${database}-wal`)).toBe(false);
+  });
+});
+
+describe('a server that cannot start', () => {
+  it('says which port is taken and what to do, and leaves no database open', async () => {
+    const port = await freePort();
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
+    onTestFinished(() => void other.close());
+    const starting = start({ env: { PARTWAY_PORT: String(port) } });
+    await expect(starting).rejects.toThrow(new RegExp(`^Port ${port} on 127\\.0\\.0\\.1 is taken.*PARTWAY_PORT`));
+    expect(existsSync(`${database}-wal`)).toBe(false);
+  });
+
+  it('says so of a database that cannot be opened', async () => {
+    const folder = join(database, '..');
+    await expect(start({ env: { PARTWAY_DATABASE_URL: folder } })).rejects.toThrow(`The database ${folder} cannot be opened`);
+  });
+});
