@@ -103,6 +103,51 @@ describe('/openapi.json', () => {
     }
   });
 
+  it.each<[string, readonly string[]]>([
+    [
+      'UploadSession',
+      [
+        'sessionId',
+        'status',
+        'bucket',
+        'key',
+        'fileName',
+        'size',
+        'strategy',
+        'partSize',
+        'partCount',
+        'storedBytes',
+        'partsStored',
+        'etag',
+        'checksum',
+        'createdAt',
+        'expiresAt',
+        'partsKeptUntil',
+      ],
+    ],
+    ['PresignedParts', ['parts']],
+    ['PresignedPart', ['partNumber', 'method', 'url', 'headers', 'start', 'end', 'expiresAt']],
+    [
+      'Progress',
+      [
+        'sessionId',
+        'status',
+        'size',
+        'storedBytes',
+        'inFlightBytes',
+        'partsStored',
+        'partCount',
+        'bytesPerSecond',
+        'secondsRemaining',
+        'updatedAt',
+      ],
+    ],
+  ])('names the fields of %s exactly, each always there, because programs read them', (name, fields) => {
+    const { properties, required } = document.components.schemas[name] as { properties: object; required: string[] };
+    expect(Object.keys(properties).sort()).toEqual([...fields].sort());
+    expect([...required].sort()).toEqual([...fields].sort());
+  });
+
   it('says that sizes are whole numbers, and describes every schema it names', () => {
     expect(document.components.schemas).toMatchObject({
       UploadSession: { type: 'object', properties: { size: { type: 'integer', minimum: 0 } } },

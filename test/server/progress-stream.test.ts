@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 
 /** The frames of a stream, one after the other; undefined when it has ended. */
-async function open(url = `${path}/progress`) {
+async function open(url: string) {
   const response = await bench.send('GET', url, { headers: { accept: 'text/event-stream' } });
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = '';
@@ -51,29 +51,29 @@ function parseEvent(frame: string): Progress {
 const report = (inFlightBytes: number) =>
   bench.ask<Progress>('POST', `${path}/report`, { body: { clientId: 'client-1', inFlightBytes, bytesPerSecond: 1 } });
 
-describe('progress as Server-Sent Events', () => {
+describe.each(['/api/uploads', '/api/upload'])('progress as Server-Sent Events at %s/…/progress', (base) => {
+  const progressOf = (id: string) => `${base}/${id}/progress`;
+  const openStream = () => open(progressOf(sessionId));
+
   it('is a stream that nothing on the way may keep', async () => {
-    const { response, cancel } = await open();
+    const { response, cancel } = await openStream();
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('text/event-stream');
     expect(response.headers.get('cache-control')).toMatch(/no-cache|no-store/);
     await cancel();
   });
 
-  it.each(['/api/uploads/ID/progress', '/api/upload/ID/progress'])(
-    'starts at once with what polling answers: %s',
-    async (url) => {
-      const startedAt = performance.now();
-      const { nextEvent, cancel } = await open(url.replace('ID', sessionId));
-      const first = await nextEvent();
-      expect(performance.now() - startedAt).toBeLessThan(400);
-      expect(first).toEqual(await bench.ask('GET', `${path}/progress`));
-      await cancel();
-    },
-  );
+  it('starts at once with what polling answers', async () => {
+    const startedAt = performance.now();
+    const { nextEvent, cancel } = await openStream();
+    const first = await nextEvent();
+    expect(performance.now() - startedAt).toBeLessThan(400);
+    expect(first).toEqual(await bench.ask('GET', progressOf(sessionId)));
+    await cancel();
+  });
 
   it('sends an event within a second of a change, and nothing new without one', async () => {
-    const { nextEvent, cancel } = await open();
+    const { nextEvent, cancel } = await openStream();
     await nextEvent();
     for (const inFlightBytes of [5, 6]) {
       const startedAt = performance.now();
@@ -86,7 +86,7 @@ describe('progress as Server-Sent Events', () => {
 
   it('ends with the status that the session ends in', async () => {
     await bench.putParts(sessionId, SMALL_FILE);
-    const { nextEvent } = await open();
+    const { nextEvent } = await openStream();
     expect(await nextEvent()).toMatchObject({ status: 'open' });
     await bench.ask('POST', `${path}/complete`);
     expect(await nextEvent()).toMatchObject({ status: 'completed', storedBytes: SMALL_FILE.length });
@@ -95,13 +95,13 @@ describe('progress as Server-Sent Events', () => {
 
   it('of an ended session is one event', async () => {
     await bench.ask('DELETE', path);
-    const { nextEvent } = await open();
+    const { nextEvent } = await openStream();
     expect(await nextEvent()).toMatchObject({ status: 'aborted' });
     expect(await nextEvent()).toBeUndefined();
   });
 
   it('says something when there is nothing to say, so that no proxy closes it', async () => {
-    const { nextFrame, cancel } = await open();
+    const { nextFrame, cancel } = await openStream();
     await nextFrame();
     expect(await nextFrame()).toBe(': keep-alive');
     expect(await nextFrame()).toBe(': keep-alive');
@@ -109,7 +109,7 @@ describe('progress as Server-Sent Events', () => {
   });
 
   it('ends when the server is about to stop', async () => {
-    const { nextEvent } = await open();
+    const { nextEvent } = await openStream();
     await nextEvent();
     const startedAt = performance.now();
     bench.shutdown.abort();
@@ -127,7 +127,7 @@ describe('progress as Server-Sent Events', () => {
     });
     const session = await watched.create();
     const headers = { accept: 'text/event-stream' };
-    const response = await watched.send('GET', `/api/uploads/${session.sessionId}/progress`, { headers });
+    const response = await watched.send('GET', progressOf(session.sessionId), { headers });
     await response.body?.cancel();
     const askedBefore = asked;
     await new Promise((resolve) => setTimeout(resolve, 1_200));
@@ -142,19 +142,19 @@ describe('progress as Server-Sent Events', () => {
     });
     const session = await failing.create();
     const headers = { accept: 'text/event-stream' };
-    const response = await failing.send('GET', `/api/uploads/${session.sessionId}/progress`, { headers });
+    const response = await failing.send('GET', progressOf(session.sessionId), { headers });
     broken = true;
     expect(await response.text()).not.toContain('secret place');
     expect(failing.logged.at(-1)).toMatchObject({ level: 'error', fields: { sessionId: session.sessionId } });
   });
 
   it('of an unknown session is a problem document, not a stream', async () => {
-    const response = await bench.send('GET', '/api/uploads/nosuch/progress', { headers: { accept: 'text/event-stream' } });
+    const response = await bench.send('GET', progressOf('nosuch'), { headers: { accept: 'text/event-stream' } });
     expect(await readProblem(response)).toMatchObject({ code: 'SESSION_NOT_FOUND' });
   });
 
   it('is plain JSON for who does not ask for a stream', async () => {
-    const response = await bench.send('GET', `${path}/progress`, { headers: { accept: '*/*' } });
+    const response = await bench.send('GET', progressOf(sessionId), { headers: { accept: '*/*' } });
     expect(response.headers.get('content-type')).toContain('application/json');
   });
 });
