@@ -1,4 +1,3 @@
-import { PATHS } from '../contract/paths.ts';
 import type { PartsResponse, Session, WireStoredPart } from '../contract/wire.ts';
 import { isUploadError, UploadError } from '../session/errors.ts';
 import { type PartPlan, partRange } from '../session/part-plan.ts';
@@ -6,20 +5,21 @@ import { partNumbersOf } from '../session/part-ranges.ts';
 import type { UploadEvent, UploadResult } from './events.ts';
 import { createConnections } from './link/connections.ts';
 import { throughOutages } from './link/control-link.ts';
-import { probeUrl } from './link/http-probe.ts';
 import { createLink } from './link/link.ts';
 import { startLiveness } from './link/liveness.ts';
+import { probeServer } from './link/server-probe.ts';
 import { sharedSignal } from './link/shared-signal.ts';
 import { createStoreProbe } from './link/store-probe.ts';
 import { createByteLimiter } from './pace/byte-limiter.ts';
 import { createLanes, type Turn } from './pace/lanes.ts';
 import { createTally } from './pace/tally.ts';
-import { createPartSender, type PartSignals, type SentPart, UploadLost } from './part/part-sender.ts';
+import { UploadLost } from './part/part-failures.ts';
+import { createPartSender, type PartSignals, type SentPart } from './part/part-sender.ts';
 import { createPresignQueue } from './part/presign-queue.ts';
 import { startReporting } from './reporter.ts';
 import type { RunUploadOptions } from './run-upload.ts';
 import { combineChecksums } from './source/part-checksums.ts';
-import { proveObject, proveParts } from './source/proof.ts';
+import { headStart, proveObject, proveParts } from './source/proof.ts';
 import { interrupted, resultOf } from './upload-result.ts';
 
 const DAY_MS = 86_400_000;
@@ -28,8 +28,6 @@ const PROGRESS_EVERY_MS = 250;
 const TRIES = { single: 5, chunked: 3, multipart: 5 } as const;
 /** Chunked sends its parts in order, so one at a time; multipart finds out how many pay. */
 const MOST_PARTS_IN_FLIGHT = { single: 1, chunked: 1, multipart: 16 } as const;
-/** On resume, stored parts are compared for this long before the first byte is sent: a changed file shows almost at once. */
-const PROOF_HEAD_START_MS = 700;
 /** Times that the list of parts may come back with gaps although all were sent: more, and the store is not one to rely on. */
 const MAX_ROUNDS_IN_VAIN = 5;
 
@@ -300,26 +298,8 @@ export class UploadRun {
   };
 }
 
-/** Over a connection of its own; anything but an answer of a server that works counts as none. */
-async function probeServer(server: string, signal: AbortSignal): Promise<void> {
-  const status = await probeUrl(server + PATHS.healthz, { timeoutMs: 5_000, signal });
-  if (status !== 200) throw new Error(`it answers HTTP ${status}`);
-}
-
 function lostInOutage(): UploadError {
   return new UploadError('SERVER_UNREACHABLE', 'The answer got lost in an outage.', { facts: { reason: 'the link was down' } });
-}
-
-/** Waits for the proof to end or for its head start to be over, whichever is first. Its failure is told elsewhere. */
-function headStart(proof: Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, PROOF_HEAD_START_MS);
-    const settled = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    proof.then(settled, settled);
-  });
 }
 
 function storeLosesUploads(cause: UploadLost): UploadError {

@@ -45,11 +45,6 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     secretAccessKey: config.s3.secretAccessKey.reveal(),
   });
   const deps = { sessions, objects, now: Date.now, newSessionId, policy: config.policy, log };
-  if (config.adminToken === undefined) {
-    const token = await createFirstToken(sessions, Date.now());
-    if (token !== undefined) onFirstToken(token);
-  }
-
   const shutdown = new AbortController();
   const app = createApp({
     service: createService(deps),
@@ -66,6 +61,11 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     await closeStores();
     throw error;
   });
+  // Not before the port is ours: a start that fails must not have shown the only token.
+  if (config.adminToken === undefined) {
+    const token = await createFirstToken(sessions, Date.now());
+    if (token !== undefined) onFirstToken(token);
+  }
   const sweeper = startSweeper(deps, SWEEP_INTERVAL_MS);
 
   let stopping: Promise<void> | undefined;

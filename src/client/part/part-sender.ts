@@ -14,6 +14,17 @@ import type { Tally } from '../pace/tally.ts';
 import type { ByteSource } from '../source/byte-source.ts';
 import { checksumOfRange, endedEarly } from '../source/checksum.ts';
 import { judgeAnswer, type PartAnswer } from './part-answer.ts';
+import {
+  changedWhileSending,
+  isTransient,
+  PartFailure,
+  refusedByStore,
+  StoreBusy,
+  storeFull,
+  triesUsedUp,
+  UploadLost,
+  UrlRefused,
+} from './part-failures.ts';
 import { ConnectionFailure, type PartBody, putPart } from './part-request.ts';
 
 export interface SentPart {
@@ -21,30 +32,6 @@ export interface SentPart {
   readonly etag: string;
   readonly checksum: string;
   readonly size: number;
-}
-
-/** The store does not know the multipart upload any more: not this part's problem but the session's. */
-export class UploadLost extends Error {
-  override readonly name = 'UploadLost';
-}
-
-/** Something went wrong with a part over a working link: this is what tries are counted for. */
-class PartFailure extends Error {
-  override readonly name = 'PartFailure';
-}
-
-/** The store asks for patience. */
-class StoreBusy extends Error {
-  override readonly name = 'StoreBusy';
-  readonly retryAfterSeconds: number | undefined;
-  constructor(message: string, retryAfterSeconds: number | undefined) {
-    super(message);
-    this.retryAfterSeconds = retryAfterSeconds;
-  }
-}
-
-class UrlRefused extends Error {
-  override readonly name = 'UrlRefused';
 }
 
 export interface PartSenderOptions {
@@ -254,15 +241,6 @@ interface Attempts {
   busyAnswers: number;
 }
 
-function isTransient(error: Error): boolean {
-  return (
-    error instanceof ConnectionFailure ||
-    error instanceof PartFailure ||
-    error instanceof StoreBusy ||
-    error instanceof UrlRefused
-  );
-}
-
 /** The part's bytes, summed again on their way. */
 function summedBody(source: ByteSource, start: number, end: number): PartBody & { checksum(): string } {
   let crc = EMPTY_CRC32;
@@ -278,33 +256,4 @@ function summedBody(source: ByteSource, start: number, end: number): PartBody & 
     },
     checksum: () => encodeCrc32(crc),
   };
-}
-
-function changedWhileSending(source: ByteSource): UploadError {
-  return new UploadError(
-    'SOURCE_CHANGED',
-    `${source.name} changed while it was being sent: its bytes differ from those read just before.`,
-    {
-      hint: 'The stored parts are kept. Let the file settle, then upload it under another key or abort the session first.',
-    },
-  );
-}
-
-function triesUsedUp(partNumber: number, tries: number, last: PartFailure): UploadError {
-  return new UploadError('PART_FAILED', `Part ${partNumber} failed ${tries} times; the object store answered ${last.message}`, {
-    cause: last,
-    hint: 'The stored parts are kept: resume later. If it goes on, the object store has a problem that its log explains.',
-  });
-}
-
-function refusedByStore(said: string): UploadError {
-  return new UploadError('PART_REFUSED', `The object store refuses the part: ${said}`, {
-    hint: 'Run `partway doctor`: it finds out whether the public endpoint, the clock or a right is wrong.',
-  });
-}
-
-function storeFull(said: string): UploadError {
-  return new UploadError('STORE_FULL', `The object store has no space left: ${said}`, {
-    hint: 'The stored parts are kept. Free space there (MinIO gives it back within 5 minutes), then resume.',
-  });
 }

@@ -5,6 +5,9 @@ import type { UploadEvent } from '../events.ts';
 import type { ByteSource } from './byte-source.ts';
 import { combineChecksums, readChecksums } from './part-checksums.ts';
 
+/** On resume, stored parts are compared for this long before the first byte is sent: a changed file shows almost at once. */
+const PROOF_HEAD_START_MS = 700;
+
 /**
  * Proves that parts which the store holds already are parts of this source, by their CRC32: those that the caller vouches
  * for (same file, untouched since it was read) by comparison, the others by reading them.
@@ -65,4 +68,16 @@ function notThisFile(source: ByteSource, partNumber: number): UploadError {
       hint: 'Nothing was completed and the stored parts are kept. Resume with the original file, or abort the session and upload this one.',
     },
   );
+}
+
+/** Waits for the proof to end or for its head start to be over, whichever is first. Its failure is told elsewhere. */
+export function headStart(proof: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, PROOF_HEAD_START_MS);
+    const settled = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    proof.then(settled, settled);
+  });
 }

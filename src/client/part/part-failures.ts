@@ -1,0 +1,69 @@
+import { UploadError } from '../../session/errors.ts';
+import type { ByteSource } from '../source/byte-source.ts';
+import { ConnectionFailure } from './part-request.ts';
+
+/** How an attempt at a part can fail: the first four lead to another attempt, the UploadErrors below end the upload. */
+
+/** The store does not know the multipart upload any more: not this part's problem but the session's. */
+export class UploadLost extends Error {
+  override readonly name = 'UploadLost';
+}
+
+/** Something went wrong with a part over a working link: this is what tries are counted for. */
+export class PartFailure extends Error {
+  override readonly name = 'PartFailure';
+}
+
+/** The store asks for patience. */
+export class StoreBusy extends Error {
+  override readonly name = 'StoreBusy';
+  readonly retryAfterSeconds: number | undefined;
+  constructor(message: string, retryAfterSeconds: number | undefined) {
+    super(message);
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+/** The URL no longer counts; a new one may. */
+export class UrlRefused extends Error {
+  override readonly name = 'UrlRefused';
+}
+
+/** Whether the next attempt may go well. */
+export function isTransient(error: Error): boolean {
+  return (
+    error instanceof ConnectionFailure ||
+    error instanceof PartFailure ||
+    error instanceof StoreBusy ||
+    error instanceof UrlRefused
+  );
+}
+
+export function changedWhileSending(source: ByteSource): UploadError {
+  return new UploadError(
+    'SOURCE_CHANGED',
+    `${source.name} changed while it was being sent: its bytes differ from those read just before.`,
+    {
+      hint: 'The stored parts are kept. Let the file settle, then upload it under another key or abort the session first.',
+    },
+  );
+}
+
+export function triesUsedUp(partNumber: number, tries: number, last: PartFailure): UploadError {
+  return new UploadError('PART_FAILED', `Part ${partNumber} failed ${tries} times; the object store answered ${last.message}`, {
+    cause: last,
+    hint: 'The stored parts are kept: resume later. If it goes on, the object store has a problem that its log explains.',
+  });
+}
+
+export function refusedByStore(said: string): UploadError {
+  return new UploadError('PART_REFUSED', `The object store refuses the part: ${said}`, {
+    hint: 'Run `partway doctor`: it finds out whether the public endpoint, the clock or a right is wrong.',
+  });
+}
+
+export function storeFull(said: string): UploadError {
+  return new UploadError('STORE_FULL', `The object store has no space left: ${said}`, {
+    hint: 'The stored parts are kept. Free space there (MinIO gives it back within 5 minutes), then resume.',
+  });
+}
