@@ -1,0 +1,71 @@
+/** What the fault proxy may do with a request instead of passing it on faithfully. */
+export type Fault =
+  /** The request never reaches the server. */
+  | { readonly kind: 'answer'; readonly answer: CannedAnswer }
+  /** The connection ends when so many bytes of the body came; those were passed on. */
+  | { readonly kind: 'cut'; readonly afterBytes: number; readonly how: 'reset' | 'close' }
+  /** No byte more is read of the body, and nothing else happens, until the gate opens. */
+  | { readonly kind: 'stall'; readonly afterBytes: number; readonly gate: Gate }
+  /** The server gets the request whole and answers; the client sees a reset instead of the answer. */
+  | { readonly kind: 'lose-answer' }
+  /** The answer waits at the gate. */
+  | { readonly kind: 'hold-answer'; readonly gate: Gate };
+
+export interface CannedAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** Answered when the body is read, or before. */
+  readonly when: 'body read' | 'at once';
+}
+
+/** Closed until it is opened, once. */
+export interface Gate {
+  readonly opened: Promise<void>;
+  open(): void;
+}
+
+export function aGate(): Gate {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+}
+
+export const answers = (answer: CannedAnswer): Fault => ({ kind: 'answer', answer });
+export const losesAnswer: Fault = { kind: 'lose-answer' };
+export const resetsAfter = (afterBytes: number): Fault => ({ kind: 'cut', afterBytes, how: 'reset' });
+export const closesAfter = (afterBytes: number): Fault => ({ kind: 'cut', afterBytes, how: 'close' });
+export const stallsAfter = (afterBytes: number, gate: Gate): Fault => ({ kind: 'stall', afterBytes, gate });
+export const holdsAnswer = (gate: Gate): Fault => ({ kind: 'hold-answer', gate });
+
+function s3(
+  status: number,
+  code: string,
+  message: string,
+  { when = 'at once', headers = {} }: { when?: CannedAnswer['when']; headers?: Record<string, string> } = {},
+): CannedAnswer {
+  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message><Resource>/b/k</Resource></Error>`;
+  return { status, headers: { 'content-type': 'application/xml', ...headers }, body, when };
+}
+
+/** Answers of object stores, worded as MinIO words them. */
+export const S3_ANSWERS = {
+  expired: s3(403, 'AccessDenied', 'Request has expired'),
+  wrongSignature: s3(
+    403,
+    'SignatureDoesNotMatch',
+    'The request signature we calculated does not match the signature you provided.',
+  ),
+  invalidArgument: s3(400, 'InvalidArgument', 'Invalid Argument'),
+  tooManyRequests: s3(429, 'TooManyRequests', 'Please reduce your request rate', { headers: { 'retry-after': '2' } }),
+  internalError: s3(500, 'InternalError', 'We encountered an internal error, please try again.', { when: 'body read' }),
+  slowDown: s3(503, 'SlowDown', 'Resource requested is unreadable, please reduce your request rate'),
+  starting: s3(503, 'XMinioServerNotInitialized', 'Server not initialized yet, please try again.'),
+  full: s3(507, 'XMinioStorageFull', 'Storage backend has reached its minimum free drive threshold.'),
+  noSuchUpload: s3(404, 'NoSuchUpload', 'The specified multipart upload does not exist.', { when: 'body read' }),
+  checksumMismatch: s3(400, 'XAmzContentChecksumMismatch', 'The provided checksum does not match what was computed.', {
+    when: 'body read',
+  }),
+} as const satisfies Record<string, CannedAnswer>;

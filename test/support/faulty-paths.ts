@@ -1,0 +1,65 @@
+import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import { ControlPlane } from '../../src/client/control-plane.ts';
+import { openUpload } from '../../src/client/open-upload.ts';
+import type { RunUploadOptions } from '../../src/client/run-upload.ts';
+import type { ByteSource } from '../../src/client/source/byte-source.ts';
+import type { CreateRequest, Session } from '../../src/contract/wire.ts';
+import { parseConfig } from '../../src/server/config.ts';
+import { startServer } from '../../src/server/main.ts';
+import { EngineBench, type StartedRun } from './engine-bench.ts';
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import { sharedMinio } from './minio.ts';
+
+const TOKEN = 'the-token-of-the-faulty-paths';
+
+/** The engine, a real control plane and the real MinIO, with a fault proxy on each of the three ways between them. */
+export interface FaultyPaths {
+  readonly clientToStore: FaultProxy;
+  readonly clientToServer: FaultProxy;
+  readonly serverToStore: FaultProxy;
+  readonly controlPlane: ControlPlane;
+  open(source: ByteSource, request?: Partial<CreateRequest>): Promise<Session>;
+  run(session: Session, source: ByteSource, options?: Partial<RunUploadOptions>): StartedRun;
+  readObject(key: string): Promise<Uint8Array>;
+}
+
+export async function startFaultyPaths(): Promise<FaultyPaths> {
+  const minio = sharedMinio();
+  const bench = await EngineBench.start();
+  const clientToStore = await startFaultProxy(minio.endpoint);
+  const serverToStore = await startFaultProxy(minio.endpoint);
+  const server = await startServer(
+    parseConfig({
+      PARTWAY_PORT: '0',
+      PARTWAY_TOKEN: TOKEN,
+      PARTWAY_DATABASE_URL: ':memory:',
+      PARTWAY_S3_ENDPOINT: serverToStore.url,
+      PARTWAY_S3_PUBLIC_ENDPOINT: clientToStore.url,
+      PARTWAY_S3_REGION: minio.region,
+      PARTWAY_S3_BUCKET: bench.store.bucket,
+      PARTWAY_S3_ACCESS_KEY_ID: minio.accessKeyId,
+      PARTWAY_S3_SECRET_ACCESS_KEY: minio.secretAccessKey,
+    }),
+    pino({ level: 'silent' }),
+    () => {},
+  );
+  const clientToServer = await startFaultProxy(server.url);
+  const controlPlane = new ControlPlane({ server: clientToServer.url, token: TOKEN });
+  onTestFinished(async () => {
+    await Promise.all([clientToStore.close(), clientToServer.close(), serverToStore.close()]);
+    await server.stop();
+  });
+  return {
+    clientToStore,
+    clientToServer,
+    serverToStore,
+    controlPlane,
+    async open(source, request = {}) {
+      const { session } = await openUpload({ controlPlane, source, request });
+      return session;
+    },
+    run: (session, source, options = {}) => bench.run(session, source, { controlPlane, ...options }),
+    readObject: (key) => bench.readObject(key),
+  };
+}
