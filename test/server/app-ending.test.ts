@@ -144,6 +144,11 @@ describe('GET /api/uploads/{sessionId}/object', () => {
     expect(await bench.ask('GET', `${path}/object`)).toMatchObject({ size: 8, checksum: null, uploadedBySession: false });
   });
 
+  it('does not call an object of another size its own, whatever id it carries', async () => {
+    bench.objects.putObject('film.mkv', Buffer.from('cut off'), { 'partway-session': sessionId });
+    expect(await bench.ask('GET', `${path}/object`)).toMatchObject({ size: 7, uploadedBySession: false });
+  });
+
   it('answers 404 OBJECT_NOT_FOUND with the status of the session where there is none', async () => {
     const problem = await bench.askForProblem('GET', `${path}/object`);
     expect(problem).toMatchObject({ status: 404, code: 'OBJECT_NOT_FOUND', sessionStatus: 'open' });
