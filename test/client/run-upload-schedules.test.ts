@@ -56,7 +56,9 @@ describe('a schedule of faults', () => {
 });
 
 describe('parts in flight', () => {
-  it.each([1, 2, 3])('are never more than %i bodies at a time where no more are asked for', async (concurrency) => {
+  it('are never more bodies at a time than the caller allows', async () => {
+    // Below what the adaptive limit begins with, so that only the caller's word can hold it there.
+    const concurrency = 1;
     const paths = await startFaultyPaths();
     const bytes = seededBytes(6 * PART, 51);
     const source = recordedSource(bytes);
