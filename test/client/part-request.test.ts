@@ -139,6 +139,10 @@ describe('a PUT of a part', () => {
     expect(await putPart(aPut(server.url, MiB, { agent }))).toMatchObject({ status: 200 });
     expect(Buffer.concat(server.parts[1]?.chunks ?? []).length).toBe(MiB);
     expect(server.connections.length).toBe(2);
+    // The first is closed, by this end, and held by nobody.
+    expect(Object.values(agent.sockets).flat()).toEqual([]);
+    server.parts[0]?.request.resume();
+    await expect.poll(() => server.connections[0]?.destroyed).toBe(true);
   });
 
   it('is a connection failure when the connection is reset in mid-body', async () => {
@@ -285,15 +289,23 @@ describe('a PUT of a part', () => {
   });
 
   it('is cut by a body that cannot deliver, and what the body threw comes out', async () => {
-    const server = await startPartServer(takePart);
+    let arrive = () => {};
+    const arrived = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    const server = await startPartServer((request, response, part) => {
+      arrive();
+      takePart(request, response, part);
+    });
     const shrunk = new Error('the file shrank');
     async function* broken() {
       yield PIECE;
+      await arrived;
       throw shrunk;
     }
     const agent = anAgent();
     expect(await failureOf(putPart(aPut(server.url, MiB, { body: bodyOf(broken()), agent })))).toBe(shrunk);
-    for (const part of server.parts) expect(await part.over).toEqual({ complete: false });
+    expect(await server.parts[0]?.over).toEqual({ complete: false });
     // And its connection is not used for the next one.
     expect(await putPart(aPut(server.url, MiB, { agent }))).toMatchObject({ status: 200 });
     expect(Buffer.concat(server.parts.at(-1)?.chunks ?? []).length).toBe(MiB);

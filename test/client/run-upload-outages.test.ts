@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { MiB } from '../../src/session/part-plan.ts';
 import { EngineBench } from '../support/engine-bench.ts';
 import type { PutFault } from '../support/part-proxy.ts';
@@ -134,8 +134,11 @@ describe('an answer of the store', () => {
     const source = recordedSource(seededBytes(2 * PART, 28));
     const faults = [EXPIRED, INTERNAL_ERROR, EXPIRED, INTERNAL_ERROR, EXPIRED];
     bench.proxy.plan = ({ partNumber, attempt }) => (partNumber === 1 ? faults[attempt - 1] : undefined);
+    const presign = vi.spyOn(bench.controlPlane, 'presign');
     await bench.run(await bench.open(source, CHUNKED), source).result;
     expect(bench.proxy.putsOf(1)).toBe(6);
+    // Once at first, and once after each of the three refusals; a failure of the part leaves its URL good.
+    expect(presign.mock.calls.filter(([, { partNumbers }]) => partNumbers.includes(1)).length).toBe(4);
   });
 
   it('403 also for a fresh URL is a refusal', async () => {
