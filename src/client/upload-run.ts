@@ -60,7 +60,11 @@ export class UploadRun {
     this.#options = options;
     this.#plan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
     this.#onEvent = (event) => {
-      if (event.type === 'online') this.#renewCalls();
+      if (event.type === 'online') {
+        this.#renewCalls();
+        // Idle connections of before the outage may be dead without knowing it, whoever noticed that it is over.
+        this.#connections.renew();
+      }
       options.onEvent?.(event);
     };
     this.#checksums = new Map(knownChecksums);
