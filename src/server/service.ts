@@ -3,6 +3,7 @@ import { ObjectStoreError } from '../object-store/port.ts';
 import { UploadError } from '../session/errors.ts';
 import { isTerminal, type Status } from '../session/machine.ts';
 import { partLength, partRange } from '../session/part-plan.ts';
+import { partNumbersOf } from '../session/part-ranges.ts';
 import type { StoredPart, UploadSession } from '../session/session.ts';
 import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts, settle } from './completion.ts';
 import { create } from './creation.ts';
@@ -175,9 +176,7 @@ export function createService(deps: ServiceDeps) {
 
 function partsView(session: UploadSession, parts: readonly StoredPart[]): wire.PartsResponse {
   const missing = session.status === 'completed' ? [] : missingParts(session, parts);
-  const absent = new Set(
-    missing.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, index) => first + index)),
-  );
+  const absent = new Set(partNumbersOf(missing));
   // A part of another size or without a checksum cannot be completed with: it is listed as missing, not as stored.
   const good = parts.filter((part) => !absent.has(part.partNumber) && part.partNumber <= session.plan.partCount);
   return {

@@ -66,9 +66,6 @@ export function createLanes({ partSize, most, fixed, bytesSent, now }: LanesOpti
         );
       });
     },
-    get partsInFlight(): number {
-      return places.concurrency;
-    },
     /** Call a few times a second: ends a window when it has something to say. */
     tick(): void {
       if (fixed) return;

@@ -192,9 +192,8 @@ export function createPartSender(options: PartSenderOptions) {
     if (error instanceof ConnectionFailure) {
       attempts.answerLost ||= error.bodySent;
       const { outageMs } = await link.recover(error.message, signal);
-      if (outageMs > 0) connections.renew();
       // The store answers, and yet this part's connections break: not at once again.
-      else if (attempts.brokenConnections++ > 0) await waitInVain(attempts, signal);
+      if (outageMs === 0 && attempts.brokenConnections++ > 0) await waitInVain(attempts, signal);
     } else if (error instanceof StoreBusy) {
       const askedFor = (error.retryAfterSeconds ?? 0) * 1_000;
       await pause(
