@@ -3,42 +3,51 @@ import type { Link } from '../../src/client/link/link.ts';
 import { judgeVitals, type PartVitals, startLiveness } from '../../src/client/link/liveness.ts';
 
 function someVitals(changes: Partial<PartVitals> = {}): PartVitals {
-  return { lastMovedAt: 0, gapMs: 50, answerExpectedAt: undefined, held: false, cut: () => {}, ...changes };
+  return { lastMovedAt: 0, bytesTaken: 0, gapMs: 50, waiting: undefined, held: false, cut: () => {}, ...changes };
+}
+
+const MiB = 1024 ** 2;
+const NOT_KNOWN = 0;
+const HANDED_OVER = { kernelMs: 0, queuedBytes: 0 };
+
+/** The answer of one that waits is due at 10 s. */
+function judge(vitals: PartVitals, now: number, outageMs: number | undefined, patience = 1) {
+  return judgeVitals(vitals, { now, patience, quietMs: 3_000, answerDueAt: 10_000, outageMs });
 }
 
 describe('what to make of a connection', () => {
   it('that moved within three seconds is alive', () => {
-    expect(judgeVitals(someVitals(), 2_900, 1, undefined)).toBe('alive');
+    expect(judge(someVitals(), 2_900, undefined)).toBe('alive');
   });
 
   it('that was still for longer is suspected, and dead once the other end has answered over another one', () => {
-    expect(judgeVitals(someVitals(), 3_100, 1, undefined)).toBe('suspect');
-    expect(judgeVitals(someVitals(), 3_100, 1, 0)).toBe('dead');
+    expect(judge(someVitals(), 3_100, undefined)).toBe('suspect');
+    expect(judge(someVitals(), 3_100, 0)).toBe('dead');
   });
 
   it('that is slow as usual is alive', () => {
-    expect(judgeVitals(someVitals({ gapMs: 2_000 }), 11_000, 1, undefined)).toBe('alive');
-    expect(judgeVitals(someVitals({ gapMs: 2_000 }), 13_000, 1, undefined)).toBe('suspect');
+    expect(judge(someVitals({ gapMs: 2_000 }), 11_000, undefined)).toBe('alive');
+    expect(judge(someVitals({ gapMs: 2_000 }), 13_000, undefined)).toBe('suspect');
   });
 
   it('that is held back by a rate limit is alive, however long', () => {
-    expect(judgeVitals(someVitals({ held: true }), 600_000, 1, 60_000)).toBe('alive');
+    expect(judge(someVitals({ held: true }), 600_000, 60_000)).toBe('alive');
   });
 
   it('that waits for the answer is given time: the store may be writing', () => {
-    const waiting = someVitals({ answerExpectedAt: 10_000 });
-    expect(judgeVitals(waiting, 12_000, 1, undefined)).toBe('alive');
-    expect(judgeVitals(waiting, 14_000, 1, undefined)).toBe('suspect');
-    expect(judgeVitals(waiting, 14_000, 1, 0)).toBe('alive');
-    expect(judgeVitals(waiting, 31_000, 1, 0)).toBe('dead');
+    const waiting = someVitals({ waiting: HANDED_OVER });
+    expect(judge(waiting, 12_000, undefined)).toBe('alive');
+    expect(judge(waiting, 14_000, undefined)).toBe('suspect');
+    expect(judge(waiting, 14_000, 0)).toBe('alive');
+    expect(judge(waiting, 31_000, 0)).toBe('dead');
   });
 
   it('that waits for the answer since before an outage is dead: the answer went into it', () => {
-    expect(judgeVitals(someVitals({ answerExpectedAt: 10_000 }), 14_000, 1, 5_000)).toBe('dead');
+    expect(judge(someVitals({ waiting: HANDED_OVER }), 14_000, 5_000)).toBe('dead');
   });
 
   it('is judged with more patience where silence proved normal', () => {
-    expect(judgeVitals(someVitals(), 10_000, 4, undefined)).toBe('alive');
+    expect(judge(someVitals(), 10_000, undefined, 4)).toBe('alive');
   });
 });
 
@@ -50,7 +59,7 @@ describe('the watch over all connections', () => {
     vi.useRealTimers();
   });
 
-  function aWatch(outageMs: number) {
+  function aWatch(outageMs: number, bytesPerSecond = 8 * MiB) {
     const asked: string[] = [];
     let troubles = 0;
     const link: Link = {
@@ -68,11 +77,15 @@ describe('the watch over all connections', () => {
         troubles += 1;
       },
     });
+    if (bytesPerSecond !== NOT_KNOWN) liveness.partStored(bytesPerSecond, Date.now() - 1_000);
     const cuts: string[] = [];
-    const vitals = someVitals({ lastMovedAt: Date.now(), cut: (reason) => cuts.push(reason) });
-    liveness.watch(vitals);
-    return { liveness, vitals, cuts, asked, troubles: () => troubles };
+    const vitals = someVitals({ lastMovedAt: Date.now(), bytesTaken: 5 * MiB, cut: (reason) => cuts.push(reason) });
+    const watch = liveness.watch(vitals);
+    return { liveness, vitals, watch, cuts, asked, troubles: () => troubles };
   }
+
+  /** All handed over; two parts' bytes wait in buffers. */
+  const TWO_PARTS_QUEUED = { kernelMs: 100, queuedBytes: 10 * MiB };
 
   it('replaces a still connection within five seconds when the other end answers', async () => {
     const { cuts, asked, liveness } = aWatch(0);
@@ -80,6 +93,58 @@ describe('the watch over all connections', () => {
     expect(asked).toEqual(['nothing moves']);
     expect(cuts).toHaveLength(1);
     liveness.stop();
+  });
+
+  it('waits longer while nothing is known of the speed of the link', async () => {
+    const { cuts, asked, liveness } = aWatch(0, NOT_KNOWN);
+    await vi.advanceTimersByTimeAsync(9_500);
+    expect(asked).toEqual([]);
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(cuts).toHaveLength(1);
+    liveness.stop();
+  });
+
+  it('takes a silence for normal that the speed of the link explains', async () => {
+    const { cuts, asked, liveness } = aWatch(0, 60 * 1024);
+    await vi.advanceTimersByTimeAsync(16_000);
+    expect(asked).toEqual([]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(cuts).toHaveLength(1);
+    liveness.stop();
+  });
+
+  it('leaves alone a part whose bytes wait in buffers on the way, for as long as the speed of the link explains', async () => {
+    const { vitals, watch, cuts, liveness } = aWatch(0, 60 * 1024);
+    vitals.waiting = TWO_PARTS_QUEUED;
+    expect(watch.answerDueAt() - Date.now()).toBeGreaterThan(170_000);
+    await vi.advanceTimersByTimeAsync(170_000);
+    expect(cuts).toEqual([]);
+    await vi.advanceTimersByTimeAsync(250_000);
+    expect(cuts).toHaveLength(1);
+    liveness.stop();
+  });
+
+  it('leaves alone the first part in a deep buffer, and cuts it once other answers say that it is late', async () => {
+    const { vitals, cuts, liveness } = aWatch(0, NOT_KNOWN);
+    vitals.waiting = TWO_PARTS_QUEUED;
+    await vi.advanceTimersByTimeAsync(200_000);
+    expect(cuts).toEqual([]);
+    liveness.partStored(8 * MiB, Date.now() - 1_000);
+    await vi.advanceTimersByTimeAsync(8_000);
+    expect(cuts).toHaveLength(1);
+    liveness.stop();
+  });
+
+  it('notices an outage while all wait for answers, and cuts them only if it was long', async () => {
+    const short = aWatch(5_000, 60 * 1024);
+    const long = aWatch(15_000, 60 * 1024);
+    for (const { vitals } of [short, long]) vitals.waiting = TWO_PARTS_QUEUED;
+    await vi.advanceTimersByTimeAsync(33_000);
+    expect([short.asked, long.asked]).toEqual([['nothing moves'], ['nothing moves']]);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect([short.cuts.length, long.cuts.length]).toEqual([0, 1]);
+    short.liveness.stop();
+    long.liveness.stop();
   });
 
   it('leaves alone a connection that moves again while the other end is asked', async () => {

@@ -1,16 +1,29 @@
 import type { Link } from './link.ts';
+import { createServiceRate } from './service-rate.ts';
 
 /** Without a byte for this long, a connection is suspected, and the other end is asked over another one. */
 const QUIET_MS = 3_000;
+/** The same while nothing is known of the link's speed. */
+const QUIET_AT_FIRST_MS = 10_000;
+/** A kernel asks for more only when a part of its buffer is free: on a slow link its silence lasts as long as this needs. */
+const KERNEL_GULP_BYTES = 1024 * 1024;
 /** A gap between bytes this many times as long as usual is more than slowness. */
 const UNUSUAL_GAPS = 6;
 /** Longer still, and TCP's own next retransmission may be as far away again (RFC 6298 doubles its timer): not worth waiting for. */
 const HOPELESS_MS = 8_000;
 /** After the link has answered, a younger connection gets this long to show that it lives. */
 const GRACE_MS = 1_500;
+/** Those who share the way with a part may slow it down by so much. */
+const QUEUE_MARGIN = 2;
 /** A store that has the whole part may take this long to write it down. */
 const ANSWER_MS = 20_000;
+/** Waiting for buffers to drain is normal; so long, and it is worth a look whether anybody is there. */
+const LONG_WAIT_MS = 30_000;
+/** Full buffers on the way can hold up a probe for seconds: only a longer silence says that what they held is lost. */
+const CERTAIN_OUTAGE_MS = 10_000;
 const TICK_MS = 500;
+/** After a look that found nothing wrong. */
+const LOOK_AGAIN_MS = 5_000;
 /** A timer that is late by so much was not merely busy: the machine slept. */
 const SLEPT_MS = 10_000;
 
@@ -18,29 +31,64 @@ const SLEPT_MS = 10_000;
 export interface PartVitals {
   /** Milliseconds on the monitor's clock. */
   lastMovedAt: number;
+  /** Bytes that its socket took so far. */
+  bytesTaken: number;
   /** Usual time between two moves, smoothed. */
   gapMs: number;
-  /** The last byte was handed over: the store's answer is awaited, after so much draining of the kernel's buffer. */
-  answerExpectedAt: number | undefined;
+  /** Set when the last byte was handed over: buffers drain, then the store answers. */
+  waiting: WaitingForAnswer | undefined;
   /** Held back on purpose (a rate limit): its silence says nothing. */
   held: boolean;
   cut(reason: string): void;
 }
 
+export interface WaitingForAnswer {
+  /** What the kernel may need for the rest, at the speed that the socket had. */
+  readonly kernelMs: number;
+  /** Handed over and unanswered in all connections together, this one included: they share the way. */
+  readonly queuedBytes: number;
+}
+
 export type Judgement = 'alive' | 'suspect' | 'dead';
 
-/** What to make of one connection. `outageMs` is undefined until the other end has answered over another connection. */
-export function judgeVitals(vitals: PartVitals, now: number, patience: number, outageMs: number | undefined): Judgement {
+/** What the judgement of one connection takes from the others. */
+export interface Circumstances {
+  readonly now: number;
+  /** 1 or more: how many times as long as usual a silence may be. */
+  readonly patience: number;
+  /** Longest silence of a socket that is normal at the link's speed. */
+  readonly quietMs: number;
+  /** When the answer to a part that was handed over whole is due. */
+  readonly answerDueAt: number;
+  /** Undefined until the other end has answered over another connection. */
+  readonly outageMs: number | undefined;
+}
+
+/** What to make of one connection. */
+export function judgeVitals(vitals: PartVitals, circumstances: Circumstances): Judgement {
+  const { now, patience, outageMs } = circumstances;
   if (vitals.held) return 'alive';
   const quietMs = now - vitals.lastMovedAt;
-  if (vitals.answerExpectedAt !== undefined) {
-    const overdueMs = now - vitals.answerExpectedAt;
-    if (overdueMs < QUIET_MS) return 'alive';
-    if (outageMs === undefined) return 'suspect';
-    return outageMs > 0 || overdueMs > ANSWER_MS * patience ? 'dead' : 'alive';
-  }
-  if (quietMs < Math.max(QUIET_MS, vitals.gapMs * UNUSUAL_GAPS) * patience) return 'alive';
+  if (vitals.waiting !== undefined) return judgeWaiting(quietMs, circumstances);
+  if (quietMs < Math.max(circumstances.quietMs, vitals.gapMs * UNUSUAL_GAPS) * patience) return 'alive';
   return outageMs === undefined ? 'suspect' : 'dead';
+}
+
+/** All bytes are handed over: buffers drain or the store writes, and neither can be seen. */
+function judgeWaiting(quietMs: number, { now, patience, answerDueAt, outageMs }: Circumstances): Judgement {
+  const overdueMs = now - answerDueAt;
+  const isOverdue = overdueMs >= QUIET_MS;
+  if (outageMs === undefined) return isOverdue || quietMs >= LONG_WAIT_MS ? 'suspect' : 'alive';
+  if (overdueMs > ANSWER_MS * patience) return 'dead';
+  return outageMs > (isOverdue ? 0 : CERTAIN_OUTAGE_MS) ? 'dead' : 'alive';
+}
+
+export interface Watch {
+  /** Bytes that sockets took and the store has not answered for, over all connections. */
+  unansweredBytes(): number;
+  /** When the answer to a part that was handed over whole is due, as far as is known now. */
+  answerDueAt(): number;
+  stop(): void;
 }
 
 export interface LivenessOptions {
@@ -58,7 +106,9 @@ export interface LivenessOptions {
  */
 export function startLiveness({ link, now, signal, onTrouble, tickMs = TICK_MS }: LivenessOptions) {
   const watched = new Set<PartVitals>();
+  const serviceRate = createServiceRate();
   let checking = false;
+  let lookAgainAt = Number.NEGATIVE_INFINITY;
   /** Grows with each connection that was cut although the link answered: on some links a long silence is normal. */
   let patience = 1;
   let lastTick = now();
@@ -74,6 +124,7 @@ export function startLiveness({ link, now, signal, onTrouble, tickMs = TICK_MS }
       // The run has ended, or the outage was too long: whoever waits for the link hears the reason.
     } finally {
       checking = false;
+      lookAgainAt = now() + LOOK_AGAIN_MS;
     }
   }
 
@@ -87,7 +138,19 @@ export function startLiveness({ link, now, signal, onTrouble, tickMs = TICK_MS }
   }
 
   function judge(vitals: PartVitals, outageMs: number | undefined): Judgement {
-    return judgeVitals(vitals, now(), patience, outageMs);
+    const quietMs = serviceRate.isKnown ? Math.max(QUIET_MS, serviceRate.timeFor(KERNEL_GULP_BYTES)) : QUIET_AT_FIRST_MS;
+    return judgeVitals(vitals, { now: now(), patience, quietMs, answerDueAt: answerDueAt(vitals), outageMs });
+  }
+
+  function answerDueAt({ lastMovedAt, waiting }: PartVitals): number {
+    if (waiting === undefined) return Number.POSITIVE_INFINITY;
+    return lastMovedAt + Math.max(waiting.kernelMs, serviceRate.timeFor(waiting.queuedBytes) * QUEUE_MARGIN);
+  }
+
+  function unansweredBytes(): number {
+    let sum = 0;
+    for (const { bytesTaken } of watched) sum += bytesTaken;
+    return sum;
   }
 
   function cut(dead: readonly PartVitals[], outageMs: number): void {
@@ -105,16 +168,18 @@ export function startLiveness({ link, now, signal, onTrouble, tickMs = TICK_MS }
     lastTick = now();
     if (checking) return;
     if (lateMs > SLEPT_MS) void check('the machine slept', lateMs);
-    else if ([...watched].some((vitals) => judge(vitals, undefined) === 'suspect')) void check('nothing moves');
+    else if (lastTick >= lookAgainAt && [...watched].some((vitals) => judge(vitals, undefined) === 'suspect'))
+      void check('nothing moves');
   }, tickMs);
 
   return {
-    watch(vitals: PartVitals): () => void {
+    watch(vitals: PartVitals): Watch {
       watched.add(vitals);
-      return () => watched.delete(vitals);
+      return { unansweredBytes, answerDueAt: () => answerDueAt(vitals), stop: () => watched.delete(vitals) };
     },
-    /** A part got through: silence like the one before was not normal. */
-    partStored(): void {
+    /** A part that began to be sent at `startedAt` got through: silence like the one before was not normal. */
+    partStored(bytes: number, startedAt: number): void {
+      serviceRate.answered(bytes, startedAt, now());
       patience = Math.max(1, patience / 2);
     },
     stop: () => clearInterval(timer),

@@ -3,6 +3,8 @@ import { createFlightController, type FlightController } from './parts-in-flight
 
 /** Parts that are read, signed or waiting for their answer while others use the link: the wire is never idle for them. */
 const AHEAD = 2;
+/** Bodies that were handed over whole and wait for their answer, beside those that are being sent. */
+const UNANSWERED_MORE = 1;
 /** A window is judged when enough was sent to tell a trend from noise … */
 const WINDOW_BYTES_PER_LANE = 1024 * 1024;
 const SHORTEST_WINDOW_MS = 400;
@@ -33,12 +35,15 @@ export interface LanesOptions {
 export function createLanes({ partSize, most, fixed, bytesSent, now }: LanesOptions) {
   const controller: FlightController = createFlightController(most, fixed ? most : undefined);
   const places = pLimit(controller.limit);
+  /** Bodies that were handed over may wait in buffers that nobody sees: one more than is sent keeps the wire busy, many are only at risk. */
+  const unanswered = pLimit(controller.limit + UNANSWERED_MORE);
   const hands = pLimit(controller.limit + AHEAD);
   let lastTurn: Promise<void> = Promise.resolve();
   let window = { startedAt: now(), bytesBefore: bytesSent(), saturated: true };
 
   function setLimit(limit: number): void {
     places.concurrency = limit;
+    unanswered.concurrency = limit + UNANSWERED_MORE;
     hands.concurrency = limit + AHEAD;
   }
 
@@ -53,18 +58,21 @@ export function createLanes({ partSize, most, fixed, bytesSent, now }: LanesOpti
     },
     /** Runs `work` in a free place, until it gives the place back or ends. */
     inPlace<Result>(work: (release: () => void) => Promise<Result>): Promise<Result> {
-      return new Promise((resolve, reject) => {
-        void places(
-          () =>
-            new Promise<void>((release) => {
-              // Deferred: what `work` throws at once is a rejection, too.
-              Promise.resolve()
-                .then(() => work(release))
-                .then(resolve, reject)
-                .finally(release);
-            }),
-        );
-      });
+      return unanswered(
+        () =>
+          new Promise<Result>((resolve, reject) => {
+            void places(
+              () =>
+                new Promise<void>((release) => {
+                  // Deferred: what `work` throws at once is a rejection, too.
+                  Promise.resolve()
+                    .then(() => work(release))
+                    .then(resolve, reject)
+                    .finally(release);
+                }),
+            );
+          }),
+      );
     },
     /** Call a few times a second: ends a window when it has something to say. */
     tick(): void {

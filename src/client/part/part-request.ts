@@ -1,7 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { finished } from 'node:stream/promises';
-import type { PartVitals } from '../link/liveness.ts';
+import type { PartVitals, Watch } from '../link/liveness.ts';
 import type { ByteLimiter } from '../pace/byte-limiter.ts';
 import { type PartAnswer, readS3Error } from './part-answer.ts';
 
@@ -40,7 +40,7 @@ export interface PartRequest {
   /** Holds bytes back to keep below a rate. */
   readonly limiter?: ByteLimiter | undefined;
   /** Watches the connection from outside, and may cut it. */
-  readonly watch?: ((vitals: PartVitals) => () => void) | undefined;
+  readonly watch?: ((vitals: PartVitals) => Watch) | undefined;
 }
 
 /** Kernel buffers may still drain for a while after the last byte was taken; sized for Linux's largest default send buffer. */
@@ -125,7 +125,7 @@ async function sendBody(
       sent += bytes.length;
       offset += bytes.length;
       onBytes(bytes.length);
-      monitor.moved();
+      monitor.moved(bytes.length);
     }
   }
   if (refused || outgoing.destroyed) return;
@@ -156,11 +156,11 @@ async function readAnswer(response: http.IncomingMessage): Promise<PartAnswer> {
 interface Monitor {
   readonly cutBecause: string | undefined;
   readonly bodySent: boolean;
-  moved(): void;
+  moved(bytes: number): void;
   /** Time spent here is nobody's fault. */
   holding(wait: Promise<void>): Promise<void>;
-  /** The last byte was handed over: allow for what the kernel still has to send. */
-  bodyTaken(drainMs: number): void;
+  /** The last byte was handed over: allow for what kernel and whoever else is on the way still have to send. */
+  bodyTaken(kernelMs: number): void;
   stop(): void;
 }
 
@@ -169,25 +169,33 @@ function startMonitor(outgoing: http.ClientRequest, { stallMs, watch }: PartRequ
   let cutBecause: string | undefined;
   const vitals: PartVitals = {
     lastMovedAt: Date.now(),
+    bytesTaken: 0,
     gapMs: 0,
-    answerExpectedAt: undefined,
+    waiting: undefined,
     held: false,
     cut(reason) {
       cutBecause ??= reason;
       outgoing.destroy();
     },
   };
-  const unwatch = watch?.(vitals);
-  const startTimer = (ms: number) => setTimeout(() => vitals.cut(`nothing moved for ${Math.round(ms / 1_000)} s`), ms);
-  let timer = startTimer(stallMs);
+  const watching = watch?.(vitals);
+  const cutStill = () => vitals.cut(`nothing moved for ${Math.round((Date.now() - vitals.lastMovedAt) / 1_000)} s`);
+  /** Asked anew when the time is over: the other parts' answers tell more and more about how long this one's may take. */
+  const cutOverdue = () => {
+    const leftMs = (watching?.answerDueAt() ?? 0) + stallMs - Date.now();
+    if (leftMs <= 0) cutStill();
+    else timer = setTimeout(cutOverdue, Math.min(leftMs, stallMs));
+  };
+  let timer = setTimeout(cutStill, stallMs);
   return {
     get cutBecause() {
       return cutBecause;
     },
     get bodySent() {
-      return vitals.answerExpectedAt !== undefined;
+      return vitals.waiting !== undefined;
     },
-    moved() {
+    moved(bytes) {
+      vitals.bytesTaken += bytes;
       const at = Date.now();
       vitals.gapMs += (at - vitals.lastMovedAt - vitals.gapMs) * GAP_WEIGHT;
       vitals.lastMovedAt = at;
@@ -200,14 +208,15 @@ function startMonitor(outgoing: http.ClientRequest, { stallMs, watch }: PartRequ
       vitals.lastMovedAt = Date.now();
       timer.refresh();
     },
-    bodyTaken(drainMs) {
+    bodyTaken(kernelMs) {
       clearTimeout(timer);
-      vitals.answerExpectedAt = Date.now() + drainMs;
-      timer = startTimer(stallMs + drainMs);
+      vitals.lastMovedAt = Date.now();
+      vitals.waiting = { kernelMs, queuedBytes: watching?.unansweredBytes() ?? 0 };
+      timer = setTimeout(cutOverdue, stallMs + kernelMs);
     },
     stop() {
       clearTimeout(timer);
-      unwatch?.();
+      watching?.stop();
     },
   };
 }

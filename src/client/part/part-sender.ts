@@ -123,10 +123,12 @@ export function createPartSender(options: PartSenderOptions) {
     const { url, headers } = attempts.signed;
     const body = summedBody(source, start, end);
     await turn.mine;
+    let startedAt = 0;
     const placed = options.inPlace((release) => {
       // It may have waited for its place; an interruption lets only finish what is on the wire.
       drain.throwIfAborted();
       tally.partStarted(partNumber);
+      startedAt = options.now();
       return putPart({
         url,
         headers,
@@ -144,7 +146,7 @@ export function createPartSender(options: PartSenderOptions) {
     turn.pass();
     const answer = await placed;
     const etag = etagFrom(answer, attempts, checksum, body.checksum());
-    options.liveness.partStored();
+    options.liveness.partStored(end - start, startedAt);
     return etag;
   }
 
