@@ -2,6 +2,8 @@ import { PATHS, type PathTemplate, pathOf } from '../contract/paths.ts';
 import { PROBLEM_MEDIA_TYPE } from '../contract/problems.ts';
 import type * as wire from '../contract/wire.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../session/errors.ts';
+import { createConnections } from './link/connections.ts';
+import { httpCall } from './link/http-call.ts';
 
 /** Ordinary answers take milliseconds; longer than this is a link that lost the request. */
 const CALL_TIMEOUT_MS = 20_000;
@@ -41,6 +43,7 @@ interface Answer {
 export class ControlPlane {
   readonly server: string;
   readonly #token: string;
+  readonly #connections = createConnections();
 
   constructor(options: ControlPlaneOptions) {
     this.server = options.server.replace(/\/+$/, '');
@@ -122,33 +125,34 @@ export class ControlPlane {
     const { method = 'GET', path, body, headers, timeoutMs = CALL_TIMEOUT_MS, signal } = call;
     const authorization = call.anonymous ? {} : this.#authorization();
     const timeout = AbortSignal.timeout(timeoutMs);
+    const url = this.server + path;
     try {
-      const response = await fetch(this.server + path, {
+      const {
+        status,
+        headers: answered,
+        text,
+      } = await httpCall({
+        url,
         method,
         headers: {
           ...authorization,
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...headers,
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        // A POST that followed one would become a GET, and the token is for this server only.
-        redirect: 'manual',
+        body: body === undefined ? undefined : JSON.stringify(body),
+        agent: this.#connections.agentFor(url),
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       });
-      // Reading the body belongs here: a link may break in the middle of it.
-      return {
-        status: response.status,
-        mediaType: response.headers.get('content-type') ?? '',
-        date: response.headers.get('date'),
-        text: await response.text(),
-      };
+      return { status, mediaType: answered['content-type'] ?? '', date: answered.date ?? null, text };
     } catch (cause) {
+      // What broke may have broken its neighbours, too: the next call gets a new connection.
+      this.#connections.renew();
       signal?.throwIfAborted();
-      throw this.#unreachable(describeFetchFailure(cause), { cause });
+      throw this.#unreachable(describeFailure(cause), { cause });
     }
   }
 
-  /** Checked here, because fetch would quote a token that cannot be a header in its error. */
+  /** Checked here: what cannot be a header would end in an error about headers. */
   #authorization(): Record<string, string> {
     if (/^[\x21-\x7e]+$/.test(this.#token)) return { authorization: `Bearer ${this.#token}` };
     throw new UploadError(
@@ -204,10 +208,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** undici hides the cause (ECONNREFUSED …) one level down, and a time-out in the name. */
-function describeFetchFailure(error: unknown): string {
+function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === 'TimeoutError') return 'no answer in time';
-  const cause = error.cause as NodeJS.ErrnoException | undefined;
-  return cause?.code ?? cause?.message ?? error.message;
+  return (error as NodeJS.ErrnoException).code ?? error.message;
 }

@@ -1,7 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 
-/** Kept-open connections to the object store, for one upload. */
+/** Kept-open connections to one end. */
 export interface Connections {
   agentFor(url: string): http.Agent;
   /** After an outage: idle connections may be dead without knowing it, so the next parts open new ones. */
@@ -11,7 +11,7 @@ export interface Connections {
 
 export function createConnections(): Connections {
   let agents = new Map<string, http.Agent>();
-  const retired: http.Agent[] = [];
+  let retired: http.Agent[] = [];
   return {
     agentFor(url) {
       const { protocol } = new URL(url);
@@ -23,8 +23,11 @@ export function createConnections(): Connections {
       return agent;
     },
     renew() {
-      // Parts under way keep theirs; a retired agent closes when it is done.
-      retired.push(...agents.values());
+      // Requests under way keep theirs, so an agent retires when the last of them is done.
+      retired = [...retired, ...agents.values()].filter((agent) => {
+        for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
+        return Object.keys(agent.sockets).length > 0;
+      });
       agents = new Map();
     },
     close() {

@@ -1,10 +1,7 @@
 import * as fs from 'node:fs';
-import { promisify } from 'node:util';
 
 /** Large enough that reading is not what takes the time, small enough that a hundred of them are no memory to speak of. */
-const PIECE_SIZE = 256 * 1024;
-
-const read = promisify(fs.read);
+const PIECE_SIZE = 512 * 1024;
 
 /**
  * Reads slices of one open file into a few buffers that are used again and again. fs.createReadStream makes a new buffer for
@@ -15,32 +12,28 @@ export function createSliceReader(fd: number) {
 
   /** Pieces of the bytes from `start` to `end`, each valid until the next one is asked for. Ends early where the file does. */
   return async function* readSlice(start: number, end: number): AsyncGenerator<Uint8Array> {
-    const buffers: [Buffer, Buffer] = [takeBuffer(), takeBuffer()];
-    let current = 0;
-    let position = start;
-    const readNext = (): Promise<number> => {
-      const length = Math.min(PIECE_SIZE, end - position);
-      if (length <= 0) return Promise.resolve(0);
-      return read(fd, buffers[current as 0 | 1], 0, length, position).then(({ bytesRead }) => bytesRead);
-    };
-    let reading = readNext();
+    const buffer = takeBuffer();
+    let reading: Promise<number> | undefined;
     try {
-      for (;;) {
+      for (let position = start; position < end; ) {
+        reading = readAt(buffer, Math.min(PIECE_SIZE, end - position), position);
         const bytesRead = await reading;
         if (bytesRead === 0) return;
         position += bytesRead;
-        const piece = buffers[current as 0 | 1].subarray(0, bytesRead);
-        // The next piece is read while this one is used.
-        current = 1 - current;
-        reading = readNext();
-        yield piece;
+        yield buffer.subarray(0, bytesRead);
       }
     } finally {
-      // A slice may be left early; its buffers are free once nothing is read into them any more.
-      await reading.catch(() => 0);
-      spare.push(...buffers);
+      // A slice may be left early; its buffer is free once nothing is read into it any more.
+      await reading?.catch(() => 0);
+      spare.push(buffer);
     }
   };
+
+  function readAt(buffer: Buffer, length: number, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.read(fd, buffer, 0, length, position, (error, bytesRead) => (error ? reject(error) : resolve(bytesRead)));
+    });
+  }
 
   function takeBuffer(): Buffer {
     return spare.pop() ?? Buffer.allocUnsafeSlow(PIECE_SIZE);
