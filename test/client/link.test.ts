@@ -114,8 +114,8 @@ describe('a link', () => {
     });
     const recovered = link.recover('nothing moves', never);
     await vi.advanceTimersByTimeAsync(10_000);
-    // 2.5 s for the first, then one each 1.5 s with a moment for a prompt answer.
-    expect(await recovered).toEqual({ outageMs: 2_500 + 1_500 + 250 + 1_500 });
+    // 4 s for the first, then one each 1.5 s with a moment for a prompt answer.
+    expect(await recovered).toEqual({ outageMs: 4_000 + 1_500 + 250 + 1_500 });
     expect(events.at(-1)).toMatchObject({ type: 'online' });
     expect(vi.getTimerCount()).toBe(0);
   });

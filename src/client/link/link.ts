@@ -13,8 +13,10 @@ export interface LinkOptions {
   readonly random?: () => number;
 }
 
-/** How long the first probe may take before the link counts as down: two round trips of any link that can be used. */
-const FIRST_ANSWER_MS = 2_500;
+/** How long the first probe may take before the link counts as down: full buffers of a slow link hold it up for seconds. */
+const FIRST_ANSWER_MS = 4_000;
+/** The same where an answer took long before. */
+const LONGEST_FIRST_ANSWER_MS = 10_000;
 const PROMPT_MS = 250;
 const MINUTE_MS = 60_000;
 
@@ -34,6 +36,7 @@ export interface Link {
 
 export function createLink({ what, probe, maxOutageMs, onEvent, now = Date.now, random = Math.random }: LinkOptions): Link {
   let recovering: Promise<Recovery> | undefined;
+  let firstAnswerMs = FIRST_ANSWER_MS;
 
   async function recover(reason: string, signal: AbortSignal): Promise<Recovery> {
     const since = now();
@@ -46,18 +49,21 @@ export function createLink({ what, probe, maxOutageMs, onEvent, now = Date.now, 
       tellAnswer = resolve;
     });
     /** Settles when this probe has an answer or none. A slow one goes on beside the next: its answer counts whenever it comes. */
-    const ask = () =>
-      probe(probing).then(
+    const ask = () => {
+      const askedAt = now();
+      return probe(probing).then(
         () => {
           answered = true;
+          firstAnswerMs = Math.min(LONGEST_FIRST_ANSWER_MS, Math.max(FIRST_ANSWER_MS, 2 * (now() - askedAt)));
           tellAnswer();
         },
         (error: unknown) => {
           if (!probing.aborted) lastReason = describe(error);
         },
       );
+    };
     try {
-      await Promise.race([ask(), wait(FIRST_ANSWER_MS, probing)]);
+      await Promise.race([ask(), wait(firstAnswerMs, probing)]);
       if (answered) return { outageMs: 0 };
       for (;;) {
         signal.throwIfAborted();

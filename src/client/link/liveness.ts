@@ -3,10 +3,10 @@ import { createServiceRate } from './service-rate.ts';
 
 /** Without a byte for this long, a connection is suspected, and the other end is asked over another one. */
 const QUIET_MS = 3_000;
-/** The same while nothing is known of the link's speed. */
-const QUIET_AT_FIRST_MS = 10_000;
-/** A kernel asks for more only when a part of its buffer is free: on a slow link its silence lasts as long as this needs. */
-const KERNEL_GULP_BYTES = 1024 * 1024;
+/** How long a silence may be normal while nothing is known of the link's speed. */
+const QUIET_AT_FIRST_MS = 20_000;
+/** A kernel asks for more only when a third of its buffer is free: on a slow link its silence lasts as long as this needs. */
+const KERNEL_GULP_BYTES = 2 * 1024 * 1024;
 /** A gap between bytes this many times as long as usual is more than slowness. */
 const UNUSUAL_GAPS = 6;
 /** Longer still, and TCP's own next retransmission may be as far away again (RFC 6298 doubles its timer): not worth waiting for. */
@@ -70,8 +70,11 @@ export function judgeVitals(vitals: PartVitals, circumstances: Circumstances): J
   if (vitals.held) return 'alive';
   const quietMs = now - vitals.lastMovedAt;
   if (vitals.waiting !== undefined) return judgeWaiting(quietMs, circumstances);
-  if (quietMs < Math.max(circumstances.quietMs, vitals.gapMs * UNUSUAL_GAPS) * patience) return 'alive';
-  return outageMs === undefined ? 'suspect' : 'dead';
+  if (quietMs < QUIET_MS) return 'alive';
+  if (outageMs === undefined) return 'suspect';
+  const isNormal = quietMs < Math.max(circumstances.quietMs, vitals.gapMs * UNUSUAL_GAPS) * patience;
+  if (!isNormal) return 'dead';
+  return outageMs > CERTAIN_OUTAGE_MS ? 'dead' : 'alive';
 }
 
 /** All bytes are handed over: buffers drain or the store writes, and neither can be seen. */
@@ -138,8 +141,12 @@ export function startLiveness({ link, now, signal, onTrouble, tickMs = TICK_MS }
   }
 
   function judge(vitals: PartVitals, outageMs: number | undefined): Judgement {
-    const quietMs = serviceRate.isKnown ? Math.max(QUIET_MS, serviceRate.timeFor(KERNEL_GULP_BYTES)) : QUIET_AT_FIRST_MS;
-    return judgeVitals(vitals, { now: now(), patience, quietMs, answerDueAt: answerDueAt(vitals), outageMs });
+    return judgeVitals(vitals, { now: now(), patience, quietMs: normalQuietMs(), answerDueAt: answerDueAt(vitals), outageMs });
+  }
+
+  function normalQuietMs(): number {
+    if (!serviceRate.isKnown) return QUIET_AT_FIRST_MS;
+    return Math.max(QUIET_MS, serviceRate.timeFor(KERNEL_GULP_BYTES * watched.size));
   }
 
   function answerDueAt({ lastMovedAt, waiting }: PartVitals): number {
