@@ -4,7 +4,7 @@ import type { ControlPlane } from './control-plane.ts';
 import type { UploadEvent, UploadResult } from './events.ts';
 import type { ByteSource } from './source/byte-source.ts';
 import { proveObject } from './source/proof.ts';
-import { ended, interrupted, resultOf } from './upload-result.ts';
+import { ended, interrupted, nothingSent, resultOf } from './upload-result.ts';
 import { UploadRun } from './upload-run.ts';
 
 export interface RunUploadOptions {
@@ -56,7 +56,7 @@ async function proveCompleted(options: RunUploadOptions): Promise<UploadResult> 
   } catch (error) {
     throw signal.aborted && !(error instanceof UploadError) ? interrupted(session, session.size) : error;
   }
-  return resultOf(session, 0, (Date.now() - startedAt) / 1_000);
+  return resultOf(session, nothingSent((Date.now() - startedAt) / 1_000));
 }
 
 function otherSize(source: ByteSource, session: Session): UploadError {

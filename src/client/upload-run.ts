@@ -60,6 +60,7 @@ export class UploadRun {
     this.#options = options;
     this.#plan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
     this.#onEvent = (event) => {
+      this.#tally.observe(event);
       if (event.type === 'online') {
         this.#renewCalls();
         // Idle connections of before the outage may be dead without knowing it, whoever noticed that it is over.
@@ -68,7 +69,7 @@ export class UploadRun {
       options.onEvent?.(event);
     };
     this.#checksums = new Map(knownChecksums);
-    this.#tally = createTally(session.size, session.partCount, Date.now);
+    this.#tally = createTally(session, Date.now);
     this.#limiter = createByteLimiter(options.bytesPerSecond);
     this.#lanes = createLanes({
       partSize: session.partSize,
@@ -291,7 +292,7 @@ export class UploadRun {
 
   #result(session: Session): UploadResult {
     this.#showProgress();
-    return resultOf(session, this.#tally.bytesSent, this.#tally.seconds);
+    return resultOf(session, this.#tally.totals());
   }
 
   readonly #showProgress = (): void => this.#onEvent({ type: 'progress', ...this.#tally.figures() });

@@ -28,6 +28,10 @@ describe('an upload', () => {
       bytes: bytes.length,
       bytesSent: bytes.length,
       seconds: expect.any(Number),
+      averageBytesPerSecond: expect.any(Number),
+      retries: 0,
+      offlineSeconds: 0,
+      wastedBytes: 0,
       etag: expect.stringMatching(/^"[0-9a-f]{32}-\d+"$/),
       checksum: checksumOf(bytes),
     });
