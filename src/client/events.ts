@@ -75,8 +75,15 @@ export interface UploadResult {
   readonly offlineSeconds: number;
   readonly wastedBytes: number;
   readonly etag: string;
-  /** Base64 CRC32 of the whole object. */
+  /** Base64 CRC32 of the whole object, as the store has it. */
   readonly checksum: string;
+  /**
+   * `full`: every part of the object has the CRC32 of these bytes of the source, which were read by this run or by an earlier
+   * one that the caller vouches for. `partial`: of `unprovenBytes` there is only the store's word (`verifyResume`).
+   */
+  readonly proof: 'full' | 'partial';
+  /** Bytes of the object that nobody has compared with the source; 0 where the proof is full. */
+  readonly unprovenBytes: number;
 }
 
 /** What a run did, whatever came of it. */

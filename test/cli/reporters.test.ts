@@ -22,6 +22,8 @@ const RESULT: UploadResult = {
   wastedBytes: 0,
   etag: '"e-10"',
   checksum: 'AAAAAA==',
+  proof: 'full',
+  unprovenBytes: 0,
 };
 
 function progress(storedBytes: number, overrides: Partial<ProgressFigures> = {}): UploadEvent {
@@ -94,7 +96,7 @@ describe('in a log', () => {
       'finishing (the store is assembling)',
     ]);
     expect(context.stdout.text).toBe(
-      `uploaded C0142.MOV → videos/C0142.MOV  160 MiB in 16 s (10.0 MiB/s)  session ${SESSION.sessionId}  crc32 AAAAAA==\n`,
+      `uploaded C0142.MOV → videos/C0142.MOV  160 MiB in 16 s (10.0 MiB/s)  session ${SESSION.sessionId}  crc32 AAAAAA== verified\n`,
     );
   });
 
@@ -141,6 +143,14 @@ describe('in a log', () => {
     expect(context.stdout.text).toContain(
       '  160 MiB in 16 s (10.0 MiB/s), 2 retries, 1 min 3 s offline, 4.00 MiB sent again  session ',
     );
+  });
+
+  it('says "verified" of nothing that was not compared with the file', () => {
+    const context = aContext();
+    const partial: UploadResult = { ...RESULT, proof: 'partial', unprovenBytes: 96 * MiB };
+    createReporter(context, { json: false, quiet: false }).done(partial, 'C0142.MOV');
+    expect(context.stdout.text).toMatch(/ {2}crc32 AAAAAA== not proven in full: 96\.0 MiB were not compared with the file\n$/);
+    expect(context.stdout.text).not.toContain('verified');
   });
 
   it('says so when nothing had to be sent', () => {

@@ -34,6 +34,8 @@ describe('an upload', () => {
       wastedBytes: 0,
       etag: expect.stringMatching(/^"[0-9a-f]{32}-\d+"$/),
       checksum: checksumOf(bytes),
+      proof: 'full',
+      unprovenBytes: 0,
     });
     expect(Buffer.compare(await bench.readObject('video.mp4'), bytes)).toBe(0);
     expect(await bench.controlPlane.get(session.sessionId)).toMatchObject({ status: 'completed', checksum: checksumOf(bytes) });

@@ -33,9 +33,9 @@ const command = defineCommand({
 async function resume(sessionId: string, givenPath: string | undefined, options: UploadFileOptions): Promise<void> {
   const session = await findSession(options.controlPlane, sessionId, options.interruption.signal);
   refuseEnded(session);
-  // It needs no file any more, Asked about a certain one, the engine compares it with the object instead.
+  // It needs no file any more, and none is compared. Asked about a certain one, the engine compares it with the object instead.
   if (session.status === 'completed' && givenPath === undefined)
-    return options.reporter.done(resultOf(session, nothingSent(0)), session.fileName);
+    return options.reporter.done(resultOf(session, nothingSent(0), session.size), session.fileName);
   const path = givenPath ?? (await rememberedPath(options.journal, session, 'resume'));
   await about({ session, path }, async () => {
     const source = await openFileSource(path);

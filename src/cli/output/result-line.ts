@@ -7,7 +7,7 @@ import { describeTroubles } from './troubles.ts';
 export function renderResult(result: UploadResult, name: string, arrow: string): string {
   const { bucket, key, bytes, bytesSent, sessionId, checksum } = result;
   const where = `${name} ${arrow} ${bucket}/${key}  ${formatSize(bytes)}`;
-  const identity = `session ${sessionId}  crc32 ${checksum}`;
+  const identity = `session ${sessionId}  crc32 ${checksum} ${describeProof(result)}`;
   if (bytesSent === 0 && bytes > 0) return `already uploaded ${where}, nothing was sent  ${identity}`;
   return `uploaded ${where} in ${describeRun(result)}  ${identity}`;
 }
@@ -16,4 +16,8 @@ function describeRun({ seconds, averageBytesPerSecond, retries, offlineSeconds, 
   const speed = averageBytesPerSecond > 0 ? ` (${formatSpeed(averageBytesPerSecond)})` : '';
   const troubles = describeTroubles({ retries, offlineMs: offlineSeconds * 1_000, wastedBytes });
   return `${formatDuration(seconds)}${speed}${troubles === undefined ? '' : `, ${troubles}`}`;
+}
+
+function describeProof({ proof, unprovenBytes }: UploadResult): string {
+  return proof === 'full' ? 'verified' : `not proven in full: ${formatSize(unprovenBytes)} were not compared with the file`;
 }
