@@ -59,7 +59,7 @@ async function proveCompleted(options: RunUploadOptions): Promise<UploadResult> 
   const checksums = new Map(options.knownChecksums);
   const startedAt = Date.now();
   try {
-    const unproven = await proveObject({ source, session, verifyResume, checksums, claims: new Map(), signal, onEvent });
+    const unproven = await proveObject({ source, session, verifyResume, checksums, signal, onEvent });
     return resultOf(session, nothingSent((Date.now() - startedAt) / 1_000), unproven);
   } catch (error) {
     throw signal.aborted && !(error instanceof UploadError) ? interrupted(session, session.size) : error;

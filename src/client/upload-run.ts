@@ -177,12 +177,12 @@ export class UploadRun {
     const { controlPlane, session, source } = this.#options;
     const completed = await this.#control((signal) => controlPlane.get(session.sessionId, signal));
     // Cut differently, its part numbers are not ours.
-    const isOurPlan = completed.partSize === session.partSize;
+    const checksums = completed.partSize === session.partSize ? this.#checksums : new Map<number, string>();
     const unproven = await proveObject({
       source,
       session: completed,
       verifyResume: this.#verifyResume,
-      ...(isOurPlan ? { checksums: this.#checksums, claims: this.#claims } : { checksums: new Map(), claims: new Map() }),
+      checksums,
       signal: this.#drain,
       onEvent: this.#onEvent,
     });

@@ -57,8 +57,8 @@ function claimsLeftUnread(
 
 /**
  * Proves that the object of a completed session has the bytes of this source. Nothing is sent. The object has one checksum, of
- * the whole: a few parts of it cannot be compared, so `sample` reads all, and `none` leaves it unproven unless the parts' CRCs
- * are known. Resolves to the number of bytes that nobody has compared with the source.
+ * the whole: a few parts of it cannot be compared, so `sample` reads all, and `none` leaves it unproven where not all parts' CRCs
+ * are known. Resolves to the number of bytes that nobody has compared with the source: none or all.
  * @throws UploadError `SOURCE_CHANGED` if it has others.
  */
 export async function proveObject(options: {
@@ -66,20 +66,16 @@ export async function proveObject(options: {
   readonly session: Session;
   readonly verifyResume: VerifyResume;
   readonly checksums: Map<number, string>;
-  /** Of the same parts, from the time before the session completed. */
-  readonly claims: StoreClaims;
   readonly signal: AbortSignal;
   readonly onEvent: (event: UploadEvent) => void;
 }): Promise<number> {
-  const { source, session, verifyResume, checksums, claims } = options;
+  const { source, session, verifyResume, checksums } = options;
   const plan: PartPlan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
-  const all = Array.from({ length: plan.partCount }, (_, index) => index + 1);
-  const unknown = all.filter((partNumber) => !checksums.has(partNumber) && !claims.has(partNumber));
-  if (unknown.length > 0 && verifyResume === 'none') return session.size;
-  await readChecksums({ ...options, plan, partNumbers: unknown });
-  const combined = combineChecksums(plan, session.size, new Map([...claims, ...checksums]));
-  if (combined !== session.checksum) throw otherContents(source, session);
-  return unprovenBytes(plan, session.size, claims, checksums);
+  const partNumbers = Array.from({ length: plan.partCount }, (_, index) => index + 1);
+  if (verifyResume === 'none' && !partNumbers.every((partNumber) => checksums.has(partNumber))) return session.size;
+  await readChecksums({ ...options, plan, partNumbers });
+  if (combineChecksums(plan, session.size, checksums) !== session.checksum) throw otherContents(source, session);
+  return 0;
 }
 
 /** Bytes of the parts that are known by the store's word alone. */
