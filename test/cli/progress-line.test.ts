@@ -106,6 +106,7 @@ describe('the line on a terminal', () => {
     expect(at(140, 5_000)).toContain('trying again now');
     // What does not fit is said in fewer words, not left out.
     expect(at(80)).toBe(' 50 %  offline since 14:02:10 (the object store: ECONNREFUSED), again in 5 s');
+    expect(at(70)).toBe(' 50 %  offline since 14:02:10 (the object store), again in 5 s');
     expect(at(60)).toBe(' 50 %  offline since 14:02:10, trying again in 5 s');
     expect(at(45)).toBe(' 50 %  offline since 14:02:10, again in 5 s');
     expect(at(30)).toBe(' 50 %  offline since 14:02:10');

@@ -24,8 +24,7 @@ const VERIFY_RESUME_FLAG = {
   type: 'enum' as const,
   options: [...VERIFY_RESUME],
   default: 'full' as const,
-  description:
-    'How much of what is stored already is read again and compared with the file, unless this machine sent it itself. sample reads one part in 16, at least 8; it and none may leave the proof "partial"',
+  description: 'On resume, compare what others stored with the file: all of it, one part in 16 (at least 8), or nothing',
 };
 export const SENDING_FLAGS = {
   concurrency: { type: 'string', valueHint: '1..16', description: 'Most parts in flight at once; adapts below it' },

@@ -29,6 +29,7 @@ export function outageWordings({ since, what, reason, nextTryAt }: Outage, now: 
   return [
     `${offline} (${what} cannot be reached: ${reason}), trying again ${when}`,
     `${offline} (${what}: ${reason}), again ${when}`,
+    `${offline} (${what}), again ${when}`,
     `${offline}, trying again ${when}`,
     `${offline}, again ${when}`,
     offline,
