@@ -166,6 +166,12 @@ describe('the view of an upload', () => {
     });
   });
 
+  it('is not sending yet when the store, asked for the first time, has more than the session said', () => {
+    const asked = updateView(start, { ...figures, storedBytes: 64 * MiB }, NOON);
+    expect(asked).toMatchObject({ storedBytes: 64 * MiB, phase: { name: 'starting' } });
+    expect(updateView(asked, { ...figures, storedBytes: 80 * MiB, bytesPerSecond: 1 }, NOON).phase.name).toBe('sending');
+  });
+
   it('is sending as soon as bytes move, and finishing when the engine says so', () => {
     const sending = updateView(start, { ...figures, storedBytes: 48 * MiB, inFlightBytes: 1 }, NOON);
     expect(sending.phase.name).toBe('sending');

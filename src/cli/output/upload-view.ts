@@ -67,7 +67,8 @@ export function outageOf({ what, since, reason, nextTryInMs }: OfflineEvent, now
 
 /** Figures may be published by a timer: they end no outage and no finishing, only the getting ready. */
 function phaseWhileFiguresMove(view: UploadView, figures: ProgressFigures): UploadPhase {
-  const isReady = figures.inFlightBytes > 0 || figures.storedBytes > view.storedBytes;
+  // More stored than the session said is no sign: the store may just have been asked.
+  const isReady = figures.inFlightBytes > 0 || figures.bytesPerSecond > 0;
   return (view.phase.name === 'starting' || view.phase.name === 'verifying') && isReady ? { name: 'sending' } : view.phase;
 }
 
