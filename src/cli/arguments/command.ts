@@ -24,7 +24,7 @@ const VERIFY_RESUME_FLAG = {
   type: 'enum' as const,
   options: [...VERIFY_RESUME],
   default: 'full' as const,
-  description: 'On resume, compare what others stored with the file: all of it, one part in 16 (at least 8), or nothing',
+  description: 'Stored parts that the journal does not vouch for: compare all with the file, one in 16 (at least 8), or none',
 };
 export const SENDING_FLAGS = {
   concurrency: { type: 'string', valueHint: '1..16', description: 'Most parts in flight at once; adapts below it' },

@@ -2,7 +2,7 @@ import { formatClock } from './durations.ts';
 import { formatShare } from './sizes.ts';
 import type { UploadPhase } from './upload-view.ts';
 
-export type Outage = Extract<UploadPhase, { name: 'offline' }>;
+type Outage = Extract<UploadPhase, { name: 'offline' }>;
 
 /** What is going on when it is not the usual sending: wordings from the fullest to the shortest. None while sending. */
 export function phaseWordings(phase: UploadPhase, now: number): readonly string[] {
