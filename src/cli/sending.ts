@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { ControlPlane } from '../client/control-plane.ts';
+import type { VerifyResume } from '../client/source/verify-resume.ts';
 import { type ErrorCode, isUploadError, UploadError } from '../session/errors.ts';
 import { parseEnvironment } from './arguments/environment.ts';
 import type { FlagReader } from './arguments/flag-reader.ts';
@@ -19,6 +20,7 @@ export interface SendingFlags {
   readonly concurrency?: string | undefined;
   readonly 'max-outage'?: string | undefined;
   readonly limit?: string | undefined;
+  readonly 'verify-resume'?: VerifyResume | undefined;
 }
 
 export function journalOf(context: CliContext, warn: (message: string) => void): Journal {
@@ -43,7 +45,8 @@ export async function send(
   const interruption = listenForInterruption(context);
   try {
     await journal.prune();
-    return await work({ context, controlPlane, reporter, journal, interruption, concurrency, maxOutageMs, bytesPerSecond });
+    const wishes = { concurrency, maxOutageMs, bytesPerSecond, verifyResume: flags['verify-resume'] };
+    return await work({ context, controlPlane, reporter, journal, interruption, ...wishes });
   } finally {
     reporter.end();
     interruption.dispose();

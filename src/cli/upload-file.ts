@@ -1,6 +1,7 @@
 import type { ControlPlane } from '../client/control-plane.ts';
 import type { UploadEvent, UploadResult } from '../client/events.ts';
 import type { ByteSource } from '../client/source/byte-source.ts';
+import type { VerifyResume } from '../client/source/verify-resume.ts';
 import type * as wire from '../contract/wire.ts';
 import { type ErrorCode, isUploadError } from '../session/errors.ts';
 import type { CliContext } from './context.ts';
@@ -22,6 +23,7 @@ export interface UploadFileOptions {
   readonly concurrency: number | undefined;
   readonly maxOutageMs: number | undefined;
   readonly bytesPerSecond: number | undefined;
+  readonly verifyResume: VerifyResume | undefined;
 }
 
 export interface FileToUpload {
@@ -69,7 +71,7 @@ export async function uploadFile(file: FileToUpload, options: UploadFileOptions)
 
 async function continueSession(
   { session, source }: FileToUpload,
-  { controlPlane, concurrency, maxOutageMs, bytesPerSecond, interruption }: UploadFileOptions,
+  { controlPlane, concurrency, maxOutageMs, bytesPerSecond, verifyResume, interruption }: UploadFileOptions,
   onEvent: (event: UploadEvent) => void,
   checksums: ReadonlyMap<number, string>,
 ): Promise<UploadResult> {
@@ -84,6 +86,7 @@ async function continueSession(
     concurrency,
     maxOutageMs,
     bytesPerSecond,
+    verifyResume,
   });
 }
 

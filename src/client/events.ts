@@ -9,10 +9,24 @@ export interface ProgressFigures {
   readonly inFlightBytes: number;
   readonly partsStored: number;
   readonly partCount: number;
-  /** Over the last seconds; 0 while nothing moves. */
+  /** Over the last 10 s at most, and never across the beginning or end of an outage; 0 while nothing moves. */
   readonly bytesPerSecond: number;
-  /** Null while the speed is not known. */
+  /** Bytes that this run handed to sockets, repeats included, per second of its time. Time offline does not count, nor what was sent then. */
+  readonly averageBytesPerSecond: number;
+  /** Null while nothing moves or something cannot be reached; 0 when nothing is left to send. */
   readonly secondsRemaining: number | null;
+  /** Attempts at parts that failed and were followed by another. */
+  readonly retries: number;
+  /**
+   * Milliseconds in which the object store or the partway server could not be reached though it was needed: what `offline` and
+   * `online` tell, overlapping outages once, the present one included. Never decreases.
+   */
+  readonly offlineMs: number;
+  /**
+   * Bytes handed to sockets in vain: for attempts that ended without a stored part, and for parts that the store lost again.
+   * What this run sent is what it stored, what is in flight, and this. Never decreases.
+   */
+  readonly wastedBytes: number;
 }
 
 /** What the engine tells while it works. It never prints; reporters do. */
@@ -53,8 +67,27 @@ export interface UploadResult {
   readonly bytes: number;
   /** Body bytes that this run put on the wire, repeats included. */
   readonly bytesSent: number;
+  /** From the first request to the last answer, time offline included. */
   readonly seconds: number;
+  /** This and the next three are as in `ProgressFigures`. */
+  readonly averageBytesPerSecond: number;
+  readonly retries: number;
+  readonly offlineSeconds: number;
+  readonly wastedBytes: number;
   readonly etag: string;
-  /** Base64 CRC32 of the whole object. */
+  /** Base64 CRC32 of the whole object, as the store has it. */
   readonly checksum: string;
+  /**
+   * `full`: every part of the object has the CRC32 of these bytes of the source, which were read by this run or by an earlier
+   * one that the caller vouches for. `partial`: of `unprovenBytes` there is only the store's word (`verifyResume`).
+   */
+  readonly proof: 'full' | 'partial';
+  /** Bytes of the object that nobody has compared with the source; 0 where the proof is full. */
+  readonly unprovenBytes: number;
 }
+
+/** What a run did, whatever came of it. */
+export type RunTotals = Pick<
+  UploadResult,
+  'bytesSent' | 'seconds' | 'averageBytesPerSecond' | 'retries' | 'offlineSeconds' | 'wastedBytes'
+>;

@@ -9,3 +9,4 @@ export { type ByteSource, blobSource, bytesSource, type SourceIdentity } from '.
 export { checksumOf } from './source/checksum.ts';
 export { openFileSource } from './source/file-source.ts';
 export { fingerprint } from './source/fingerprint.ts';
+export type { VerifyResume } from './source/verify-resume.ts';

@@ -4,7 +4,8 @@ import type { ControlPlane } from './control-plane.ts';
 import type { UploadEvent, UploadResult } from './events.ts';
 import type { ByteSource } from './source/byte-source.ts';
 import { proveObject } from './source/proof.ts';
-import { ended, interrupted, resultOf } from './upload-result.ts';
+import type { VerifyResume } from './source/verify-resume.ts';
+import { ended, interrupted, nothingSent, resultOf } from './upload-result.ts';
 import { UploadRun } from './upload-run.ts';
 
 export interface RunUploadOptions {
@@ -16,6 +17,11 @@ export interface RunUploadOptions {
   readonly concurrency?: number | undefined;
   /** CRC32 (base64) by part number, of parts of exactly this source that the caller read before. They are not read again. */
   readonly knownChecksums?: ReadonlyMap<number, string> | undefined;
+  /**
+   * How much of what an earlier run stored is read again, to prove that it belongs to this source; `full` where left out. Parts in
+   * `knownChecksums` are compared in any case. With `sample` (see `partsToRead`) and `none` the result may say `proof: 'partial'`.
+   */
+  readonly verifyResume?: VerifyResume | undefined;
   /** Give up after this long without any answer; 24 h where left out. */
   readonly maxOutageMs?: number | undefined;
   /** Cut a part when its socket takes no byte for this long; 45 s where left out. */
@@ -47,16 +53,17 @@ export async function runUpload(options: RunUploadOptions): Promise<UploadResult
   }
 }
 
-/** Nothing is sent: the object's checksum must be this source's. */
+/** Nothing is sent: the object's checksum must be this source's, where anything is read. */
 async function proveCompleted(options: RunUploadOptions): Promise<UploadResult> {
-  const { session, source, knownChecksums, signal = new AbortController().signal, onEvent = () => {} } = options;
+  const { session, source, verifyResume = 'full', signal = new AbortController().signal, onEvent = () => {} } = options;
+  const checksums = new Map(options.knownChecksums);
   const startedAt = Date.now();
   try {
-    await proveObject({ source, session, checksums: new Map(knownChecksums), signal, onEvent });
+    const unproven = await proveObject({ source, session, verifyResume, checksums, signal, onEvent });
+    return resultOf(session, nothingSent((Date.now() - startedAt) / 1_000), unproven);
   } catch (error) {
     throw signal.aborted && !(error instanceof UploadError) ? interrupted(session, session.size) : error;
   }
-  return resultOf(session, 0, (Date.now() - startedAt) / 1_000);
 }
 
 function otherSize(source: ByteSource, session: Session): UploadError {

@@ -1,11 +1,17 @@
 import type { Session } from '../contract/wire.ts';
 import { UploadError } from '../session/errors.ts';
-import type { UploadResult } from './events.ts';
+import type { RunTotals, UploadResult } from './events.ts';
 
-export function resultOf(session: Session, bytesSent: number, seconds: number): UploadResult {
+export function resultOf(session: Session, totals: RunTotals, unprovenBytes: number): UploadResult {
   const { sessionId, bucket, key, size, etag, checksum } = session;
   if (session.status !== 'completed' || etag === null || checksum === null) throw ended(session);
-  return { sessionId, bucket, key, status: 'completed', bytes: size, bytesSent, seconds, etag, checksum };
+  const proof = unprovenBytes === 0 ? 'full' : 'partial';
+  return { sessionId, bucket, key, status: 'completed', bytes: size, ...totals, etag, checksum, proof, unprovenBytes };
+}
+
+/** Of a run that sent nothing: it only compared. */
+export function nothingSent(seconds: number): RunTotals {
+  return { bytesSent: 0, seconds, averageBytesPerSecond: 0, retries: 0, offlineSeconds: 0, wastedBytes: 0 };
 }
 
 export function ended(session: Session): UploadError {

@@ -19,7 +19,7 @@ import { createPresignQueue } from './part/presign-queue.ts';
 import { startReporting } from './reporter.ts';
 import type { RunUploadOptions } from './run-upload.ts';
 import { combineChecksums } from './source/part-checksums.ts';
-import { headStart, proveObject, proveParts } from './source/proof.ts';
+import { headStart, proveObject, proveParts, type StoreClaims, unprovenBytes } from './source/proof.ts';
 import { interrupted, resultOf } from './upload-result.ts';
 
 const DAY_MS = 86_400_000;
@@ -38,6 +38,9 @@ export class UploadRun {
   readonly #onEvent: (event: UploadEvent) => void;
   /** CRC32 of this source's parts, as far as they were read or vouched for. */
   readonly #checksums: Map<number, string>;
+  readonly #verifyResume;
+  /** Of stored parts that were neither: what `verifyResume` leaves unread. */
+  #claims: StoreClaims = new Map();
   readonly #tally;
   readonly #connections = createConnections();
   readonly #controlLink;
@@ -60,6 +63,7 @@ export class UploadRun {
     this.#options = options;
     this.#plan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
     this.#onEvent = (event) => {
+      this.#tally.observe(event);
       if (event.type === 'online') {
         this.#renewCalls();
         // Idle connections of before the outage may be dead without knowing it, whoever noticed that it is over.
@@ -68,7 +72,8 @@ export class UploadRun {
       options.onEvent?.(event);
     };
     this.#checksums = new Map(knownChecksums);
-    this.#tally = createTally(session.size, session.partCount, Date.now);
+    this.#verifyResume = options.verifyResume ?? 'full';
+    this.#tally = createTally(session, Date.now);
     this.#limiter = createByteLimiter(options.bytesPerSecond);
     this.#lanes = createLanes({
       partSize: session.partSize,
@@ -154,12 +159,12 @@ export class UploadRun {
     const { controlPlane, session } = this.#options;
     for (let inVain = 0; ; inVain++) {
       const listing = await this.#control((signal) => controlPlane.parts(session.sessionId, signal));
-      if (listing.status === 'completed') return this.#result(await this.#completedElsewhere());
+      if (listing.status === 'completed') return await this.#completedElsewhere();
       if (inVain > 0) await this.#checkPlanUnchanged();
       this.#takeStock(listing);
       try {
         await this.#transfer(listing);
-        return this.#result(await this.#complete());
+        return await this.#complete();
       } catch (error) {
         const again = error instanceof UploadLost || isUploadError(error, 'PARTS_MISSING', 'PARTS_LOST');
         if (!again || inVain >= MAX_ROUNDS_IN_VAIN) throw error instanceof UploadLost ? storeLosesUploads(error) : error;
@@ -168,13 +173,20 @@ export class UploadRun {
   }
 
   /** A lost answer to our Complete, or somebody else's: in either case the object must be this source. */
-  async #completedElsewhere(): Promise<Session> {
+  async #completedElsewhere(): Promise<UploadResult> {
     const { controlPlane, session, source } = this.#options;
     const completed = await this.#control((signal) => controlPlane.get(session.sessionId, signal));
     // Cut differently, its part numbers are not ours.
     const checksums = completed.partSize === session.partSize ? this.#checksums : new Map<number, string>();
-    await proveObject({ source, session: completed, checksums, signal: this.#drain, onEvent: this.#onEvent });
-    return completed;
+    const unproven = await proveObject({
+      source,
+      session: completed,
+      verifyResume: this.#verifyResume,
+      checksums,
+      signal: this.#drain,
+      onEvent: this.#onEvent,
+    });
+    return this.#result(completed, unproven);
   }
 
   #takeStock(listing: PartsResponse): void {
@@ -204,12 +216,13 @@ export class UploadRun {
     this.#drain.throwIfAborted();
   }
 
-  #prove(listing: PartsResponse, signal: AbortSignal): Promise<void> {
+  async #prove(listing: PartsResponse, signal: AbortSignal): Promise<void> {
     const { source } = this.#options;
-    return proveParts({
+    this.#claims = await proveParts({
       source,
       plan: this.#plan,
       stored: listing.parts,
+      verifyResume: this.#verifyResume,
       checksums: this.#checksums,
       signal,
       onEvent: this.#onEvent,
@@ -242,13 +255,14 @@ export class UploadRun {
     this.#onEvent({ type: 'part', ...part });
   }
 
-  async #complete(): Promise<Session> {
+  async #complete(): Promise<UploadResult> {
     const { controlPlane, session, source } = this.#options;
     await source.checkUnchanged();
     this.#onEvent({ type: 'finishing' });
-    // Every part was read, proven or vouched for by now.
-    const checksum = combineChecksums(this.#plan, session.size, this.#checksums);
-    return this.#control((signal) => controlPlane.complete(session.sessionId, { checksum }, signal));
+    // Every part was read, proven or vouched for by now, or is left to the store's word.
+    const checksum = combineChecksums(this.#plan, session.size, new Map([...this.#claims, ...this.#checksums]));
+    const completed = await this.#control((signal) => controlPlane.complete(session.sessionId, { checksum }, signal));
+    return this.#result(completed, unprovenBytes(this.#plan, session.size, this.#claims, this.#checksums));
   }
 
   #control<Result>(call: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
@@ -289,9 +303,9 @@ export class UploadRun {
     });
   }
 
-  #result(session: Session): UploadResult {
+  #result(session: Session, unproven: number): UploadResult {
     this.#showProgress();
-    return resultOf(session, this.#tally.bytesSent, this.#tally.seconds);
+    return resultOf(session, this.#tally.totals(), unproven);
   }
 
   readonly #showProgress = (): void => this.#onEvent({ type: 'progress', ...this.#tally.figures() });

@@ -3,6 +3,7 @@ import { listenForInterruption } from '../../src/cli/interruption.ts';
 import { watchDeadline } from '../../src/cli/output/deadline-warning.ts';
 import type { UploadEvent } from '../../src/client/events.ts';
 import { aContext, NOON } from '../support/cli-run.ts';
+import { someFigures } from '../support/progress-figures.ts';
 import { aWireSession } from '../support/wire-sessions.ts';
 
 describe('listenForInterruption', () => {
@@ -32,18 +33,7 @@ describe('listenForInterruption', () => {
 describe('watchDeadline', () => {
   const HOUR_MS = 3_600_000;
   const session = aWireSession({ partsKeptUntil: new Date(NOON + HOUR_MS).toISOString() });
-  const progress = (secondsRemaining: number | null): UploadEvent => {
-    return {
-      type: 'progress',
-      size: 2,
-      storedBytes: 1,
-      inFlightBytes: 0,
-      partsStored: 1,
-      partCount: 2,
-      bytesPerSecond: 1,
-      secondsRemaining,
-    };
-  };
+  const progress = (secondsRemaining: number | null): UploadEvent => ({ type: 'progress', ...someFigures({ secondsRemaining }) });
 
   function watch() {
     const warnings: string[] = [];

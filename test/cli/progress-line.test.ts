@@ -1,11 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { renderProgressLine, renderProgressSentence } from '../../src/cli/output/progress-line.ts';
-import { type UploadView, updateView, viewOf } from '../../src/cli/output/upload-view.ts';
+import { type UploadPhase, type UploadView, updateView, viewOf } from '../../src/cli/output/upload-view.ts';
 import { GiB, MiB } from '../../src/session/part-plan.ts';
 import { NOON } from '../support/cli-run.ts';
+import { someFigures } from '../support/progress-figures.ts';
 import { aWireSession } from '../support/wire-sessions.ts';
 
+/** In the time zone of whoever runs the tests. */
+const AT_14_26 = new Date(2026, 10, 23, 14, 26).getTime();
 const PLAIN = { colour: false, unicode: true };
 
 function aView(overrides: Partial<UploadView> = {}): UploadView {
@@ -16,7 +19,11 @@ function aView(overrides: Partial<UploadView> = {}): UploadView {
     partsStored: 64,
     partCount: 128,
     bytesPerSecond: 88.1 * MiB,
+    averageBytesPerSecond: 80 * MiB,
     secondsRemaining: 312,
+    retries: 0,
+    offlineMs: 0,
+    wastedBytes: 0,
     phase: { name: 'sending' },
     ...overrides,
   };
@@ -24,39 +31,65 @@ function aView(overrides: Partial<UploadView> = {}): UploadView {
 
 describe('the line on a terminal', () => {
   it('shows stored, in flight and missing apart', () => {
-    expect(renderProgressLine(aView(), 100, PLAIN, NOON)).toBe(
-      ' 50 %  ████████████████▒▒▒▒░░░░░░░░░░░░  21.0/42.0 GiB  88.1 MiB/s  5 min 12 s left  64/128 parts',
+    expect(renderProgressLine(aView(), 140, PLAIN, AT_14_26)).toBe(
+      ' 50 %  ████████████████▒▒▒▒░░░░░░░░░░░░  21.0/42.0 GiB  88.1 MiB/s  5 min 12 s left, done 14:31  average 80.0 MiB/s  64/128 parts',
     );
   });
 
   it('does without Unicode', () => {
-    expect(renderProgressLine(aView(), 100, { colour: false, unicode: false }, NOON)).toContain(
+    expect(renderProgressLine(aView(), 140, { colour: false, unicode: false }, NOON)).toContain(
       '################++++............',
     );
   });
 
   it('colours the bar only', () => {
-    const line = renderProgressLine(aView(), 100, { colour: true, unicode: true }, NOON);
+    const line = renderProgressLine(aView(), 140, { colour: true, unicode: true }, NOON);
     expect(line).toContain('\x1b[32m████████████████\x1b[39m\x1b[36m▒▒▒▒\x1b[39m\x1b[2m░░░░░░░░░░░░\x1b[22m');
   });
 
   it('leaves out the least important where the terminal is narrow', () => {
-    expect(renderProgressLine(aView(), 60, PLAIN, NOON)).toBe(' 50 %  ████▒░░░  21.0/42.0 GiB  88.1 MiB/s  5 min 12 s left');
-    expect(renderProgressLine(aView(), 24, PLAIN, NOON)).toBe(' 50 %  21.0/42.0 GiB');
-    expect(renderProgressLine(aView(), 4, PLAIN, NOON)).toBe(' 50');
+    const at = (columns: number, view: Partial<UploadView> = {}) => renderProgressLine(aView(view), columns, PLAIN, AT_14_26);
+    const troubles = { retries: 2, offlineMs: 63_000, wastedBytes: 4 * MiB };
+    expect(at(120, troubles)).toBe(
+      ' 50 %  ███████████▒▒░░░░░░░░░  21.0/42.0 GiB  88.1 MiB/s  5 min 12 s left, done 14:31  average 80.0 MiB/s  64/128 parts',
+    );
+    expect(at(160, troubles)).toBe(
+      ' 50 %  ████████████▒▒▒░░░░░░░░░░  21.0/42.0 GiB  88.1 MiB/s  5 min 12 s left, done 14:31  average 80.0 MiB/s  2 retries, 1 min 3 s offline, 4.00 MiB sent again',
+    );
+    expect(at(80)).toBe(' 50 %  ████████▒▒░░░░░░  21.0/42.0 GiB  88.1 MiB/s  5 min 12 s left, done 14:31');
+    expect(at(60)).toBe(' 50 %  ████▒░░░  21.0/42.0 GiB  88.1 MiB/s  5 min 12 s left');
+    expect(at(50)).toBe(' 50 %  21.0/42.0 GiB  88.1 MiB/s  5 min 12 s left');
+    expect(at(24)).toBe(' 50 %  21.0/42.0 GiB');
+    expect(at(4)).toBe(' 50');
   });
 
   it('is always narrower than the terminal', () => {
     const bytes = fc.integer({ min: 0, max: 2 ** 45 });
-    const view = fc.record({ stored: bytes, inFlight: bytes, rest: bytes, speed: bytes, seconds: fc.nat() });
+    const phase: fc.Arbitrary<UploadPhase> = fc.constantFrom(
+      { name: 'sending' },
+      { name: 'finishing' },
+      { name: 'verifying', verifiedBytes: 3 * GiB, totalBytes: 21 * GiB },
+      { name: 'offline', what: 'the object store', since: NOON, reason: 'ECONNREFUSED', nextTryAt: NOON + 20_000 },
+    );
+    const view = fc.record({
+      stored: bytes,
+      inFlight: bytes,
+      rest: bytes,
+      speed: bytes,
+      seconds: fc.nat(),
+      retries: fc.nat(),
+      phase,
+    });
     fc.assert(
-      fc.property(view, fc.integer({ min: 1, max: 300 }), ({ stored, inFlight, rest, speed, seconds }, columns) => {
+      fc.property(view, fc.integer({ min: 1, max: 300 }), ({ stored, inFlight, rest, speed, seconds, ...others }, columns) => {
         const figures = {
           size: stored + rest,
           storedBytes: stored,
           inFlightBytes: inFlight,
           bytesPerSecond: speed,
+          averageBytesPerSecond: speed,
           secondsRemaining: seconds,
+          ...others,
         };
         expect(renderProgressLine(aView(figures), columns, PLAIN, NOON).length).toBeLessThan(columns);
       }),
@@ -65,21 +98,30 @@ describe('the line on a terminal', () => {
 
   it('counts down while nothing can be reached', () => {
     const since = new Date(2026, 10, 23, 14, 2, 10).getTime();
-    const view = aView({ phase: { name: 'offline', what: 'the object store', since, nextTryAt: NOON + 4_100 } });
-    expect(renderProgressLine(view, 120, PLAIN, NOON)).toContain(
-      'offline since 14:02:10 (the object store), trying again in 5 s',
+    const phase = { name: 'offline', what: 'the object store', since, reason: 'ECONNREFUSED', nextTryAt: NOON + 4_100 } as const;
+    const at = (columns: number, ms = 0) => renderProgressLine(aView({ phase }), columns, PLAIN, NOON + ms);
+    expect(at(140)).toContain(
+      '21.0/42.0 GiB  offline since 14:02:10 (the object store cannot be reached: ECONNREFUSED), trying again in 5 s',
     );
-    expect(renderProgressLine(view, 120, PLAIN, NOON + 5_000)).toContain('trying again now');
+    expect(at(140, 5_000)).toContain('trying again now');
+    // What does not fit is said in fewer words, not left out.
+    expect(at(80)).toBe(' 50 %  offline since 14:02:10 (the object store: ECONNREFUSED), again in 5 s');
+    expect(at(70)).toBe(' 50 %  offline since 14:02:10 (the object store), again in 5 s');
+    expect(at(60)).toBe(' 50 %  offline since 14:02:10, trying again in 5 s');
+    expect(at(45)).toBe(' 50 %  offline since 14:02:10, again in 5 s');
+    expect(at(30)).toBe(' 50 %  offline since 14:02:10');
+    expect(at(20)).toBe(' 50 %  ██████▒░░░░░');
   });
 
   it('names the last phase, and does not say 100 % before it is true', () => {
     const view = aView({ storedBytes: 42 * GiB - 1, phase: { name: 'finishing' } });
-    expect(renderProgressLine(view, 120, PLAIN, NOON)).toMatch(/^ 99 % .* finishing: the store is assembling the object$/);
+    expect(renderProgressLine(view, 120, PLAIN, NOON)).toMatch(/^ 99 % .* finishing \(the store is assembling\)$/);
   });
 
   it('says what is being compared on resume', () => {
     const view = aView({ phase: { name: 'verifying', verifiedBytes: 3 * GiB, totalBytes: 21 * GiB } });
     expect(renderProgressLine(view, 120, PLAIN, NOON)).toContain('comparing the stored parts with the file: 3.00 of 21.0 GiB');
+    expect(renderProgressLine(view, 50, PLAIN, NOON)).toBe(' 50 %  comparing with the file: 3.00 of 21.0 GiB');
   });
 
   it('has a line for an empty file', () => {
@@ -90,6 +132,7 @@ describe('the line on a terminal', () => {
       partCount: 1,
       partsStored: 0,
       bytesPerSecond: 0,
+      averageBytesPerSecond: 0,
       secondsRemaining: null,
     });
     expect(renderProgressLine(view, 80, PLAIN, NOON)).toBe('  0 %  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  0/0 bytes  0 bytes/s');
@@ -97,19 +140,14 @@ describe('the line on a terminal', () => {
 });
 
 it('says the same as a sentence in a log', () => {
-  expect(renderProgressSentence(aView())).toBe('50 %  21.0 of 42.0 GiB stored  88.1 MiB/s  5 min 12 s left  64/128 parts');
+  expect(renderProgressSentence(aView({ retries: 1 }), AT_14_26)).toBe(
+    '50 %  21.0 of 42.0 GiB stored, 5.25 GiB in flight  88.1 MiB/s  average 80.0 MiB/s  5 min 12 s left, done 14:31  64/128 parts  1 retry',
+  );
 });
 
 describe('the view of an upload', () => {
   const start = viewOf(aWireSession({ storedBytes: 48 * MiB, partsStored: 3 }));
-  const figures = {
-    type: 'progress',
-    size: start.size,
-    partsStored: 4,
-    partCount: 10,
-    bytesPerSecond: 1,
-    secondsRemaining: null,
-  } as const;
+  const figures = { type: 'progress', ...someFigures({ size: start.size, partsStored: 4, partCount: 10 }) } as const;
 
   it('begins at what is stored', () => {
     expect(start).toMatchObject({ storedBytes: 48 * MiB, partsStored: 3, phase: { name: 'starting' } });
@@ -126,6 +164,12 @@ describe('the view of an upload', () => {
     expect(updateView(still, { type: 'online', what: 'the store', outageMs: 6_000 }, NOON + 2).phase).toEqual({
       name: 'sending',
     });
+  });
+
+  it('is not sending yet when the store, asked for the first time, has more than the session said', () => {
+    const asked = updateView(start, { ...figures, storedBytes: 64 * MiB }, NOON);
+    expect(asked).toMatchObject({ storedBytes: 64 * MiB, phase: { name: 'starting' } });
+    expect(updateView(asked, { ...figures, storedBytes: 80 * MiB, bytesPerSecond: 1 }, NOON).phase.name).toBe('sending');
   });
 
   it('is sending as soon as bytes move, and finishing when the engine says so', () => {

@@ -1,12 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { formatClock } from '../../src/cli/output/durations.ts';
 import { createReporter } from '../../src/cli/output/reporter.ts';
-import type { UploadEvent } from '../../src/client/events.ts';
+import type { ProgressFigures, UploadEvent, UploadResult } from '../../src/client/events.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { aContext, NOON, type TestContext, TextCollector } from '../support/cli-run.ts';
+import { someFigures } from '../support/progress-figures.ts';
 import { aWireSession } from '../support/wire-sessions.ts';
 
 const SESSION = aWireSession();
-const RESULT = {
+const RESULT: UploadResult = {
   sessionId: SESSION.sessionId,
   bucket: 'videos',
   key: 'C0142.MOV',
@@ -14,22 +16,35 @@ const RESULT = {
   bytes: 160 * MiB,
   bytesSent: 160 * MiB,
   seconds: 16,
+  averageBytesPerSecond: 10 * MiB,
+  retries: 0,
+  offlineSeconds: 0,
+  wastedBytes: 0,
   etag: '"e-10"',
   checksum: 'AAAAAA==',
-} as const;
+  proof: 'full',
+  unprovenBytes: 0,
+};
 
-function progress(storedBytes: number): UploadEvent {
+function progress(storedBytes: number, overrides: Partial<ProgressFigures> = {}): UploadEvent {
   return {
     type: 'progress',
-    size: 160 * MiB,
-    storedBytes,
-    inFlightBytes: 1,
-    partsStored: storedBytes / (16 * MiB),
-    partCount: 10,
-    bytesPerSecond: 10 * MiB,
-    secondsRemaining: 8,
+    ...someFigures({
+      size: 160 * MiB,
+      storedBytes,
+      inFlightBytes: 4 * MiB,
+      partsStored: storedBytes / (16 * MiB),
+      partCount: 10,
+      bytesPerSecond: 10 * MiB,
+      averageBytesPerSecond: 8 * MiB,
+      secondsRemaining: 8,
+      ...overrides,
+    }),
   };
 }
+
+/** Eight seconds after noon. */
+const DONE = formatClock(new Date(NOON + 8_000)).slice(0, 5);
 
 function aClock() {
   let instant = NOON;
@@ -52,13 +67,14 @@ describe('in a log', () => {
       partSize: 16 * MiB,
       partCount: 10,
     });
-    for (let part = 0; part <= 4; part++) reporter.event(progress(part * 8 * MiB));
+    for (let part = 0; part <= 4; part++)
+      reporter.event(progress(part * 8 * MiB, part < 4 ? {} : { retries: 1, wastedBytes: MiB }));
     reporter.event({
       type: 'offline',
       what: 'the object store',
       since: new Date(2026, 10, 23, 14, 2, 10).getTime(),
       reason: 'ECONNREFUSED',
-      nextTryInMs: 5_000,
+      nextTryInMs: 19_500,
     });
     reporter.event({ type: 'offline', what: 'the object store', since: NOON, reason: 'ECONNREFUSED', nextTryInMs: 5_000 });
     reporter.event({ type: 'online', what: 'the object store', outageMs: 61_000 });
@@ -71,16 +87,16 @@ describe('in a log', () => {
     expect(context.stderr.lines).toEqual([
       `uploading C0142.MOV (160 MiB) → videos/C0142.MOV  session ${SESSION.sessionId}`,
       'strategy: multipart (10 parts of 16.0 MiB), because the file is larger than 1 GB',
-      '10 %  16.0 of 160 MiB stored  10.0 MiB/s  8 s left  1/10 parts',
-      '20 %  32.0 of 160 MiB stored  10.0 MiB/s  8 s left  2/10 parts',
-      'offline since 14:02:10 (the object store: ECONNREFUSED), trying again until it works',
+      `10 %  16.0 of 160 MiB stored, 4.00 MiB in flight  10.0 MiB/s  average 8.00 MiB/s  8 s left, done ${DONE}  1/10 parts`,
+      `20 %  32.0 of 160 MiB stored, 4.00 MiB in flight  10.0 MiB/s  average 8.00 MiB/s  8 s left, done ${DONE}  2/10 parts  1 retry, 1.00 MiB sent again`,
+      'offline since 14:02:10 (the object store cannot be reached: ECONNREFUSED), trying again in 20 s',
       'online again after 1 min 1 s (the object store)',
       'comparing 32.0 MiB of stored parts with the file',
       'the store lost 16.0 MiB of the stored parts; sending them again under the same session',
-      'finishing: the store is assembling the object',
+      'finishing (the store is assembling)',
     ]);
     expect(context.stdout.text).toBe(
-      `uploaded C0142.MOV → videos/C0142.MOV  160 MiB in 16 s (10.0 MiB/s)  session ${SESSION.sessionId}  crc32 AAAAAA==\n`,
+      `uploaded C0142.MOV → videos/C0142.MOV  160 MiB in 16 s (10.0 MiB/s)  session ${SESSION.sessionId}  crc32 AAAAAA== verified\n`,
     );
   });
 
@@ -105,7 +121,7 @@ describe('in a log', () => {
     for (const what of ['the store', 'the server', 'the store', 'the server']) offline(what);
     reporter.event({ type: 'online', what: 'the store', outageMs: 1_000 });
     offline('the store');
-    expect(context.stderr.lines.slice(1).map((line) => line.replace(/since .* \((.*):.*$/, '$1'))).toEqual([
+    expect(context.stderr.lines.slice(1).map((line) => line.replace(/since .* \((.*) cannot be reached:.*$/, '$1'))).toEqual([
       'offline the store',
       'offline the server',
       'online again after 1 s (the store)',
@@ -118,6 +134,23 @@ describe('in a log', () => {
     const session = aWireSession({ storedBytes: 48 * MiB, partsStored: 3 });
     createReporter(context, { json: false, quiet: false }).begin({ name: 'C0142.MOV', session, created: false });
     expect(context.stderr.lines[1]).toBe('resumed: 48.0 MiB already stored');
+  });
+
+  it('sums up in the result what a bad network has cost', () => {
+    const context = aContext();
+    const troubled = { ...RESULT, retries: 2, offlineSeconds: 63, wastedBytes: 4 * MiB };
+    createReporter(context, { json: false, quiet: false }).done(troubled, 'C0142.MOV');
+    expect(context.stdout.text).toContain(
+      '  160 MiB in 16 s (10.0 MiB/s), 2 retries, 1 min 3 s offline, 4.00 MiB sent again  session ',
+    );
+  });
+
+  it('says "verified" of nothing that was not compared with the file', () => {
+    const context = aContext();
+    const partial: UploadResult = { ...RESULT, proof: 'partial', unprovenBytes: 96 * MiB };
+    createReporter(context, { json: false, quiet: false }).done(partial, 'C0142.MOV');
+    expect(context.stdout.text).toMatch(/ {2}crc32 AAAAAA== not proven in full: 96\.0 MiB were not compared with the file\n$/);
+    expect(context.stdout.text).not.toContain('verified');
   });
 
   it('says so when nothing had to be sent', () => {
@@ -202,6 +235,36 @@ describe('on a terminal', () => {
     expect(text.endsWith('\r\x1b[2K')).toBe(true);
     expect(text).not.toContain('\x1b[?25l');
     expect(context.stderr.text).toBe(text);
+  });
+
+  it('counts down to the next try while offline, and says finishing when the store assembles', () => {
+    const clock = aClock();
+    const context = aContext({ stderr: new TextCollector({ columns: 120 }), now: clock.now });
+    const reporter = createReporter(context, { json: false, quiet: false });
+    const lastDrawn = () => context.stderr.text.split('\r\x1b[2K').at(-1);
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    const since = new Date(2026, 10, 23, 14, 2, 10).getTime();
+    reporter.event({ type: 'offline', what: 'the object store', since, reason: 'ECONNREFUSED', nextTryInMs: 20_000 });
+    for (const left of [20, 19, 18]) {
+      vi.advanceTimersByTime(100);
+      expect(lastDrawn()).toContain(
+        `offline since 14:02:10 (the object store cannot be reached: ECONNREFUSED), trying again in ${left} s`,
+      );
+      clock.pass(1_000);
+    }
+    reporter.event({ type: 'online', what: 'the object store', outageMs: 1 });
+    reporter.event({ type: 'finishing' });
+    vi.advanceTimersByTime(100);
+    expect(lastDrawn()).toContain('finishing (the store is assembling)');
+    reporter.end();
+  });
+
+  it('draws a line of 80 columns where the terminal does not know its width', () => {
+    const context = aContext({ stderr: new TextCollector({ columns: 0 }) });
+    const reporter = createReporter(context, { json: false, quiet: false });
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    reporter.end();
+    expect(context.stderr.text).toContain('0/160 MiB');
   });
 
   it('writes no colours with NO_COLOR, and plain lines where TERM is dumb', () => {

@@ -99,6 +99,7 @@ describe('upload', () => {
     [['upload', 'a', '--part-size', '16M'], '--part-size: "16M" has an unknown unit.'],
     [['upload', 'a', '--concurrency', '17'], '--concurrency: "17" is not a whole number from 1 to 16.'],
     [['upload', 'a', '--max-outage', 'soon'], '--max-outage: "soon" is not a duration.'],
+    [['upload', 'a', '--verify-resume', 'some'], '--verify-resume must be one of full, sample, none, not "some".'],
     [['upload', 'a', '--strategy', 'fast'], '--strategy must be one of single, chunked, multipart, not "fast".'],
   ] as const)('refuses %j', async ([argv, fault], { server, partway }) => {
     const { exitCode, stderr } = await partway(argv);
@@ -180,6 +181,37 @@ describe('resume', () => {
     ]);
   });
 
+  test('takes the word of the store with --verify-resume none, says so, and vouches for none of it later', async ({
+    server,
+    partway,
+    makeFile,
+    folder,
+  }) => {
+    server.session = aWireSession(PARTS);
+    const bytes = someBytes(PARTS.size);
+    const path = await makeFile('a.mov', bytes);
+    // Sent by another machine.
+    server.parts.set(1, bytes.subarray(0, PARTS.partSize));
+    const resume = ['resume', server.session.sessionId, path];
+    const first = await partway([...resume, '--verify-resume', 'none', '--json']);
+    expect(first.stdout.jsonLines.at(-1)).toMatchObject({ type: 'summary', proof: 'partial', unprovenBytes: PARTS.partSize });
+    expect(first.stdout.jsonLines.filter(({ type }) => type === 'verifying')).toEqual([]);
+    expect(Object.keys((await readEntry(folder, server.session.sessionId)).checksums)).toEqual(['2', '3']);
+    const again = await partway([...resume, '--json']);
+    expect(again.stdout.jsonLines.find(({ type }) => type === 'verifying')).toMatchObject({ totalBytes: PARTS.partSize });
+    expect(again.stdout.jsonLines.at(-1)).toMatchObject({ type: 'summary', proof: 'full', unprovenBytes: 0 });
+  });
+
+  test('compares what is stored in full unless told otherwise, and says "verified"', async ({ server, partway, makeFile }) => {
+    server.session = aWireSession(PARTS);
+    const bytes = someBytes(PARTS.size);
+    const path = await makeFile('a.mov', bytes);
+    server.parts.set(1, bytes.subarray(0, PARTS.partSize));
+    const { stdout, stderr } = await partway(['resume', server.session.sessionId, path]);
+    expect(stderr.text).toContain('comparing 5.00 MiB of stored parts with the file');
+    expect(stdout.text).toMatch(/ {2}crc32 \S+ verified\n$/);
+  });
+
   test('says what to type when the file is not known here', async ({ server, partway }) => {
     const { exitCode, stderr } = await partway(['resume', server.session.sessionId]);
     expect(exitCode).toBe(2);
@@ -190,7 +222,7 @@ describe('resume', () => {
     server.session = aWireSession({ status: 'completed', etag: '"e"', checksum: 'AAAAAA==', expiresAt: null });
     const { exitCode, stdout } = await partway(['resume', server.session.sessionId]);
     expect(exitCode).toBe(0);
-    expect(stdout.text).toMatch(/^already uploaded C0142\.MOV/);
+    expect(stdout.text).toMatch(/^already uploaded C0142\.MOV .* not proven in full: 160 MiB were not compared with the file\n$/);
   });
 
   test('compares a file that is named with the object of a completed session', async ({ server, partway, makeFile }) => {

@@ -1,12 +1,23 @@
 import { describe, expect, it, vi } from 'vitest';
 import { MiB } from '../../src/session/part-plan.ts';
-import { EngineBench } from '../support/engine-bench.ts';
+import { EngineBench, type EventOf } from '../support/engine-bench.ts';
 import type { PutFault } from '../support/part-proxy.ts';
 import { recordedSource, seededBytes } from '../support/sources.ts';
 
 const PART = 5 * MiB;
 const CHUNKED = { strategy: 'chunked', partSize: PART } as const;
 const MULTIPART = { strategy: 'multipart', partSize: PART } as const;
+
+/** Nothing shrinks, nothing is more than there is. Not for uploads of which the store loses parts. */
+function expectHonestProgress(events: readonly EventOf<'progress'>[]): void {
+  for (const [index, figures] of events.entries()) {
+    const before = events[index - 1] ?? figures;
+    for (const growing of ['storedBytes', 'retries', 'offlineMs', 'wastedBytes'] as const) {
+      expect(figures[growing], growing).toBeGreaterThanOrEqual(before[growing]);
+    }
+    expect(figures.storedBytes + figures.inFlightBytes).toBeLessThanOrEqual(figures.size);
+  }
+}
 
 const EXPIRED: PutFault = { answer: 403, code: 'AccessDenied', message: 'Request has expired' };
 const INTERNAL_ERROR: PutFault = { answer: 500, code: 'InternalError', message: 'We encountered an internal error.' };
@@ -29,8 +40,14 @@ describe('an outage', () => {
       nextTryInMs: expect.any(Number),
     });
     await bench.proxy.comeBack();
-    await run.result;
-    expect(run.eventsOf('online')).toMatchObject([{ what: 'the object store', outageMs: expect.any(Number) }]);
+    const { offlineSeconds, retries, wastedBytes, bytesSent } = await run.result;
+    const [online] = run.eventsOf('online');
+    expect(online).toMatchObject({ what: 'the object store', outageMs: expect.any(Number) });
+    // The two clocks are read one after the other.
+    expect(offlineSeconds * 1_000 - (online?.outageMs ?? 0)).toBeCloseTo(0, -2);
+    expect(retries).toBe(run.eventsOf('retry').length);
+    expect(wastedBytes).toBe(bytesSent - bytes.length);
+    expectHonestProgress(run.eventsOf('progress'));
     expect(Buffer.compare(await bench.readObject('video.mp4'), bytes)).toBe(0);
   });
 
@@ -46,7 +63,9 @@ describe('an outage', () => {
     const run = bench.run(session, source);
     expect(await run.first('offline')).toMatchObject({ what: 'the partway server', reason: 'ECONNREFUSED' });
     await bench.restartServer();
-    expect(await run.result).toMatchObject({ sessionId: session.sessionId, bytesSent: bytes.length });
+    const result = await run.result;
+    expect(result).toMatchObject({ sessionId: session.sessionId, bytesSent: bytes.length, wastedBytes: 0 });
+    expect(result.offlineSeconds).toBeGreaterThan(0);
     expect(run.eventsOf('online')).toMatchObject([{ what: 'the partway server' }]);
     expect(Buffer.compare(await bench.readObject('video.mp4'), bytes)).toBe(0);
   });
@@ -88,7 +107,7 @@ describe('a broken connection', () => {
     const faults: (PutFault | undefined)[] = [{ resetAfter: MiB }, INTERNAL_ERROR, { resetAfter: 1 }, INTERNAL_ERROR];
     bench.proxy.plan = ({ attempt }) => faults[attempt - 1];
     const run = bench.run(await bench.open(source, CHUNKED), source);
-    const { bytesSent } = await run.result;
+    const { bytesSent, wastedBytes, retries } = await run.result;
     expect(bench.proxy.puts).toEqual([1, 1, 1, 1, 1]);
     expect(run.eventsOf('retry').map(({ partNumber, attempt }) => [partNumber, attempt])).toEqual([
       [1, 1],
@@ -98,6 +117,8 @@ describe('a broken connection', () => {
     ]);
     // What was sent in vain is counted.
     expect(bytesSent).toBeGreaterThan(bytes.length + MiB);
+    expect({ wastedBytes, retries }).toEqual({ wastedBytes: bytesSent - bytes.length, retries: 4 });
+    expectHonestProgress(run.eventsOf('progress'));
     expect(run.eventsOf('offline')).toEqual([]);
   });
 
@@ -106,7 +127,8 @@ describe('a broken connection', () => {
     const bytes = seededBytes(3 * PART, 26);
     const source = recordedSource(bytes);
     bench.proxy.plan = ({ attempt }) => (attempt === 1 ? { loseAnswer: true } : undefined);
-    expect(await bench.run(await bench.open(source, CHUNKED), source).result).toMatchObject({ bytesSent: bytes.length });
+    const result = await bench.run(await bench.open(source, CHUNKED), source).result;
+    expect(result).toMatchObject({ bytesSent: bytes.length, wastedBytes: 0, retries: 3 });
     expect(bench.proxy.puts).toEqual([1, 2, 3]);
     expect(Buffer.compare(await bench.readObject('video.mp4'), bytes)).toBe(0);
   });
@@ -228,9 +250,22 @@ describe('a store that lost the upload', () => {
     const result = await run.result;
     expect(result.sessionId).toBe(session.sessionId);
     expect(result.bytesSent).toBeGreaterThanOrEqual(bytes.length + 2 * PART);
+    expect(result.wastedBytes).toBe(result.bytesSent - bytes.length);
     expect(run.eventsOf('healed')).toEqual([{ type: 'healed', lostBytes: 2 * PART }]);
     expect(Buffer.compare(await bench.readObject('video.mp4'), bytes)).toBe(0);
     expect(await bench.store.listMultipartUploads('video.mp4')).toEqual([]);
+  });
+
+  it('before this run began has its loss told, too: what the session said was stored is not', async () => {
+    const bench = await EngineBench.start();
+    const bytes = seededBytes(2 * PART, 36);
+    const source = recordedSource(bytes);
+    const { sessionId } = await bench.open(source, CHUNKED);
+    const session = await rememberedWith(bench, sessionId, bytes, [1]);
+    await bench.loseUploads('video.mp4');
+    const run = bench.run(session, source);
+    expect(await run.result).toMatchObject({ bytesSent: bytes.length, wastedBytes: 0 });
+    expect(run.eventsOf('healed')).toEqual([{ type: 'healed', lostBytes: PART }]);
   });
 
   it('gets it again also when the loss shows only at the end', async () => {
@@ -251,3 +286,28 @@ describe('a store that lost the upload', () => {
     expect(Buffer.compare(await bench.readObject('video.mp4'), bytes)).toBe(0);
   });
 });
+
+it('the progress of a resumed upload begins at what is stored, also while the store was not asked yet', async () => {
+  const bench = await EngineBench.start();
+  const bytes = seededBytes(2 * PART, 37);
+  const source = recordedSource(bytes);
+  const { sessionId } = await bench.open(source, CHUNKED);
+  const session = await rememberedWith(bench, sessionId, bytes, [1]);
+  const list = bench.controlPlane.parts.bind(bench.controlPlane);
+  let show = () => {};
+  const shown = new Promise<void>((resolve) => {
+    show = resolve;
+  });
+  vi.spyOn(bench.controlPlane, 'parts').mockImplementationOnce((...call) => shown.then(() => list(...call)));
+  const run = bench.run(session, source, { onEvent: ({ type }) => type === 'progress' && show() });
+  await run.result;
+  expect(run.eventsOf('progress')[0]).toMatchObject({ storedBytes: PART, partsStored: 1 });
+  expectHonestProgress(run.eventsOf('progress'));
+});
+
+/** The session as the server answers it when these parts are stored and it knows. */
+async function rememberedWith(bench: EngineBench, sessionId: string, bytes: Uint8Array, stored: readonly number[]) {
+  await bench.storeParts(await bench.controlPlane.get(sessionId), bytes, stored);
+  await bench.controlPlane.parts(sessionId);
+  return bench.controlPlane.get(sessionId);
+}

@@ -44,7 +44,10 @@ describe('a schedule of faults', () => {
         }
       }
       const run = paths.run(session, source);
-      expect(await run.result, `seed ${seed - draw}`).toMatchObject({ status: 'completed', bytes: bytes.length });
+      const result = await run.result;
+      expect(result, `seed ${seed - draw}`).toMatchObject({ status: 'completed', bytes: bytes.length, proof: 'full' });
+      // Whatever was sent in vain is told as such, to the byte.
+      expect(result.bytesSent - result.wastedBytes, `seed ${seed - draw}`).toBe(bytes.length);
       expect(Buffer.compare(await paths.readObject('video.mp4'), bytes)).toBe(0);
       for (let partNumber = 1; partNumber <= PARTS; partNumber++) {
         const outcomes = paths.clientToStore.puts.filter((put) => put.partNumber === partNumber).map(({ outcome }) => outcome);

@@ -28,8 +28,14 @@ describe('an upload', () => {
       bytes: bytes.length,
       bytesSent: bytes.length,
       seconds: expect.any(Number),
+      averageBytesPerSecond: expect.any(Number),
+      retries: 0,
+      offlineSeconds: 0,
+      wastedBytes: 0,
       etag: expect.stringMatching(/^"[0-9a-f]{32}-\d+"$/),
       checksum: checksumOf(bytes),
+      proof: 'full',
+      unprovenBytes: 0,
     });
     expect(Buffer.compare(await bench.readObject('video.mp4'), bytes)).toBe(0);
     expect(await bench.controlPlane.get(session.sessionId)).toMatchObject({ status: 'completed', checksum: checksumOf(bytes) });

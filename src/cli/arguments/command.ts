@@ -1,4 +1,5 @@
 import type { CommandDef } from 'citty';
+import { VERIFY_RESUME } from '../../client/source/verify-resume.ts';
 import type { CliContext } from '../context.ts';
 
 /** What `partway <command> --help` adds to citty's usage. */
@@ -18,6 +19,13 @@ export function contextOf(data: unknown): CliContext {
 export const JSON_FLAG = { type: 'boolean', description: 'Write JSON to stdout, one object a line' } as const;
 export const QUIET_FLAG = { type: 'boolean', description: 'Show no progress, only the result, warnings and errors' } as const;
 export const SESSION_ID = { type: 'positional', description: 'The id of an upload session: ses_…', required: true } as const;
+/** Not `as const` as a whole: citty wants its options writable. */
+const VERIFY_RESUME_FLAG = {
+  type: 'enum' as const,
+  options: [...VERIFY_RESUME],
+  default: 'full' as const,
+  description: 'Stored parts that the journal does not vouch for: compare all with the file, one in 16 (at least 8), or none',
+};
 export const SENDING_FLAGS = {
   concurrency: { type: 'string', valueHint: '1..16', description: 'Most parts in flight at once; adapts below it' },
   limit: {
@@ -30,6 +38,7 @@ export const SENDING_FLAGS = {
     valueHint: 'duration',
     description: 'Give up when nothing can be reached for this long: 30m, 24h (default), 7d',
   },
+  'verify-resume': VERIFY_RESUME_FLAG,
   json: JSON_FLAG,
   quiet: QUIET_FLAG,
 } as const;

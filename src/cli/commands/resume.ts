@@ -1,5 +1,6 @@
 import { defineCommand } from 'citty';
 import { openFileSource } from '../../client/index.ts';
+import { nothingSent, resultOf } from '../../client/upload-result.ts';
 import type * as wire from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import { type CommandModule, contextOf, SENDING_FLAGS, SESSION_ID } from '../arguments/command.ts';
@@ -32,9 +33,9 @@ const command = defineCommand({
 async function resume(sessionId: string, givenPath: string | undefined, options: UploadFileOptions): Promise<void> {
   const session = await findSession(options.controlPlane, sessionId, options.interruption.signal);
   refuseEnded(session);
-  // Asked about a certain file, the engine compares it with the object instead.
+  // It needs no file any more, and none is compared. Asked about a certain one, the engine compares it with the object instead.
   if (session.status === 'completed' && givenPath === undefined)
-    return options.reporter.done(resultOf(session), session.fileName);
+    return options.reporter.done(resultOf(session, nothingSent(0), session.size), session.fileName);
   const path = givenPath ?? (await rememberedPath(options.journal, session, 'resume'));
   await about({ session, path }, async () => {
     const source = await openFileSource(path);
@@ -53,21 +54,6 @@ function refuseEnded({ status }: wire.Session): void {
     hint: 'Upload the file again; that starts a new session.',
     facts: { sessionStatus: status },
   });
-}
-
-/** A completed session needs no file any more. */
-function resultOf({ sessionId, bucket, key, size, etag, checksum }: wire.Session) {
-  return {
-    sessionId,
-    bucket,
-    key,
-    status: 'completed',
-    bytes: size,
-    bytesSent: 0,
-    seconds: 0,
-    etag: etag ?? '',
-    checksum: checksum ?? '',
-  } as const;
 }
 
 export default {

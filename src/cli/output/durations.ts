@@ -23,6 +23,18 @@ export function formatInstant(instant: Date): string {
   return `${date} ${formatClock(instant).slice(0, 5)}`;
 }
 
+const DAY_MS = 86_400_000;
+/** Within so many days, the name of a weekday leaves no doubt. */
+const WEEKDAY_TELLS_FOR_DAYS = 6;
+
+/** When something soon will be, in the reader's time zone: `14:31` today, `Fri 14:31` on another day, `2 Dec 14:31` a week away. */
+export function formatSoon(instant: Date, now: Date): string {
+  const time = formatClock(instant).slice(0, 5);
+  if (instant.toDateString() === now.toDateString()) return time;
+  if (instant.getTime() - now.getTime() < WEEKDAY_TELLS_FOR_DAYS * DAY_MS) return `${DAYS[instant.getDay()]} ${time}`;
+  return `${instant.getDate()} ${MONTHS[instant.getMonth()]} ${time}`;
+}
+
 /** `14:02:10` in the reader's time zone. */
 export function formatClock(instant: Date): string {
   return [instant.getHours(), instant.getMinutes(), instant.getSeconds()].map((n) => String(n).padStart(2, '0')).join(':');

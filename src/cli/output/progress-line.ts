@@ -1,61 +1,101 @@
-import { formatClock, formatDuration } from './durations.ts';
+import { formatDuration, formatSoon } from './durations.ts';
 import { type OutputStyle, paint } from './output-style.ts';
-import { formatShare, formatSpeed, percentOf } from './sizes.ts';
+import { phaseWordings } from './phase-text.ts';
+import { formatShare, formatSize, formatSpeed, percentOf } from './sizes.ts';
+import { describeTroubles } from './troubles.ts';
 import type { UploadView } from './upload-view.ts';
 
 const WIDEST_BAR = 32;
 const NARROWEST_BAR = 8;
+/** Details are left out for a bar of so many cells. */
+const COMFORTABLE_BAR = 14;
+const GAP = '  ';
 
 type LineStyle = Pick<OutputStyle, 'colour' | 'unicode'>;
 
 /** One line for a terminal of `columns`: what fits, the least important left out first. */
 export function renderProgressLine(view: UploadView, columns: number, style: LineStyle, now: number): string {
-  const state = describePhase(view, now);
-  const percent = `${String(percentOf(view.storedBytes, view.size)).padStart(3)} %`;
-  const fields = [percent, formatShare(view.storedBytes, view.size, '/'), ...(state === undefined ? movement(view) : [state])];
   // The last column stays free: a terminal may wrap when it is written to.
-  const room = columns - 1;
-  const kept = fitting(fields, room);
-  const barWidth = Math.min(WIDEST_BAR, room - kept.join('  ').length - 2);
-  if (barWidth < NARROWEST_BAR) return kept.join('  ').slice(0, Math.max(0, room));
-  const [first = '', ...rest] = kept;
-  return [first, renderBar(view, barWidth, style), ...rest].join('  ');
+  const room = Math.max(0, columns - 1);
+  const wordings = phaseWordings(view.phase, now);
+  const [first = '', ...rest] = wordings.length > 0 ? phaseFields(view, wordings, room) : sendingFields(view, room, now);
+  const barWidth = Math.min(WIDEST_BAR, room - widthOf([first, ...rest, '']));
+  if (barWidth < NARROWEST_BAR) return [first, ...rest].join(GAP).slice(0, room);
+  return [first, renderBar(view, barWidth, style), ...rest].join(GAP);
 }
 
 /** The same facts as a sentence for a log. */
-export function renderProgressSentence(view: UploadView): string {
-  const { storedBytes, size } = view;
-  return [`${percentOf(storedBytes, size)} %`, `${formatShare(storedBytes, size)} stored`, ...movement(view)].join('  ');
+export function renderProgressSentence(view: UploadView, now: number): string {
+  const { storedBytes, inFlightBytes, size } = view;
+  const inFlight = inFlightBytes === 0 ? '' : `, ${formatSize(inFlightBytes)} in flight`;
+  return [
+    `${percentOf(storedBytes, size)} %`,
+    `${formatShare(storedBytes, size)} stored${inFlight}`,
+    formatSpeed(view.bytesPerSecond),
+    ...averageOf(view),
+    ...timeLeft(view, now),
+    ...partsOf(view),
+    ...troublesOf(view),
+  ].join(GAP);
 }
 
-/** What is going on when it is not the usual sending; undefined then. */
-export function describePhase({ phase }: UploadView, now: number): string | undefined {
-  switch (phase.name) {
-    case 'starting':
-    case 'sending':
-      return undefined;
-    case 'verifying':
-      return `comparing the stored parts with the file: ${formatShare(phase.verifiedBytes, phase.totalBytes)}`;
-    case 'offline': {
-      const seconds = Math.max(0, Math.ceil((phase.nextTryAt - now) / 1000));
-      const next = seconds === 0 ? 'trying again now' : `trying again in ${seconds} s`;
-      return `offline since ${formatClock(new Date(phase.since))} (${phase.what}), ${next}`;
-    }
-    case 'finishing':
-      return 'finishing: the store is assembling the object';
+/** The fullest wording that fits; how much is stored gives way to it. */
+function phaseFields(view: UploadView, wordings: readonly string[], room: number): string[] {
+  const candidates = wordings.flatMap((wording) => [
+    [percent(view), share(view), wording],
+    [percent(view), wording],
+  ]);
+  return candidates.find((fields) => widthOf(fields) <= room) ?? [percent(view)];
+}
+
+/** Left out first: what is worth less than a bar that shows something, then the bar, then the clock, then the rest. */
+function sendingFields(view: UploadView, room: number, now: number): string[] {
+  const essential = [percent(view), share(view), formatSpeed(view.bytesPerSecond)];
+  const leavesBar = (fields: readonly string[]) => widthOf([...fields, '']) + COMFORTABLE_BAR <= room;
+  const fields = [...essential, ...timeLeft(view, now)];
+  if (!leavesBar(fields)) return fitting([...essential, ...timeLeft(view)], room);
+  for (const extra of [...averageOf(view), ...troublesOf(view), ...partsOf(view)]) {
+    if (leavesBar([...fields, extra])) fields.push(extra);
   }
+  return fields;
 }
 
-function movement(view: UploadView): string[] {
-  const left = view.secondsRemaining === null ? [] : [`${formatDuration(view.secondsRemaining)} left`];
-  const parts = view.partCount === 1 ? [] : [`${view.partsStored}/${view.partCount} parts`];
-  return [formatSpeed(view.bytesPerSecond), ...left, ...parts];
+function percent({ storedBytes, size }: UploadView): string {
+  return `${String(percentOf(storedBytes, size)).padStart(3)} %`;
+}
+
+function share({ storedBytes, size }: UploadView): string {
+  return formatShare(storedBytes, size, '/');
+}
+
+/** With the clock time where `now` is given. */
+function timeLeft({ secondsRemaining }: UploadView, now?: number): string[] {
+  if (secondsRemaining === null || secondsRemaining === 0) return [];
+  const left = `${formatDuration(secondsRemaining)} left`;
+  return now === undefined ? [left] : [`${left}, done ${formatSoon(new Date(now + secondsRemaining * 1_000), new Date(now))}`];
+}
+
+function averageOf({ averageBytesPerSecond }: UploadView): string[] {
+  return averageBytesPerSecond === 0 ? [] : [`average ${formatSpeed(averageBytesPerSecond)}`];
+}
+
+function troublesOf(view: UploadView): string[] {
+  const troubles = describeTroubles(view);
+  return troubles === undefined ? [] : [troubles];
+}
+
+function partsOf({ partCount, partsStored }: UploadView): string[] {
+  return partCount === 1 ? [] : [`${partsStored}/${partCount} parts`];
 }
 
 function fitting(fields: readonly string[], room: number): string[] {
   const kept = [...fields];
-  while (kept.length > 1 && kept.join('  ').length > room) kept.pop();
+  while (kept.length > 1 && widthOf(kept) > room) kept.pop();
   return kept;
+}
+
+function widthOf(fields: readonly string[]): number {
+  return fields.join(GAP).length;
 }
 
 /** Stored, in flight and missing as three kinds of cells. */

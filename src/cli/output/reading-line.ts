@@ -25,7 +25,7 @@ export class ReadingLine {
     if (!this.#isVisible || now - this.#drawnAt < REDRAW_EVERY_MS) return;
     this.#drawnAt = now;
     const line = `${percentOf(this.#read, this.#size)} %  reading the file: ${formatShare(this.#read, this.#size)}`;
-    this.#context.stderr.write(ERASE + line.slice(0, (this.#context.stderr.columns ?? 80) - 1));
+    this.#context.stderr.write(ERASE + line.slice(0, (this.#context.stderr.columns || 80) - 1));
   }
 
   end(): void {

@@ -5,8 +5,16 @@ export type UploadPhase =
   | { readonly name: 'starting' }
   | { readonly name: 'verifying'; readonly verifiedBytes: number; readonly totalBytes: number }
   | { readonly name: 'sending' }
-  | { readonly name: 'offline'; readonly what: string; readonly since: number; readonly nextTryAt: number }
+  | {
+      readonly name: 'offline';
+      readonly what: string;
+      readonly since: number;
+      readonly reason: string;
+      readonly nextTryAt: number;
+    }
   | { readonly name: 'finishing' };
+
+export type OfflineEvent = Extract<UploadEvent, { type: 'offline' }>;
 
 /** What a person should know of a running upload now: the events so far, summed up. */
 export interface UploadView extends ProgressFigures {
@@ -21,7 +29,11 @@ export function viewOf(session: wire.Session): UploadView {
     partsStored: session.partsStored,
     partCount: session.partCount,
     bytesPerSecond: 0,
+    averageBytesPerSecond: 0,
     secondsRemaining: null,
+    retries: 0,
+    offlineMs: 0,
+    wastedBytes: 0,
     phase: { name: 'starting' },
   };
 }
@@ -37,7 +49,7 @@ export function updateView(view: UploadView, event: UploadEvent, now: number): U
     case 'verifying':
       return { ...view, phase: phaseWhileComparing(view, event) };
     case 'offline':
-      return { ...view, phase: { name: 'offline', what: event.what, since: event.since, nextTryAt: now + event.nextTryInMs } };
+      return { ...view, phase: outageOf(event, now) };
     case 'online':
       return { ...view, phase: phaseAfterOutage(view, event.what) };
     case 'finishing':
@@ -49,9 +61,14 @@ export function updateView(view: UploadView, event: UploadEvent, now: number): U
   }
 }
 
+export function outageOf({ what, since, reason, nextTryInMs }: OfflineEvent, now: number) {
+  return { name: 'offline', what, since, reason, nextTryAt: now + nextTryInMs } as const;
+}
+
 /** Figures may be published by a timer: they end no outage and no finishing, only the getting ready. */
 function phaseWhileFiguresMove(view: UploadView, figures: ProgressFigures): UploadPhase {
-  const isReady = figures.inFlightBytes > 0 || figures.storedBytes > view.storedBytes;
+  // More stored than the session said is no sign: the store may just have been asked.
+  const isReady = figures.inFlightBytes > 0 || figures.bytesPerSecond > 0;
   return (view.phase.name === 'starting' || view.phase.name === 'verifying') && isReady ? { name: 'sending' } : view.phase;
 }
 

@@ -1,57 +1,116 @@
-import type { ProgressFigures } from '../events.ts';
+import type { Session } from '../../contract/wire.ts';
+import type { ProgressFigures, RunTotals, UploadEvent } from '../events.ts';
+import { createOutages } from './outages.ts';
 import { createRate } from './rate.ts';
 
 /**
  * Counts what is stored, what is in flight and what went over the wire. Stored and in-flight bytes are never the same
- * bytes twice, so their sum never exceeds the size.
+ * bytes twice, so their sum never exceeds the size. Every byte sent is of a part that this run stored, in flight, or wasted.
  */
-export function createTally(size: number, partCount: number, now: () => number) {
+export function createTally(session: Pick<Session, 'size' | 'storedBytes' | 'partsStored' | 'partCount'>, now: () => number) {
+  const { size, partCount } = session;
   const startedAt = now();
   const rate = createRate(startedAt);
+  const outages = createOutages();
+  /** The session's word, until the store itself was asked: progress begins there and not at nothing. */
+  let assumed = { bytes: session.storedBytes, parts: session.partsStored };
   const stored = new Map<number, number>();
   const inFlight = new Map<number, number>();
+  /** By part, the bytes of the attempt that stored it. */
+  const delivered = new Map<number, number>();
   let bytesSent = 0;
+  let bytesSentOnline = 0;
+  let wastedBytes = 0;
+  let retries = 0;
+
+  function waste(from: Map<number, number>, partNumber: number): void {
+    wastedBytes += from.get(partNumber) ?? 0;
+    from.delete(partNumber);
+  }
+
+  function storedBytes(): number {
+    return assumed.bytes + sum(stored.values());
+  }
+
+  function averageBytesPerSecond(at: number): number {
+    const onlineMs = at - startedAt - outages.totalMs(at);
+    return onlineMs > 0 ? (bytesSentOnline * 1_000) / onlineMs : 0;
+  }
 
   return {
     /** What the store says it holds: at the start, and whenever it was asked again. */
     setStored(parts: Iterable<{ partNumber: number; size: number }>): void {
+      assumed = { bytes: 0, parts: 0 };
       stored.clear();
       for (const part of parts) stored.set(part.partNumber, part.size);
+      for (const partNumber of delivered.keys()) if (!stored.has(partNumber)) waste(delivered, partNumber);
     },
     partStarted(partNumber: number): void {
+      waste(inFlight, partNumber);
       inFlight.set(partNumber, 0);
     },
     sent(partNumber: number, bytes: number): void {
       bytesSent += bytes;
+      if (!outages.any) bytesSentOnline += bytes;
       rate.add(bytes);
       inFlight.set(partNumber, (inFlight.get(partNumber) ?? 0) + bytes);
     },
     partStored(partNumber: number, bytes: number): void {
+      waste(delivered, partNumber);
+      delivered.set(partNumber, inFlight.get(partNumber) ?? 0);
       inFlight.delete(partNumber);
       stored.set(partNumber, bytes);
     },
+    /** The attempt did not end in a stored part. */
     partEnded(partNumber: number): void {
-      inFlight.delete(partNumber);
+      waste(inFlight, partNumber);
+    },
+    /** Retries and outages, as the engine tells them. */
+    observe(event: UploadEvent): void {
+      if (event.type === 'retry') retries += 1;
+      if (event.type !== 'offline' && event.type !== 'online') return;
+      const wasOffline = outages.any;
+      if (event.type === 'offline') outages.began(event.what, event.since);
+      else outages.ended(event.what, now());
+      if (outages.any !== wasOffline) rate.restart(now());
     },
     get bytesSent(): number {
       return bytesSent;
     },
     get storedBytes(): number {
-      return sum(stored.values());
-    },
-    get partsStored(): number {
-      return stored.size;
-    },
-    get seconds(): number {
-      return (now() - startedAt) / 1_000;
+      return storedBytes();
     },
     figures(): ProgressFigures {
-      const storedBytes = sum(stored.values());
-      const inFlightBytes = Math.min(sum(inFlight.values()), size - storedBytes);
-      const bytesPerSecond = rate.sample(now());
-      const left = size - storedBytes - inFlightBytes;
-      const secondsRemaining = left === 0 ? 0 : bytesPerSecond > 0 ? left / bytesPerSecond : null;
-      return { size, storedBytes, inFlightBytes, partsStored: stored.size, partCount, bytesPerSecond, secondsRemaining };
+      const at = now();
+      const storedNow = storedBytes();
+      const inFlightBytes = Math.min(sum(inFlight.values()), size - storedNow);
+      const bytesPerSecond = rate.sample(at);
+      const left = size - storedNow - inFlightBytes;
+      const expected = outages.any ? 0 : rate.expected;
+      return {
+        size,
+        storedBytes: storedNow,
+        inFlightBytes,
+        partsStored: assumed.parts + stored.size,
+        partCount,
+        bytesPerSecond,
+        averageBytesPerSecond: averageBytesPerSecond(at),
+        secondsRemaining: left === 0 ? 0 : expected > 0 ? left / expected : null,
+        retries,
+        offlineMs: outages.totalMs(at),
+        wastedBytes,
+      };
+    },
+    totals(): RunTotals {
+      const at = now();
+      return {
+        bytesSent,
+        seconds: (at - startedAt) / 1_000,
+        averageBytesPerSecond: averageBytesPerSecond(at),
+        retries,
+        offlineSeconds: outages.totalMs(at) / 1_000,
+        wastedBytes,
+      };
     },
   };
 }

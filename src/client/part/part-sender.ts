@@ -101,9 +101,8 @@ export function createPartSender(options: PartSenderOptions) {
       });
       return { partNumber, etag, checksum, size: end - start };
     } catch (error) {
-      throw error instanceof PartFailure ? triesUsedUp(partNumber, options.maxTries, error) : error;
-    } finally {
       tally.partEnded(partNumber);
+      throw error instanceof PartFailure ? triesUsedUp(partNumber, options.maxTries, error) : error;
     }
   };
 
@@ -118,6 +117,7 @@ export function createPartSender(options: PartSenderOptions) {
       attempts.answerLost = false;
       const stored = await options.findStored(partNumber);
       if (stored?.checksum === checksum) return stored.etag;
+      tally.partEnded(partNumber);
     }
     attempts.signed ??= await options.sign(partNumber, checksum);
     const { url, headers } = attempts.signed;
@@ -189,10 +189,11 @@ export function createPartSender(options: PartSenderOptions) {
   /** Between attempts: waits where waiting helps. p-retry adds its own back-off for failures that consume a try. */
   async function beforeRetry(partNumber: number, error: Error, attempts: Attempts, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    tally.partEnded(partNumber);
+    attempts.answerLost ||= error instanceof ConnectionFailure && error.bodySent;
+    // Sent whole and not answered, it is in flight until the store was asked whether it has it.
+    if (!attempts.answerLost) tally.partEnded(partNumber);
     onEvent({ type: 'retry', partNumber, attempt: attempts.count, reason: error.message });
     if (error instanceof ConnectionFailure) {
-      attempts.answerLost ||= error.bodySent;
       const { outageMs } = await link.recover(error.message, signal);
       // The store answers, and yet this part's connections break: not at once again.
       if (outageMs === 0 && attempts.brokenConnections++ > 0) await waitInVain(attempts, signal);

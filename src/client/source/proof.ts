@@ -1,53 +1,88 @@
 import type { Session, WireStoredPart } from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
-import type { PartPlan } from '../../session/part-plan.ts';
+import { type PartPlan, partLength } from '../../session/part-plan.ts';
 import type { UploadEvent } from '../events.ts';
 import type { ByteSource } from './byte-source.ts';
 import { combineChecksums, readChecksums } from './part-checksums.ts';
+import { partsToRead, type VerifyResume } from './verify-resume.ts';
 
 /** On resume, stored parts are compared for this long before the first byte is sent: a changed file shows almost at once. */
 const PROOF_HEAD_START_MS = 700;
 
 /**
+ * CRC32 (base64) by part number as the store lists them, of parts that nobody has compared with the source. Never to be mixed
+ * up with the source's own: a journal that took them over would vouch for what no one has read.
+ */
+export type StoreClaims = ReadonlyMap<number, string>;
+
+/**
  * Proves that parts which the store holds already are parts of this source, by their CRC32: those that the caller vouches
- * for (same file, untouched since it was read) by comparison, the others by reading them.
+ * for (same file, untouched since it was read) by comparison, the others by reading as many of them as `verifyResume` says.
+ * Resolves to what the store claims of the rest.
  * @throws UploadError `SOURCE_CHANGED` at the first part that differs.
  */
 export async function proveParts(options: {
   readonly source: ByteSource;
   readonly plan: PartPlan;
   readonly stored: readonly WireStoredPart[];
+  readonly verifyResume: VerifyResume;
   /** CRCs of this source's parts. Grows by those that are read here. */
   readonly checksums: Map<number, string>;
   readonly signal: AbortSignal;
   readonly onEvent: (event: UploadEvent) => void;
-}): Promise<void> {
+}): Promise<StoreClaims> {
   const stored = new Map(options.stored.map((part) => [part.partNumber, part.checksum]));
+  const claims = claimsLeftUnread(stored, options);
   await readChecksums({
     ...options,
-    partNumbers: [...stored.keys()],
+    partNumbers: [...stored.keys()].filter((partNumber) => !claims.has(partNumber)),
     check: (partNumber, checksum) => {
       if (checksum !== stored.get(partNumber)) throw notThisFile(options.source, partNumber);
     },
   });
+  return claims;
+}
+
+function claimsLeftUnread(
+  stored: ReadonlyMap<number, string | null>,
+  { checksums, verifyResume }: { checksums: ReadonlyMap<number, string>; verifyResume: VerifyResume },
+): StoreClaims {
+  const claims = new Map<number, string>();
+  for (const [partNumber, checksum] of stored) {
+    if (checksum !== null && !checksums.has(partNumber)) claims.set(partNumber, checksum);
+  }
+  for (const partNumber of partsToRead([...claims.keys()], verifyResume)) claims.delete(partNumber);
+  return claims;
 }
 
 /**
- * Proves that the object of a completed session has the bytes of this source. Nothing is sent.
+ * Proves that the object of a completed session has the bytes of this source. Nothing is sent. The object has one checksum, of
+ * the whole: a few parts of it cannot be compared, so `sample` reads all, and `none` leaves it unproven where not all parts' CRCs
+ * are known. Resolves to the number of bytes that nobody has compared with the source: none or all.
  * @throws UploadError `SOURCE_CHANGED` if it has others.
  */
 export async function proveObject(options: {
   readonly source: ByteSource;
   readonly session: Session;
+  readonly verifyResume: VerifyResume;
   readonly checksums: Map<number, string>;
   readonly signal: AbortSignal;
   readonly onEvent: (event: UploadEvent) => void;
-}): Promise<void> {
-  const { source, session, checksums } = options;
+}): Promise<number> {
+  const { source, session, verifyResume, checksums } = options;
   const plan: PartPlan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
   const partNumbers = Array.from({ length: plan.partCount }, (_, index) => index + 1);
+  if (verifyResume === 'none' && !partNumbers.every((partNumber) => checksums.has(partNumber))) return session.size;
   await readChecksums({ ...options, plan, partNumbers });
   if (combineChecksums(plan, session.size, checksums) !== session.checksum) throw otherContents(source, session);
+  return 0;
+}
+
+/** Bytes of the parts that are known by the store's word alone. */
+export function unprovenBytes(plan: PartPlan, size: number, claims: StoreClaims, checksums: ReadonlyMap<number, string>): number {
+  let bytes = 0;
+  for (const partNumber of claims.keys()) if (!checksums.has(partNumber)) bytes += partLength(plan, size, partNumber);
+  return bytes;
 }
 
 function otherContents(source: ByteSource, session: Session): UploadError {
@@ -71,7 +106,7 @@ function notThisFile(source: ByteSource, partNumber: number): UploadError {
 }
 
 /** Waits for the proof to end or for its head start to be over, whichever is first. Its failure is told elsewhere. */
-export function headStart(proof: Promise<void>): Promise<void> {
+export function headStart(proof: Promise<unknown>): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, PROOF_HEAD_START_MS);
     const settled = () => {

@@ -1,10 +1,11 @@
 import type { UploadEvent } from '../../../client/events.ts';
-import { formatClock, formatDuration } from '../durations.ts';
+import { formatDuration } from '../durations.ts';
 import { arrow } from '../output-style.ts';
+import { outageWordings, phaseWordings } from '../phase-text.ts';
 import { renderProgressSentence } from '../progress-line.ts';
 import type { BeginningUpload, StrategyReport } from '../reporter.ts';
 import { formatSize, percentOf } from '../sizes.ts';
-import { type UploadView, updateView, viewOf } from '../upload-view.ts';
+import { outageOf, type UploadView, updateView, viewOf } from '../upload-view.ts';
 import { QuietReporter } from './quiet.ts';
 
 const LINE_EVERY_MS = 10_000;
@@ -39,7 +40,7 @@ export class PlainReporter extends QuietReporter {
   override event(event: UploadEvent): void {
     if (this.view === undefined) return;
     this.view = updateView(this.view, event, this.context.now());
-    const change = this.isNews(event) ? describeChange(event) : undefined;
+    const change = this.isNews(event) ? describeChange(event, this.context.now()) : undefined;
     if (change !== undefined) this.say(change);
     if (event.type === 'progress') this.onProgress(this.view);
   }
@@ -65,7 +66,7 @@ export class PlainReporter extends QuietReporter {
     if (!isDue || view.phase.name !== 'sending') return;
     this.#lastLineAt = now;
     this.#lastStep = step;
-    this.say(renderProgressSentence(view));
+    this.say(renderProgressSentence(view, now));
   }
 }
 
@@ -74,10 +75,10 @@ function stepOf({ storedBytes, size }: UploadView): number {
 }
 
 /** The line that an event deserves in a log; undefined for most. */
-function describeChange(event: UploadEvent): string | undefined {
+function describeChange(event: UploadEvent, now: number): string | undefined {
   switch (event.type) {
     case 'offline':
-      return `offline since ${formatClock(new Date(event.since))} (${event.what}: ${event.reason}), trying again until it works`;
+      return outageWordings(outageOf(event, now), now)[0];
     case 'online':
       return `online again after ${formatDuration(event.outageMs / 1000)} (${event.what})`;
     case 'healed':
@@ -85,7 +86,7 @@ function describeChange(event: UploadEvent): string | undefined {
     case 'verifying':
       return `comparing ${formatSize(event.totalBytes)} of stored parts with the file`;
     case 'finishing':
-      return 'finishing: the store is assembling the object';
+      return phaseWordings({ name: 'finishing' }, now)[0];
     case 'session':
     case 'progress':
     case 'part':

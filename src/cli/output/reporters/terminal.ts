@@ -49,7 +49,8 @@ export class TerminalReporter extends PlainReporter {
 
   #draw(): void {
     if (this.view === undefined) return;
-    const columns = this.context.stderr.columns ?? DEFAULT_COLUMNS;
+    // A terminal that does not know its width says 0.
+    const columns = this.context.stderr.columns || DEFAULT_COLUMNS;
     const line = renderProgressLine(this.view, columns, this.style, this.context.now());
     if (line === this.#drawn) return;
     this.#drawn = line;

@@ -1,0 +1,28 @@
+/** How long the run was held up because something that it needed could not be reached. Outages that overlap count once. */
+export function createOutages() {
+  const out = new Set<string>();
+  let since = 0;
+  /** An outage is told a little after it began: never count again what was counted already. */
+  let countedUntil = Number.NEGATIVE_INFINITY;
+  let endedMs = 0;
+  return {
+    get any(): boolean {
+      return out.size > 0;
+    },
+    /** May be told again and again, with the same `at`. */
+    began(what: string, at: number): void {
+      const begin = Math.max(at, countedUntil);
+      since = out.size === 0 ? begin : Math.min(since, begin);
+      out.add(what);
+    },
+    ended(what: string, at: number): void {
+      if (!out.delete(what) || out.size > 0) return;
+      endedMs += Math.max(0, at - since);
+      countedUntil = at;
+    },
+    /** Milliseconds so far; an outage that lasts is counted up to `at`. */
+    totalMs(at: number): number {
+      return endedMs + (out.size > 0 ? Math.max(0, at - since) : 0);
+    },
+  };
+}
