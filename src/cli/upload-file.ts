@@ -4,6 +4,7 @@ import type { ByteSource } from '../client/source/byte-source.ts';
 import type { VerifyResume } from '../client/source/verify-resume.ts';
 import type * as wire from '../contract/wire.ts';
 import { type ErrorCode, isUploadError } from '../session/errors.ts';
+import { MiB } from '../session/part-plan.ts';
 import type { CliContext } from './context.ts';
 import { Failure } from './failures/failure.ts';
 import type { Interruption } from './interruption.ts';
@@ -35,6 +36,9 @@ export interface FileToUpload {
   readonly strategy?: StrategyReport;
 }
 
+/** Fewer are swallowed by buffers on the way, and say nothing of the link's speed. */
+const TELLING_BYTES = 16 * MiB;
+
 /** Continues a session with its file to the end, telling the reporter and the journal. Errors are about the session. */
 export async function uploadFile(file: FileToUpload, options: UploadFileOptions): Promise<UploadResult> {
   const { session, path, source } = file;
@@ -51,7 +55,10 @@ export async function uploadFile(file: FileToUpload, options: UploadFileOptions)
   if (file.strategy !== undefined) reporter.strategy(file.strategy);
   const checkDeadline = watchDeadline(session, options.context.now, (message) => reporter.warn(message));
   const onEvent = (event: UploadEvent) => {
-    if (event.type === 'progress') storedBytes = event.storedBytes;
+    if (event.type === 'progress') {
+      storedBytes = event.storedBytes;
+      if (storedBytes - session.storedBytes >= TELLING_BYTES) recorder.measured(event.averageBytesPerSecond);
+    }
     if (event.type === 'part') recorder.partStored(event.partNumber, event.checksum);
     reporter.event(event);
     checkDeadline(event);

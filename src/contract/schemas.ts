@@ -39,6 +39,11 @@ export const createRequest = z
     metadata: z.record(metadataName, metadataValue).optional(),
     strategy: z.enum(STRATEGIES).optional(),
     partSize: bytes.optional(),
+    bytesPerSecond: z
+      .number()
+      .positive()
+      .optional()
+      .meta({ description: 'Speed to expect of the link: a new plan gets parts that take seconds rather than minutes' }),
     fingerprint: z
       .string()
       .min(1)

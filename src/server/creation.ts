@@ -49,7 +49,7 @@ export async function create(
 
 function planFor(request: CreateRequest): PartPlan {
   const strategy = request.strategy ?? (request.partSize === undefined ? chooseStrategy(request.size, 'reliable') : 'multipart');
-  return planParts(request.size, strategy, request.partSize);
+  return planParts(request.size, strategy, request.partSize, request.bytesPerSecond);
 }
 
 function newSession(deps: ServiceDeps, owner: string, key: string, request: CreateRequest, plan: PartPlan): NewSession {

@@ -18,6 +18,16 @@ export const S3_LIMITS = {
 /** Small enough that a break on a bad link loses little, large enough that requests do not dominate. */
 const CHUNKED_PART_SIZE = 10 * MiB;
 const MULTIPART_MIN_PART_SIZE = 8 * MiB;
+/** While the link's speed is unknown: larger parts cost less CPU, and one may be lost when a slow link breaks. */
+const UNKNOWN_SPEED_MAX_PART_SIZE = 16 * MiB;
+/** Of a file, so that a lost part is no more than one percent of it. */
+const UNKNOWN_SPEED_SHARE = 1 / 128;
+/** Beyond this nothing is gained (measured on loopback: 16 MiB cost 10 % more CPU, 64 MiB the same). */
+const FAST_LINK_MAX_PART_SIZE = 32 * MiB;
+/** A part on a link of known speed takes about so long; less where the part size ends at its maximum. */
+const PART_SECONDS = 1;
+/** And on a slow one at most so long, so that parts get through between two breaks. */
+const LONGEST_PART_SECONDS = 60;
 /** Parts of about size / 2 000 keep a listing of 100 GiB fast (a store reads all parts' metadata for each page). */
 const MULTIPART_TARGET_PART_COUNT = 2_000;
 
@@ -37,15 +47,16 @@ export interface ByteRange {
 }
 
 /**
- * Plans the parts of a file of `size` bytes: a pure function of size, strategy and the part size asked for.
+ * Plans the parts of a file of `size` bytes: a pure function of size, strategy, the part size asked for and, where it was
+ * not asked for, the speed to expect of the link (bytes per second, above 0).
  * @throws UploadError `INVALID_PLAN` where S3's limits leave no such plan.
  */
-export function planParts(size: number, strategy: Strategy, requestedPartSize?: number): PartPlan {
+export function planParts(size: number, strategy: Strategy, requestedPartSize?: number, bytesPerSecond?: number): PartPlan {
   if (!Number.isSafeInteger(size) || size < 0) throw invalidPlan(`A size must be a whole number of bytes, not ${size}.`);
   if (size > S3_LIMITS.maxObjectSize) throw invalidPlan(`An object can have at most 5 TiB; this one has ${size} bytes.`);
   if (strategy === 'single') return planSingle(size, requestedPartSize);
 
-  const partSize = requestedPartSize ?? defaultPartSize(size, strategy);
+  const partSize = requestedPartSize ?? defaultPartSize(size, strategy, bytesPerSecond);
   checkPartSize(partSize);
   const partCount = Math.max(1, Math.ceil(size / partSize));
   if (partCount > S3_LIMITS.maxPartCount) {
@@ -68,9 +79,18 @@ function planSingle(size: number, requestedPartSize: number | undefined): PartPl
   return { strategy: 'single', partSize: size, partCount: 1 };
 }
 
-function defaultPartSize(size: number, strategy: Exclude<Strategy, 'single'>): number {
-  if (strategy === 'chunked') return Math.max(CHUNKED_PART_SIZE, roundUpToMiB(size / S3_LIMITS.maxPartCount));
-  return Math.max(MULTIPART_MIN_PART_SIZE, roundUpToMiB(size / MULTIPART_TARGET_PART_COUNT));
+function defaultPartSize(size: number, strategy: Exclude<Strategy, 'single'>, bytesPerSecond: number | undefined): number {
+  const wanted = strategy === 'chunked' ? CHUNKED_PART_SIZE : multipartPartSize(size, bytesPerSecond);
+  const timely = Math.max(S3_LIMITS.minPartSize, (bytesPerSecond ?? Number.POSITIVE_INFINITY) * LONGEST_PART_SECONDS);
+  return roundUpToMiB(Math.max(Math.min(wanted, timely), size / S3_LIMITS.maxPartCount));
+}
+
+function multipartPartSize(size: number, bytesPerSecond: number | undefined): number {
+  const [wanted, most] =
+    bytesPerSecond === undefined
+      ? [size * UNKNOWN_SPEED_SHARE, UNKNOWN_SPEED_MAX_PART_SIZE]
+      : [bytesPerSecond * PART_SECONDS, FAST_LINK_MAX_PART_SIZE];
+  return Math.max(MULTIPART_MIN_PART_SIZE, Math.min(most, wanted), size / MULTIPART_TARGET_PART_COUNT);
 }
 
 function checkPartSize(partSize: number): void {

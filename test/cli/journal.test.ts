@@ -7,7 +7,7 @@ import {
   type JournalEntry,
   type JournalRun,
   knownChecksums,
-  withRunEnded,
+  withLatestRun,
   withRunStarted,
 } from '../../src/cli/journal/journal-entry.ts';
 import { JournalRecorder } from '../../src/cli/journal/journal-recorder.ts';
@@ -132,6 +132,30 @@ describe('latestTrouble', () => {
   });
 });
 
+describe('latestSpeed', () => {
+  test('is that of the latest run that sent enough to tell', async ({ journal }) => {
+    const at = (days: number) => new Date(NOON - days * DAY_MS).toISOString();
+    await journal.save(anEntry({ sessionId: 'ses_a', runs: [aRun({ endedAt: at(2), bytesPerSecond: 2_000 }), aRun()] }));
+    await journal.save(anEntry({ sessionId: 'ses_b', runs: [aRun({ endedAt: at(1), bytesPerSecond: 1_000 })] }));
+    await journal.save(anEntry({ sessionId: 'ses_c', server: 'http://elsewhere:7373', runs: [aRun({ bytesPerSecond: 3_000 })] }));
+    expect(await journal.latestSpeed(SERVER)).toBe(1_000);
+  });
+
+  test('is forgotten after 7 days', async ({ journal }) => {
+    const longAgo = new Date(NOON - 7 * DAY_MS - 1).toISOString();
+    await journal.save(anEntry({ runs: [aRun({ endedAt: longAgo, bytesPerSecond: 2_000 })] }));
+    expect(await journal.latestSpeed(SERVER)).toBeUndefined();
+  });
+
+  test('survives a run that was killed: it is written down with the parts', async ({ journal }) => {
+    const recorder = new JournalRecorder(journal, anEntry({ runs: [aRun({ outcome: 'running' })] }), () => NOON);
+    recorder.measured(5_000.4);
+    recorder.measured(0);
+    await recorder.end('interrupted');
+    expect(await journal.latestSpeed(SERVER)).toBe(5_000);
+  });
+});
+
 describe('prune', () => {
   test('forgets completed uploads after 30 days and keeps the others', async ({ journal, directory }) => {
     const longAgo = new Date(NOON - 31 * DAY_MS).toISOString();
@@ -175,7 +199,8 @@ describe('knownChecksums', () => {
 
 test('remembers the last 20 runs', () => {
   let entry = anEntry({ runs: [] });
-  for (let pid = 1; pid <= 25; pid++) entry = withRunEnded(withRunStarted(entry, { pid, startedAt: 'then' }), 'failed', 'later');
+  for (let pid = 1; pid <= 25; pid++)
+    entry = withLatestRun(withRunStarted(entry, { pid, startedAt: 'then' }), { outcome: 'failed', endedAt: 'later' });
   expect(entry.runs.map(({ pid }) => pid)).toEqual(Array.from({ length: 20 }, (_, index) => index + 6));
   expect(entry.runs.at(-1)).toEqual({ pid: 25, startedAt: 'then', endedAt: 'later', outcome: 'failed' });
 });

@@ -1,11 +1,12 @@
-import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { MiB } from '../../src/session/part-plan.ts';
 import { startByteProxy } from '../support/byte-proxy.ts';
 import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { newStateHome, startCli } from '../support/partway-cli.ts';
+import { newStateHome, runCli, startCli } from '../support/partway-cli.ts';
 
 describe('--network auto, for a file between 100 MB and 1 GB', () => {
   let folder: string;
@@ -62,5 +63,31 @@ describe('--network auto, for a file between 100 MB and 1 GB', () => {
     } finally {
       await lossy.close();
     }
+  });
+});
+
+describe('the part size', () => {
+  it('follows the speed that this machine measured to this server before', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'partway-e2e-'));
+    const controlPlane = await startControlPlane({ store: sharedMinio(), bucket: await createTestBucket() });
+    onTestFinished(async () => {
+      await controlPlane.stop();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const stateHome = newStateHome();
+    const partSizeOf = async (name: string, size: number, flags: readonly string[]) => {
+      truncateSync(join(folder, name), size);
+      const result = await runCli(['upload', join(folder, name), '--strategy', 'multipart', '--json', ...flags], {
+        ...controlPlane,
+        stateHome,
+      });
+      const event = result.events.find(({ type }) => type === 'session') as unknown as { session: { partSize: number } };
+      return event.session.partSize;
+    };
+    for (const name of ['slow.mp4', 'fast.mp4', 'next.mp4']) closeSync(openSync(join(folder, name), 'w'));
+    expect(await partSizeOf('slow.mp4', 40 * MiB, [])).toBe(8 * MiB);
+    // On loopback: as large as it gets, or nearly so on a busy machine.
+    expect(await partSizeOf('fast.mp4', 40 * MiB, ['--limit', '12MiB'])).toBeGreaterThan(8 * MiB);
+    expect(await partSizeOf('next.mp4', 40 * MiB, [])).toBeLessThanOrEqual(13 * MiB);
   });
 });

@@ -115,6 +115,38 @@ describe('a part plan', () => {
     expect(planParts(1_000_000_001, 'multipart')).toMatchObject({ partSize: 8 * MiB, partCount: 120 });
   });
 
+  it('cuts larger files into larger parts while nothing is known of the link, each at most one percent of the file', () => {
+    expect(planParts(2 * GiB, 'multipart').partSize).toBe(16 * MiB);
+    expect(planParts(30 * GiB, 'multipart').partSize).toBe(16 * MiB);
+  });
+
+  it('makes a part take about a second on a link of known speed', () => {
+    const partSizeAt = (bytesPerSecond: number) => planParts(10 * GiB, 'multipart', undefined, bytesPerSecond).partSize / MiB;
+    expect([400 * MiB, 20 * MiB, MiB, 128 * 1024].map(partSizeAt)).toEqual([32, 20, 8, 8]);
+  });
+
+  it('makes no part take more than a minute on a slow link, unless S3 has no smaller parts or not so many', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom('chunked', 'multipart'),
+        fc.integer({ min: 0, max: 5 * TiB }),
+        fc.double({ min: 1, max: 1e10, noNaN: true }),
+        (strategy, bytes, bytesPerSecond) => {
+          const plan = planParts(bytes, strategy, undefined, bytesPerSecond);
+          expectToCoverOnce(plan, bytes);
+          expect(plan.partSize).toBeGreaterThanOrEqual(S3_LIMITS.minPartSize);
+          const unavoidable = Math.max(S3_LIMITS.minPartSize, bytes / S3_LIMITS.maxPartCount);
+          expect(plan.partSize).toBeLessThanOrEqual(Math.max(bytesPerSecond * 60, unavoidable) + MiB);
+        },
+      ),
+      { seed: 20261124, numRuns: 100 },
+    );
+  });
+
+  it('is cut as asked for, whatever the speed', () => {
+    expect(planParts(10 * GiB, 'multipart', 50 * MiB, 1_000).partSize).toBe(50 * MiB);
+  });
+
   it('aims at no more than 2,000 parts for large files, in whole MiB', () => {
     fc.assert(
       fc.property(fc.integer({ min: 16 * GiB, max: 5 * TiB }), (bytes) => {

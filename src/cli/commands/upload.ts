@@ -79,7 +79,8 @@ async function uploadOne(path: string, wishes: Wishes, options: UploadFileOption
   const source = await openFileSource(path);
   try {
     const choice = await chooseStrategy(source, wishes, options);
-    const { session, created } = await open(source, wishes, choice, options);
+    const bytesPerSecond = await options.journal.latestSpeed(options.controlPlane.server);
+    const { session, created } = await open(source, { ...wishes, bytesPerSecond }, choice, options);
     await uploadFile({ source, path, session, created, strategy: reportOf(choice, session) }, options);
   } finally {
     await source.close();
@@ -97,13 +98,19 @@ function chooseStrategy(source: ByteSource, wishes: Wishes, options: UploadFileO
 }
 
 /** What was typed is asked for; what was decided here gives way to the plan of a session that exists. */
-function open(source: ByteSource, wishes: Wishes, choice: StrategyChoice, { controlPlane, interruption }: UploadFileOptions) {
-  const { key, overwrite, strategy, partSize, contentType = guessContentType(source.name) } = wishes;
+function open(
+  source: ByteSource,
+  wishes: Wishes & { readonly bytesPerSecond: number | undefined },
+  choice: StrategyChoice,
+  { controlPlane, interruption }: UploadFileOptions,
+) {
+  const { key, overwrite, strategy, partSize, bytesPerSecond, contentType = guessContentType(source.name) } = wishes;
   const request = {
     overwrite,
     ...(key === undefined ? {} : { key }),
     ...(contentType === undefined ? {} : { contentType }),
     ...(strategy === undefined ? {} : { strategy }),
+    ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
     // A part size only makes sense with the strategy that it led to.
     ...(partSize === undefined ? {} : { partSize, strategy: choice.strategy }),
   };

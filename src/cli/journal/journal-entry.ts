@@ -8,6 +8,8 @@ export interface JournalRun {
   readonly endedAt?: string;
   readonly outcome: RunOutcome;
   readonly pid: number;
+  /** Average while the link was up. Left out where too little was sent to tell. */
+  readonly bytesPerSecond?: number;
 }
 
 /** What this machine remembers of one session. Only ever a convenience: the server and the object store know the truth. */
@@ -47,11 +49,11 @@ export function withRunStarted(entry: JournalEntry, run: Pick<JournalRun, 'start
   return { ...entry, runs: [...entry.runs.slice(1 - KEPT_RUNS), { ...run, outcome: 'running' }] };
 }
 
-/** Ends the latest run. */
-export function withRunEnded(entry: JournalEntry, outcome: RunOutcome, endedAt: string): JournalEntry {
+/** What became known of the latest run. */
+export function withLatestRun(entry: JournalEntry, known: Partial<JournalRun>): JournalEntry {
   const latest = entry.runs.at(-1);
   if (latest === undefined) return entry;
-  return { ...entry, runs: [...entry.runs.slice(0, -1), { ...latest, outcome, endedAt }] };
+  return { ...entry, runs: [...entry.runs.slice(0, -1), { ...latest, ...known }] };
 }
 
 /** The outcome as it must be seen from here: nobody writes down that he was killed. */
@@ -84,5 +86,10 @@ function isRecordOfStrings(value: unknown): boolean {
 function isRun(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const run = value as Record<string, unknown>;
-  return typeof run.startedAt === 'string' && typeof run.outcome === 'string' && typeof run.pid === 'number';
+  return (
+    typeof run.startedAt === 'string' &&
+    typeof run.outcome === 'string' &&
+    typeof run.pid === 'number' &&
+    (run.bytesPerSecond === undefined || (typeof run.bytesPerSecond === 'number' && run.bytesPerSecond > 0))
+  );
 }

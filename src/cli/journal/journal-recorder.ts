@@ -1,5 +1,5 @@
 import type { Journal } from './journal.ts';
-import { type JournalEntry, type RunOutcome, withRunEnded } from './journal-entry.ts';
+import { type JournalEntry, type RunOutcome, withLatestRun } from './journal-entry.ts';
 
 /** A fast upload stores many parts a second; the journal need not keep up with each. */
 const SAVE_EVERY_MS = 1_000;
@@ -34,10 +34,15 @@ export class JournalRecorder {
     }, SAVE_EVERY_MS).unref();
   }
 
+  /** Bytes per second so far; written down with the parts. */
+  measured(bytesPerSecond: number): void {
+    if (bytesPerSecond >= 1) this.#entry = withLatestRun(this.#entry, { bytesPerSecond: Math.round(bytesPerSecond) });
+  }
+
   /** Resolves when everything is written, or has failed to be. */
   async end(outcome: RunOutcome): Promise<void> {
     clearTimeout(this.#timer);
-    this.#entry = withRunEnded(this.#entry, outcome, new Date(this.#now()).toISOString());
+    this.#entry = withLatestRun(this.#entry, { outcome, endedAt: new Date(this.#now()).toISOString() });
     this.#save();
     await this.#saving;
   }

@@ -6,7 +6,7 @@ const DAY_MS = 86_400_000;
 const COMPLETED_KEPT_MS = 30 * DAY_MS;
 /** Sessions expire long before; a session that is still wanted is journaled again by the next run. */
 const OTHERS_KEPT_MS = 90 * DAY_MS;
-const TROUBLE_COUNTS_FOR_MS = 7 * DAY_MS;
+const REMEMBERED_FOR_MS = 7 * DAY_MS;
 
 /** The last time that an upload to a server broke off. */
 export interface Trouble {
@@ -54,13 +54,23 @@ export class Journal {
 
   /** The latest interrupted or stalled run to `server` in the last 7 days. */
   async latestTrouble(server: string): Promise<Trouble | undefined> {
-    const since = this.#options.now() - TROUBLE_COUNTS_FOR_MS;
+    const since = this.#options.now() - REMEMBERED_FOR_MS;
     const troubles = (await this.#readAll())
       .filter((entry) => entry.server === server)
       .flatMap(({ runs }) => runs.map((run) => ({ kind: outcomeSeen(run, this.#isAlive), at: new Date(lastInstantOf(run)) })))
       .filter((run): run is Trouble => run.kind === 'interrupted' || run.kind === 'stalled')
       .filter(({ at }) => at.getTime() >= since);
     return troubles.sort((a, b) => b.at.getTime() - a.at.getTime())[0];
+  }
+
+  /** Bytes per second of the latest run to `server` in the last 7 days that sent enough to tell. */
+  async latestSpeed(server: string): Promise<number | undefined> {
+    const since = this.#options.now() - REMEMBERED_FOR_MS;
+    const runs = (await this.#readAll())
+      .filter((entry) => entry.server === server)
+      .flatMap((entry) => entry.runs)
+      .filter((run) => run.bytesPerSecond !== undefined && lastInstantOf(run) >= since);
+    return runs.sort((a, b) => lastInstantOf(b) - lastInstantOf(a))[0]?.bytesPerSecond;
   }
 
   /** Forgets sessions that nobody will ask for again, and what a crash left half written. */
