@@ -5,7 +5,7 @@ import { isTerminal, type Status } from '../session/machine.ts';
 import { partLength, partRange } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
 import type { StoredPart, UploadSession } from '../session/session.ts';
-import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts, settle } from './completion.ts';
+import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts } from './completion.ts';
 import { create } from './creation.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
@@ -55,9 +55,9 @@ export function createService(deps: ServiceDeps) {
     /** What the store holds. One listing serves all who ask at the same time, and costs the store seconds when there are thousands of parts. */
     async parts(sessionId: string): Promise<wire.PartsResponse> {
       const found = await mustGet(deps, sessionId);
-      if (found.status === 'completed') return partsView(found, await sessions.listParts(sessionId, found.generation));
+      if (found.status === 'completed') return partsView(found, await recordedParts(found));
       if (isTerminal(found.status) || found.status === 'aborting') throw notOpen(found);
-      const { session, parts } = await listings.run(sessionId, () => reconcile(found));
+      const { session, parts } = await listings.run(sessionId, 'parts', () => reconcile(found));
       return partsView(session, parts);
     },
 
@@ -85,7 +85,7 @@ export function createService(deps: ServiceDeps) {
 
     async complete(sessionId: string, request: wire.CompleteRequest): Promise<wire.Session> {
       // Repeats while one is running wait for its answer. Another claimed checksum is another question.
-      const session = await completions.run(`${sessionId} ${request.checksum}`, () => complete(deps, sessionId, request));
+      const session = await completions.run(sessionId, `complete ${request.checksum}`, () => complete(deps, sessionId, request));
       return sessionView(session, policy);
     },
 
@@ -162,15 +162,22 @@ export function createService(deps: ServiceDeps) {
     }
   }
 
-  async function reconcileLost(session: UploadSession) {
-    if (session.status === 'completing') {
-      // Completed meanwhile, or lost in the midst of it: completing again finds out which.
-      const settled = await completions.run(`${session.sessionId} ${undefined}`, () => settle(deps, session));
-      return { session: settled, parts: await sessions.listParts(settled.sessionId, settled.generation) };
-    }
-    const completed = await finishIfStored(deps, session);
-    if (completed) return { session: completed, parts: await sessions.listParts(completed.sessionId, completed.generation) };
-    return { session: await heal(deps, session), parts: [] };
+  /** Never beside a Complete of ours: its object may be about to appear, and healing would abort its upload. */
+  async function reconcileLost(lost: UploadSession) {
+    const session = await completions.run(lost.sessionId, 'lost', () => finishOrHeal(lost));
+    const listed = session.status === 'open';
+    return { session, parts: listed ? await listStoredParts(deps, session) : await recordedParts(session) };
+  }
+
+  async function finishOrHeal(lost: UploadSession): Promise<UploadSession> {
+    const session = await mustGet(deps, lost.sessionId);
+    if (session.status === 'completed' || session.generation !== lost.generation) return session;
+    if (session.status !== 'open' && session.status !== 'completing') throw notOpen(session);
+    return (await finishIfStored(deps, session)) ?? heal(deps, session);
+  }
+
+  function recordedParts({ sessionId, generation }: UploadSession) {
+    return sessions.listParts(sessionId, generation);
   }
 }
 

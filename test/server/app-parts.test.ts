@@ -133,6 +133,29 @@ describe('GET /api/uploads/{sessionId}/parts', () => {
     expect(bench.objects.uploadIds).toEqual([healed.uploadId]);
   });
 
+  it('heals a session whose upload was lost in a Complete that was cut off: no error, the client sends all again', async () => {
+    await bench.putParts(sessionId, SMALL_FILE);
+    const { uploadId } = await bench.session(sessionId);
+    bench.objects.failNext('completeMultipartUpload', 'unavailable');
+    await bench.askForProblem('POST', `${path}/complete`);
+    bench.objects.sweepUpload(String(uploadId));
+    expect(await list()).toMatchObject({ status: 'open', storedBytes: 0, missing: [{ first: 1, last: 3 }] });
+    expect(await bench.session(sessionId)).toMatchObject({ status: 'open', generation: 2 });
+  });
+
+  it('does not heal beside a running Complete, whose object may be about to appear', async () => {
+    await bench.putParts(sessionId, SMALL_FILE);
+    let listed: Promise<PartsResponse> | undefined;
+    bench.objects.beforeNext('completeMultipartUpload', async () => {
+      bench.objects.failNext('listParts', 'upload-missing');
+      listed = list();
+      await expect.poll(() => bench.objects.callsOf('listParts').length).toBe(2);
+    });
+    await bench.ask('POST', `${path}/complete`);
+    expect(await listed).toMatchObject({ status: 'completed', missing: [] });
+    expect(bench.objects.callsOf('createMultipartUpload')).toHaveLength(1);
+  });
+
   it('completes a session whose object turns out to be there', async () => {
     await bench.putParts(sessionId, SMALL_FILE);
     const { uploadId, key } = await bench.session(sessionId);
