@@ -100,7 +100,13 @@ export interface SessionStore {
 
   get(sessionId: string): Promise<UploadSession | undefined>;
 
+  /** Ties a key to a session on record. False where the owner used the key before, and nothing changes. */
+  claimIdempotencyKey(owner: string, idempotency: IdempotencyRecord, sessionId: string, at: Instant): Promise<boolean>;
+
   findByIdempotencyKey(owner: string, key: string): Promise<{ sessionId: string; requestHash: string } | undefined>;
+
+  /** The key is as if it had never been used. Idempotent. */
+  releaseIdempotencyKey(owner: string, key: string): Promise<void>;
 
   /** The newest session that matches, of those in one of `statuses`. */
   findByFingerprint(query: FingerprintQuery, statuses: readonly Status[]): Promise<UploadSession | undefined>;

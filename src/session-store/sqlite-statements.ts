@@ -45,7 +45,10 @@ function sessionStatements(db: SqliteDatabase) {
         @fingerprint, @strategy, @partSize, @partCount, 'creating', 1, @createdAt, @createdAt, @createdAt)`),
     claimIdempotencyKey: db.prepare<IdempotencyRecord & Pick<NewSession, 'owner' | 'sessionId' | 'createdAt'>>(`
       INSERT INTO idempotency_keys (owner, idempotency_key, request_hash, session_id, created_at)
-      VALUES (@owner, @key, @requestHash, @sessionId, @createdAt)`),
+      VALUES (@owner, @key, @requestHash, @sessionId, @createdAt) ON CONFLICT (owner, idempotency_key) DO NOTHING`),
+    releaseIdempotencyKey: db.prepare<[owner: string, key: string]>(
+      'DELETE FROM idempotency_keys WHERE owner = ? AND idempotency_key = ?',
+    ),
     findByIdempotencyKey: db.prepare<[owner: string, key: string], { sessionId: string; requestHash: string }>(`
       SELECT session_id AS sessionId, request_hash AS requestHash FROM idempotency_keys
       WHERE owner = ? AND idempotency_key = ?`),

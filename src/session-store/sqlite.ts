@@ -71,8 +71,21 @@ class SqliteStore implements SessionStore {
     return row && toSession(row);
   }
 
+  async claimIdempotencyKey(
+    owner: string,
+    idempotency: IdempotencyRecord,
+    sessionId: string,
+    createdAt: Instant,
+  ): Promise<boolean> {
+    return this.#statements.claimIdempotencyKey.run({ owner, ...idempotency, sessionId, createdAt }).changes === 1;
+  }
+
   async findByIdempotencyKey(owner: string, key: string): Promise<{ sessionId: string; requestHash: string } | undefined> {
     return this.#statements.findByIdempotencyKey.get(owner, key);
+  }
+
+  async releaseIdempotencyKey(owner: string, key: string): Promise<void> {
+    this.#statements.releaseIdempotencyKey.run(owner, key);
   }
 
   async findByFingerprint(query: FingerprintQuery, statuses: readonly Status[]): Promise<UploadSession | undefined> {
