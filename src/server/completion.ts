@@ -6,7 +6,7 @@ import { partLength } from '../session/part-plan.ts';
 import { missingRanges } from '../session/part-ranges.ts';
 import type { StoredPart, UploadSession } from '../session/session.ts';
 import type { ServiceDeps } from './deps.ts';
-import { apply, expected, heal, mustGet, notOpen, objectsOf } from './generations.ts';
+import { apply, ensureOpen, expected, heal, mustGet, notOpen, objectsOf } from './generations.ts';
 
 /**
  * Completing a session. Every page of the store's list is compared with the plan and with what the client claims of its
@@ -23,8 +23,8 @@ export async function complete(deps: ServiceDeps, sessionId: string, request: Co
 async function completeFrom(deps: ServiceDeps, session: UploadSession, request: CompleteRequest): Promise<UploadSession> {
   if (session.status === 'completed') return session;
   if (session.status === 'completing') return settle(deps, session, request);
-  if (session.status !== 'open') throw notOpen(session);
-  return attempt(deps, session, request);
+  // `creating` after a lost answer or a crash is opened like everywhere else: the parts are then missing, which a client can mend.
+  return attempt(deps, await ensureOpen(deps, session), request);
 }
 
 /** For a session found `completing`: the object may be there already, whole. */
@@ -67,8 +67,8 @@ async function completeAtStore(
 }
 
 /** After a definite refusal; a session that was refused before it was `completing` is open as it was. */
-async function refuse(deps: ServiceDeps, session: UploadSession): Promise<void> {
-  if (session.status === 'completing') await apply(deps, session, 'complete-refused');
+export function refuse(deps: ServiceDeps, session: UploadSession): Promise<UploadSession> {
+  return session.status === 'completing' ? apply(deps, session, 'complete-refused') : Promise.resolve(session);
 }
 
 /** What a failed attempt leaves behind: the status as it was where the outcome is unknown, otherwise a definite one and a clear error. */

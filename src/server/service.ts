@@ -5,7 +5,7 @@ import { isTerminal, type Status } from '../session/machine.ts';
 import { partLength, partRange } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
 import type { StoredPart, UploadSession } from '../session/session.ts';
-import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts } from './completion.ts';
+import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts, refuse } from './completion.ts';
 import { create } from './creation.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
@@ -149,31 +149,35 @@ export function createService(deps: ServiceDeps) {
     };
   }
 
-  /** Makes our record what the store says. A lost upload heals; an object that is there already completes the session. */
+  /** Makes our record what the store says. A lost upload heals; an object that is there already completes the session; parts that a broken Complete lost open it. */
   async function reconcile(found: UploadSession): Promise<{ session: UploadSession; parts: readonly StoredPart[] }> {
     const session = found.status === 'creating' ? await ensureOpen(deps, found) : found;
     try {
       const parts = await listStoredParts(deps, session);
       await sessions.touch(session.sessionId, now());
-      return { session, parts };
+      if (session.status !== 'completing' || missingParts(session, parts).length === 0) return { session, parts };
+      return finishOr('reopen', session, (current) => refuse(deps, current));
     } catch (error) {
       if (!(error instanceof ObjectStoreError) || error.failure !== 'upload-missing') throw error;
-      return reconcileLost(session);
+      return finishOr('heal', session, (current) => heal(deps, current));
     }
   }
 
-  /** Never beside a Complete of ours: its object may be about to appear, and healing would abort its upload. */
-  async function reconcileLost(lost: UploadSession) {
-    const session = await completions.run(lost.sessionId, 'lost', () => finishOrHeal(lost));
-    const listed = session.status === 'open';
-    return { session, parts: listed ? await listStoredParts(deps, session) : await recordedParts(session) };
-  }
-
-  async function finishOrHeal(lost: UploadSession): Promise<UploadSession> {
-    const session = await mustGet(deps, lost.sessionId);
-    if (session.status === 'completed' || session.generation !== lost.generation) return session;
-    if (session.status !== 'open' && session.status !== 'completing') throw notOpen(session);
-    return (await finishIfStored(deps, session)) ?? heal(deps, session);
+  /**
+   * Completes the session if its object is there; if not, does the `other` thing. Never beside a Complete of ours: its
+   * object may be about to appear, and its upload must not be aborted now.
+   */
+  async function finishOr(what: string, found: UploadSession, other: (session: UploadSession) => Promise<UploadSession>) {
+    const session = await completions.run(found.sessionId, what, async () => {
+      const current = await mustGet(deps, found.sessionId);
+      if (current.status === 'completed' || current.generation !== found.generation) return current;
+      if (current.status !== 'open' && current.status !== 'completing') throw notOpen(current);
+      return (await finishIfStored(deps, current)) ?? other(current);
+    });
+    return {
+      session,
+      parts: session.status === 'completed' ? await recordedParts(session) : await listStoredParts(deps, session),
+    };
   }
 
   function recordedParts({ sessionId, generation }: UploadSession) {

@@ -143,6 +143,22 @@ describe('GET /api/uploads/{sessionId}/parts', () => {
     expect(await bench.session(sessionId)).toMatchObject({ status: 'open', generation: 2 });
   });
 
+  it('opens a session again of which a Complete that was cut off lost parts: they can be sent', async () => {
+    await bench.putParts(sessionId, SMALL_FILE);
+    bench.objects.failNext('completeMultipartUpload', 'unavailable');
+    await bench.askForProblem('POST', `${path}/complete`);
+    bench.objects.losePart(String((await bench.session(sessionId)).uploadId), 2);
+    expect(await list()).toMatchObject({ status: 'open', missing: [{ first: 2, last: 2 }] });
+    await bench.ask('POST', `${path}/parts/presign`, { body: { partNumbers: [2] } });
+  });
+
+  it('leaves a session completing whose parts are all there: whoever completes it goes on', async () => {
+    await bench.putParts(sessionId, SMALL_FILE);
+    bench.objects.failNext('completeMultipartUpload', 'unavailable');
+    await bench.askForProblem('POST', `${path}/complete`);
+    expect(await list()).toMatchObject({ status: 'completing', missing: [] });
+  });
+
   it('does not heal beside a running Complete, whose object may be about to appear', async () => {
     await bench.putParts(sessionId, SMALL_FILE);
     let listed: Promise<PartsResponse> | undefined;

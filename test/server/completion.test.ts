@@ -135,6 +135,15 @@ describe('completing', () => {
     expect(bench.objects.read('tiny.bin')).toEqual(TINY_FILE);
   });
 
+  it('of a session left creating opens it, and names all parts as missing: a client can go on from there', async () => {
+    bench.objects.failNext('createMultipartUpload', 'unavailable');
+    await refusalOf(service.create('admin', { fileName: 'a', size: 1 }));
+    const [left] = (await bench.sessions.list({ limit: 1, status: 'creating' })).sessions;
+    const refusal = await refusalOf(service.complete(String(left?.sessionId), {}));
+    expect(refusal).toMatchObject({ code: 'PARTS_MISSING', facts: { missing: [{ first: 1, last: 1 }] } });
+    expect(await bench.session(String(left?.sessionId))).toMatchObject({ status: 'open' });
+  });
+
   it('is refused while the session is aborting', async () => {
     bench.objects.failNext('abortMultipartUpload', 'unavailable');
     await refusalOf(service.abort(sessionId));
