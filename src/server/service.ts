@@ -84,8 +84,8 @@ export function createService(deps: ServiceDeps) {
     },
 
     async complete(sessionId: string, request: wire.CompleteRequest): Promise<wire.Session> {
-      // Repeats while one is running wait for its answer. Another claimed checksum is another question.
-      const session = await completions.run(sessionId, `complete ${request.checksum}`, () => complete(deps, sessionId, request));
+      // Repeats while one is running wait for its answer. Other claims are another question, asked when the first is answered.
+      const session = await completions.run(sessionId, JSON.stringify(request), () => complete(deps, sessionId, request));
       return sessionView(session, policy);
     },
 

@@ -42,6 +42,18 @@ export function describeChangeStatus(current: () => SessionStore): void {
     });
   });
 
+  it('replaces the checksum of an earlier change', async () => {
+    const { sessionId } = await insertOpenSession(current());
+    const completing = { to: 'completing', at: NOON + 1, checksum: 'AAAAAA==' } as const;
+    await current().changeStatus(expected(sessionId, 'open'), completing);
+    expect(await current().get(sessionId)).toMatchObject({ status: 'completing', checksum: 'AAAAAA==' });
+
+    await current().changeStatus(expected(sessionId, 'completing'), { to: 'open', at: NOON + 2 });
+    await current().changeStatus(expected(sessionId, 'open'), { ...completing, checksum: 'AAAAAQ==' });
+
+    expect(await current().get(sessionId)).toMatchObject({ status: 'completing', checksum: 'AAAAAQ==' });
+  });
+
   it('keeps the fields that a change leaves out', async () => {
     const { sessionId } = await insertOpenSession(current());
     await current().changeStatus(expected(sessionId, 'open'), { to: 'aborting', at: NOON + 1, endsAs: 'expired' });
