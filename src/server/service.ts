@@ -10,7 +10,7 @@ import { create } from './creation.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
 import { ensureOpen, heal, mustGet, notOpen, objectsOf } from './generations.ts';
-import { createSingleFlight } from './single-flight.ts';
+import { createFreshFlight, createSingleFlight } from './single-flight.ts';
 import { progressView, sessionView, toIso } from './views.ts';
 
 export interface ListQuery {
@@ -25,7 +25,7 @@ export type UploadService = ReturnType<typeof createService>;
 export function createService(deps: ServiceDeps) {
   const { sessions, objects, now, policy } = deps;
   const completions = createSingleFlight<UploadSession>();
-  const listings = createSingleFlight<{ session: UploadSession; parts: readonly StoredPart[] }>();
+  const listings = createFreshFlight<{ session: UploadSession; parts: readonly StoredPart[] }>();
 
   return {
     async create(owner: string, request: wire.CreateRequest, idempotencyKey?: string) {
@@ -52,12 +52,12 @@ export function createService(deps: ServiceDeps) {
       };
     },
 
-    /** What the store holds. One listing serves all who ask at the same time, and costs the store seconds when there are thousands of parts. */
+    /**
+     * What the store holds. A listing costs the store seconds when there are thousands of parts, so one serves all who wait for
+     * it. It is never older than the question: who lost the answer to a part asks here, and would send the part again.
+     */
     async parts(sessionId: string): Promise<wire.PartsResponse> {
-      const found = await mustGet(deps, sessionId);
-      if (found.status === 'completed') return partsView(found, await recordedParts(found));
-      if (isTerminal(found.status) || found.status === 'aborting') throw notOpen(found);
-      const { session, parts } = await listings.run(sessionId, 'parts', () => reconcile(found));
+      const { session, parts } = await listings.run(sessionId, () => reconcile(sessionId));
       return partsView(session, parts);
     },
 
@@ -150,7 +150,10 @@ export function createService(deps: ServiceDeps) {
   }
 
   /** Makes our record what the store says. A lost upload heals; an object that is there already completes the session; parts that a broken Complete lost open it. */
-  async function reconcile(found: UploadSession): Promise<{ session: UploadSession; parts: readonly StoredPart[] }> {
+  async function reconcile(sessionId: string): Promise<{ session: UploadSession; parts: readonly StoredPart[] }> {
+    const found = await mustGet(deps, sessionId);
+    if (found.status === 'completed') return { session: found, parts: await recordedParts(found) };
+    if (isTerminal(found.status) || found.status === 'aborting') throw notOpen(found);
     const session = found.status === 'creating' ? await ensureOpen(deps, found) : found;
     try {
       const parts = await listStoredParts(deps, session);

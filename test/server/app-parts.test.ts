@@ -118,9 +118,46 @@ describe('GET /api/uploads/{sessionId}/parts', () => {
     expect(await list()).toMatchObject({ storedBytes: 0, parts: [], missing: [{ first: 1, last: 3 }] });
   });
 
-  it('asks the store once for all who ask at the same time', async () => {
-    await Promise.all([list(), list(), list()]);
-    expect(bench.objects.callsOf('listParts')).toHaveLength(1);
+  it('asks the store one question at a time, and the same for all who come while it answers another', async () => {
+    let underWay = 0;
+    const counted = async () => {
+      underWay++;
+      expect(underWay).toBe(1);
+      await Promise.resolve();
+      underWay--;
+    };
+    for (let call = 0; call < 3; call++) bench.objects.beforeNext('listParts', counted);
+    await Promise.all([list(), list(), list(), list()]);
+    expect(bench.objects.callsOf('listParts')).toHaveLength(2);
+    await list();
+    expect(bench.objects.callsOf('listParts')).toHaveLength(3);
+  });
+
+  it('asks the store anew for who comes while it answers: a part that was stored since is listed', async () => {
+    let afterListing = async () => {};
+    const late = new ControlPlaneBench({
+      aroundObjects: async (method, call) => {
+        const answer = await call();
+        if (method === 'listParts') await afterListing();
+        return answer;
+      },
+    });
+    const session = await late.create();
+    const ask = () => late.ask<PartsResponse>('GET', `/api/uploads/${session.sessionId}/parts`);
+    let second: Promise<PartsResponse> | undefined;
+    afterListing = async () => {
+      afterListing = async () => {};
+      await late.putParts(session.sessionId, SMALL_FILE, [1]);
+      second = ask();
+    };
+    expect(await ask()).toMatchObject({ parts: [] });
+    expect(await second).toMatchObject({ parts: [{ partNumber: 1 }] });
+  });
+
+  it('asks the store again after it did not answer', async () => {
+    bench.objects.failNext('listParts', 'unavailable');
+    const answers = await Promise.allSettled([list(), list()]);
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
   });
 
   it('heals a session whose upload the store has swept, under the same id', async () => {
