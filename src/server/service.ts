@@ -1,3 +1,4 @@
+import { PROBLEMS } from '../contract/problems.ts';
 import type * as wire from '../contract/wire.ts';
 import { ObjectStoreError } from '../object-store/port.ts';
 import { UploadError } from '../session/errors.ts';
@@ -11,6 +12,7 @@ import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
 import { ensureOpen, heal, mustGet, notOpen, objectsOf } from './generations.ts';
 import { createFreshFlight, createSingleFlight } from './single-flight.ts';
+import { STORE_CODES } from './store-codes.ts';
 import { progressView, sessionView, toIso } from './views.ts';
 
 export interface ListQuery {
@@ -120,12 +122,24 @@ export function createService(deps: ServiceDeps) {
 
     async readiness(): Promise<wire.Readiness> {
       const checks = {
-        database: await check(() => sessions.ping()),
-        bucket: await check(() => objects.checkBucket()),
+        database: await check('database', () => sessions.ping()),
+        bucket: await check('bucket', () => objects.checkBucket()),
       };
       return { ready: checks.database.ok && checks.bucket.ok, checks };
     },
   };
+
+  /** Anybody may ask, so the answer is in words of ours; the log has those of the dependency. */
+  async function check(name: string, probe: () => Promise<void>): Promise<wire.Readiness['checks'][string]> {
+    try {
+      await probe();
+      return { ok: true };
+    } catch (error) {
+      deps.log.warn({ check: name, err: error }, 'not ready');
+      const code = error instanceof ObjectStoreError ? STORE_CODES[error.failure] : 'INTERNAL';
+      return { ok: false, code, detail: PROBLEMS[code].title };
+    }
+  }
 
   async function presignPart(session: UploadSession, partNumber: number, checksums: Record<string, string> | undefined) {
     const { start, end: endOfPart } = partRange(session.plan, session.size, partNumber);
@@ -225,13 +239,4 @@ function clientReplaced(session: UploadSession): UploadError {
       hint: 'Let the other one finish, or stop it and resume here. Nothing stored is lost.',
     },
   );
-}
-
-async function check(probe: () => Promise<void>): Promise<{ ok: boolean; detail?: string }> {
-  try {
-    await probe();
-    return { ok: true };
-  } catch (error) {
-    return { ok: false, detail: error instanceof Error ? error.message : String(error) };
-  }
 }
