@@ -2,7 +2,16 @@ import { isTerminal, STATUSES, type Status } from '../session/machine.ts';
 import type { PartPlan } from '../session/part-plan.ts';
 import type { Instant, StoredPart } from '../session/session.ts';
 import type { ListPosition } from './list-cursor.ts';
-import type { ClientReport, Expected, FingerprintQuery, IdempotencyRecord, LeftoverUpload, NewSession, Token } from './port.ts';
+import type {
+  ClientReport,
+  Expected,
+  FingerprintQuery,
+  IdempotencyRecord,
+  LeftoverUpload,
+  NewSession,
+  OrphanSuspect,
+  Token,
+} from './port.ts';
 import type { SqliteDatabase, SqliteStatement } from './sqlite-driver.ts';
 import { type PartRow, SESSION_SQL, type SessionRow } from './sqlite-rows.ts';
 
@@ -68,8 +77,9 @@ function sessionStatements(db: SqliteDatabase) {
     listIdleSince: db.prepare<SinceParameters, SessionRow>(`${SESSION_SQL}
       WHERE s.status = @status AND s.last_activity_at < @before ORDER BY s.last_activity_at LIMIT @limit`),
 
-    listOrphanSuspects: db.prepare<Omit<SinceParameters, 'status'>, SessionRow>(`${SESSION_SQL}
-      WHERE s.orphan_suspected_at < @before ORDER BY s.orphan_suspected_at LIMIT @limit`),
+    listOrphanSuspects: db.prepare<Omit<SinceParameters, 'status'>, OrphanSuspect>(`
+      SELECT session_id AS sessionId, bucket, object_key AS key, created_at AS createdAt, orphan_suspected_at AS suspectedAt
+      FROM upload_sessions WHERE orphan_suspected_at < @before ORDER BY orphan_suspected_at LIMIT @limit`),
     findRunning: db.prepare<NewSession>(`
       SELECT 1 FROM upload_sessions
       WHERE owner = @owner AND bucket = @bucket AND object_key = @key AND size = @size AND fingerprint = @fingerprint

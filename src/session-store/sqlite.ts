@@ -9,6 +9,7 @@ import type {
   IdempotencyRecord,
   LeftoverUpload,
   NewSession,
+  OrphanSuspect,
   SessionQuery,
   SessionStore,
   StatusChange,
@@ -157,8 +158,8 @@ class SqliteStore implements SessionStore {
     this.#statements.suspectOrphan.run({ sessionId, at });
   }
 
-  async listOrphanSuspects(before: Instant, limit: number): Promise<UploadSession[]> {
-    return this.#statements.listOrphanSuspects.all({ before, limit }).map(toSession);
+  async listOrphanSuspects(before: Instant, limit: number): Promise<OrphanSuspect[]> {
+    return this.#statements.listOrphanSuspects.all({ before, limit });
   }
 
   async clearOrphanSuspicion(sessionId: string, before: Instant): Promise<void> {

@@ -357,6 +357,15 @@ export function describeOrphanSuspicion(current: () => SessionStore): void {
     expect(ids(await current().listOrphanSuspects(NOON + 2, 10))).toStrictEqual([early]);
   });
 
+  it('tells where the orphan is and when it was begun', async () => {
+    const session = await insertSession(current(), { bucket: 'films', key: 'a/b.mp4' });
+    await current().suspectOrphan(session.sessionId, NOON + 2);
+
+    const { sessionId, bucket, key, createdAt } = session;
+    const suspect = { sessionId, bucket, key, createdAt, suspectedAt: NOON + 2 };
+    expect(await current().listOrphanSuspects(NOON + 3, 10)).toStrictEqual([suspect]);
+  });
+
   it('keeps the later of two suspicions', async () => {
     const sessionId = await insertInStatus(current(), 'open');
     await current().suspectOrphan(sessionId, NOON + 5);
