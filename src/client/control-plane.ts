@@ -57,7 +57,7 @@ export class ControlPlane {
     return { session: this.#parse<wire.Session>(answer), created: answer.status === 201 };
   }
 
-  get(sessionId: string, signal?: AbortSignal): Promise<wire.Session> {
+  async get(sessionId: string, signal?: AbortSignal): Promise<wire.Session> {
     return this.#json({ path: pathOf(PATHS.upload, sessionId), signal });
   }
 
@@ -71,7 +71,7 @@ export class ControlPlane {
   }
 
   /** What the object store holds now. Costly for the store: ask on resume and when something went wrong, never in a loop. */
-  parts(sessionId: string, signal?: AbortSignal): Promise<wire.PartsResponse> {
+  async parts(sessionId: string, signal?: AbortSignal): Promise<wire.PartsResponse> {
     return this.#json({ path: pathOf(PATHS.parts, sessionId), timeoutMs: LIST_TIMEOUT_MS, signal });
   }
 
@@ -84,15 +84,15 @@ export class ControlPlane {
     return this.#post(PATHS.complete, sessionId, request, { timeoutMs: COMPLETE_TIMEOUT_MS, signal });
   }
 
-  abort(sessionId: string): Promise<wire.Session> {
+  async abort(sessionId: string): Promise<wire.Session> {
     return this.#json({ method: 'DELETE', path: pathOf(PATHS.upload, sessionId) });
   }
 
-  object(sessionId: string): Promise<wire.StoredObject> {
+  async object(sessionId: string): Promise<wire.StoredObject> {
     return this.#json({ path: pathOf(PATHS.object, sessionId) });
   }
 
-  progress(sessionId: string): Promise<wire.Progress> {
+  async progress(sessionId: string): Promise<wire.Progress> {
     return this.#json({ path: pathOf(PATHS.progress, sessionId) });
   }
 
@@ -107,7 +107,12 @@ export class ControlPlane {
     return this.#parse(await this.#fetch({ path: PATHS.readyz, anonymous: true }));
   }
 
-  #post<T>(template: PathTemplate, sessionId: string, body: unknown, options: Pick<Call, 'timeoutMs' | 'signal'>): Promise<T> {
+  async #post<T>(
+    template: PathTemplate,
+    sessionId: string,
+    body: unknown,
+    options: Pick<Call, 'timeoutMs' | 'signal'>,
+  ): Promise<T> {
     return this.#json({ method: 'POST', path: pathOf(template, sessionId), body, ...options });
   }
 

@@ -68,7 +68,7 @@ describe('a call to the control plane', () => {
   it('goes where the API says', async () => {
     const { url, requests } = await answering(saying(200, 'application/json', '{}'));
     const controlPlane = new ControlPlane({ server: `${url}///`, token: TOKEN });
-    await controlPlane.get('a b');
+    await controlPlane.get('a-b');
     await controlPlane.list({ status: 'open', limit: 2, cursor: 'c/d' });
     await controlPlane.presign('s', { partNumbers: [1] });
     await controlPlane.parts('s');
@@ -80,7 +80,7 @@ describe('a call to the control plane', () => {
     await controlPlane.health();
     await controlPlane.readiness();
     expect(requests.map(({ method, url: path }) => `${method} ${path}`)).toEqual([
-      'GET /api/uploads/a%20b',
+      'GET /api/uploads/a-b',
       'GET /api/uploads?status=open&limit=2&cursor=c%2Fd',
       'POST /api/uploads/s/parts/presign',
       'GET /api/uploads/s/parts',
