@@ -1,5 +1,5 @@
 import { PATHS, type PathTemplate, pathOf } from '../contract/paths.ts';
-import { PROBLEM_MEDIA_TYPE } from '../contract/problems.ts';
+import { PROBLEM_MEDIA_TYPE, problemType } from '../contract/problems.ts';
 import type * as wire from '../contract/wire.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../session/errors.ts';
 import { createConnections } from './link/connections.ts';
@@ -177,18 +177,15 @@ export class ControlPlane {
 
   #errorFrom(answer: Answer): UploadError {
     if (!answer.mediaType.startsWith(PROBLEM_MEDIA_TYPE)) return this.#foreign(answer);
-    const {
-      type: _type,
-      title: _title,
-      status: _status,
-      detail,
-      code,
-      hint,
-      ...facts
-    } = this.#parse<wire.ProblemDocument>(answer);
-    // Gateways speak problem+json, too.
-    if (!SERVICE_ERROR_CODES.includes(code)) return this.#foreign(answer);
-    return new UploadError(code, detail, { facts, ...(hint === undefined ? {} : { hint }) });
+    const { type, title: _title, status: _status, detail, code, hint, ...facts } = this.#parse<wire.ProblemDocument>(answer);
+    if (SERVICE_ERROR_CODES.includes(code))
+      return new UploadError(code, detail, { facts, ...(hint === undefined ? {} : { hint }) });
+    // Gateways speak problem+json, too; a code under its own page is one of ours that this version does not know yet.
+    if (typeof code !== 'string' || type !== problemType(code)) return this.#foreign(answer);
+    return new UploadError(answer.status < 500 ? 'INVALID_REQUEST' : 'INTERNAL', detail, {
+      facts: { ...facts, serverCode: code },
+      hint: hint ?? `The server is newer than this program, which does not know ${code}: compare \`partway --version\` on both.`,
+    });
   }
 
   /** Not our server's words: a proxy or another program answered. */

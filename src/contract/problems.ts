@@ -132,6 +132,6 @@ export const PROBLEMS = {
 } as const satisfies Record<ServiceErrorCode, Problem>;
 
 /** The stable URI reference of a problem type; the server answers it with the explanation. */
-export function problemType(code: ServiceErrorCode): string {
+export function problemType(code: string): string {
   return `/problems/${code.toLowerCase().replaceAll('_', '-')}`;
 }

@@ -112,6 +112,29 @@ describe('a call to the control plane', () => {
     expect(error.facts).toMatchObject({ missing: [{ first: 2, last: 3 }], retryAfterSeconds: 7, instance: 'request-1' });
   });
 
+  it.each([
+    [409, 'INVALID_REQUEST'],
+    [507, 'INTERNAL'],
+  ])("tells a newer server's problem as it is, and not as a server out of reach: %i is %s", async (status, code) => {
+    const problem = {
+      type: '/problems/quota-used-up',
+      detail: 'The quota of 5 TiB is used up.',
+      code: 'QUOTA_USED_UP',
+      quota: 5,
+    };
+    const { controlPlane } = await answering(saying(status, 'application/problem+json', JSON.stringify(problem)));
+    const error = await errorOf(controlPlane.create({ fileName: 'a', size: 1 }));
+    expect(error).toMatchObject({ code, detail: problem.detail, facts: { serverCode: 'QUOTA_USED_UP', quota: 5 } });
+    expect(error.hint).toContain('QUOTA_USED_UP');
+  });
+
+  it('asks nothing where an id cannot be one', async () => {
+    const { controlPlane, requests } = await answering(saying(200, 'application/json', '{}'));
+    const error = await errorOf(controlPlane.abort('..'));
+    expect(error.code).toBe('SESSION_NOT_FOUND');
+    expect(requests).toEqual([]);
+  });
+
   it("knows the server's clock", async () => {
     const { controlPlane } = await answering(saying(200, 'application/json', '{}', { date: 'Mon, 23 Nov 2026 14:02:10 GMT' }));
     expect((await controlPlane.health()).date).toEqual(new Date('2026-11-23T14:02:10Z'));
