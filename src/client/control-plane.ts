@@ -1,5 +1,5 @@
 import { PATHS, type PathTemplate, pathOf } from '../contract/paths.ts';
-import { PROBLEM_MEDIA_TYPE } from '../contract/problems.ts';
+import { PROBLEM_MEDIA_TYPE, problemType } from '../contract/problems.ts';
 import type * as wire from '../contract/wire.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../session/errors.ts';
 import { createConnections } from './link/connections.ts';
@@ -57,7 +57,7 @@ export class ControlPlane {
     return { session: this.#parse<wire.Session>(answer), created: answer.status === 201 };
   }
 
-  get(sessionId: string, signal?: AbortSignal): Promise<wire.Session> {
+  async get(sessionId: string, signal?: AbortSignal): Promise<wire.Session> {
     return this.#json({ path: pathOf(PATHS.upload, sessionId), signal });
   }
 
@@ -71,7 +71,7 @@ export class ControlPlane {
   }
 
   /** What the object store holds now. Costly for the store: ask on resume and when something went wrong, never in a loop. */
-  parts(sessionId: string, signal?: AbortSignal): Promise<wire.PartsResponse> {
+  async parts(sessionId: string, signal?: AbortSignal): Promise<wire.PartsResponse> {
     return this.#json({ path: pathOf(PATHS.parts, sessionId), timeoutMs: LIST_TIMEOUT_MS, signal });
   }
 
@@ -84,15 +84,15 @@ export class ControlPlane {
     return this.#post(PATHS.complete, sessionId, request, { timeoutMs: COMPLETE_TIMEOUT_MS, signal });
   }
 
-  abort(sessionId: string): Promise<wire.Session> {
+  async abort(sessionId: string): Promise<wire.Session> {
     return this.#json({ method: 'DELETE', path: pathOf(PATHS.upload, sessionId) });
   }
 
-  object(sessionId: string): Promise<wire.StoredObject> {
+  async object(sessionId: string): Promise<wire.StoredObject> {
     return this.#json({ path: pathOf(PATHS.object, sessionId) });
   }
 
-  progress(sessionId: string): Promise<wire.Progress> {
+  async progress(sessionId: string): Promise<wire.Progress> {
     return this.#json({ path: pathOf(PATHS.progress, sessionId) });
   }
 
@@ -107,7 +107,12 @@ export class ControlPlane {
     return this.#parse(await this.#fetch({ path: PATHS.readyz, anonymous: true }));
   }
 
-  #post<T>(template: PathTemplate, sessionId: string, body: unknown, options: Pick<Call, 'timeoutMs' | 'signal'>): Promise<T> {
+  async #post<T>(
+    template: PathTemplate,
+    sessionId: string,
+    body: unknown,
+    options: Pick<Call, 'timeoutMs' | 'signal'>,
+  ): Promise<T> {
     return this.#json({ method: 'POST', path: pathOf(template, sessionId), body, ...options });
   }
 
@@ -172,18 +177,15 @@ export class ControlPlane {
 
   #errorFrom(answer: Answer): UploadError {
     if (!answer.mediaType.startsWith(PROBLEM_MEDIA_TYPE)) return this.#foreign(answer);
-    const {
-      type: _type,
-      title: _title,
-      status: _status,
-      detail,
-      code,
-      hint,
-      ...facts
-    } = this.#parse<wire.ProblemDocument>(answer);
-    // Gateways speak problem+json, too.
-    if (!SERVICE_ERROR_CODES.includes(code)) return this.#foreign(answer);
-    return new UploadError(code, detail, { facts, ...(hint === undefined ? {} : { hint }) });
+    const { type, title: _title, status: _status, detail, code, hint, ...facts } = this.#parse<wire.ProblemDocument>(answer);
+    if (SERVICE_ERROR_CODES.includes(code))
+      return new UploadError(code, detail, { facts, ...(hint === undefined ? {} : { hint }) });
+    // Gateways speak problem+json, too; a code under its own page is one of ours that this version does not know yet.
+    if (typeof code !== 'string' || type !== problemType(code)) return this.#foreign(answer);
+    return new UploadError(answer.status < 500 ? 'INVALID_REQUEST' : 'INTERNAL', detail, {
+      facts: { ...facts, serverCode: code },
+      hint: hint ?? `The server is newer than this program, which does not know ${code}: compare \`partway --version\` on both.`,
+    });
   }
 
   /** Not our server's words: a proxy or another program answered. */

@@ -1,3 +1,5 @@
+import { UploadError } from '../session/errors.ts';
+
 /** The paths of the control plane, shared by the server that mounts them and the clients that call them. No zod here. */
 export const PATHS = {
   uploads: '/api/uploads',
@@ -18,9 +20,20 @@ export const PATHS = {
 
 export type PathTemplate = (typeof PATHS)[keyof typeof PATHS];
 
-/** Fills `{sessionId}` in; the id is percent-encoded, so a mistyped one cannot reach another route. */
-export function pathOf(template: PathTemplate, sessionId?: string): string {
-  return template.replace('{sessionId}', () => encodeURIComponent(sessionId ?? ''));
+/** Wider than the ids that servers make, and without anything that a URL takes for more than a name: `..`, `/`, `%` … */
+const SESSION_ID = /^[\w-]{1,100}$/;
+
+/**
+ * Fills `{sessionId}` in. A mistyped id cannot reach another route: no percent-encoding keeps a URL from reading `..` as a step up.
+ * @throws UploadError `SESSION_NOT_FOUND` for what no server can have made.
+ */
+export function pathOf(template: PathTemplate, sessionId = ''): string {
+  return template.replace('{sessionId}', () => {
+    if (SESSION_ID.test(sessionId)) return sessionId;
+    throw new UploadError('SESSION_NOT_FOUND', `${JSON.stringify(sessionId)} cannot be the id of an upload session.`, {
+      hint: 'Ids look like ses_01kaz3v8f6q2m4n7x9y0w5r1td; `partway list` shows those of the server.',
+    });
+  });
 }
 
 /** A client is asked to presign in windows, so that a URL is young when it is used. */

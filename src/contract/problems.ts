@@ -90,7 +90,7 @@ export const PROBLEMS = {
     status: 409,
     title: 'The checksum differs from what is stored',
     explanation:
-      'The CRC32 of the file is not the CRC32 of the stored parts: the parts belong to other contents. Nothing was completed.',
+      'The file is not what the stored parts, or those of the completed object, add up to: they belong to other contents.',
   },
   CLIENT_REPLACED: {
     status: 409,
@@ -126,11 +126,12 @@ export const PROBLEMS = {
   INTERNAL: {
     status: 500,
     title: 'Something unforeseen went wrong in the server',
-    explanation: 'This is a bug. The server log has the details under the request id given as `instance`.',
+    explanation:
+      "This is a bug, or the server's disk or database failed. The server log has the details under the request id given as `instance`.",
   },
 } as const satisfies Record<ServiceErrorCode, Problem>;
 
 /** The stable URI reference of a problem type; the server answers it with the explanation. */
-export function problemType(code: ServiceErrorCode): string {
+export function problemType(code: string): string {
   return `/problems/${code.toLowerCase().replaceAll('_', '-')}`;
 }

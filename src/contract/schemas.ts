@@ -196,6 +196,9 @@ export const problem = z
 export const readiness = z
   .object({
     ready: z.boolean(),
-    checks: z.record(z.string(), z.object({ ok: z.boolean(), detail: z.string().optional() })),
+    checks: z.record(
+      z.string(),
+      z.object({ ok: z.boolean(), code: z.enum(SERVICE_ERROR_CODES).optional(), detail: z.string().optional() }),
+    ),
   })
   .meta({ id: 'Readiness' });

@@ -4,7 +4,7 @@ import type { Instant, StoredPart } from '../session/session.ts';
 export const SESSION_METADATA = 'partway-session';
 
 export const OBJECT_STORE_FAILURES = [
-  /** The store does not know the multipart upload: completed, aborted, swept or lost. */
+  /** The store does not know the multipart upload (completed, aborted, swept or lost), or has damaged it beyond use. */
   'upload-missing',
   /** Complete named a part that is not there with that ETag and checksum, or is too small. The upload stays usable. */
   'part-invalid',

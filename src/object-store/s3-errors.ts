@@ -17,8 +17,11 @@ const FAILURE_OF_CODE: ReadonlyMap<string, ObjectStoreFailure> = new Map([
   ['NoSuchBucket', 'bucket-missing'],
   ['XMinioStorageFull', 'full'],
   ['XMinioAdminBucketQuotaExceeded', 'full'],
-  // Statuses 400 and 409 by which S3 means "later": a slow connection, and another write to the same key at the same moment.
+  // Statuses 400 and 409 by which S3 means "later": a slow connection, a request that did not arrive as it was sent (its
+  // body is not that of the object), and another write to the same key at the same moment.
   ['RequestTimeout', 'unavailable'],
+  ['IncompleteBody', 'unavailable'],
+  ['XAmzContentSHA256Mismatch', 'unavailable'],
   ['OperationAborted', 'unavailable'],
   ['ConditionalRequestConflict', 'unavailable'],
 ]);

@@ -12,7 +12,14 @@ import {
 } from '@aws-sdk/client-s3';
 import { EMPTY_CRC32, encodeCrc32 } from '../session/crc32.ts';
 import type { StoredPart } from '../session/session.ts';
-import { type CompleteInput, type NewUpload, type ObjectHead, type ObjectStore, ObjectStoreError } from './port.ts';
+import {
+  type CompleteInput,
+  type NewUpload,
+  type ObjectHead,
+  type ObjectStore,
+  ObjectStoreError,
+  type ObjectStoreFailure,
+} from './port.ts';
 import { COMPLETE_TIMEOUT_MS, createClients, LIST_PARTS_TIMEOUT_MS, type S3Account } from './s3-clients.ts';
 import { codeOf, statusOf, toObjectStoreError } from './s3-errors.ts';
 import { decodeMetadata, encodeMetadata } from './s3-metadata.ts';
@@ -75,6 +82,7 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
         ),
       );
       if (page.UploadId === undefined) throw unreadable('ListParts');
+      if (isDamaged(page)) throw damaged();
       for (const part of page.Parts ?? []) parts.push(toStoredPart(part));
       if (!page.IsTruncated) return parts;
       if (!(Number(page.NextPartNumberMarker) > Number(marker ?? 0))) throw endlessListing('ListParts');
@@ -91,15 +99,21 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
       ...objectChecksum(input),
       ...(input.onlyIfAbsent ? { IfNoneMatch: '*' } : {}),
     });
-    const { ETag: etag } = await asked(once(() => singleCalls.send(command, { requestTimeout: COMPLETE_TIMEOUT_MS })));
-    if (!etag) throw unreadable('CompleteMultipartUpload');
+    try {
+      const { ETag: etag } = await asked(once(() => singleCalls.send(command, { requestTimeout: COMPLETE_TIMEOUT_MS })));
+      if (!etag) throw unreadable('CompleteMultipartUpload');
+    } catch (error) {
+      // Every checksum is wrong for a damaged upload, and it may have been damaged since its parts were listed.
+      if (failureOf(error) === 'checksum-mismatch') await listParts(input.key, input.uploadId);
+      throw error;
+    }
   }
 
   async function abortMultipartUpload(key: string, uploadId: string): Promise<void> {
     try {
       await asked(calls.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: uploadId })));
     } catch (error) {
-      if (!(error instanceof ObjectStoreError) || error.failure !== 'upload-missing') throw error;
+      if (failureOf(error) !== 'upload-missing') throw error;
     }
   }
 
@@ -177,6 +191,10 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
   };
 }
 
+function failureOf(error: unknown): ObjectStoreFailure | undefined {
+  return error instanceof ObjectStoreError ? error.failure : undefined;
+}
+
 async function asked<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
@@ -201,6 +219,20 @@ async function once<T>(send: () => Promise<T>): Promise<T> {
 /** The store said yes, but not with what S3 says then: a proxy's page, or an answer cut short. */
 function unreadable(call: string): ObjectStoreError {
   return new ObjectStoreError('unavailable', `the object store's answer to ${call} is not S3's`);
+}
+
+/**
+ * MinIO stops a Complete whose connection breaks. Often it has by then deleted the parts' records and rewritten the upload's,
+ * without the checksum algorithm: parts that are sent again are taken, but no Complete with a checksum succeeds any more, and
+ * the copy-source hole is open (measured). Stores that name no algorithm leave the element out; only MinIO writes it empty.
+ */
+function isDamaged(page: ListPartsCommandOutput): boolean {
+  const algorithm: string | undefined = page.ChecksumAlgorithm;
+  return algorithm === '';
+}
+
+function damaged(): ObjectStoreError {
+  return new ObjectStoreError('upload-missing', 'the object store damaged the multipart upload when a Complete was cut off');
 }
 
 function endlessListing(call: string): ObjectStoreError {

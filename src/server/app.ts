@@ -71,9 +71,8 @@ export function createApp({ service, authenticate, log, version, shutdown, keepA
   app.openapi(createRoute(routes.readyz), async (context) => {
     const readiness = await service.readiness();
     if (readiness.ready) return context.json(readiness, 200);
-    throw new UploadError('STORE_UNAVAILABLE', 'The server cannot work now: `checks` says what is missing.', {
-      facts: { ...readiness },
-    });
+    const { code = 'INTERNAL' } = Object.values(readiness.checks).find(({ ok }) => !ok) ?? {};
+    throw new UploadError(code, 'The server cannot work now: `checks` says what is missing.', { facts: { ...readiness } });
   });
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
   app.doc31(PATHS.openapi, { openapi: '3.1.0', info: { title: 'partway', version, description: API_DESCRIPTION } });

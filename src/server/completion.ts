@@ -6,29 +6,34 @@ import { partLength } from '../session/part-plan.ts';
 import { missingRanges } from '../session/part-ranges.ts';
 import type { StoredPart, UploadSession } from '../session/session.ts';
 import type { ServiceDeps } from './deps.ts';
-import { apply, expected, heal, mustGet, notOpen, objectsOf } from './generations.ts';
+import { apply, ensureOpen, expected, heal, mustGet, notOpen, objectsOf } from './generations.ts';
 
 /**
  * Completing a session. Every page of the store's list is compared with the plan and with what the client claims of its
- * file (write order 3) before `completing` is stored, and that before the store is asked (2): whoever finds `completing`
- * knows that the contents were right, so the sweeper may go on without the client. `completed` follows the object seen at
- * the store (4). An answer that got lost leaves `completing`, and whoever comes next settles it here.
+ * file (write order 3) before `completing` is stored, and that before the store is asked (2). The checksum is stored with it:
+ * whoever finds `completing`, the sweeper too, may go on without the client, but only to an object of these contents. `completed`
+ * follows the object seen at the store (4). An answer that got lost leaves `completing`, and whoever comes next settles it here.
  */
 export async function complete(deps: ServiceDeps, sessionId: string, request: CompleteRequest): Promise<UploadSession> {
   const session = await mustGet(deps, sessionId);
   const completed = await completeFrom(deps, session, request);
-  return checkClaim(completed, completed.checksum, request);
+  checkClaim(completed.checksum, request);
+  if (request.parts !== undefined)
+    checkClaimedParts(completed, await deps.sessions.listParts(sessionId, completed.generation), request.parts);
+  return completed;
 }
 
 async function completeFrom(deps: ServiceDeps, session: UploadSession, request: CompleteRequest): Promise<UploadSession> {
   if (session.status === 'completed') return session;
   if (session.status === 'completing') return settle(deps, session, request);
-  if (session.status !== 'open') throw notOpen(session);
-  return attempt(deps, session, request);
+  // `creating` after a lost answer or a crash is opened like everywhere else: the parts are then missing, which a client can mend.
+  return attempt(deps, await ensureOpen(deps, session), request);
 }
 
 /** For a session found `completing`: the object may be there already, whole. */
 export async function settle(deps: ServiceDeps, session: UploadSession, request: CompleteRequest = {}): Promise<UploadSession> {
+  // Other contents than are being completed: that is no reason to stop completing them.
+  if (session.checksum !== null) checkClaim(session.checksum, request);
   return (await finishIfStored(deps, session)) ?? attempt(deps, session, request);
 }
 
@@ -38,8 +43,9 @@ async function attempt(deps: ServiceDeps, found: UploadSession, request: Complet
     const listed = await listStoredParts(deps, session);
     const parts = plannedParts(session, listed, request);
     const checksum = objectChecksum(session, parts);
-    checkClaim(session, checksum, request);
-    if (session.status === 'open') session = await apply(deps, session, 'complete-requested');
+    checkClaim(checksum, request);
+    if (session.status === 'open') session = await apply(deps, session, 'complete-requested', { checksum });
+    if (session.checksum !== null && session.checksum !== checksum) throw partsReplaced(session, checksum);
     return await completeAtStore(deps, session, parts, checksum);
   } catch (error) {
     return recover(deps, session, error);
@@ -67,8 +73,8 @@ async function completeAtStore(
 }
 
 /** After a definite refusal; a session that was refused before it was `completing` is open as it was. */
-async function refuse(deps: ServiceDeps, session: UploadSession): Promise<void> {
-  if (session.status === 'completing') await apply(deps, session, 'complete-refused');
+export function refuse(deps: ServiceDeps, session: UploadSession): Promise<UploadSession> {
+  return session.status === 'completing' ? apply(deps, session, 'complete-refused') : Promise.resolve(session);
 }
 
 /** What a failed attempt leaves behind: the status as it was where the outcome is unknown, otherwise a definite one and a clear error. */
@@ -113,7 +119,7 @@ export async function finishIfStored(deps: ServiceDeps, session: UploadSession):
   const head = await objectsOf(deps, session).headObject(session.key);
   if (head === undefined || !isObjectOf(session, head)) return undefined;
   const parts = await deps.sessions.listParts(session.sessionId, session.generation);
-  const checksum = missingParts(session, parts).length === 0 ? objectChecksum(session, parts) : head.checksum;
+  const checksum = expectedChecksum(session, parts) ?? head.checksum;
   if (checksum === null || head.checksum !== checksum) return undefined;
 
   const change = { to: 'completed', at: deps.now(), etag: head.etag, checksum } as const;
@@ -122,6 +128,12 @@ export async function finishIfStored(deps: ServiceDeps, session: UploadSession):
   if (!changed && current.status !== 'completed') throw notOpen(current);
   await deps.sessions.endUpload(session.sessionId, session.generation, deps.now());
   return current;
+}
+
+/** What the object of this session must have, as far as anybody knows. */
+function expectedChecksum(session: UploadSession, parts: readonly StoredPart[]): string | undefined {
+  if (session.status === 'completing' && session.checksum !== null) return session.checksum;
+  return missingParts(session, parts).length === 0 ? objectChecksum(session, parts) : undefined;
 }
 
 export function isObjectOf(session: UploadSession, head: ObjectHead): boolean {
@@ -181,12 +193,37 @@ function objectChecksum(session: UploadSession, parts: readonly StoredPart[]): s
   return encodeCrc32(crc);
 }
 
-function checkClaim(session: UploadSession, stored: string | null, request: CompleteRequest): UploadSession {
-  if (request.checksum === undefined || request.checksum === stored) return session;
+function checkClaim(stored: string | null, request: CompleteRequest): void {
+  if (request.checksum === undefined || request.checksum === stored) return;
   throw new UploadError(
     'CHECKSUM_MISMATCH',
     `The stored bytes have the CRC32 ${stored}, and the client's file has ${request.checksum}: they are different contents.`,
     { hint: 'The file changed after it was uploaded, or this is another file.' },
+  );
+}
+
+/** For a completed session: its object was made of these parts. */
+function checkClaimedParts(
+  { sessionId }: UploadSession,
+  parts: readonly StoredPart[],
+  claimed: NonNullable<CompleteRequest['parts']>,
+): void {
+  const etags = new Map(parts.map((part) => [part.partNumber, part.etag]));
+  const other = claimed.find(({ partNumber, etag }) => unquoted(etags.get(partNumber) ?? etag) !== unquoted(etag));
+  if (other === undefined) return;
+  throw new UploadError(
+    'CHECKSUM_MISMATCH',
+    `The session is completed with another part ${other.partNumber} than the one with the ETag ${other.etag}.`,
+    { hint: `Another client completed it with its parts. Compare the object with your file: partway verify ${sessionId}` },
+  );
+}
+
+/** A part may be put as long as its URL lives, also while `completing`. */
+function partsReplaced(session: UploadSession, checksum: string): UploadError {
+  return new UploadError(
+    'CHECKSUM_MISMATCH',
+    `The stored parts add up to the CRC32 ${checksum} now; they had ${session.checksum} when completion was asked for.`,
+    { hint: `Parts were replaced meanwhile. Check them against the file: partway resume ${session.sessionId}` },
   );
 }
 

@@ -20,7 +20,8 @@ export interface Created {
 
 /**
  * Creates a session, or finds the one that this request (by its Idempotency-Key) or this file (by its fingerprint) has.
- * An object that may not be overwritten is noticed here, before any byte is sent.
+ * An object that may not be overwritten is noticed here, before any byte is sent. An Idempotency-Key remembers the session it
+ * got, found or made; a refusal is not remembered, so that a repeat succeeds once its cause is mended.
  */
 export async function create(
   deps: ServiceDeps,
@@ -36,7 +37,12 @@ export async function create(
   const repeated = idempotency && (await findRepeated(deps, owner, idempotency));
   if (repeated) return { session: await opened(deps, repeated), created: false };
   const existing = await findSameFile(deps, owner, key, request);
-  if (existing) return { session: existing, created: false };
+  if (existing) {
+    // Somebody used the same key a moment ago: theirs is found now.
+    if (idempotency && !(await deps.sessions.claimIdempotencyKey(owner, idempotency, existing.sessionId, deps.now())))
+      return create(deps, owner, request, idempotencyKey);
+    return { session: existing, created: false };
+  }
   if (request.overwrite !== true && (await deps.objects.headObject(key)) !== undefined) {
     throw objectExists({ bucket: deps.objects.bucket, key });
   }
@@ -44,7 +50,7 @@ export async function create(
   const session = newSession(deps, owner, key, request, plan);
   // Somebody used the same key or sent the same file a moment ago: theirs is found now.
   if (!(await deps.sessions.insert(session, idempotency))) return create(deps, owner, request, idempotencyKey);
-  return { session: await openFirst(deps, await mustGet(deps, session.sessionId)), created: true };
+  return { session: await openFirst(deps, await mustGet(deps, session.sessionId), idempotencyKey), created: true };
 }
 
 function planFor(request: CreateRequest): PartPlan {
@@ -134,13 +140,16 @@ function opened(deps: ServiceDeps, session: UploadSession): Promise<UploadSessio
   return session.status === 'creating' ? openUpload(deps, session, false) : Promise.resolve(session);
 }
 
-async function openFirst(deps: ServiceDeps, session: UploadSession): Promise<UploadSession> {
+async function openFirst(deps: ServiceDeps, session: UploadSession, idempotencyKey?: string): Promise<UploadSession> {
   try {
     return await openUpload(deps, session, true);
   } catch (error) {
     // No answer: the session stays `creating`, and the client's repeat or the sweeper opens it.
     // A definite no (no such bucket, no right, no space) ends it: nobody knows its id.
-    if (error instanceof ObjectStoreError && error.failure !== 'unavailable') await end(deps, session, 'aborted');
+    if (error instanceof ObjectStoreError && error.failure !== 'unavailable') {
+      if (idempotencyKey !== undefined) await deps.sessions.releaseIdempotencyKey(session.owner, idempotencyKey);
+      await end(deps, session, 'aborted');
+    }
     throw error;
   }
 }

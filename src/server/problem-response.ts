@@ -2,21 +2,10 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, problemType } from '../contract/problems.ts';
-import { ObjectStoreError, type ObjectStoreFailure } from '../object-store/port.ts';
+import { ObjectStoreError } from '../object-store/port.ts';
 import { SERVICE_ERROR_CODES, type ServiceErrorCode, UploadError } from '../session/errors.ts';
 import type { Log } from './deps.ts';
-
-/** What an object store failure that no rule of the service foresaw means for the client. */
-const STORE_CODES = {
-  unavailable: 'STORE_UNAVAILABLE',
-  'bucket-missing': 'BUCKET_NOT_FOUND',
-  refused: 'STORE_REFUSED',
-  full: 'STORE_FULL',
-  'upload-missing': 'SESSION_BUSY',
-  'part-invalid': 'SESSION_BUSY',
-  'object-exists': 'OBJECT_EXISTS',
-  'checksum-mismatch': 'CHECKSUM_MISMATCH',
-} as const satisfies Record<ObjectStoreFailure, ServiceErrorCode>;
+import { STORE_CODES } from './store-codes.ts';
 
 const RETRY_AFTER_SECONDS = 2;
 

@@ -1,3 +1,4 @@
+import { PROBLEMS } from '../contract/problems.ts';
 import type * as wire from '../contract/wire.ts';
 import { ObjectStoreError } from '../object-store/port.ts';
 import { UploadError } from '../session/errors.ts';
@@ -5,12 +6,13 @@ import { isTerminal, type Status } from '../session/machine.ts';
 import { partLength, partRange } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
 import type { StoredPart, UploadSession } from '../session/session.ts';
-import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts, settle } from './completion.ts';
+import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts, refuse } from './completion.ts';
 import { create } from './creation.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
 import { ensureOpen, heal, mustGet, notOpen, objectsOf } from './generations.ts';
-import { createSingleFlight } from './single-flight.ts';
+import { createFreshFlight, createSingleFlight } from './single-flight.ts';
+import { STORE_CODES } from './store-codes.ts';
 import { progressView, sessionView, toIso } from './views.ts';
 
 export interface ListQuery {
@@ -25,7 +27,7 @@ export type UploadService = ReturnType<typeof createService>;
 export function createService(deps: ServiceDeps) {
   const { sessions, objects, now, policy } = deps;
   const completions = createSingleFlight<UploadSession>();
-  const listings = createSingleFlight<{ session: UploadSession; parts: readonly StoredPart[] }>();
+  const listings = createFreshFlight<{ session: UploadSession; parts: readonly StoredPart[] }>();
 
   return {
     async create(owner: string, request: wire.CreateRequest, idempotencyKey?: string) {
@@ -52,12 +54,12 @@ export function createService(deps: ServiceDeps) {
       };
     },
 
-    /** What the store holds. One listing serves all who ask at the same time, and costs the store seconds when there are thousands of parts. */
+    /**
+     * What the store holds. A listing costs the store seconds when there are thousands of parts, so one serves all who wait for
+     * it. It is never older than the question: who lost the answer to a part asks here, and would send the part again.
+     */
     async parts(sessionId: string): Promise<wire.PartsResponse> {
-      const found = await mustGet(deps, sessionId);
-      if (found.status === 'completed') return partsView(found, await sessions.listParts(sessionId, found.generation));
-      if (isTerminal(found.status) || found.status === 'aborting') throw notOpen(found);
-      const { session, parts } = await listings.run(sessionId, () => reconcile(found));
+      const { session, parts } = await listings.run(sessionId, () => reconcile(sessionId));
       return partsView(session, parts);
     },
 
@@ -84,8 +86,8 @@ export function createService(deps: ServiceDeps) {
     },
 
     async complete(sessionId: string, request: wire.CompleteRequest): Promise<wire.Session> {
-      // Repeats while one is running wait for its answer. Another claimed checksum is another question.
-      const session = await completions.run(`${sessionId} ${request.checksum}`, () => complete(deps, sessionId, request));
+      // Repeats while one is running wait for its answer. Other claims are another question, asked when the first is answered.
+      const session = await completions.run(sessionId, JSON.stringify(request), () => complete(deps, sessionId, request));
       return sessionView(session, policy);
     },
 
@@ -120,12 +122,24 @@ export function createService(deps: ServiceDeps) {
 
     async readiness(): Promise<wire.Readiness> {
       const checks = {
-        database: await check(() => sessions.ping()),
-        bucket: await check(() => objects.checkBucket()),
+        database: await check('database', () => sessions.ping()),
+        bucket: await check('bucket', () => objects.checkBucket()),
       };
       return { ready: checks.database.ok && checks.bucket.ok, checks };
     },
   };
+
+  /** Anybody may ask, so the answer is in words of ours; the log has those of the dependency. */
+  async function check(name: string, probe: () => Promise<void>): Promise<wire.Readiness['checks'][string]> {
+    try {
+      await probe();
+      return { ok: true };
+    } catch (error) {
+      deps.log.warn({ check: name, err: error }, 'not ready');
+      const code = error instanceof ObjectStoreError ? STORE_CODES[error.failure] : 'INTERNAL';
+      return { ok: false, code, detail: PROBLEMS[code].title };
+    }
+  }
 
   async function presignPart(session: UploadSession, partNumber: number, checksums: Record<string, string> | undefined) {
     const { start, end: endOfPart } = partRange(session.plan, session.size, partNumber);
@@ -149,28 +163,42 @@ export function createService(deps: ServiceDeps) {
     };
   }
 
-  /** Makes our record what the store says. A lost upload heals; an object that is there already completes the session. */
-  async function reconcile(found: UploadSession): Promise<{ session: UploadSession; parts: readonly StoredPart[] }> {
+  /** Makes our record what the store says. A lost upload heals; an object that is there already completes the session; parts that a broken Complete lost open it. */
+  async function reconcile(sessionId: string): Promise<{ session: UploadSession; parts: readonly StoredPart[] }> {
+    const found = await mustGet(deps, sessionId);
+    if (found.status === 'completed') return { session: found, parts: await recordedParts(found) };
+    if (isTerminal(found.status) || found.status === 'aborting') throw notOpen(found);
     const session = found.status === 'creating' ? await ensureOpen(deps, found) : found;
     try {
       const parts = await listStoredParts(deps, session);
       await sessions.touch(session.sessionId, now());
-      return { session, parts };
+      if (session.status !== 'completing' || missingParts(session, parts).length === 0) return { session, parts };
+      return finishOr('reopen', session, (current) => refuse(deps, current));
     } catch (error) {
       if (!(error instanceof ObjectStoreError) || error.failure !== 'upload-missing') throw error;
-      return reconcileLost(session);
+      return finishOr('heal', session, (current) => heal(deps, current));
     }
   }
 
-  async function reconcileLost(session: UploadSession) {
-    if (session.status === 'completing') {
-      // Completed meanwhile, or lost in the midst of it: completing again finds out which.
-      const settled = await completions.run(`${session.sessionId} ${undefined}`, () => settle(deps, session));
-      return { session: settled, parts: await sessions.listParts(settled.sessionId, settled.generation) };
-    }
-    const completed = await finishIfStored(deps, session);
-    if (completed) return { session: completed, parts: await sessions.listParts(completed.sessionId, completed.generation) };
-    return { session: await heal(deps, session), parts: [] };
+  /**
+   * Completes the session if its object is there; if not, does the `other` thing. Never beside a Complete of ours: its
+   * object may be about to appear, and its upload must not be aborted now.
+   */
+  async function finishOr(what: string, found: UploadSession, other: (session: UploadSession) => Promise<UploadSession>) {
+    const session = await completions.run(found.sessionId, what, async () => {
+      const current = await mustGet(deps, found.sessionId);
+      if (current.status === 'completed' || current.generation !== found.generation) return current;
+      if (current.status !== 'open' && current.status !== 'completing') throw notOpen(current);
+      return (await finishIfStored(deps, current)) ?? other(current);
+    });
+    return {
+      session,
+      parts: session.status === 'completed' ? await recordedParts(session) : await listStoredParts(deps, session),
+    };
+  }
+
+  function recordedParts({ sessionId, generation }: UploadSession) {
+    return sessions.listParts(sessionId, generation);
   }
 }
 
@@ -211,13 +239,4 @@ function clientReplaced(session: UploadSession): UploadError {
       hint: 'Let the other one finish, or stop it and resume here. Nothing stored is lost.',
     },
   );
-}
-
-async function check(probe: () => Promise<void>): Promise<{ ok: boolean; detail?: string }> {
-  try {
-    await probe();
-    return { ok: true };
-  } catch (error) {
-    return { ok: false, detail: error instanceof Error ? error.message : String(error) };
-  }
 }

@@ -1,13 +1,46 @@
-/** Callers that ask for the same thing while it is being done share one execution and its outcome. */
+/**
+ * One execution at a time under a name. Callers with the same question share the running one and its outcome; those with
+ * another question wait until it is over, and then ask theirs.
+ */
 export function createSingleFlight<Result>() {
+  const running = new Map<string, { readonly question: string; readonly execution: Promise<Result> }>();
+  return {
+    async run(name: string, question: string, work: () => Promise<Result>): Promise<Result> {
+      for (let current = running.get(name); current !== undefined; current = running.get(name)) {
+        if (current.question === question) return current.execution;
+        await current.execution.catch(() => {});
+      }
+      const execution = work().finally(() => running.delete(name));
+      running.set(name, { question, execution });
+      return execution;
+    },
+  };
+}
+
+/**
+ * One execution at a time under a name. Callers that come while one runs share the next one: what they learn was not asked
+ * before they came.
+ */
+export function createFreshFlight<Result>() {
   const running = new Map<string, Promise<Result>>();
+  const waiting = new Map<string, Promise<Result>>();
+
+  function start(name: string, work: () => Promise<Result>): Promise<Result> {
+    waiting.delete(name);
+    const execution = work().finally(() => running.delete(name));
+    running.set(name, execution);
+    return execution;
+  }
+
   return {
     run(name: string, work: () => Promise<Result>): Promise<Result> {
-      const shared = running.get(name);
-      if (shared !== undefined) return shared;
-      const execution = work().finally(() => running.delete(name));
-      running.set(name, execution);
-      return execution;
+      const next = waiting.get(name);
+      if (next !== undefined) return next;
+      const current = running.get(name);
+      if (current === undefined) return start(name, work);
+      const following = current.catch(() => {}).then(() => start(name, work));
+      waiting.set(name, following);
+      return following;
     },
   };
 }

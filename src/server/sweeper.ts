@@ -1,5 +1,8 @@
+import { ObjectStoreError } from '../object-store/port.ts';
 import { isUploadError } from '../session/errors.ts';
+import type { Status } from '../session/machine.ts';
 import type { Instant, UploadSession } from '../session/session.ts';
+import type { OrphanSuspect } from '../session-store/port.ts';
 import { settle } from './completion.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end, finishEnding } from './ending.ts';
@@ -9,6 +12,9 @@ import { mustGet, objectsOf, openUpload, releaseUpload } from './generations.ts'
 const GRACE_MS = 15 * 60_000;
 /** One sweep handles this many of a kind; the next one goes on. */
 const BATCH = 100;
+/** A request for a multipart upload takes at most two minutes (twice its time limit); clocks that differ by less than one are not corrected. */
+const CREATE_TAKES_MS = 2 * 60_000;
+const CLOCKS_DIFFER_MS = 60_000;
 
 export interface SweepReport {
   expired: number;
@@ -29,39 +35,58 @@ export async function sweep(deps: ServiceDeps, graceMs = GRACE_MS): Promise<Swee
   const idleSince = now() - policy.sessionTtlMs;
 
   for (const status of ['open', 'creating'] as const) {
-    await each('expired', await sessions.listIdleSince(status, idleSince, BATCH), (session) => expire(deps, session, idleSince));
+    const idle = (limit: number) => sessions.listIdleSince(status, idleSince, limit);
+    await each('expired', idle, (session) => expire(deps, session, idleSince));
   }
-  await each('repaired', await sessions.listUnchangedSince('creating', stuckSince, BATCH), (session) =>
-    openUpload(deps, session, false),
+  await each('repaired', stuckIn('creating'), (session) => openUpload(deps, session, false));
+  await each('repaired', stuckIn('completing'), (session) => settleAlone(deps, session));
+  await each('repaired', stuckIn('aborting'), (session) => finishEnding(deps, session));
+  await each(
+    'released',
+    (limit) => sessions.leftoverUploads(limit),
+    (upload) => releaseUpload(deps, upload),
   );
-  await each('repaired', await sessions.listUnchangedSince('completing', stuckSince, BATCH), (session) =>
-    settleAlone(deps, session),
-  );
-  await each('repaired', await sessions.listUnchangedSince('aborting', stuckSince, BATCH), (session) =>
-    finishEnding(deps, session),
-  );
-  await each('released', await sessions.leftoverUploads(BATCH), (upload) => releaseUpload(deps, upload));
-  await each('released', await sessions.listOrphanSuspects(stuckSince, BATCH), (session) =>
-    releaseOrphans(deps, session, stuckSince),
-  );
+  const suspects = (limit: number) => sessions.listOrphanSuspects(stuckSince, limit);
+  await each('released', suspects, (suspect) => releaseOrphans(deps, suspect, stuckSince));
   return report;
 
-  async function each<Item extends { readonly sessionId: string }>(
+  function stuckIn(status: Status) {
+    return (limit: number) => sessions.listUnchangedSince(status, stuckSince, limit);
+  }
+
+  /** A batch, and more after it where some of it failed: what fails for good comes first for ever, and must not hide what comes after. */
+  async function each<Item extends { readonly sessionId: string; readonly generation?: number }>(
     kind: 'expired' | 'repaired' | 'released',
-    items: readonly Item[],
+    list: (limit: number) => Promise<Item[]>,
     /** Resolves to false where there was nothing to do after all. */
     repair: (item: Item) => Promise<unknown>,
   ): Promise<void> {
-    for (const item of items) {
-      try {
-        if ((await repair(item)) !== false) report[kind]++;
-      } catch (error) {
-        // One session that cannot be repaired now must not keep the others waiting; the next sweep tries again.
-        report.failed++;
-        deps.log.warn({ sessionId: item.sessionId, err: error }, `sweep: could not be ${kind}`);
+    const tried = new Set<string>();
+    for (let more = true; more; ) {
+      const items = (await list(tried.size + BATCH)).filter((item) => !tried.has(nameOf(item)));
+      more = false;
+      for (const item of items) {
+        tried.add(nameOf(item));
+        try {
+          if ((await repair(item)) !== false) report[kind]++;
+        } catch (error) {
+          // One session that cannot be repaired now must not keep the others waiting; the next sweep tries again.
+          report.failed++;
+          more ||= !isUnavailable(error);
+          deps.log.warn({ sessionId: item.sessionId, err: error }, `sweep: could not be ${kind}`);
+        }
       }
     }
   }
+}
+
+function nameOf({ sessionId, generation = 0 }: { readonly sessionId: string; readonly generation?: number }): string {
+  return `${sessionId} ${generation}`;
+}
+
+/** Then the others would fail as well, each after its time. */
+function isUnavailable(error: unknown): boolean {
+  return error instanceof ObjectStoreError && error.failure === 'unavailable';
 }
 
 /** The list may be minutes old when a slow store comes to its last session: a client that came back meanwhile keeps its parts. */
@@ -83,14 +108,19 @@ async function settleAlone(deps: ServiceDeps, session: UploadSession): Promise<v
 
 /**
  * A crash between CreateMultipartUpload and its record leaves an upload that nobody can use. MinIO lists uploads of an
- * exact key only (measured), so such keys are noted before the call is repeated. Young unrecorded ones may belong to a request under way.
+ * exact key only (measured), so such keys are noted before the call is repeated. Nothing in the list says who began an upload:
+ * only those are aborted that the session can have begun, by their time, that nobody has recorded, and that no request under
+ * way may be about to record.
  */
-async function releaseOrphans(deps: ServiceDeps, session: UploadSession, before: Instant): Promise<void> {
-  for (const upload of await objectsOf(deps, session).listMultipartUploads(session.key)) {
-    if (upload.initiatedAt >= before || (await deps.sessions.hasUpload(upload.uploadId))) continue;
-    await deps.objects.abortMultipartUpload(session.key, upload.uploadId);
+async function releaseOrphans(deps: ServiceDeps, suspect: OrphanSuspect, before: Instant): Promise<void> {
+  const objects = objectsOf(deps, suspect);
+  const from = suspect.createdAt - CLOCKS_DIFFER_MS;
+  const to = Math.min(before, suspect.suspectedAt + CREATE_TAKES_MS + CLOCKS_DIFFER_MS);
+  for (const { uploadId, initiatedAt } of await objects.listMultipartUploads(suspect.key)) {
+    if (initiatedAt < from || initiatedAt >= to || (await deps.sessions.hasUpload(uploadId))) continue;
+    await objects.abortMultipartUpload(suspect.key, uploadId);
   }
-  await deps.sessions.clearOrphanSuspicion(session.sessionId, before);
+  await deps.sessions.clearOrphanSuspicion(suspect.sessionId, before);
 }
 
 /** Sweeps at once, then every `intervalMs`, one at a time, until stopped. */

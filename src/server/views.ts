@@ -25,7 +25,7 @@ export function sessionView(session: UploadSession, policy: Policy): wire.Sessio
     storedBytes: storedBytes(session),
     partsStored: partsStored(session),
     etag: session.etag,
-    checksum: session.checksum,
+    checksum: session.status === 'completed' ? session.checksum : null,
     createdAt: toIso(session.createdAt),
     expiresAt: isTerminal(session.status) ? null : toIso(session.lastActivityAt + policy.sessionTtlMs),
     partsKeptUntil: partsKeptUntil(session, policy),

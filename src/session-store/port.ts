@@ -66,6 +66,16 @@ export interface LeftoverUpload {
   readonly uploadId: string;
 }
 
+/** A session of whose key the object store may hold an upload that nobody recorded. */
+export interface OrphanSuspect {
+  readonly sessionId: string;
+  readonly bucket: string;
+  readonly key: string;
+  /** The orphan was begun between these. */
+  readonly createdAt: Instant;
+  readonly suspectedAt: Instant;
+}
+
 export interface ClientReport {
   readonly sessionId: string;
   readonly generation: number;
@@ -100,7 +110,13 @@ export interface SessionStore {
 
   get(sessionId: string): Promise<UploadSession | undefined>;
 
+  /** Ties a key to a session on record. False where the owner used the key before, and nothing changes. */
+  claimIdempotencyKey(owner: string, idempotency: IdempotencyRecord, sessionId: string, at: Instant): Promise<boolean>;
+
   findByIdempotencyKey(owner: string, key: string): Promise<{ sessionId: string; requestHash: string } | undefined>;
+
+  /** The key is as if it had never been used. Idempotent. */
+  releaseIdempotencyKey(owner: string, key: string): Promise<void>;
 
   /** The newest session that matches, of those in one of `statuses`. */
   findByFingerprint(query: FingerprintQuery, statuses: readonly Status[]): Promise<UploadSession | undefined>;
@@ -150,8 +166,8 @@ export interface SessionStore {
    */
   suspectOrphan(sessionId: string, at: Instant): Promise<void>;
 
-  /** Sessions of any status with a suspicion noted before `before`, oldest first. */
-  listOrphanSuspects(before: Instant, limit: number): Promise<UploadSession[]>;
+  /** Sessions of any status with a suspicion noted before `before`, oldest suspicion first. */
+  listOrphanSuspects(before: Instant, limit: number): Promise<OrphanSuspect[]>;
 
   /** Looked after; a suspicion noted since `before` stays. */
   clearOrphanSuspicion(sessionId: string, before: Instant): Promise<void>;

@@ -2,7 +2,16 @@ import { isTerminal, STATUSES, type Status } from '../session/machine.ts';
 import type { PartPlan } from '../session/part-plan.ts';
 import type { Instant, StoredPart } from '../session/session.ts';
 import type { ListPosition } from './list-cursor.ts';
-import type { ClientReport, Expected, FingerprintQuery, IdempotencyRecord, LeftoverUpload, NewSession, Token } from './port.ts';
+import type {
+  ClientReport,
+  Expected,
+  FingerprintQuery,
+  IdempotencyRecord,
+  LeftoverUpload,
+  NewSession,
+  OrphanSuspect,
+  Token,
+} from './port.ts';
 import type { SqliteDatabase, SqliteStatement } from './sqlite-driver.ts';
 import { type PartRow, SESSION_SQL, type SessionRow } from './sqlite-rows.ts';
 
@@ -45,7 +54,10 @@ function sessionStatements(db: SqliteDatabase) {
         @fingerprint, @strategy, @partSize, @partCount, 'creating', 1, @createdAt, @createdAt, @createdAt)`),
     claimIdempotencyKey: db.prepare<IdempotencyRecord & Pick<NewSession, 'owner' | 'sessionId' | 'createdAt'>>(`
       INSERT INTO idempotency_keys (owner, idempotency_key, request_hash, session_id, created_at)
-      VALUES (@owner, @key, @requestHash, @sessionId, @createdAt)`),
+      VALUES (@owner, @key, @requestHash, @sessionId, @createdAt) ON CONFLICT (owner, idempotency_key) DO NOTHING`),
+    releaseIdempotencyKey: db.prepare<[owner: string, key: string]>(
+      'DELETE FROM idempotency_keys WHERE owner = ? AND idempotency_key = ?',
+    ),
     findByIdempotencyKey: db.prepare<[owner: string, key: string], { sessionId: string; requestHash: string }>(`
       SELECT session_id AS sessionId, request_hash AS requestHash FROM idempotency_keys
       WHERE owner = ? AND idempotency_key = ?`),
@@ -65,8 +77,9 @@ function sessionStatements(db: SqliteDatabase) {
     listIdleSince: db.prepare<SinceParameters, SessionRow>(`${SESSION_SQL}
       WHERE s.status = @status AND s.last_activity_at < @before ORDER BY s.last_activity_at LIMIT @limit`),
 
-    listOrphanSuspects: db.prepare<Omit<SinceParameters, 'status'>, SessionRow>(`${SESSION_SQL}
-      WHERE s.orphan_suspected_at < @before ORDER BY s.orphan_suspected_at LIMIT @limit`),
+    listOrphanSuspects: db.prepare<Omit<SinceParameters, 'status'>, OrphanSuspect>(`
+      SELECT session_id AS sessionId, bucket, object_key AS key, created_at AS createdAt, orphan_suspected_at AS suspectedAt
+      FROM upload_sessions WHERE orphan_suspected_at < @before ORDER BY orphan_suspected_at LIMIT @limit`),
     findRunning: db.prepare<NewSession>(`
       SELECT 1 FROM upload_sessions
       WHERE owner = @owner AND bucket = @bucket AND object_key = @key AND size = @size AND fingerprint = @fingerprint

@@ -9,6 +9,7 @@ import type {
   IdempotencyRecord,
   LeftoverUpload,
   NewSession,
+  OrphanSuspect,
   SessionQuery,
   SessionStore,
   StatusChange,
@@ -71,8 +72,21 @@ class SqliteStore implements SessionStore {
     return row && toSession(row);
   }
 
+  async claimIdempotencyKey(
+    owner: string,
+    idempotency: IdempotencyRecord,
+    sessionId: string,
+    createdAt: Instant,
+  ): Promise<boolean> {
+    return this.#statements.claimIdempotencyKey.run({ owner, ...idempotency, sessionId, createdAt }).changes === 1;
+  }
+
   async findByIdempotencyKey(owner: string, key: string): Promise<{ sessionId: string; requestHash: string } | undefined> {
     return this.#statements.findByIdempotencyKey.get(owner, key);
+  }
+
+  async releaseIdempotencyKey(owner: string, key: string): Promise<void> {
+    this.#statements.releaseIdempotencyKey.run(owner, key);
   }
 
   async findByFingerprint(query: FingerprintQuery, statuses: readonly Status[]): Promise<UploadSession | undefined> {
@@ -144,8 +158,8 @@ class SqliteStore implements SessionStore {
     this.#statements.suspectOrphan.run({ sessionId, at });
   }
 
-  async listOrphanSuspects(before: Instant, limit: number): Promise<UploadSession[]> {
-    return this.#statements.listOrphanSuspects.all({ before, limit }).map(toSession);
+  async listOrphanSuspects(before: Instant, limit: number): Promise<OrphanSuspect[]> {
+    return this.#statements.listOrphanSuspects.all({ before, limit });
   }
 
   async clearOrphanSuspicion(sessionId: string, before: Instant): Promise<void> {

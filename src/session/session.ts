@@ -34,8 +34,9 @@ export interface UploadSession {
   readonly uploadId: string | null;
   readonly uploadInitiatedAt: Instant | null;
 
-  /** Both null until `completed`. `checksum` is the base64 CRC32 of the whole object. */
+  /** Null until `completed`. */
   readonly etag: string | null;
+  /** Base64 CRC32 of the whole object: the one it must have while `completing`, the one it has when `completed`. Says nothing in another status. */
   readonly checksum: string | null;
 
   readonly createdAt: Instant;

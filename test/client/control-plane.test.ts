@@ -68,7 +68,7 @@ describe('a call to the control plane', () => {
   it('goes where the API says', async () => {
     const { url, requests } = await answering(saying(200, 'application/json', '{}'));
     const controlPlane = new ControlPlane({ server: `${url}///`, token: TOKEN });
-    await controlPlane.get('a b');
+    await controlPlane.get('a-b');
     await controlPlane.list({ status: 'open', limit: 2, cursor: 'c/d' });
     await controlPlane.presign('s', { partNumbers: [1] });
     await controlPlane.parts('s');
@@ -80,7 +80,7 @@ describe('a call to the control plane', () => {
     await controlPlane.health();
     await controlPlane.readiness();
     expect(requests.map(({ method, url: path }) => `${method} ${path}`)).toEqual([
-      'GET /api/uploads/a%20b',
+      'GET /api/uploads/a-b',
       'GET /api/uploads?status=open&limit=2&cursor=c%2Fd',
       'POST /api/uploads/s/parts/presign',
       'GET /api/uploads/s/parts',
@@ -110,6 +110,29 @@ describe('a call to the control plane', () => {
     const error = await errorOf(controlPlane.complete('s', {}));
     expect(error).toMatchObject({ code: 'PARTS_MISSING', detail: problem.detail, hint: 'Send them.' });
     expect(error.facts).toMatchObject({ missing: [{ first: 2, last: 3 }], retryAfterSeconds: 7, instance: 'request-1' });
+  });
+
+  it.each([
+    [409, 'INVALID_REQUEST'],
+    [507, 'INTERNAL'],
+  ])("tells a newer server's problem as it is, and not as a server out of reach: %i is %s", async (status, code) => {
+    const problem = {
+      type: '/problems/quota-used-up',
+      detail: 'The quota of 5 TiB is used up.',
+      code: 'QUOTA_USED_UP',
+      quota: 5,
+    };
+    const { controlPlane } = await answering(saying(status, 'application/problem+json', JSON.stringify(problem)));
+    const error = await errorOf(controlPlane.create({ fileName: 'a', size: 1 }));
+    expect(error).toMatchObject({ code, detail: problem.detail, facts: { serverCode: 'QUOTA_USED_UP', quota: 5 } });
+    expect(error.hint).toContain('QUOTA_USED_UP');
+  });
+
+  it('asks nothing where an id cannot be one', async () => {
+    const { controlPlane, requests } = await answering(saying(200, 'application/json', '{}'));
+    const error = await errorOf(controlPlane.abort('..'));
+    expect(error.code).toBe('SESSION_NOT_FOUND');
+    expect(requests).toEqual([]);
   });
 
   it("knows the server's clock", async () => {

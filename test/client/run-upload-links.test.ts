@@ -178,6 +178,25 @@ describe('the way from the control plane to the store', () => {
     expect(Buffer.compare(await paths.readObject('video.mp4'), bytes)).toBe(0);
   });
 
+  // MinIO has the whole request by then, and stops it wherever it is: each round meets another moment.
+  it.each([1, 2])(
+    'breaks while the store completes: the upload ends exactly, sending again what the store lost (%i)',
+    async () => {
+      const paths = await startFaultyPaths();
+      const bytes = seededBytes(2 * PART + 1, 49);
+      const source = recordedSource(bytes);
+      const session = await paths.open(source, MULTIPART);
+      const put = () => paths.clientToStore.puts.length;
+      paths.serverToStore.inject(resetsAfter(1), isComplete('video.mp4', session.bucket, put), { times: 1 });
+      const run = paths.run(session, source);
+      const { status, sessionId, bytesSent } = await run.result;
+      expect({ status, sessionId }).toEqual({ status: 'completed', sessionId: session.sessionId });
+      const lostBytes = run.eventsOf('healed').reduce((sum, event) => sum + event.lostBytes, 0);
+      expect(bytesSent).toBe(bytes.length + lostBytes);
+      expect(Buffer.compare(await paths.readObject('video.mp4'), bytes)).toBe(0);
+    },
+  );
+
   it('is down for a while when the parts are all there: the upload waits for it', async () => {
     const paths = await startFaultyPaths();
     const bytes = seededBytes(2 * PART, 50);

@@ -42,6 +42,18 @@ export function describeChangeStatus(current: () => SessionStore): void {
     });
   });
 
+  it('replaces the checksum of an earlier change', async () => {
+    const { sessionId } = await insertOpenSession(current());
+    const completing = { to: 'completing', at: NOON + 1, checksum: 'AAAAAA==' } as const;
+    await current().changeStatus(expected(sessionId, 'open'), completing);
+    expect(await current().get(sessionId)).toMatchObject({ status: 'completing', checksum: 'AAAAAA==' });
+
+    await current().changeStatus(expected(sessionId, 'completing'), { to: 'open', at: NOON + 2 });
+    await current().changeStatus(expected(sessionId, 'open'), { ...completing, checksum: 'AAAAAQ==' });
+
+    expect(await current().get(sessionId)).toMatchObject({ status: 'completing', checksum: 'AAAAAQ==' });
+  });
+
   it('keeps the fields that a change leaves out', async () => {
     const { sessionId } = await insertOpenSession(current());
     await current().changeStatus(expected(sessionId, 'open'), { to: 'aborting', at: NOON + 1, endsAs: 'expired' });
@@ -343,6 +355,15 @@ export function describeOrphanSuspicion(current: () => SessionStore): void {
     expect(ids(await current().listOrphanSuspects(NOON + 3, 10))).toStrictEqual([early, late]);
     expect(ids(await current().listOrphanSuspects(NOON + 3, 1))).toStrictEqual([early]);
     expect(ids(await current().listOrphanSuspects(NOON + 2, 10))).toStrictEqual([early]);
+  });
+
+  it('tells where the orphan is and when it was begun', async () => {
+    const session = await insertSession(current(), { bucket: 'films', key: 'a/b.mp4' });
+    await current().suspectOrphan(session.sessionId, NOON + 2);
+
+    const { sessionId, bucket, key, createdAt } = session;
+    const suspect = { sessionId, bucket, key, createdAt, suspectedAt: NOON + 2 };
+    expect(await current().listOrphanSuspects(NOON + 3, 10)).toStrictEqual([suspect]);
   });
 
   it('keeps the later of two suspicions', async () => {

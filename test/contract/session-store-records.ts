@@ -158,6 +158,36 @@ export function describeIdempotencyKeys(current: () => SessionStore): void {
     expect(await current().findByIdempotencyKey(session.owner, 'key-1')).toBeUndefined();
   });
 
+  it('may be claimed for a session on record, unless its owner has used it', async () => {
+    const session = await insertSession(current());
+    const other = await insertSession(current());
+
+    expect(await current().claimIdempotencyKey(session.owner, record, session.sessionId, NOON)).toBe(true);
+    expect(await current().claimIdempotencyKey(session.owner, { key: 'key-1', requestHash: 'h' }, other.sessionId, NOON)).toBe(
+      false,
+    );
+
+    const claimed = { sessionId: session.sessionId, requestHash: 'hash-1' };
+    expect(await current().findByIdempotencyKey(session.owner, 'key-1')).toStrictEqual(claimed);
+  });
+
+  it('is not claimed for a session that is not on record', async () => {
+    await expect(current().claimIdempotencyKey('alice', record, 'ses_unknown', NOON)).rejects.toThrow();
+  });
+
+  it('is free again when it was released, and another key is not', async () => {
+    const session = aNewSession();
+    await current().insert(session, record);
+    await current().claimIdempotencyKey(session.owner, { key: 'key-2', requestHash: 'h' }, session.sessionId, NOON);
+
+    await current().releaseIdempotencyKey(session.owner, 'key-1');
+    await current().releaseIdempotencyKey(session.owner, 'key-1');
+
+    expect(await current().findByIdempotencyKey(session.owner, 'key-1')).toBeUndefined();
+    expect(await current().findByIdempotencyKey(session.owner, 'key-2')).toBeDefined();
+    expect(await current().insert(aNewSession(), record)).toBe(true);
+  });
+
   it('is won by exactly one of many that claim it at the same time', async () => {
     const sessions = Array.from({ length: 20 }, () => aNewSession());
 

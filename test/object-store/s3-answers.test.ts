@@ -12,6 +12,11 @@ const input = {
   checksum: 'MXrPfA==',
   onlyIfAbsent: true,
 };
+const listing = (inside: string) =>
+  answer(200, `<ListPartsResult><UploadId>u</UploadId><IsTruncated>false</IsTruncated>${inside}</ListPartsResult>`);
+const healthy = listing('<ChecksumAlgorithm>CRC32</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>');
+/** As MinIO lists an upload of which it has forgotten that it has checksums. */
+const damaged = listing('<ChecksumAlgorithm></ChecksumAlgorithm><ChecksumType></ChecksumType>');
 const completed = '<CompleteMultipartUploadResult><ETag>"e-1"</ETag></CompleteMultipartUploadResult>';
 
 describe('what an error answer means', () => {
@@ -34,6 +39,8 @@ describe('what an error answer means', () => {
     [501, 'NotImplemented', 'refused'],
     [301, 'PermanentRedirect', 'refused'],
     [400, 'RequestTimeout', 'unavailable'],
+    [400, 'IncompleteBody', 'unavailable'],
+    [400, 'XAmzContentSHA256Mismatch', 'unavailable'],
     [408, 'Whatever', 'unavailable'],
     [409, 'ConditionalRequestConflict', 'unavailable'],
     [429, 'TooManyRequests', 'unavailable'],
@@ -42,7 +49,7 @@ describe('what an error answer means', () => {
     [503, 'SlowDown', 'unavailable'],
     [503, 'XMinioServerNotInitialized', 'unavailable'],
   ])('%i %s is %s', async (status, code, failure) => {
-    const { store } = await cannedS3(answer(status, s3Error(code)));
+    const { store } = await cannedS3(answer(status, s3Error(code)), healthy);
     const error = await store.completeMultipartUpload(input).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ObjectStoreError);
     expect(error).toMatchObject({ failure, message: `${code} (${status}): in the words of the store` });
@@ -111,6 +118,26 @@ describe('Complete', () => {
   });
 });
 
+describe('an upload that the store has damaged', () => {
+  it('is missing when its parts are listed: what is put into it can never become the object', async () => {
+    await expectFailure('upload-missing', (await cannedS3(damaged)).store.listParts('k', 'u'));
+  });
+
+  it('is missing, not a wrong checksum, when Complete is the first to meet it', async () => {
+    const { store } = await cannedS3(answer(400, s3Error('XAmzContentChecksumMismatch')), damaged);
+    await expectFailure('upload-missing', store.completeMultipartUpload(input));
+  });
+
+  it('is not seen in a store that never names the algorithm', async () => {
+    expect(await (await cannedS3(listing(''))).store.listParts('k', 'u')).toEqual([]);
+  });
+
+  it('is not assumed where the store cannot be asked', async () => {
+    const { store } = await cannedS3(answer(400, s3Error('XAmzContentChecksumMismatch')), answer(503, s3Error('SlowDown')));
+    await expectFailure('unavailable', store.completeMultipartUpload(input));
+  });
+});
+
 describe('Create', () => {
   it('is sent exactly once: a repeat leaves an upload that nobody knows', async () => {
     const { store, requests } = await cannedS3(hangUp);
@@ -125,10 +152,8 @@ describe('Create', () => {
 });
 
 describe('a call that changes nothing', () => {
-  const listed = answer(200, '<ListPartsResult><UploadId>u</UploadId><IsTruncated>false</IsTruncated></ListPartsResult>');
-
   it('is sent a second time when the line is cut', async () => {
-    const { store, requests } = await cannedS3(hangUp, listed);
+    const { store, requests } = await cannedS3(hangUp, healthy);
     expect(await store.listParts('k', 'u')).toEqual([]);
     expect(requests).toHaveLength(2);
   });

@@ -157,6 +157,31 @@ describe('an Idempotency-Key', () => {
     expect(await bench.create({}, key)).toMatchObject({ sessionId: left?.sessionId, status: 'open' });
   });
 
+  it('does not remember a refusal: the same request succeeds when its cause is gone', async () => {
+    bench.objects.bucketMissing = true;
+    expect(await refusal(SMALL_FILE_REQUEST, key)).toMatchObject({ code: 'BUCKET_NOT_FOUND' });
+    bench.objects.bucketMissing = false;
+    const again = await post(SMALL_FILE_REQUEST, key);
+    expect(again.status).toBe(201);
+    expect(await again.json()).toMatchObject({ status: 'open' });
+  });
+
+  it('remembers the session that the fingerprint found, so that a repeat gets it whatever became of it', async () => {
+    const file = { ...SMALL_FILE_REQUEST, fingerprint: 'v1:same-file' };
+    const found = await bench.create(file);
+    expect(await bench.create(file, key)).toEqual(found);
+    await bench.ask('DELETE', `/api/uploads/${found.sessionId}`);
+    expect(await bench.create(file, key)).toMatchObject({ sessionId: found.sessionId, status: 'aborted' });
+    expect(await refusal({ ...file, fileName: 'other.mkv' }, key)).toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+  });
+
+  it('finds what the other got, where two use it at the same time and the fingerprint finds a session', async () => {
+    const file = { ...SMALL_FILE_REQUEST, fingerprint: 'v1:same-file' };
+    const found = await bench.create(file);
+    const answers = await Promise.all([bench.create(file, key), bench.create(file, key)]);
+    expect(answers).toEqual([found, found]);
+  });
+
   it('makes one session of two requests at the same time', async () => {
     const answers = await Promise.all([bench.create({}, key), bench.create({}, key), bench.create({}, key)]);
     expect(new Set(answers.map((answer) => answer.sessionId)).size).toBe(1);

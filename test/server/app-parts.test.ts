@@ -118,9 +118,46 @@ describe('GET /api/uploads/{sessionId}/parts', () => {
     expect(await list()).toMatchObject({ storedBytes: 0, parts: [], missing: [{ first: 1, last: 3 }] });
   });
 
-  it('asks the store once for all who ask at the same time', async () => {
-    await Promise.all([list(), list(), list()]);
-    expect(bench.objects.callsOf('listParts')).toHaveLength(1);
+  it('asks the store one question at a time, and the same for all who come while it answers another', async () => {
+    let underWay = 0;
+    const counted = async () => {
+      underWay++;
+      expect(underWay).toBe(1);
+      await Promise.resolve();
+      underWay--;
+    };
+    for (let call = 0; call < 3; call++) bench.objects.beforeNext('listParts', counted);
+    await Promise.all([list(), list(), list(), list()]);
+    expect(bench.objects.callsOf('listParts')).toHaveLength(2);
+    await list();
+    expect(bench.objects.callsOf('listParts')).toHaveLength(3);
+  });
+
+  it('asks the store anew for who comes while it answers: a part that was stored since is listed', async () => {
+    let afterListing = async () => {};
+    const late = new ControlPlaneBench({
+      aroundObjects: async (method, call) => {
+        const answer = await call();
+        if (method === 'listParts') await afterListing();
+        return answer;
+      },
+    });
+    const session = await late.create();
+    const ask = () => late.ask<PartsResponse>('GET', `/api/uploads/${session.sessionId}/parts`);
+    let second: Promise<PartsResponse> | undefined;
+    afterListing = async () => {
+      afterListing = async () => {};
+      await late.putParts(session.sessionId, SMALL_FILE, [1]);
+      second = ask();
+    };
+    expect(await ask()).toMatchObject({ parts: [] });
+    expect(await second).toMatchObject({ parts: [{ partNumber: 1 }] });
+  });
+
+  it('asks the store again after it did not answer', async () => {
+    bench.objects.failNext('listParts', 'unavailable');
+    const answers = await Promise.allSettled([list(), list()]);
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
   });
 
   it('heals a session whose upload the store has swept, under the same id', async () => {
@@ -131,6 +168,45 @@ describe('GET /api/uploads/{sessionId}/parts', () => {
     const healed = await bench.session(sessionId);
     expect(healed).toMatchObject({ generation: 2, status: 'open' });
     expect(bench.objects.uploadIds).toEqual([healed.uploadId]);
+  });
+
+  it('heals a session whose upload was lost in a Complete that was cut off: no error, the client sends all again', async () => {
+    await bench.putParts(sessionId, SMALL_FILE);
+    const { uploadId } = await bench.session(sessionId);
+    bench.objects.failNext('completeMultipartUpload', 'unavailable');
+    await bench.askForProblem('POST', `${path}/complete`);
+    bench.objects.sweepUpload(String(uploadId));
+    expect(await list()).toMatchObject({ status: 'open', storedBytes: 0, missing: [{ first: 1, last: 3 }] });
+    expect(await bench.session(sessionId)).toMatchObject({ status: 'open', generation: 2 });
+  });
+
+  it('opens a session again of which a Complete that was cut off lost parts: they can be sent', async () => {
+    await bench.putParts(sessionId, SMALL_FILE);
+    bench.objects.failNext('completeMultipartUpload', 'unavailable');
+    await bench.askForProblem('POST', `${path}/complete`);
+    bench.objects.losePart(String((await bench.session(sessionId)).uploadId), 2);
+    expect(await list()).toMatchObject({ status: 'open', missing: [{ first: 2, last: 2 }] });
+    await bench.ask('POST', `${path}/parts/presign`, { body: { partNumbers: [2] } });
+  });
+
+  it('leaves a session completing whose parts are all there: whoever completes it goes on', async () => {
+    await bench.putParts(sessionId, SMALL_FILE);
+    bench.objects.failNext('completeMultipartUpload', 'unavailable');
+    await bench.askForProblem('POST', `${path}/complete`);
+    expect(await list()).toMatchObject({ status: 'completing', missing: [] });
+  });
+
+  it('does not heal beside a running Complete, whose object may be about to appear', async () => {
+    await bench.putParts(sessionId, SMALL_FILE);
+    let listed: Promise<PartsResponse> | undefined;
+    bench.objects.beforeNext('completeMultipartUpload', async () => {
+      bench.objects.failNext('listParts', 'upload-missing');
+      listed = list();
+      await expect.poll(() => bench.objects.callsOf('listParts').length).toBe(2);
+    });
+    await bench.ask('POST', `${path}/complete`);
+    expect(await listed).toMatchObject({ status: 'completed', missing: [] });
+    expect(bench.objects.callsOf('createMultipartUpload')).toHaveLength(1);
   });
 
   it('completes a session whose object turns out to be there', async () => {

@@ -3,6 +3,7 @@ import { PATHS } from '../../src/contract/paths.ts';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, problemType } from '../../src/contract/problems.ts';
 import { problem as problemSchema } from '../../src/contract/schemas.ts';
 import type { ProblemDocument } from '../../src/contract/wire.ts';
+import { ObjectStoreError } from '../../src/object-store/port.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../../src/session/errors.ts';
 import { ADMIN_TOKEN, ControlPlaneBench, readProblem, SMALL_FILE_REQUEST } from '../support/control-plane.ts';
 
@@ -185,22 +186,29 @@ describe('/healthz and /readyz', () => {
   it('tell a process that answers from one that can work', async () => {
     bench.objects.bucketMissing = true;
     expect(await bench.ask('GET', '/healthz')).toEqual({ ok: true });
-    const response = await bench.send('GET', '/readyz');
-    expect(response.headers.get('retry-after')).not.toBeNull();
-    expect(await readProblem(response)).toMatchObject({
-      status: 503,
-      code: 'STORE_UNAVAILABLE',
-      ready: false,
-      checks: { database: { ok: true }, bucket: { ok: false, detail: 'NoSuchBucket' } },
-    });
+    expect(await bench.askForProblem('GET', '/readyz')).toMatchObject({ ready: false });
+  });
+
+  it.each([
+    ['unavailable', 503, 'STORE_UNAVAILABLE'],
+    ['bucket-missing', 502, 'BUCKET_NOT_FOUND'],
+    ['refused', 502, 'STORE_REFUSED'],
+  ] as const)('say of a store that is %s: %i %s, and nothing of what it answered', async (failure, status, code) => {
+    bench.objects.failNext('checkBucket', new ObjectStoreError(failure, 'the words of the store'));
+    const response = await bench.send('GET', '/readyz', { token: null });
+    expect(response.headers.has('retry-after')).toBe(failure === 'unavailable');
+    const problem = await readProblem(response);
+    const checks = { database: { ok: true }, bucket: { ok: false, code, detail: PROBLEMS[code].title } };
+    expect(problem).toMatchObject({ status, code, ready: false, checks });
+    expect(JSON.stringify(problem)).not.toContain('the words of the store');
+    expect(JSON.stringify(bench.logged.map(({ fields }) => String(Object.values(fields))))).toContain('the words of the store');
   });
 
   it('notice a database that cannot serve', async () => {
     await bench.sessions.close();
-    expect(await bench.askForProblem('GET', '/readyz')).toMatchObject({
-      ready: false,
-      checks: { database: { ok: false, detail: expect.any(String) }, bucket: { ok: true } },
-    });
+    const problem = await bench.askForProblem('GET', '/readyz');
+    const checks = { database: { ok: false, code: 'INTERNAL', detail: PROBLEMS.INTERNAL.title }, bucket: { ok: true } };
+    expect(problem).toMatchObject({ status: 500, code: 'INTERNAL', ready: false, checks });
   });
 });
 

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createService, type UploadService } from '../../src/server/service.ts';
+import { sweep } from '../../src/server/sweeper.ts';
 import type { ErrorCode, UploadError } from '../../src/session/errors.ts';
 import { checksumOf } from '../contract/object-store.ts';
 import { ServiceBench, TINY_FILE } from '../support/control-plane.ts';
@@ -7,6 +9,7 @@ import type { Around } from '../support/interpose.ts';
 
 const CHECKSUM = checksumOf(TINY_FILE);
 const OTHER_CHECKSUM = checksumOf(Buffer.from('another file'));
+const etagOf = (bytes: string) => createHash('md5').update(bytes).digest('hex');
 
 /** Calls that change something or that a rule is about, of both stores, in order. */
 let order: string[];
@@ -123,6 +126,24 @@ describe('completing', () => {
     expect(bench.objects.callsOf('completeMultipartUpload')).toHaveLength(1);
   });
 
+  it.each([
+    ['checksum', { checksum: CHECKSUM }, { checksum: OTHER_CHECKSUM }],
+    ['part', { parts: [{ partNumber: 2, etag: etagOf('4567') }] }, { parts: [{ partNumber: 2, etag: etagOf('abcd') }] }],
+  ])('gives nobody the success of another request at the same time that claims another %s', async (_, right, wrong) => {
+    await bench.putParts(sessionId, TINY_FILE);
+    const [first, second] = await Promise.allSettled([complete(right), complete(wrong)]);
+    expect(first).toMatchObject({ status: 'fulfilled', value: { status: 'completed' } });
+    expect(second).toMatchObject({ status: 'rejected', reason: { code: 'CHECKSUM_MISMATCH' } });
+    expect(bench.objects.callsOf('completeMultipartUpload')).toHaveLength(1);
+  });
+
+  it('is not kept from one with the right claim by one with a wrong claim that was first', async () => {
+    await bench.putParts(sessionId, TINY_FILE);
+    const [first, second] = await Promise.allSettled([complete({ checksum: OTHER_CHECKSUM }), complete({ checksum: CHECKSUM })]);
+    expect(first).toMatchObject({ status: 'rejected', reason: { code: 'CHECKSUM_MISMATCH' } });
+    expect(second).toMatchObject({ status: 'fulfilled', value: { status: 'completed' } });
+  });
+
   it('gives two servers on the same stores one object, and no wrong answer', async () => {
     await bench.putParts(sessionId, TINY_FILE);
     const other = createService(bench.deps);
@@ -133,6 +154,15 @@ describe('completing', () => {
     }
     expect(await complete()).toMatchObject({ status: 'completed' });
     expect(bench.objects.read('tiny.bin')).toEqual(TINY_FILE);
+  });
+
+  it('of a session left creating opens it, and names all parts as missing: a client can go on from there', async () => {
+    bench.objects.failNext('createMultipartUpload', 'unavailable');
+    await refusalOf(service.create('admin', { fileName: 'a', size: 1 }));
+    const [left] = (await bench.sessions.list({ limit: 1, status: 'creating' })).sessions;
+    const refusal = await refusalOf(service.complete(String(left?.sessionId), {}));
+    expect(refusal).toMatchObject({ code: 'PARTS_MISSING', facts: { missing: [{ first: 1, last: 1 }] } });
+    expect(await bench.session(String(left?.sessionId))).toMatchObject({ status: 'open' });
   });
 
   it('is refused while the session is aborting', async () => {
@@ -172,6 +202,22 @@ describe('a lost answer to Complete', () => {
     bench.objects.failNext('completeMultipartUpload', 'unavailable', { afterEffect: true });
     await refusalOf(complete({ checksum: CHECKSUM }));
     expect(await refusalOf(complete({ checksum: OTHER_CHECKSUM }))).toMatchObject({ code: 'CHECKSUM_MISMATCH' });
+    expect(await statusNow()).toBe('completing');
+  });
+
+  it('is settled by nobody to other contents than were claimed: a part may be replaced as long as its URL lives', async () => {
+    bench.objects.failNext('completeMultipartUpload', 'unavailable');
+    await refusalOf(complete({ checksum: CHECKSUM }));
+    bench.objects.putPart('tiny.bin', uploadId, 2, Buffer.from('abcd'));
+    expect(await sweep(bench.deps, 0)).toMatchObject({ repaired: 1, failed: 0 });
+    expect(await statusNow()).toBe('open');
+    expect(bench.objects.read('tiny.bin')).toBeUndefined();
+  });
+
+  it('shows no checksum as long as the session is not completed', async () => {
+    bench.objects.failNext('completeMultipartUpload', 'unavailable');
+    await refusalOf(complete());
+    expect(await service.get(sessionId)).toMatchObject({ status: 'completing', checksum: null });
   });
 
   it('is settled by 412 where the object is our own', async () => {

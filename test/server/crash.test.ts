@@ -102,6 +102,13 @@ async function withSweptUpload(scene: Scene): Promise<string> {
   return sessionId;
 }
 
+async function withHalfDoneHeal(scene: Scene): Promise<string> {
+  const sessionId = await withSweptUpload(scene);
+  scene.bench.objects.failNext('createMultipartUpload', 'unavailable', { afterEffect: true });
+  await scene.service.parts(sessionId).catch(() => undefined);
+  return sessionId;
+}
+
 async function withLostAnswer(scene: Scene, afterEffect: boolean): Promise<string> {
   const sessionId = await withParts(scene);
   scene.bench.objects.failNext('completeMultipartUpload', 'unavailable', { afterEffect });
@@ -148,13 +155,14 @@ const operations: Operation[] = [
   },
   {
     name: 'presign after a half-done heal',
-    async prepare(scene) {
-      const sessionId = await withSweptUpload(scene);
-      scene.bench.objects.failNext('createMultipartUpload', 'unavailable', { afterEffect: true });
-      await scene.service.parts(sessionId).catch(() => undefined);
-      return sessionId;
-    },
+    prepare: withHalfDoneHeal,
     run: ({ service }, sessionId) => service.presign(sessionId, { partNumbers: [1] }),
+    endsAs: ['open'],
+  },
+  {
+    name: 'complete after a half-done heal',
+    prepare: withHalfDoneHeal,
+    run: ({ service }, sessionId) => service.complete(sessionId, { checksum: FILE_CHECKSUM }),
     endsAs: ['open'],
   },
   {
@@ -174,6 +182,16 @@ const operations: Operation[] = [
     prepare: (scene) => withLostAnswer(scene, true),
     run: ({ service }, sessionId) => service.parts(sessionId),
     endsAs: ['completed'],
+  },
+  {
+    name: 'parts after a Complete that lost one',
+    async prepare(scene) {
+      const sessionId = await withLostAnswer(scene, false);
+      scene.bench.objects.losePart(String((await scene.bench.session(sessionId)).uploadId), 2);
+      return sessionId;
+    },
+    run: ({ service }, sessionId) => service.parts(sessionId),
+    endsAs: ['open'],
   },
   {
     name: 'complete',

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createService, type UploadService } from '../../src/server/service.ts';
 import { startSweeper, sweep } from '../../src/server/sweeper.ts';
 import { POLICY, ServiceBench, TINY_FILE } from '../support/control-plane.ts';
+import { FakeObjectStore } from '../support/fake-object-store.ts';
 
 const GRACE = 15 * 60_000;
 
@@ -230,6 +231,35 @@ describe('leftovers and orphans', () => {
     const young = await bench.objects.createMultipartUpload({ key: 'a', contentType: null, metadata: {} });
     await sweep(bench.deps);
     expect(bench.objects.uploadIds).toContain(young.uploadId);
+  });
+
+  it('leaves unrecorded uploads of the same key alone that were begun when no request of the session was: they are somebody else’s', async () => {
+    const theirs = () => bench.objects.createMultipartUpload({ key: 'a', contentType: null, metadata: {} });
+    const before = await theirs();
+    bench.clock.advance(GRACE);
+    const sessionId = await createWithLostAnswer('a');
+    await create('a');
+    const { uploadId } = await bench.session(sessionId);
+    bench.clock.advance(GRACE);
+    const after = await theirs();
+    bench.clock.advance(GRACE + 1);
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, released: 1 });
+    expect(bench.objects.uploadIds).toEqual([before.uploadId, uploadId, after.uploadId]);
+  });
+
+  it('are found behind many that can never be released, and each of those is tried once in a sweep', async () => {
+    const elsewhere = new FakeObjectStore({ bucket: 'another bucket', now: bench.clock.now });
+    const old = createService({ ...bench.deps, objects: elsewhere });
+    for (let count = 0; count < 101; count++) {
+      const { session } = await old.create('admin', { fileName: `old ${count}`, size: 1 });
+      elsewhere.failNext('abortMultipartUpload', 'unavailable');
+      await old.abort(session.sessionId).catch(() => undefined);
+    }
+    bench.clock.advance(1);
+    const stuck = await leaveAborting('a');
+    bench.clock.advance(GRACE + 1);
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, repaired: 1, failed: 101 });
+    expect(await statusOf(stuck)).toBe('aborted');
   });
 
   it('leaves the recorded upload of another session of the same key alone', async () => {
