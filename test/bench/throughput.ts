@@ -4,11 +4,14 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { ensureGeneratedFile } from '../../src/dev/generated-file.ts';
 import { startMinio } from '../../src/dev/minio.ts';
 import { GiB } from '../../src/session/part-plan.ts';
 import { startControlPlane } from '../support/control-plane-process.ts';
-import { partway, peersOnPath, type Target, type Tool } from './network/tools.ts';
+import { libStorage, partway, peersOnPath, type Target, type Tool } from './network/tools.ts';
+
+const BUCKET = 'bench';
 
 interface Cost {
   readonly wall: number;
@@ -25,19 +28,32 @@ export async function run(args: readonly string[]): Promise<void> {
   const size = Number(value('size') ?? 4) * GiB;
   const rounds = Number(value('rounds') ?? 3);
   const wanted = value('tools')?.split(',');
-  const tools = [partway, ...peersOnPath()].filter(
+  const tools = [partway, ...peersOnPath(), libStorage].filter(
     (tool) => wanted === undefined || wanted.some((name) => tool.name.startsWith(name)),
   );
   const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'partway-throughput-'));
   const file = join(folder, 'film.mp4');
   await ensureGeneratedFile(file, size);
+  // As on a laptop: what a tool remembers of one upload is there for the next one.
+  const home = mkdtempSync(join(tmpdir(), 'partway-home-'));
   const costs = new Map<string, Cost[]>(tools.map((tool) => [tool.name, []]));
+  const minio = await startMinio({ log: () => {}, bucket: BUCKET, dataDir: join(folder, 'minio') });
+  const controlPlane = await startControlPlane({ store: minio, bucket: BUCKET });
+  const target: Target = {
+    ...minio,
+    store: minio.endpoint,
+    controlPlane: controlPlane.server,
+    token: controlPlane.token,
+    bucket: BUCKET,
+  };
   try {
     for (let round = 0; round < rounds; round++) {
-      for (const tool of tools) costs.get(tool.name)?.push(await measure(tool, file, join(folder, 'minio')));
+      for (const tool of tools) costs.get(tool.name)?.push(await measure(tool, file, home, target));
     }
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    await controlPlane.stop();
+    await minio.stop();
+    for (const path of [folder, home]) rmSync(path, { recursive: true, force: true });
   }
   console.log(`${size / GiB} GiB, median of ${rounds} rounds\n| tool | seconds | client CPU seconds |\n|---|---|---|`);
   for (const [name, all] of costs) {
@@ -47,44 +63,34 @@ export async function run(args: readonly string[]): Promise<void> {
   }
 }
 
-/** A MinIO of its own for each run: the RAM disk has room for one object. */
-async function measure(tool: Tool, file: string, dataDir: string): Promise<Cost> {
-  const minio = await startMinio({ log: () => {}, bucket: 'bench', dataDir });
-  const controlPlane = await startControlPlane({ store: minio, bucket: 'bench' });
-  const home = mkdtempSync(join(tmpdir(), 'partway-home-'));
-  const target: Target = {
-    store: minio.endpoint,
-    controlPlane: controlPlane.server,
-    token: controlPlane.token,
-    bucket: 'bench',
-    accessKeyId: minio.accessKeyId,
-    secretAccessKey: minio.secretAccessKey,
-  };
-  try {
-    const key = `film-${randomBytes(4).toString('hex')}`;
-    // The shell's own clock of its child: user and system time, which Node does not tell.
-    const child = spawn(
-      'bash',
-      ['-c', 'TIMEFORMAT="cost %R %U %S"; time "$@"', 'bash', tool.command, ...tool.args(target, file, key)],
-      {
-        env: { PATH: process.env.PATH, HOME: home, XDG_STATE_HOME: home, ...tool.env(target) },
-        stdio: ['ignore', 'ignore', 'pipe'],
-      },
-    );
-    let errors = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      errors += text;
-    });
-    const [exitCode] = (await once(child, 'close')) as [number | null];
-    const cost = /cost ([\d.]+) ([\d.]+) ([\d.]+)/.exec(errors);
-    if (exitCode !== 0 || cost === null) throw new Error(`${tool.name} failed: ${errors}`);
-    return { wall: Number(cost[1]), cpu: Number(cost[2]) + Number(cost[3]) };
-  } finally {
-    await controlPlane.stop();
-    await minio.stop();
-    rmSync(dataDir, { recursive: true, force: true });
-    rmSync(home, { recursive: true, force: true });
-  }
+async function measure(tool: Tool, file: string, home: string, target: Target): Promise<Cost> {
+  const key = `film-${randomBytes(4).toString('hex')}`;
+  // The shell's own clock of its child: user and system time, which Node does not tell.
+  const child = spawn(
+    'bash',
+    ['-c', 'TIMEFORMAT="cost %R %U %S"; time "$@"', 'bash', tool.command, ...tool.args(target, file, key)],
+    {
+      env: { PATH: process.env.PATH, HOME: home, XDG_STATE_HOME: home, ...tool.env(target) },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text;
+  });
+  const [exitCode] = (await once(child, 'close')) as [number | null];
+  const cost = /cost ([\d.]+) ([\d.]+) ([\d.]+)/.exec(errors);
+  if (exitCode !== 0 || cost === null) throw new Error(`${tool.name} failed: ${errors}`);
+  await removeObject(target, key);
+  return { wall: Number(cost[1]), cpu: Number(cost[2]) + Number(cost[3]) };
+}
+
+/** The RAM disk has room for a few objects only. */
+async function removeObject({ store, bucket, accessKeyId, secretAccessKey }: Target, key: string): Promise<void> {
+  const credentials = { accessKeyId, secretAccessKey };
+  const client = new S3Client({ endpoint: store, region: 'us-east-1', forcePathStyle: true, credentials });
+  await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+  client.destroy();
 }
 
 function median(numbers: readonly number[]): number {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const PARTWAY = fileURLToPath(new URL('../../../bin/partway.js', import.meta.url));
+const LIB_STORAGE = fileURLToPath(new URL('../lib-storage.js', import.meta.url));
 
 export interface Target {
   readonly store: string;
@@ -78,6 +79,14 @@ const PEERS: readonly Tool[] = [
     env: awsKeys,
   },
 ];
+
+/** The SDK's own multipart upload: it has no command line, so it is compared for speed only. */
+export const libStorage: Tool = {
+  name: 'lib-storage',
+  command: process.execPath,
+  args: (target, file, key) => [LIB_STORAGE, target.store, target.bucket, key, file],
+  env: awsKeys,
+};
 
 /** The peers that are on PATH. */
 export function peersOnPath(): Tool[] {
