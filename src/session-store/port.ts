@@ -71,7 +71,7 @@ export interface OrphanSuspect {
   readonly sessionId: string;
   readonly bucket: string;
   readonly key: string;
-  /** The orphan was begun between these. */
+  /** The orphan was begun after this, and not long after `suspectedAt`. */
   readonly createdAt: Instant;
   readonly suspectedAt: Instant;
 }
