@@ -1,3 +1,5 @@
+import { createSpeedSample, type SpeedSample } from './speed-sample.ts';
+
 /** How many parts to send at once: found by trying, and kept only if it pays. A pure decision: figures in, a number out. */
 
 export const MOST_PARTS_IN_FLIGHT = 16;
@@ -9,6 +11,12 @@ const WORTHWHILE_SHARE = 0.2;
 const HARMLESS_LOSS = 0.04;
 /** More at risk than the link moves in this time, and fewer parts in flight are worth a try: what breaks is sent again. */
 const RISKY_SECONDS = 3;
+/** A step is not given up on the word of one window: lossy links stop for a second now and then. */
+const FEWEST_WINDOWS_TO_GIVE_UP = 3;
+/** What one part more brings would drown in more noise than this share: only larger steps can be told apart then. */
+const NOISY = 0.05;
+/** Where noise leaves it open for so long, the averages decide. */
+const MOST_WINDOWS = 12;
 const FIRST_REST_MS = 5_000;
 const LONGEST_REST_MS = 60_000;
 
@@ -24,7 +32,7 @@ export interface FlightWindow {
 
 interface Trial {
   readonly from: number;
-  readonly bytesPerSecondBefore: number;
+  readonly before: SpeedSample;
   /** New connections fill buffers first; the first window after a change says nothing. */
   settled: boolean;
 }
@@ -45,9 +53,12 @@ export function createFlightController(most: number = MOST_PARTS_IN_FLIGHT, firs
   let restUntil = 0;
   let restMs = FIRST_REST_MS;
   let triedDown = false;
+  /** Speeds with the present limit. */
+  let speeds = createSpeedSample();
 
-  function begin(next: number, bytesPerSecond: number): void {
-    trial = { from: limit, bytesPerSecondBefore: bytesPerSecond, settled: false };
+  function begin(next: number): void {
+    trial = { from: limit, before: speeds, settled: false };
+    speeds = createSpeedSample();
     limit = next;
   }
 
@@ -56,33 +67,44 @@ export function createFlightController(most: number = MOST_PARTS_IN_FLIGHT, firs
     restMs = Math.min(LONGEST_REST_MS, restMs * 2);
   }
 
-  function judge(current: Trial, window: FlightWindow): void {
+  /** Undefined while noise leaves it open. */
+  function pays({ from, before }: Trial): boolean | undefined {
+    const gain = speeds.mean / before.mean - 1;
+    const noise = Math.hypot(speeds.standardError, before.standardError) / before.mean;
+    const worthwhile = limit > from ? WORTHWHILE_SHARE * (limit / from - 1) : -HARMLESS_LOSS;
+    if (gain - noise >= worthwhile) return true;
+    if (speeds.count >= FEWEST_WINDOWS_TO_GIVE_UP && gain + noise < worthwhile) return false;
+    return speeds.count < MOST_WINDOWS ? undefined : gain >= worthwhile;
+  }
+
+  function judge(current: Trial, at: number): void {
+    const verdict = pays(current);
+    if (verdict === undefined) return;
     trial = undefined;
-    const gain = window.bytesPerSecond / current.bytesPerSecondBefore - 1;
     const wentUp = limit > current.from;
-    const pays = wentUp ? gain >= WORTHWHILE_SHARE * (limit / current.from - 1) : gain >= -HARMLESS_LOSS;
-    if (pays) {
+    if (verdict) {
       // Onwards at once: rests are for limits that proved right.
       restMs = FIRST_REST_MS;
       triedDown = !wentUp && limit === 1;
       return;
     }
     limit = current.from;
+    speeds = current.before;
     triedDown = !wentUp;
     doubling = false;
-    rest(window.at);
+    rest(at);
   }
 
-  function nextTrial({ at, bytesPerSecond, partSize }: FlightWindow): void {
-    if (at < restUntil || bytesPerSecond === 0) return;
-    const secondsAtRisk = (limit * partSize) / bytesPerSecond;
+  function nextTrial({ at, partSize }: FlightWindow): void {
+    if (at < restUntil || speeds.mean === 0) return;
+    const secondsAtRisk = (limit * partSize) / speeds.mean;
     if (secondsAtRisk > RISKY_SECONDS && limit > 1 && !triedDown) {
-      begin(limit - 1, bytesPerSecond);
+      begin(limit - 1);
       return;
     }
     triedDown = false;
-    const next = Math.min(most, doubling ? limit * 2 : limit + 1);
-    if (next > limit) begin(next, bytesPerSecond);
+    const next = Math.min(most, doubling || speeds.standardError > NOISY * speeds.mean ? limit * 2 : limit + 1);
+    if (next > limit) begin(next);
   }
 
   return {
@@ -91,14 +113,19 @@ export function createFlightController(most: number = MOST_PARTS_IN_FLIGHT, firs
     },
     window(window) {
       if (!window.saturated) return limit;
+      if (trial !== undefined && !trial.settled) {
+        trial.settled = true;
+        return limit;
+      }
+      speeds.add(window.bytesPerSecond);
       if (trial === undefined) nextTrial(window);
-      else if (trial.settled) judge(trial, window);
-      else trial.settled = true;
+      else judge(trial, window.at);
       return limit;
     },
     halve(at) {
       trial = undefined;
       doubling = false;
+      speeds = createSpeedSample();
       limit = Math.max(1, Math.floor(limit / 2));
       rest(at);
       return limit;
