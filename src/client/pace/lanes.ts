@@ -36,14 +36,19 @@ export function createLanes({ partSize, most, fixed, bytesSent, now }: LanesOpti
   const controller: FlightController = createFlightController(most, fixed ? most : undefined);
   const places = pLimit(controller.limit);
   /** Bodies that were handed over may wait in buffers that nobody sees: one more than is sent keeps the wire busy, many are only at risk. */
-  const unanswered = pLimit(controller.limit + UNANSWERED_MORE);
+  const unanswered = pLimit(mostUnanswered(controller.limit));
   const hands = pLimit(controller.limit + AHEAD);
   let lastTurn: Promise<void> = Promise.resolve();
   let window = { startedAt: now(), bytesBefore: bytesSent(), saturated: true };
 
+  /** A limit that somebody asked for counts all parts that are at risk. */
+  function mostUnanswered(limit: number): number {
+    return fixed ? limit + UNANSWERED_MORE : Math.min(most, limit + UNANSWERED_MORE);
+  }
+
   function setLimit(limit: number): void {
     places.concurrency = limit;
-    unanswered.concurrency = limit + UNANSWERED_MORE;
+    unanswered.concurrency = mostUnanswered(limit);
     hands.concurrency = limit + AHEAD;
   }
 
