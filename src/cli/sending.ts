@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { ControlPlane } from '../client/control-plane.ts';
+import { createUploadControl } from '../client/pace/upload-control.ts';
 import type { VerifyResume } from '../client/source/verify-resume.ts';
 import { type ErrorCode, isUploadError, UploadError } from '../session/errors.ts';
 import { parseEnvironment } from './arguments/environment.ts';
@@ -39,13 +40,14 @@ export async function send(
   const maxOutageMs = reader.durationMs('max-outage', flags['max-outage']);
   const bytesPerSecond = reader.bytesPerSecond('limit', flags.limit);
   reader.check(command);
+  const control = createUploadControl({ bytesPerSecond });
   const controlPlane = new ControlPlane(parseEnvironment(context.env));
   const reporter = createReporter(context, { json: flags.json === true, quiet: flags.quiet === true });
   const journal = journalOf(context, (message) => reporter.warn(message));
   const interruption = listenForInterruption(context);
   try {
     await journal.prune();
-    const wishes = { concurrency, maxOutageMs, bytesPerSecond, verifyResume: flags['verify-resume'] };
+    const wishes = { concurrency, maxOutageMs, control, verifyResume: flags['verify-resume'] };
     return await work({ context, controlPlane, reporter, journal, interruption, ...wishes });
   } finally {
     reporter.end();

@@ -1,5 +1,6 @@
 import type { ControlPlane } from '../client/control-plane.ts';
 import type { UploadEvent, UploadResult } from '../client/events.ts';
+import type { UploadControl } from '../client/pace/upload-control.ts';
 import type { ByteSource } from '../client/source/byte-source.ts';
 import type { VerifyResume } from '../client/source/verify-resume.ts';
 import type * as wire from '../contract/wire.ts';
@@ -23,8 +24,9 @@ export interface UploadFileOptions {
   readonly interruption: Interruption;
   readonly concurrency: number | undefined;
   readonly maxOutageMs: number | undefined;
-  readonly bytesPerSecond: number | undefined;
   readonly verifyResume: VerifyResume | undefined;
+  /** Of all files of the command: a pause or a limit outlasts the file that is being sent. */
+  readonly control: UploadControl;
 }
 
 export interface FileToUpload {
@@ -78,7 +80,7 @@ export async function uploadFile(file: FileToUpload, options: UploadFileOptions)
 
 async function continueSession(
   { session, source }: FileToUpload,
-  { controlPlane, concurrency, maxOutageMs, bytesPerSecond, verifyResume, interruption }: UploadFileOptions,
+  { controlPlane, concurrency, maxOutageMs, control, verifyResume, interruption }: UploadFileOptions,
   onEvent: (event: UploadEvent) => void,
   checksums: ReadonlyMap<number, string>,
 ): Promise<UploadResult> {
@@ -92,7 +94,7 @@ async function continueSession(
     onEvent,
     concurrency,
     maxOutageMs,
-    bytesPerSecond,
+    control,
     verifyResume,
   });
 }

@@ -9,11 +9,11 @@ export interface ProgressFigures {
   readonly inFlightBytes: number;
   readonly partsStored: number;
   readonly partCount: number;
-  /** Over the last 10 s at most, and never across the beginning or end of an outage; 0 while nothing moves. */
+  /** Over the last 10 s at most, and never across the beginning or end of an outage or a pause; 0 while nothing moves. */
   readonly bytesPerSecond: number;
-  /** Bytes that this run handed to sockets, repeats included, per second of its time. Time offline does not count, nor what was sent then. */
+  /** Bytes that this run handed to sockets, repeats included, per second of its time. Time offline or paused does not count, nor what was sent then. */
   readonly averageBytesPerSecond: number;
-  /** Null while nothing moves or something cannot be reached; 0 when nothing is left to send. */
+  /** Null while nothing moves, while paused, or while something cannot be reached; 0 when nothing is left to send. */
   readonly secondsRemaining: number | null;
   /** Attempts at parts that failed and were followed by another. */
   readonly retries: number;
@@ -56,7 +56,16 @@ export type UploadEvent =
   /** The store lost parts; they are sent again under the same session. */
   | { readonly type: 'healed'; readonly lostBytes: number }
   /** All parts are stored; the store assembles the object. */
-  | { readonly type: 'finishing' };
+  | { readonly type: 'finishing' }
+  | ControlEvent;
+
+/** Somebody used the run's `UploadControl`. */
+export type ControlEvent =
+  /** No new part begins; those on the wire are sent to their end. */
+  | { readonly type: 'paused' }
+  | { readonly type: 'resumed' }
+  /** Null is no limit. */
+  | { readonly type: 'limit'; readonly bytesPerSecond: number | null };
 
 export interface UploadResult {
   readonly sessionId: string;

@@ -1,9 +1,10 @@
 /** The upload engine, as a library: it prints nothing and reads no environment. */
 export { UploadError } from '../session/errors.ts';
 export { ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
-export type { ProgressFigures, UploadEvent, UploadResult } from './events.ts';
+export type { ControlEvent, ProgressFigures, UploadEvent, UploadResult } from './events.ts';
 export { type ProbeResult, probeNetwork } from './link/network-probe.ts';
 export { type OpenUploadOptions, openUpload } from './open-upload.ts';
+export { createUploadControl, type UploadControl, type UploadControlOptions } from './pace/upload-control.ts';
 export { type RunUploadOptions, runUpload } from './run-upload.ts';
 export { type ByteSource, blobSource, bytesSource, type SourceIdentity } from './source/byte-source.ts';
 export { checksumOf } from './source/checksum.ts';

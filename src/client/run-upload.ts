@@ -2,6 +2,7 @@ import type { Session } from '../contract/wire.ts';
 import { UploadError } from '../session/errors.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { UploadEvent, UploadResult } from './events.ts';
+import type { UploadControl } from './pace/upload-control.ts';
 import type { ByteSource } from './source/byte-source.ts';
 import { proveObject } from './source/proof.ts';
 import type { VerifyResume } from './source/verify-resume.ts';
@@ -26,8 +27,8 @@ export interface RunUploadOptions {
   readonly maxOutageMs?: number | undefined;
   /** Cut a part when its socket takes no byte for this long; 45 s where left out. */
   readonly stallMs?: number | undefined;
-  /** Keep all parts together below this rate. Unlimited where left out. */
-  readonly bytesPerSecond?: number | undefined;
+  /** Pauses, continues and limits the run while it goes on. Not paused and without a limit where left out. */
+  readonly control?: UploadControl | undefined;
   /** Interrupts: nothing new begins, parts under way have `drainMs` to finish. Nothing is aborted remotely. */
   readonly signal?: AbortSignal | undefined;
   /** 5 s where left out. */

@@ -2,7 +2,7 @@ import type { PartsResponse, Session, WireStoredPart } from '../contract/wire.ts
 import { isUploadError, UploadError } from '../session/errors.ts';
 import { type PartPlan, partRange } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
-import type { UploadEvent, UploadResult } from './events.ts';
+import type { ControlEvent, UploadEvent, UploadResult } from './events.ts';
 import { createConnections } from './link/connections.ts';
 import { throughOutages } from './link/control-link.ts';
 import { createLink } from './link/link.ts';
@@ -10,9 +10,9 @@ import { startLiveness } from './link/liveness.ts';
 import { probeServer } from './link/server-probe.ts';
 import { sharedSignal } from './link/shared-signal.ts';
 import { createStoreProbe } from './link/store-probe.ts';
-import { createByteLimiter } from './pace/byte-limiter.ts';
 import { createLanes, type Turn } from './pace/lanes.ts';
 import { createTally } from './pace/tally.ts';
+import { createUploadControl } from './pace/upload-control.ts';
 import { UploadLost } from './part/part-failures.ts';
 import { createPartSender, type PartSignals, type SentPart } from './part/part-sender.ts';
 import { createPresignQueue } from './part/presign-queue.ts';
@@ -44,7 +44,8 @@ export class UploadRun {
   readonly #tally;
   readonly #connections = createConnections();
   readonly #controlLink;
-  readonly #limiter;
+  readonly #steering;
+  readonly #stopListening: () => void;
   readonly #lanes;
   readonly #liveness;
   readonly #sendPart;
@@ -74,7 +75,8 @@ export class UploadRun {
     this.#checksums = new Map(knownChecksums);
     this.#verifyResume = options.verifyResume ?? 'full';
     this.#tally = createTally(session, Date.now);
-    this.#limiter = createByteLimiter(options.bytesPerSecond);
+    const control = options.control ?? createUploadControl();
+    this.#steering = control;
     this.#lanes = createLanes({
       partSize: session.partSize,
       most: options.concurrency ?? MOST_PARTS_IN_FLIGHT[session.strategy],
@@ -85,7 +87,7 @@ export class UploadRun {
     this.#drain = sharedSignal(this.#stop.signal, ...(signal ? [signal] : []));
     const onEvent = this.#onEvent;
     const link = (what: string, probe: (signal: AbortSignal) => Promise<void>) =>
-      createLink({ what, probe, maxOutageMs, onEvent });
+      createLink({ what, probe, maxOutageMs, pausedMs: () => control.pausedMs, onEvent });
     const storeProbe = createStoreProbe();
     const storeLink = link('the object store', storeProbe.probe);
     this.#controlLink = link('the partway server', (probeSignal) => probeServer(controlPlane.server, probeSignal));
@@ -107,7 +109,7 @@ export class UploadRun {
       connections: this.#connections,
       link: storeLink,
       tally: this.#tally,
-      limiter: this.#limiter,
+      control,
       liveness: this.#liveness,
       inPlace: this.#lanes.inPlace,
       findStored: (partNumber) => this.#findStored(partNumber),
@@ -115,7 +117,7 @@ export class UploadRun {
       stallMs: options.stallMs ?? 45_000,
       maxOutageMs,
       onEvent,
-      now: Date.now,
+      now: this.#unpausedNow,
       random: Math.random,
     });
     this.#reporting = startReporting({
@@ -128,8 +130,10 @@ export class UploadRun {
     if (signal?.aborted) this.#startDrain();
     this.#progressTimer = setInterval(() => {
       this.#showProgress();
-      this.#lanes.tick();
+      if (!control.paused) this.#lanes.tick();
     }, PROGRESS_EVERY_MS);
+    this.#stopListening = control.listen(this.#onControl);
+    if (control.paused) this.#onControl({ type: 'paused' });
   }
 
   async toCompletion(): Promise<UploadResult> {
@@ -149,6 +153,7 @@ export class UploadRun {
     clearInterval(this.#progressTimer);
     clearTimeout(this.#drainTimer);
     this.#liveness.stop();
+    this.#stopListening();
     this.#options.signal?.removeEventListener('abort', this.#startDrain);
     await this.#reporting.stop();
     this.#connections.close();
@@ -267,7 +272,7 @@ export class UploadRun {
 
   #control<Result>(call: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
     const { maxOutageMs = DAY_MS } = this.#options;
-    const options = { link: this.#controlLink, signal: this.#drain, maxOutageMs, now: Date.now, random: Math.random };
+    const options = { link: this.#controlLink, signal: this.#drain, maxOutageMs, now: this.#unpausedNow, random: Math.random };
     return throughOutages(() => {
       // Read anew for each try: the last one may have been renewed.
       const renewal = this.#callRenewal.signal;
@@ -309,6 +314,17 @@ export class UploadRun {
   }
 
   readonly #showProgress = (): void => this.#onEvent({ type: 'progress', ...this.#tally.figures() });
+
+  /** A clock that stands still in a pause: no patience is used up by it. */
+  readonly #unpausedNow = (): number => Date.now() - this.#steering.pausedMs;
+
+  readonly #onControl = (event: ControlEvent): void => {
+    if (event.type !== 'paused') this.#lanes.restart();
+    // A pause may last longer than a router remembers connections on which nothing moves.
+    if (event.type === 'resumed') this.#connections.renew();
+    this.#onEvent(event);
+    this.#showProgress();
+  };
 
   readonly #startDrain = (): void => {
     const reason = new Error('interrupted');

@@ -18,9 +18,8 @@ async function bytesIn(seconds: number, limiter: ReturnType<typeof createByteLim
   let bytes = 0;
   const sending = Array.from({ length: parts }, async () => {
     while (!stop.signal.aborted) {
-      const size = limiter.pieceSize;
-      await limiter.take(size, stop.signal);
-      bytes += size;
+      const taken = await limiter.take(256 * 1024, stop.signal);
+      bytes += taken;
     }
   });
   await vi.advanceTimersByTimeAsync(seconds * 1_000);
@@ -50,13 +49,46 @@ describe('a byte limiter', () => {
   });
 
   it('lets everything through at once without a rate', async () => {
-    await createByteLimiter(undefined).take(1e12, never);
+    expect(await createByteLimiter(undefined).take(1e12, never)).toBe(1e12);
   });
 
-  it('cuts pieces so small that no one waits long for its turn, yet is never stingy', () => {
-    expect(createByteLimiter(undefined).pieceSize).toBe(256 * 1024);
-    expect(createByteLimiter(100_000).pieceSize).toBe(25_000);
-    expect(createByteLimiter(10).pieceSize).toBe(4_096);
+  it.each([
+    [1e9, 262_144],
+    [100_000, 25_000],
+    [1_024, 1_024],
+  ])('cuts pieces so small at %i bytes a second that no one waits long for its turn: %i', async (rate, piece) => {
+    expect(await createByteLimiter(rate).take(1e12, never)).toBe(piece);
+    expect(await createByteLimiter(rate).take(1_000, never)).toBe(1_000);
+  });
+
+  it('keeps nobody waiting for a rate that is no more', async () => {
+    const limiter = createByteLimiter(10_000);
+    await limiter.take(2_500, never);
+    const waiting = [1, 2, 3].map(() => limiter.take(256 * 1024, never));
+    limiter.bytesPerSecond = undefined;
+    // No time passes in this test.
+    expect(await Promise.all(waiting)).toEqual([262_144, 262_144, 262_144]);
+  });
+
+  it('holds those who wait already to a lower rate, without a burst', async () => {
+    const limiter = createByteLimiter(10_000_000);
+    const stop = new AbortController();
+    setMaxListeners(0, stop.signal);
+    let bytes = 0;
+    const sending = Array.from({ length: 16 }, async () => {
+      for (;;) {
+        const taken = await limiter.take(256 * 1024, stop.signal);
+        bytes += taken;
+      }
+    });
+    await vi.advanceTimersByTimeAsync(1_000);
+    limiter.bytesPerSecond = 10_000;
+    const before = bytes;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect((bytes - before) / 10).toBeGreaterThan(9_000);
+    expect((bytes - before) / 10).toBeLessThan(11_500);
+    stop.abort();
+    await Promise.allSettled(sending);
   });
 
   it('stops waiting as soon as the signal says so', async () => {

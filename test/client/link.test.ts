@@ -97,6 +97,30 @@ describe('a link', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('does not count the time of a pause as an outage that is too long', async () => {
+    let pausedMs = 1_000_000;
+    const link = createLink({
+      what: 'the object store',
+      probe: () => Promise.reject(new Error('ECONNREFUSED')),
+      maxOutageMs: 60_000,
+      pausedMs: () => pausedMs,
+      onEvent: () => {},
+    });
+    let failedAt: number | undefined;
+    const startedAt = Date.now();
+    void link.recover('ECONNRESET', never).catch(() => {
+      failedAt = Date.now();
+    });
+    await vi.advanceTimersByTimeAsync(30_000);
+    for (let second = 0; second < 600; second++) {
+      pausedMs += 1_000;
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(failedAt).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(35_000);
+    expect((failedAt ?? 0) - startedAt).toBeGreaterThanOrEqual(660_000);
+  });
+
   it('asks again while a slow probe is still on its way, and goes on with whichever answers first', async () => {
     const events: UploadEvent[] = [];
     let probes = 0;

@@ -90,6 +90,24 @@ describe('the number of parts in flight', () => {
     expect(controller.halve(5_000)).toBe(Math.floor(before / 2));
   });
 
+  it('finds out anew when it is told to, from where it was and without a rest', () => {
+    const controller = createFlightController();
+    let at = 0;
+    const pass = (bytesPerSecond: number, windows: number) => {
+      for (let window = 0; window < windows; window++) {
+        at += 400;
+        controller.window({ at, bytesPerSecond, saturated: true, partSize: MiB });
+      }
+    };
+    // At a limit no step pays: it has come to rest for long.
+    pass(1e6, 2_000);
+    const before = controller.limit;
+    controller.restart();
+    expect(controller.limit).toBe(before);
+    pass(1e6, 1);
+    expect(controller.limit).toBe(2 * before);
+  });
+
   it('learns nothing from a window in which parts did not fill it', () => {
     const controller = createFlightController();
     for (let at = 400; at < 40_000; at += 400) controller.window({ at, bytesPerSecond: 1, saturated: false, partSize: MiB });

@@ -1,6 +1,7 @@
 import { appendFile, open, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { createUploadControl } from '../../src/client/pace/upload-control.ts';
 import type { ByteSource } from '../../src/client/source/byte-source.ts';
 import { openFileSource } from '../../src/client/source/file-source.ts';
 import { fingerprint } from '../../src/client/source/fingerprint.ts';
@@ -247,7 +248,7 @@ describe('another hand on the session', () => {
     };
     const older = bench.run(session, recordedSource(bytes));
     await arrived;
-    const newer = bench.run(session, recordedSource(bytes), { bytesPerSecond: 5 * MiB });
+    const newer = bench.run(session, recordedSource(bytes), { control: createUploadControl({ bytesPerSecond: 5 * MiB }) });
     await expect(older.result).rejects.toMatchObject({ code: 'CLIENT_REPLACED' });
     release();
     expect(await newer.result).toMatchObject({ status: 'completed' });

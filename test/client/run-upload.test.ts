@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createUploadControl } from '../../src/client/pace/upload-control.ts';
 import { encodeCrc32 } from '../../src/session/crc32.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { STRATEGIES, type Strategy } from '../../src/session/strategy.ts';
@@ -77,7 +78,9 @@ describe('an upload', () => {
   it('tells honest figures: stored bytes never fall, and with those in flight they never exceed the size', async () => {
     const bench = await EngineBench.start();
     const source = recordedSource(seededBytes(5 * PART, 4));
-    const run = bench.run(await bench.open(source, requestFor('multipart')), source, { bytesPerSecond: 25 * MiB });
+    const run = bench.run(await bench.open(source, requestFor('multipart')), source, {
+      control: createUploadControl({ bytesPerSecond: 25 * MiB }),
+    });
     await run.result;
     const progress = run.eventsOf('progress');
     let stored = 0;
@@ -214,7 +217,10 @@ describe('an interrupted upload', () => {
       interruption.abort();
       return undefined;
     };
-    const run = bench.run(session, source, { signal: interruption.signal, bytesPerSecond: 20 * MiB });
+    const run = bench.run(session, source, {
+      signal: interruption.signal,
+      control: createUploadControl({ bytesPerSecond: 20 * MiB }),
+    });
     await expect(run.result).rejects.toMatchObject({ code: 'INTERRUPTED', facts: { storedBytes: PART, size: bytes.length } });
     expect(bench.proxy.puts).toEqual([1]);
     expect(await bench.controlPlane.parts(session.sessionId)).toMatchObject({ status: 'open', storedBytes: PART });
@@ -257,7 +263,10 @@ describe('an interrupted upload', () => {
       compareOn();
       return undefined;
     };
-    const run = bench.run(session, source, { signal: interruption.signal, bytesPerSecond: 20 * MiB });
+    const run = bench.run(session, source, {
+      signal: interruption.signal,
+      control: createUploadControl({ bytesPerSecond: 20 * MiB }),
+    });
     await expect(run.result).rejects.toMatchObject({ code: 'INTERRUPTED', facts: { storedBytes: 2 * PART } });
     expect(bench.proxy.puts).toEqual([2]);
   });

@@ -291,6 +291,60 @@ describe('time offline', () => {
   });
 });
 
+describe('a pause', () => {
+  /** Sends evenly, looked at four times a second as the engine does. */
+  function aPausedTally(pausedSeconds: number) {
+    const clock = aClock();
+    const tally = aTally({ session: { ...NOTHING_STORED, size: 1_000_000 }, now: clock.now });
+    const send = (seconds: number, bytesPerSecond: number) => {
+      for (let quarter = 0; quarter < seconds * 4; quarter++) {
+        clock.pass(250);
+        tally.sent(1, bytesPerSecond / 4);
+        tally.figures();
+      }
+    };
+    tally.partStarted(1);
+    send(20, 100);
+    tally.observe({ type: 'paused' });
+    send(1, 20);
+    const draining = tally.figures();
+    tally.partStored(1, 2_020);
+    for (let second = 1; second < pausedSeconds; second++) {
+      clock.pass(1_000);
+      tally.figures();
+    }
+    const paused = tally.figures();
+    tally.partStarted(1);
+    return { tally, send, draining, paused };
+  }
+
+  it('shows what is still sent, then no speed, and never a time left', () => {
+    const { draining, paused } = aPausedTally(3);
+    expect(draining).toMatchObject({ bytesPerSecond: 20, secondsRemaining: null });
+    expect(paused).toMatchObject({ bytesPerSecond: 0, secondsRemaining: null, offlineMs: 0 });
+  });
+
+  it.each([2, 3_600])('of %i s leaves speed, time left and average as they were before it', (seconds) => {
+    const { tally, send } = aPausedTally(seconds);
+    tally.observe({ type: 'resumed' });
+    send(0.25, 100);
+    const { bytesPerSecond, secondsRemaining, averageBytesPerSecond, size, storedBytes, inFlightBytes } = tally.figures();
+    expect(bytesPerSecond).toBe(100);
+    expect(secondsRemaining).toBeCloseTo((size - storedBytes - inFlightBytes) / 100);
+    expect(averageBytesPerSecond).toBeCloseTo(100);
+  });
+
+  it('in which the limit is changed leaves nothing to reckon with but the new speed', () => {
+    const { tally, send } = aPausedTally(60);
+    tally.observe({ type: 'limit', bytesPerSecond: 10 });
+    expect(tally.figures().secondsRemaining).toBeNull();
+    tally.observe({ type: 'resumed' });
+    send(1, 10);
+    const { secondsRemaining, size, storedBytes, inFlightBytes } = tally.figures();
+    expect(secondsRemaining).toBeCloseTo((size - storedBytes - inFlightBytes) / 10);
+  });
+});
+
 it('counts retries as they are told', () => {
   const tally = aTally();
   tally.observe({ type: 'retry', partNumber: 1, attempt: 1, reason: 'ECONNRESET' });

@@ -16,6 +16,9 @@ export function phaseWordings(phase: UploadPhase, now: number): readonly string[
     }
     case 'offline':
       return outageWordings(phase, now);
+    case 'paused':
+      if (phase.isPartUnderWay) return ['pausing: parts under way are sent to their end', 'pausing'];
+      return ['paused; to go on: partway continue', 'paused'];
     case 'finishing':
       return ['finishing (the store is assembling)', 'finishing'];
   }

@@ -67,6 +67,10 @@ export function formatSpeed(bytesPerSecond: number): string {
   return `${formatSize(bytesPerSecond)}/s`;
 }
 
+export function formatLimit(bytesPerSecond: number | null): string {
+  return bytesPerSecond === null ? 'none' : formatSpeed(bytesPerSecond);
+}
+
 /** Rounded down: 100 is said only when everything is stored. */
 export function percentOf(part: number, total: number): number {
   return total === 0 ? 0 : Math.floor((part / total) * 100);

@@ -5,6 +5,8 @@ export type UploadPhase =
   | { readonly name: 'starting' }
   | { readonly name: 'verifying'; readonly verifiedBytes: number; readonly totalBytes: number }
   | { readonly name: 'sending' }
+  /** Parts may still be sent to their end. */
+  | { readonly name: 'paused'; readonly isPartUnderWay: boolean }
   | {
       readonly name: 'offline';
       readonly what: string;
@@ -48,8 +50,12 @@ export function updateView(view: UploadView, event: UploadEvent, now: number): U
     }
     case 'verifying':
       return { ...view, phase: phaseWhileComparing(view, event) };
+    case 'paused':
+      return view.phase.name === 'finishing' ? view : { ...view, phase: pausedWith(view) };
+    case 'resumed':
+      return view.phase.name === 'paused' ? { ...view, phase: { name: 'sending' } } : view;
     case 'offline':
-      return { ...view, phase: outageOf(event, now) };
+      return view.phase.name === 'paused' ? view : { ...view, phase: outageOf(event, now) };
     case 'online':
       return { ...view, phase: phaseAfterOutage(view, event.what) };
     case 'finishing':
@@ -57,8 +63,13 @@ export function updateView(view: UploadView, event: UploadEvent, now: number): U
     case 'part':
     case 'retry':
     case 'healed':
+    case 'limit':
       return view;
   }
+}
+
+function pausedWith({ inFlightBytes }: ProgressFigures): UploadPhase {
+  return { name: 'paused', isPartUnderWay: inFlightBytes > 0 };
 }
 
 export function outageOf({ what, since, reason, nextTryInMs }: OfflineEvent, now: number) {
@@ -67,6 +78,7 @@ export function outageOf({ what, since, reason, nextTryInMs }: OfflineEvent, now
 
 /** Figures may be published by a timer: they end no outage and no finishing, only the getting ready. */
 function phaseWhileFiguresMove(view: UploadView, figures: ProgressFigures): UploadPhase {
+  if (view.phase.name === 'paused') return pausedWith(figures);
   // More stored than the session said is no sign: the store may just have been asked.
   const isReady = figures.inFlightBytes > 0 || figures.bytesPerSecond > 0;
   return (view.phase.name === 'starting' || view.phase.name === 'verifying') && isReady ? { name: 'sending' } : view.phase;
@@ -74,7 +86,8 @@ function phaseWhileFiguresMove(view: UploadView, figures: ProgressFigures): Uplo
 
 /** Server and store can be out of reach at the same time; the one that came back says nothing of the other. */
 function phaseAfterOutage({ phase }: UploadView, what: string): UploadPhase {
-  return phase.name === 'offline' && phase.what !== what ? phase : { name: 'sending' };
+  if (phase.name === 'paused' || (phase.name === 'offline' && phase.what !== what)) return phase;
+  return { name: 'sending' };
 }
 
 /** Comparing goes on beside sending; it is the news only while nothing else moves. */
@@ -82,6 +95,6 @@ function phaseWhileComparing(
   { phase, inFlightBytes }: UploadView,
   event: { verifiedBytes: number; totalBytes: number },
 ): UploadPhase {
-  if (phase.name === 'offline' || (phase.name === 'sending' && inFlightBytes > 0)) return phase;
+  if (phase.name === 'offline' || phase.name === 'paused' || (phase.name === 'sending' && inFlightBytes > 0)) return phase;
   return { name: 'verifying', verifiedBytes: event.verifiedBytes, totalBytes: event.totalBytes };
 }

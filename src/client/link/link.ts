@@ -8,6 +8,8 @@ export interface LinkOptions {
   /** Resolves if it can be reached now. Must have a time limit of its own. */
   readonly probe: (signal: AbortSignal) => Promise<void>;
   readonly maxOutageMs: number;
+  /** Total of the pauses so far: nobody gives up over time that was not to be used. */
+  readonly pausedMs?: () => number;
   readonly onEvent: (event: UploadEvent) => void;
   readonly now?: () => number;
   readonly random?: () => number;
@@ -34,12 +36,14 @@ export interface Link {
   recover(reason: string, signal: AbortSignal): Promise<Recovery>;
 }
 
-export function createLink({ what, probe, maxOutageMs, onEvent, now = Date.now, random = Math.random }: LinkOptions): Link {
+export function createLink(options: LinkOptions): Link {
+  const { what, probe, maxOutageMs, pausedMs = () => 0, onEvent, now = Date.now, random = Math.random } = options;
   let recovering: Promise<Recovery> | undefined;
   let firstAnswerMs = FIRST_ANSWER_MS;
 
   async function recover(reason: string, signal: AbortSignal): Promise<Recovery> {
     const since = now();
+    const pausedMsBefore = pausedMs();
     let lastReason = reason;
     const over = new AbortController();
     const probing = AbortSignal.any([signal, over.signal]);
@@ -68,7 +72,7 @@ export function createLink({ what, probe, maxOutageMs, onEvent, now = Date.now, 
       for (;;) {
         signal.throwIfAborted();
         const outageMs = now() - since;
-        if (outageMs >= maxOutageMs) throw outageTooLong(what, outageMs, lastReason);
+        if (outageMs - (pausedMs() - pausedMsBefore) >= maxOutageMs) throw outageTooLong(what, outageMs, lastReason);
         const nextTryInMs = waitBetweenProbes(outageMs, random());
         onEvent({ type: 'offline', what, since, reason: lastReason, nextTryInMs });
         await Promise.race([answer, wait(nextTryInMs, probing)]);

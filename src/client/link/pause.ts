@@ -1,16 +1,25 @@
-/** Waits. @throws the signal's reason as soon as it aborts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+/**
+ * Waits: for `ms`, or until somebody calls what it puts into `wakers` meanwhile; without `ms` for that alone.
+ * @throws the signal's reason as soon as it aborts.
+ */
+export function pause(ms: number | undefined, signal: AbortSignal, wakers?: Set<() => void>): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const timer = setTimeout(done, ms);
-    function done() {
+    const timer = ms === undefined ? undefined : setTimeout(done, ms);
+    wakers?.add(done);
+    signal.addEventListener('abort', stop, { once: true });
+    function end() {
+      clearTimeout(timer);
+      wakers?.delete(done);
       signal.removeEventListener('abort', stop);
+    }
+    function done() {
+      end();
       resolve();
     }
     function stop() {
-      clearTimeout(timer);
+      end();
       reject(signal.reason);
     }
-    signal.addEventListener('abort', stop, { once: true });
   });
 }

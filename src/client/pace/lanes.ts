@@ -98,6 +98,12 @@ export function createLanes({ partSize, most, fixed, bytesSent, now }: LanesOpti
       setLimit(controller.halve(at));
       window = { startedAt: at, bytesBefore: bytesSent(), saturated: true };
     },
+    /** After a pause or a change of the limit: what was measured before is of another upload, and so is the first window now. */
+    restart(): void {
+      if (fixed) return;
+      controller.restart();
+      window = { startedAt: now(), bytesBefore: bytesSent(), saturated: false };
+    },
   };
 }
 export type Lanes = ReturnType<typeof createLanes>;

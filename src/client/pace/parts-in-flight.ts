@@ -43,6 +43,8 @@ export interface FlightController {
   window(window: FlightWindow): number;
   /** A connection stalled or the link broke. */
   halve(at: number): number;
+  /** What was learnt counts no longer: from the present limit, finds out anew and at once. */
+  restart(): void;
 }
 
 export function createFlightController(most: number = MOST_PARTS_IN_FLIGHT, first: number = FIRST_LIMIT): FlightController {
@@ -129,6 +131,13 @@ export function createFlightController(most: number = MOST_PARTS_IN_FLIGHT, firs
       limit = Math.max(1, Math.floor(limit / 2));
       rest(at);
       return limit;
+    },
+    restart() {
+      trial = undefined;
+      doubling = true;
+      triedDown = false;
+      restUntil = 0;
+      restMs = FIRST_REST_MS;
     },
   };
 }

@@ -1,7 +1,9 @@
 import type { Session } from '../../contract/wire.ts';
-import type { ProgressFigures, RunTotals, UploadEvent } from '../events.ts';
+import type { ControlEvent, ProgressFigures, RunTotals, UploadEvent } from '../events.ts';
 import { createOutages } from './outages.ts';
 import { createRate } from './rate.ts';
+
+const PAUSE = 'a pause';
 
 /**
  * Counts what is stored, what is in flight and what went over the wire. Stored and in-flight bytes are never the same
@@ -10,8 +12,12 @@ import { createRate } from './rate.ts';
 export function createTally(session: Pick<Session, 'size' | 'storedBytes' | 'partsStored' | 'partCount'>, now: () => number) {
   const { size, partCount } = session;
   const startedAt = now();
-  const rate = createRate(startedAt);
+  let rate = createRate(startedAt);
+  /** The one of before the pause, while paused. */
+  let rateBefore: ReturnType<typeof createRate> | undefined;
   const outages = createOutages();
+  /** Outages and pauses: what the average is not to blame for. */
+  const heldUp = createOutages();
   /** The session's word, until the store itself was asked: progress begins there and not at nothing. */
   let assumed = { bytes: session.storedBytes, parts: session.partsStored };
   const stored = new Map<number, number>();
@@ -19,7 +25,7 @@ export function createTally(session: Pick<Session, 'size' | 'storedBytes' | 'par
   /** By part, the bytes of the attempt that stored it. */
   const delivered = new Map<number, number>();
   let bytesSent = 0;
-  let bytesSentOnline = 0;
+  let bytesSentFreely = 0;
   let wastedBytes = 0;
   let retries = 0;
 
@@ -33,8 +39,35 @@ export function createTally(session: Pick<Session, 'size' | 'storedBytes' | 'par
   }
 
   function averageBytesPerSecond(at: number): number {
-    const onlineMs = at - startedAt - outages.totalMs(at);
-    return onlineMs > 0 ? (bytesSentOnline * 1_000) / onlineMs : 0;
+    const freeMs = at - startedAt - heldUp.totalMs(at);
+    return freeMs > 0 ? (bytesSentFreely * 1_000) / freeMs : 0;
+  }
+
+  function observeOutage(event: Extract<UploadEvent, { type: 'offline' | 'online' }>): void {
+    const wasOffline = outages.any;
+    for (const periods of [outages, heldUp]) {
+      if (event.type === 'offline') periods.began(event.what, event.since);
+      else periods.ended(event.what, now());
+    }
+    if (outages.any !== wasOffline) rate.restart(now());
+  }
+
+  function observeControl({ type }: ControlEvent): void {
+    const at = now();
+    if (type === 'paused') {
+      heldUp.began(PAUSE, at);
+      rateBefore = rate;
+      // What is sent to its end now says nothing of the speed afterwards.
+      rate = createRate(at);
+    } else if (type === 'resumed') {
+      heldUp.ended(PAUSE, at);
+      rate = rateBefore ?? rate;
+      rateBefore = undefined;
+      rate.restart(at);
+    } else {
+      rate = createRate(at);
+      rateBefore &&= createRate(at);
+    }
   }
 
   return {
@@ -51,7 +84,7 @@ export function createTally(session: Pick<Session, 'size' | 'storedBytes' | 'par
     },
     sent(partNumber: number, bytes: number): void {
       bytesSent += bytes;
-      if (!outages.any) bytesSentOnline += bytes;
+      if (!heldUp.any) bytesSentFreely += bytes;
       rate.add(bytes);
       inFlight.set(partNumber, (inFlight.get(partNumber) ?? 0) + bytes);
     },
@@ -65,14 +98,11 @@ export function createTally(session: Pick<Session, 'size' | 'storedBytes' | 'par
     partEnded(partNumber: number): void {
       waste(inFlight, partNumber);
     },
-    /** Retries and outages, as the engine tells them. */
+    /** Retries, outages and pauses, as the engine tells them. */
     observe(event: UploadEvent): void {
       if (event.type === 'retry') retries += 1;
-      if (event.type !== 'offline' && event.type !== 'online') return;
-      const wasOffline = outages.any;
-      if (event.type === 'offline') outages.began(event.what, event.since);
-      else outages.ended(event.what, now());
-      if (outages.any !== wasOffline) rate.restart(now());
+      else if (event.type === 'offline' || event.type === 'online') observeOutage(event);
+      else if (event.type === 'paused' || event.type === 'resumed' || event.type === 'limit') observeControl(event);
     },
     get bytesSent(): number {
       return bytesSent;
@@ -84,16 +114,17 @@ export function createTally(session: Pick<Session, 'size' | 'storedBytes' | 'par
       const at = now();
       const storedNow = storedBytes();
       const inFlightBytes = Math.min(sum(inFlight.values()), size - storedNow);
-      const bytesPerSecond = rate.sample(at);
+      const speed = rate.sample(at);
+      const isPaused = rateBefore !== undefined;
       const left = size - storedNow - inFlightBytes;
-      const expected = outages.any ? 0 : rate.expected;
+      const expected = outages.any || isPaused ? 0 : rate.expected;
       return {
         size,
         storedBytes: storedNow,
         inFlightBytes,
         partsStored: assumed.parts + stored.size,
         partCount,
-        bytesPerSecond,
+        bytesPerSecond: isPaused && inFlight.size === 0 ? 0 : speed,
         averageBytesPerSecond: averageBytesPerSecond(at),
         secondsRemaining: left === 0 ? 0 : expected > 0 ? left / expected : null,
         retries,

@@ -113,9 +113,9 @@ async function sendBody(
   for await (const piece of body.pieces) {
     body.look(piece);
     for (let offset = 0; offset < piece.length; ) {
-      const size = Math.min(quick ? piece.length : SMALL_WRITE, limiter?.pieceSize ?? piece.length);
+      let size = Math.min(quick ? piece.length : SMALL_WRITE, piece.length - offset);
+      if (limiter?.bytesPerSecond !== undefined) size = await monitor.holding(limiter.take(size, signal));
       const bytes = piece.subarray(offset, offset + size);
-      if (limiter?.bytesPerSecond !== undefined) await monitor.holding(limiter.take(bytes.length, signal));
       // Also when it was cut: writing on would read the rest of the part for nobody.
       if (refused || outgoing.destroyed) return;
       const writtenAt = performance.now();
@@ -158,7 +158,7 @@ interface Monitor {
   readonly bodySent: boolean;
   moved(bytes: number): void;
   /** Time spent here is nobody's fault. */
-  holding(wait: Promise<void>): Promise<void>;
+  holding<Result>(wait: Promise<Result>): Promise<Result>;
   /** The last byte was handed over: allow for what kernel and whoever else is on the way still have to send. */
   bodyTaken(kernelMs: number): void;
   stop(): void;
@@ -203,10 +203,11 @@ function startMonitor(outgoing: http.ClientRequest, { stallMs, watch }: PartRequ
     },
     async holding(wait) {
       vitals.held = true;
-      await wait;
+      const result = await wait;
       vitals.held = false;
       vitals.lastMovedAt = Date.now();
       timer.refresh();
+      return result;
     },
     bodyTaken(kernelMs) {
       clearTimeout(timer);

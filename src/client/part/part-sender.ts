@@ -8,9 +8,9 @@ import type { Connections } from '../link/connections.ts';
 import { type Link, waitBefore } from '../link/link.ts';
 import type { Liveness } from '../link/liveness.ts';
 import { pause } from '../link/pause.ts';
-import type { ByteLimiter } from '../pace/byte-limiter.ts';
 import type { Turn } from '../pace/lanes.ts';
 import type { Tally } from '../pace/tally.ts';
+import type { UploadControl } from '../pace/upload-control.ts';
 import type { ByteSource } from '../source/byte-source.ts';
 import { checksumOfRange, endedEarly } from '../source/checksum.ts';
 import { judgeAnswer, type PartAnswer } from './part-answer.ts';
@@ -40,7 +40,7 @@ export interface PartSenderOptions {
   readonly connections: Connections;
   readonly link: Link;
   readonly tally: Tally;
-  readonly limiter: ByteLimiter;
+  readonly control: UploadControl;
   readonly liveness: Liveness;
   /** Runs while one of the places for bodies on the wire is free; `release` gives it back. */
   readonly inPlace: InPlace;
@@ -77,10 +77,11 @@ export interface PartSignals {
 
 /** Sends one part until the store has it, or it is clear that it never will. Knows nothing of other parts. */
 export function createPartSender(options: PartSenderOptions) {
-  const { source, connections, link, tally, onEvent } = options;
+  const { source, connections, link, tally, control, onEvent } = options;
 
   return async function sendPart(part: PartToSend, signals: PartSignals): Promise<SentPart> {
     const { partNumber, start, end } = part;
+    await control.untilResumed(signals.drain);
     await source.checkUnchanged();
     // The first pass: the URL is signed for exactly these bytes.
     const checksum = await checksumOfRange(source, start, end, { signal: signals.stop });
@@ -119,14 +120,15 @@ export function createPartSender(options: PartSenderOptions) {
       if (stored?.checksum === checksum) return stored.etag;
       tally.partEnded(partNumber);
     }
-    attempts.signed ??= await options.sign(partNumber, checksum);
-    const { url, headers } = attempts.signed;
+    await freshUrl(partNumber, checksum, attempts);
     const body = summedBody(source, start, end);
     await turn.mine;
     let startedAt = 0;
-    const placed = options.inPlace((release) => {
-      // It may have waited for its place; an interruption lets only finish what is on the wire.
+    const placed = options.inPlace(async (release) => {
+      // It may have waited for its place; an interruption or a pause lets only finish what is on the wire.
       drain.throwIfAborted();
+      await control.untilResumed(drain);
+      const { url, headers } = await freshUrl(partNumber, checksum, attempts);
       tally.partStarted(partNumber);
       startedAt = options.now();
       return putPart({
@@ -136,7 +138,7 @@ export function createPartSender(options: PartSenderOptions) {
         agent: connections.agentFor(url),
         stallMs: options.stallMs,
         signal: stop,
-        limiter: options.limiter,
+        limiter: control.limiter,
         watch: options.liveness.watch,
         onBytes: (count) => tally.sent(partNumber, count),
         // The next part may use the link while this one's answer is on its way.
@@ -148,6 +150,14 @@ export function createPartSender(options: PartSenderOptions) {
     const etag = etagFrom(answer, attempts, checksum, body.checksum());
     options.liveness.partStored(end - start, startedAt);
     return etag;
+  }
+
+  /** The URL that there is, unless a pause may have outlived it. */
+  async function freshUrl(partNumber: number, checksum: string, attempts: Attempts): Promise<PresignedPart> {
+    if (attempts.pausesBefore !== control.pauses) attempts.signed = undefined;
+    attempts.pausesBefore = control.pauses;
+    attempts.signed ??= await options.sign(partNumber, checksum);
+    return attempts.signed;
   }
 
   function etagFrom(answer: PartAnswer, attempts: Attempts, signedChecksum: string, sentChecksum: string): string {
@@ -193,6 +203,8 @@ export function createPartSender(options: PartSenderOptions) {
     // Sent whole and not answered, it is in flight until the store was asked whether it has it.
     if (!attempts.answerLost) tally.partEnded(partNumber);
     onEvent({ type: 'retry', partNumber, attempt: attempts.count, reason: error.message });
+    // Nobody needs the link meanwhile, so nobody asks for it either.
+    await control.untilResumed(signal);
     if (error instanceof ConnectionFailure) {
       const { outageMs } = await link.recover(error.message, signal);
       // The store answers, and yet this part's connections break: not at once again.
@@ -221,6 +233,7 @@ export function createPartSender(options: PartSenderOptions) {
       startedAt: options.now(),
       count: 0,
       signed: undefined,
+      pausesBefore: control.pauses,
       answerLost: false,
       refusedUrls: 0,
       bytesDiffered: 0,
@@ -235,6 +248,8 @@ interface Attempts {
   readonly startedAt: number;
   count: number;
   signed: PresignedPart | undefined;
+  /** Those before it was signed. */
+  pausesBefore: number;
   /** The last attempt sent the whole body and heard nothing: the store may have the part. */
   answerLost: boolean;
   refusedUrls: number;

@@ -4,7 +4,7 @@ import { arrow } from '../output-style.ts';
 import { outageWordings, phaseWordings } from '../phase-text.ts';
 import { renderProgressSentence } from '../progress-line.ts';
 import type { BeginningUpload, StrategyReport } from '../reporter.ts';
-import { formatSize, percentOf } from '../sizes.ts';
+import { formatLimit, formatSize, percentOf } from '../sizes.ts';
 import { outageOf, type UploadView, updateView, viewOf } from '../upload-view.ts';
 import { QuietReporter } from './quiet.ts';
 
@@ -85,6 +85,12 @@ function describeChange(event: UploadEvent, now: number): string | undefined {
       return `the store lost ${formatSize(event.lostBytes)} of the stored parts; sending them again under the same session`;
     case 'verifying':
       return `comparing ${formatSize(event.totalBytes)} of stored parts with the file`;
+    case 'paused':
+      return 'paused: parts under way are sent to their end, no new one begins; to go on: partway continue';
+    case 'resumed':
+      return 'going on after a pause';
+    case 'limit':
+      return `limit from now on: ${formatLimit(event.bytesPerSecond)}`;
     case 'finishing':
       return phaseWordings({ name: 'finishing' }, now)[0];
     case 'session':

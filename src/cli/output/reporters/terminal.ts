@@ -27,7 +27,7 @@ export class TerminalReporter extends PlainReporter {
 
   /** The line shows these by itself. */
   protected override isNews(event: UploadEvent): boolean {
-    return event.type !== 'offline' && event.type !== 'verifying' && event.type !== 'finishing';
+    return !['offline', 'verifying', 'paused', 'resumed', 'finishing'].includes(event.type);
   }
 
   /** The timer draws: events may come thousands of times a second. */
