@@ -26,6 +26,7 @@ export interface CliContext {
   readonly exit: (code: number) => void;
   readonly platform: NodeJS.Platform;
   readonly homeDirectory: string;
+  readonly temporaryDirectory: string;
   readonly workingDirectory: string;
   readonly pid: number;
   readonly now: () => number;

@@ -1,4 +1,4 @@
-import { homedir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import type { CliContext } from './context.ts';
 import { runCli, tellFailure } from './run-cli.ts';
 import { keepHeapSmall } from './small-heap.ts';
@@ -14,6 +14,7 @@ const context: CliContext = {
   exit: (code) => process.exit(code),
   platform: process.platform,
   homeDirectory: homedir(),
+  temporaryDirectory: tmpdir(),
   workingDirectory: process.cwd(),
   pid: process.pid,
   now: Date.now,

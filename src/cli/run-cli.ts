@@ -14,6 +14,9 @@ import { colourError, styleOf } from './output/output-style.ts';
 const COMMANDS = {
   upload: async () => (await import('./commands/upload.ts')).default,
   resume: async () => (await import('./commands/resume.ts')).default,
+  pause: async () => (await import('./commands/pause.ts')).default,
+  continue: async () => (await import('./commands/continue.ts')).default,
+  limit: async () => (await import('./commands/limit.ts')).default,
   status: async () => (await import('./commands/status.ts')).default,
   list: async () => (await import('./commands/list.ts')).default,
   verify: async () => (await import('./commands/verify.ts')).default,

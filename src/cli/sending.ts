@@ -6,6 +6,7 @@ import { type ErrorCode, isUploadError, UploadError } from '../session/errors.ts
 import { parseEnvironment } from './arguments/environment.ts';
 import type { FlagReader } from './arguments/flag-reader.ts';
 import type { CliContext } from './context.ts';
+import { createControlListener } from './control/control-listener.ts';
 import { debugTrace, explainError } from './failures/error-text.ts';
 import { EXIT, type ExitCode, exitCodeOfSignal } from './failures/exit-codes.ts';
 import { about, type Subject, unwrapFailure } from './failures/failure.ts';
@@ -44,11 +45,12 @@ export async function send(
   const controlPlane = new ControlPlane(parseEnvironment(context.env));
   const reporter = createReporter(context, { json: flags.json === true, quiet: flags.quiet === true });
   const journal = journalOf(context, (message) => reporter.warn(message));
+  const listenForControl = createControlListener(context, control, (message) => reporter.warn(message));
   const interruption = listenForInterruption(context);
   try {
     await journal.prune();
-    const wishes = { concurrency, maxOutageMs, control, verifyResume: flags['verify-resume'] };
-    return await work({ context, controlPlane, reporter, journal, interruption, ...wishes });
+    const wishes = { concurrency, maxOutageMs, verifyResume: flags['verify-resume'] };
+    return await work({ context, controlPlane, reporter, journal, interruption, control, listenForControl, ...wishes });
   } finally {
     reporter.end();
     interruption.dispose();

@@ -7,6 +7,8 @@ import type * as wire from '../contract/wire.ts';
 import { type ErrorCode, isUploadError } from '../session/errors.ts';
 import { MiB } from '../session/part-plan.ts';
 import type { CliContext } from './context.ts';
+import type { ListenForControl } from './control/control-listener.ts';
+import { refuseWherePaused } from './control/steer.ts';
 import { Failure } from './failures/failure.ts';
 import type { Interruption } from './interruption.ts';
 import type { Journal } from './journal/journal.ts';
@@ -27,6 +29,7 @@ export interface UploadFileOptions {
   readonly verifyResume: VerifyResume | undefined;
   /** Of all files of the command: a pause or a limit outlasts the file that is being sent. */
   readonly control: UploadControl;
+  readonly listenForControl: ListenForControl;
 }
 
 export interface FileToUpload {
@@ -45,10 +48,13 @@ const TELLING_BYTES = 16 * MiB;
 export async function uploadFile(file: FileToUpload, options: UploadFileOptions): Promise<UploadResult> {
   const { session, path, source } = file;
   const { reporter, interruption } = options;
+  await refuseWherePaused(options.context, session.sessionId);
   const { recorder, known } = await beginRecord(file, options);
   let { storedBytes } = session;
   const subjectNow = () => ({ sessionId: session.sessionId, session: { ...session, storedBytes }, path });
+  const stopListening = await options.listenForControl(session);
   interruption.lastWords = () => {
+    stopListening();
     reporter.end();
     return interruptionLine(subjectNow(), options.context.platform);
   };
@@ -74,6 +80,7 @@ export async function uploadFile(file: FileToUpload, options: UploadFileOptions)
     await recorder.end(interruption.signal.aborted ? 'interrupted' : outcomeOf(error));
     throw new Failure(error, subjectNow());
   } finally {
+    stopListening();
     reporter.end();
   }
 }

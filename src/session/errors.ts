@@ -38,6 +38,8 @@ export const CLIENT_ERROR_CODES = [
   'PART_FAILED',
   'OUTAGE_TOO_LONG',
   'VERIFY_MISMATCH',
+  /** Nobody on this machine uploads the session that was to be paused, continued or limited. */
+  'CLIENT_NOT_FOUND',
   'INTERRUPTED',
 ] as const;
 export type ClientErrorCode = (typeof CLIENT_ERROR_CODES)[number];

@@ -48,6 +48,7 @@ export function aContext(overrides: Partial<TestContext> = {}): TestContext {
     exit: (code) => void exits.push(code),
     platform: 'linux',
     homeDirectory: '/nowhere',
+    temporaryDirectory: '/nowhere/tmp',
     workingDirectory: '/',
     pid: process.pid,
     now: () => NOON,

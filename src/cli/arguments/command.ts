@@ -26,6 +26,11 @@ const VERIFY_RESUME_FLAG = {
   default: 'full' as const,
   description: 'Stored parts that the journal does not vouch for: compare all with the file, one in 16 (at least 8), or none',
 };
+export const RUNNING_SESSION_ID = {
+  type: 'positional',
+  description: 'The id of an upload session: ses_…; may be left out while one upload runs on this machine',
+  required: false,
+} as const;
 export const SENDING_FLAGS = {
   concurrency: { type: 'string', valueHint: '1..16', description: 'Most parts in flight at once; adapts below it' },
   limit: {

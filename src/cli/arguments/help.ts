@@ -12,6 +12,9 @@ type Row = readonly [string, string];
 const COMMAND_ROWS: readonly Row[] = [
   ['upload FILE…', 'Upload files, or continue them: what is stored already is never sent again'],
   ['resume SESSION_ID [FILE]', 'Continue a session, here or on another machine that has the same file'],
+  ['pause [SESSION_ID]', 'Pause an upload that runs on this machine, from another terminal'],
+  ['continue [SESSION_ID]', 'Let it go on'],
+  ['limit [SESSION_ID] [RATE]', 'Change how fast it may send: 8Mbit, 2MiB, none; or show it'],
   ['status SESSION_ID', 'Show a session and how far it is, from anywhere'],
   ['list', 'List the upload sessions, newest first'],
   ['verify SESSION_ID [FILE]', 'Compare a file with what the object store says of the object'],
@@ -23,7 +26,7 @@ const COMMAND_ROWS: readonly Row[] = [
 const ENVIRONMENT_ROWS: readonly Row[] = [
   ['PARTWAY_SERVER', `The control plane (${DEFAULT_SERVER})`],
   ['PARTWAY_TOKEN', 'Its token; `partway serve` shows it when it first starts'],
-  ['XDG_STATE_HOME', "Where the journal of this machine's uploads is kept; nothing depends on it"],
+  ['XDG_STATE_HOME', "Where the journal of this machine's uploads is kept, and the sockets that `partway pause` speaks to"],
   ['NO_COLOR, FORCE_COLOR', 'Colours off, or on'],
   ['PARTWAY_DEBUG=1', 'Show where an error came from'],
 ];

@@ -145,5 +145,10 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     meaning: 'The object in the bucket is not this file as it is now: one of the two changed, or another object took its place.',
     offer: ['status'],
   },
+  CLIENT_NOT_FOUND: {
+    meaning: 'Pause, continue and limit speak to the process that sends the file, on the machine and by the user that run it.',
+    advice: 'To send what is missing from here:',
+    offer: ['resume', 'status'],
+  },
   INTERRUPTED: { meaning: NOTHING_LOST, offer: ['resume', 'abort'] },
 };

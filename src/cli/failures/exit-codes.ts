@@ -67,6 +67,7 @@ const EXIT_CODE_OF_ERROR = {
   SESSION_NOT_OPEN: EXIT.sessionGone,
   OBJECT_NOT_FOUND: EXIT.mismatch,
   VERIFY_MISMATCH: EXIT.mismatch,
+  CLIENT_NOT_FOUND: EXIT.failure,
   INTERRUPTED: EXIT.interrupted,
   BODY_TOO_LARGE: EXIT.failure,
   INTERNAL: EXIT.failure,

@@ -1,0 +1,19 @@
+import { defineCommand } from 'citty';
+import { type CommandModule, contextOf, JSON_FLAG, RUNNING_SESSION_ID } from '../arguments/command.ts';
+import { steer } from '../control/steer.ts';
+import { printControl } from '../output/control-text.ts';
+
+const command = defineCommand({
+  meta: { name: 'continue', description: 'Let a paused upload go on; without a client that runs here, see: partway resume' },
+  args: { session_id: RUNNING_SESSION_ID, json: JSON_FLAG },
+  async run({ args: flags, data }) {
+    const context = contextOf(data);
+    const state = await steer({ context, sessionId: flags._[0], request: { do: 'continue' }, command: 'continue' });
+    return printControl(context, flags.json === true, state, (name) => [`${name} goes on`]);
+  },
+});
+
+export default {
+  command,
+  examples: ['partway continue', 'partway continue ses_01kaz3v8f6q2m4n7x9y0w5r1td'],
+} satisfies CommandModule;

@@ -1,0 +1,28 @@
+import { defineCommand } from 'citty';
+import { type CommandModule, contextOf, JSON_FLAG, RUNNING_SESSION_ID } from '../arguments/command.ts';
+import { steer } from '../control/steer.ts';
+import { printControl } from '../output/control-text.ts';
+
+const command = defineCommand({
+  meta: {
+    name: 'pause',
+    description: 'Pause an upload that runs on this machine: parts under way are sent to their end, no new one begins',
+  },
+  args: { session_id: RUNNING_SESSION_ID, json: JSON_FLAG },
+  async run({ args: flags, data }) {
+    const context = contextOf(data);
+    const state = await steer({ context, sessionId: flags._[0], request: { do: 'pause' }, command: 'pause' });
+    return printControl(context, flags.json === true, state, (name) => [
+      `paused ${name}; parts under way are sent to their end`,
+      `To go on: partway continue ${state.sessionId}`,
+    ]);
+  },
+});
+
+export default {
+  command,
+  examples: [
+    'partway pause                                  the only upload that runs here',
+    'partway pause ses_01kaz3v8f6q2m4n7x9y0w5r1td',
+  ],
+} satisfies CommandModule;

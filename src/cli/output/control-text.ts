@@ -1,0 +1,15 @@
+import type { CliContext } from '../context.ts';
+import type { ControlState } from '../control/control-line.ts';
+import { EXIT, type ExitCode } from '../failures/exit-codes.ts';
+
+/** Says how an upload stands after a word from another terminal. `say` is given the name that people know it by. */
+export function printControl(
+  { stdout }: CliContext,
+  json: boolean,
+  state: ControlState,
+  say: (name: string) => readonly string[],
+): ExitCode {
+  const lines = json ? [JSON.stringify({ type: 'control', ...state })] : say(`${state.fileName} (${state.sessionId})`);
+  stdout.write(`${lines.join('\n')}\n`);
+  return EXIT.ok;
+}
