@@ -118,6 +118,14 @@ describe('the line on a terminal', () => {
     expect(renderProgressLine(view, 120, PLAIN, NOON)).toMatch(/^ 99 % .* finishing \(the store is assembling\)$/);
   });
 
+  it('says that it is paused and what ends that, once nothing is under way any more', () => {
+    const line = (isPartUnderWay: boolean, columns: number) =>
+      renderProgressLine(aView({ phase: { name: 'paused', isPartUnderWay } }), columns, PLAIN, NOON);
+    expect(line(true, 80)).toMatch(/ {2}pausing: parts under way are sent to their end$/);
+    expect(line(false, 80)).toMatch(/ {2}paused; to go on: partway continue$/);
+    expect(line(false, 20)).toBe(' 50 %  paused');
+  });
+
   it('says what is being compared on resume', () => {
     const view = aView({ phase: { name: 'verifying', verifiedBytes: 3 * GiB, totalBytes: 21 * GiB } });
     expect(renderProgressLine(view, 120, PLAIN, NOON)).toContain('comparing the stored parts with the file: 3.00 of 21.0 GiB');
@@ -170,6 +178,24 @@ describe('the view of an upload', () => {
     const asked = updateView(start, { ...figures, storedBytes: 64 * MiB }, NOON);
     expect(asked).toMatchObject({ storedBytes: 64 * MiB, phase: { name: 'starting' } });
     expect(updateView(asked, { ...figures, storedBytes: 80 * MiB, bytesPerSecond: 1 }, NOON).phase.name).toBe('sending');
+  });
+
+  it('stays paused whatever the links and the comparison do, until it is continued', () => {
+    let view = updateView(start, { type: 'paused' }, NOON);
+    for (const event of [
+      { type: 'offline', what: 'the store', since: NOON, reason: 'ECONNREFUSED', nextTryInMs: 1 },
+      { type: 'online', what: 'the store', outageMs: 1 },
+      { type: 'verifying', verifiedBytes: 1, totalBytes: 2 },
+      { ...figures, storedBytes: 64 * MiB, inFlightBytes: 0 },
+    ] as const) {
+      view = updateView(view, event, NOON);
+      expect(view.phase, event.type).toEqual({ name: 'paused', isPartUnderWay: false });
+    }
+    const draining = updateView(view, { ...figures, storedBytes: 64 * MiB, inFlightBytes: 1 }, NOON);
+    expect(draining.phase).toEqual({ name: 'paused', isPartUnderWay: true });
+    expect(updateView(view, { type: 'resumed' }, NOON).phase).toEqual({ name: 'sending' });
+    const finishing = updateView(view, { type: 'finishing' }, NOON);
+    expect(updateView(finishing, { type: 'paused' }, NOON).phase).toEqual({ name: 'finishing' });
   });
 
   it('is sending as soon as bytes move, and finishing when the engine says so', () => {

@@ -112,6 +112,28 @@ describe('in a log', () => {
     expect(context.stderr.lines.slice(1)).toHaveLength(2);
   });
 
+  it('says that it is paused, that it goes on, and which limit holds; no progress meanwhile', () => {
+    const clock = aClock();
+    const context = aContext({ now: clock.now });
+    const reporter = createReporter(context, { json: false, quiet: false });
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    reporter.event(progress(8 * MiB));
+    reporter.event({ type: 'paused' });
+    for (let second = 1; second <= 25; second++) {
+      clock.pass(1_000);
+      reporter.event(progress(8 * MiB));
+    }
+    reporter.event({ type: 'resumed' });
+    reporter.event({ type: 'limit', bytesPerSecond: 2 * MiB });
+    reporter.event({ type: 'limit', bytesPerSecond: null });
+    expect(context.stderr.lines.slice(1)).toEqual([
+      'paused: parts under way are sent to their end, no new one begins; to go on: partway continue',
+      'going on after a pause',
+      'limit from now on: 2.00 MiB/s',
+      'limit from now on: none',
+    ]);
+  });
+
   it('tells each outage once, and again when it comes back', () => {
     const context = aContext();
     const reporter = createReporter(context, { json: false, quiet: false });
