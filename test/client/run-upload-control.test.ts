@@ -100,6 +100,7 @@ describe('a paused upload', () => {
   it('ends at once when it is interrupted and nothing is on the wire', async () => {
     const { bench, source, session, control } = await start(3, 64, MULTIPART);
     control.pause();
+    const reads = source.reads.length;
     const interruption = new AbortController();
     const run = bench.run(session, source, { control, signal: interruption.signal, drainMs: 60_000 });
     await run.first('paused');
@@ -109,6 +110,8 @@ describe('a paused upload', () => {
     await expect(run.result).rejects.toMatchObject({ code: 'INTERRUPTED' });
     expect(performance.now() - interruptedAt).toBeLessThan(2_000);
     expect(bench.proxy.puts).toEqual([]);
+    // Nor was a part read to be sent.
+    expect(source.reads).toHaveLength(reads);
   });
 
   it('is compared with its file on resume all the same, and sends only what is missing when it is continued', async () => {
