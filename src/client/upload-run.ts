@@ -117,7 +117,7 @@ export class UploadRun {
       stallMs: options.stallMs ?? 45_000,
       maxOutageMs,
       onEvent,
-      now: this.#unpausedNow,
+      now: Date.now,
       random: Math.random,
     });
     this.#reporting = startReporting({
@@ -272,7 +272,9 @@ export class UploadRun {
 
   #control<Result>(call: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
     const { maxOutageMs = DAY_MS } = this.#options;
-    const options = { link: this.#controlLink, signal: this.#drain, maxOutageMs, now: this.#unpausedNow, random: Math.random };
+    // Stands still in a pause: no patience is used up by it.
+    const now = () => Date.now() - this.#steering.pausedMs;
+    const options = { link: this.#controlLink, signal: this.#drain, maxOutageMs, now, random: Math.random };
     return throughOutages(() => {
       // Read anew for each try: the last one may have been renewed.
       const renewal = this.#callRenewal.signal;
@@ -314,9 +316,6 @@ export class UploadRun {
   }
 
   readonly #showProgress = (): void => this.#onEvent({ type: 'progress', ...this.#tally.figures() });
-
-  /** A clock that stands still in a pause: no patience is used up by it. */
-  readonly #unpausedNow = (): number => Date.now() - this.#steering.pausedMs;
 
   readonly #onControl = (event: ControlEvent): void => {
     if (event.type !== 'paused') this.#lanes.restart();

@@ -79,6 +79,9 @@ export interface PartSignals {
 export function createPartSender(options: PartSenderOptions) {
   const { source, connections, link, tally, control, onEvent } = options;
 
+  /** Stands still in a pause: no patience is used up by it. */
+  const unpausedNow = () => options.now() - control.pausedMs;
+
   return async function sendPart(part: PartToSend, signals: PartSignals): Promise<SentPart> {
     const { partNumber, start, end } = part;
     await control.untilResumed(signals.drain);
@@ -219,7 +222,7 @@ export function createPartSender(options: PartSenderOptions) {
   }
 
   async function waitInVain(attempts: Attempts, signal: AbortSignal): Promise<void> {
-    const withoutSuccessMs = options.now() - attempts.startedAt;
+    const withoutSuccessMs = unpausedNow() - attempts.startedAt;
     if (withoutSuccessMs > options.maxOutageMs) {
       throw new UploadError('OUTAGE_TOO_LONG', `A part could not be sent for ${Math.round(withoutSuccessMs / 60_000)} minutes.`, {
         hint: 'Everything stored is kept: resume when the network is better.',
@@ -230,7 +233,7 @@ export function createPartSender(options: PartSenderOptions) {
 
   function startAttempts(): Attempts {
     return {
-      startedAt: options.now(),
+      startedAt: unpausedNow(),
       count: 0,
       signed: undefined,
       pausesBefore: control.pauses,
@@ -245,6 +248,7 @@ export function createPartSender(options: PartSenderOptions) {
 
 /** What the attempts at one part have met so far. */
 interface Attempts {
+  /** On a clock that stands still in pauses. */
   readonly startedAt: number;
   count: number;
   signed: PresignedPart | undefined;
