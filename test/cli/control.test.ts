@@ -52,7 +52,7 @@ describe('pause and continue', () => {
     expect(control.paused).toBe(true);
     expect(paused.exitCode).toBe(0);
     expect(paused.stdout.lines).toEqual([
-      `paused cat.mov (${CAT.sessionId}); parts under way are sent to their end`,
+      `paused cat.mov (${CAT.sessionId}); parts on the wire finish`,
       `To go on: partway continue ${CAT.sessionId}`,
     ]);
     const continued = await runForTest(['continue'], machine.place);

@@ -121,7 +121,7 @@ describe('the line on a terminal', () => {
   it('says that it is paused and what ends that, once nothing is under way any more', () => {
     const line = (isPartUnderWay: boolean, columns: number) =>
       renderProgressLine(aView({ phase: { name: 'paused', isPartUnderWay } }), columns, PLAIN, NOON);
-    expect(line(true, 80)).toMatch(/ {2}pausing: parts under way are sent to their end$/);
+    expect(line(true, 80)).toMatch(/ {2}pausing: parts on the wire finish$/);
     expect(line(false, 80)).toMatch(/ {2}paused; to go on: partway continue$/);
     expect(line(false, 20)).toBe(' 50 %  paused');
   });

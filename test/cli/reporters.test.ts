@@ -127,7 +127,7 @@ describe('in a log', () => {
     reporter.event({ type: 'limit', bytesPerSecond: 2 * MiB });
     reporter.event({ type: 'limit', bytesPerSecond: null });
     expect(context.stderr.lines.slice(1)).toEqual([
-      'paused: parts under way are sent to their end, no new one begins; to go on: partway continue',
+      'paused: parts on the wire finish, no new one begins; to go on: partway continue',
       'going on after a pause',
       'limit from now on: 2.00 MiB/s',
       'limit from now on: none',

@@ -6,14 +6,14 @@ import { printControl } from '../output/control-text.ts';
 const command = defineCommand({
   meta: {
     name: 'pause',
-    description: 'Pause an upload that runs on this machine: parts under way are sent to their end, no new one begins',
+    description: 'Pause an upload that runs on this machine: parts on the wire finish, no new one begins',
   },
   args: { session_id: RUNNING_SESSION_ID, json: JSON_FLAG },
   async run({ args: flags, data }) {
     const context = contextOf(data);
     const state = await steer({ context, sessionId: flags._[0], request: { do: 'pause' }, command: 'pause' });
     return printControl(context, flags.json === true, state, (name) => [
-      `paused ${name}; parts under way are sent to their end`,
+      `paused ${name}; parts on the wire finish`,
       `To go on: partway continue ${state.sessionId}`,
     ]);
   },

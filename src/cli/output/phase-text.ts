@@ -17,7 +17,7 @@ export function phaseWordings(phase: UploadPhase, now: number): readonly string[
     case 'offline':
       return outageWordings(phase, now);
     case 'paused':
-      if (phase.isPartUnderWay) return ['pausing: parts under way are sent to their end', 'pausing'];
+      if (phase.isPartUnderWay) return ['pausing: parts on the wire finish', 'pausing'];
       return ['paused; to go on: partway continue', 'paused'];
     case 'finishing':
       return ['finishing (the store is assembling)', 'finishing'];

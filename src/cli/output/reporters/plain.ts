@@ -86,7 +86,7 @@ function describeChange(event: UploadEvent, now: number): string | undefined {
     case 'verifying':
       return `comparing ${formatSize(event.totalBytes)} of stored parts with the file`;
     case 'paused':
-      return 'paused: parts under way are sent to their end, no new one begins; to go on: partway continue';
+      return 'paused: parts on the wire finish, no new one begins; to go on: partway continue';
     case 'resumed':
       return 'going on after a pause';
     case 'limit':
