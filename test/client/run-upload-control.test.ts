@@ -64,6 +64,32 @@ describe('a paused upload', () => {
     expect(Buffer.compare(await bench.readObject('video.mp4'), bytes)).toBe(0);
   });
 
+  it('begins no part that was being signed when it was paused again', async () => {
+    const { bench, source, session, control } = await start(2, 68, CHUNKED);
+    const presign = vi.spyOn(bench.controlPlane, 'presign');
+    const gate = aGate();
+    bench.proxy.plan = async () => {
+      await gate.opened;
+      return undefined;
+    };
+    const run = bench.run(session, source, { control });
+    await expect.poll(() => bench.proxy.puts.length).toBe(1);
+    await expect.poll(() => presign.mock.calls.flatMap(([, { partNumbers }]) => partNumbers)).toEqual([1, 2]);
+    control.pause();
+    gate.open();
+    await run.first('part');
+    presign.mockImplementationOnce((...call) => {
+      control.pause();
+      return bench.controlPlane.presign(...call);
+    });
+    control.resume();
+    await beats(run, 4);
+    expect(bench.proxy.puts).toEqual([1]);
+    control.resume();
+    await run.result;
+    expect(bench.proxy.puts).toEqual([1, 2]);
+  });
+
   it('does not send a broken part again, nor ask whether the store is there, until it is continued', async () => {
     const { bench, bytes, source, session, control } = await start(2, 62, CHUNKED);
     bench.proxy.plan = () => ({ stallAfter: 1 });

@@ -130,8 +130,7 @@ export function createPartSender(options: PartSenderOptions) {
     const placed = options.inPlace(async (release) => {
       // It may have waited for its place; an interruption or a pause lets only finish what is on the wire.
       drain.throwIfAborted();
-      await control.untilResumed(drain);
-      const { url, headers } = await freshUrl(partNumber, checksum, attempts);
+      const { url, headers } = await urlOutsidePause(partNumber, checksum, attempts, drain);
       tally.partStarted(partNumber);
       startedAt = options.now();
       return putPart({
@@ -161,6 +160,20 @@ export function createPartSender(options: PartSenderOptions) {
     attempts.pausesBefore = control.pauses;
     attempts.signed ??= await options.sign(partNumber, checksum);
     return attempts.signed;
+  }
+
+  /** Signing takes its time, and another pause may begin meanwhile. */
+  async function urlOutsidePause(
+    partNumber: number,
+    checksum: string,
+    attempts: Attempts,
+    drain: AbortSignal,
+  ): Promise<PresignedPart> {
+    for (;;) {
+      await control.untilResumed(drain);
+      const signed = await freshUrl(partNumber, checksum, attempts);
+      if (!control.paused) return signed;
+    }
   }
 
   function etagFrom(answer: PartAnswer, attempts: Attempts, signedChecksum: string, sentChecksum: string): string {
