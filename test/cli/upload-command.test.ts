@@ -130,7 +130,7 @@ describe('upload', () => {
     await writeFile(join(folder, 'state'), 'in the way');
     const { exitCode, stderr } = await partway(['upload', 'a.mov']);
     expect(exitCode).toBe(0);
-    expect(stderr.lines.filter((line) => line.startsWith('warning:'))).toHaveLength(1);
+    expect(stderr.lines.filter((line) => line.startsWith('warning: the journal'))).toHaveLength(1);
   });
 
   test('prints the resume line after Ctrl-C, and aborts nothing remotely', async ({ server, partway, makeFile }) => {
