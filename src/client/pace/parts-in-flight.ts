@@ -134,6 +134,7 @@ export function createFlightController(most: number = MOST_PARTS_IN_FLIGHT, firs
     },
     restart() {
       trial = undefined;
+      speeds = createSpeedSample();
       doubling = true;
       triedDown = false;
       restUntil = 0;
