@@ -57,6 +57,7 @@ export class UploadRun {
   #callRenewal = new AbortController();
   #drainTimer: NodeJS.Timeout | undefined;
   #listing: Promise<PartsResponse> | undefined;
+  #nextListing: Promise<PartsResponse> | undefined;
 
   constructor(options: RunUploadOptions) {
     const { controlPlane, session, source, knownChecksums, signal, maxOutageMs = DAY_MS } = options;
@@ -277,15 +278,25 @@ export class UploadRun {
     }, options);
   }
 
-  /** The store's own list, when the answer to a part's PUT got lost. Those who ask at the same time share one listing. */
+  /**
+   * The store's own list, when the answer to a part's PUT got lost. One that is under way may be older than the part: those
+   * who come meanwhile share the next one.
+   */
   async #findStored(partNumber: number): Promise<WireStoredPart | undefined> {
-    this.#listing ??= this.#control((signal) =>
+    this.#nextListing ??= this.#listAfter(this.#listing);
+    const { parts } = await this.#nextListing;
+    return parts.find((part) => part.partNumber === partNumber);
+  }
+
+  async #listAfter(running: Promise<PartsResponse> | undefined): Promise<PartsResponse> {
+    await running?.catch(() => {});
+    this.#listing = this.#control((signal) =>
       this.#options.controlPlane.parts(this.#options.session.sessionId, signal),
     ).finally(() => {
       this.#listing = undefined;
     });
-    const { parts } = await this.#listing;
-    return parts.find((part) => part.partNumber === partNumber);
+    this.#nextListing = undefined;
+    return this.#listing;
   }
 
   #renewCalls(): void {
