@@ -167,7 +167,8 @@ export class UploadRun {
         await this.#transfer(listing);
         return await this.#complete();
       } catch (error) {
-        const again = error instanceof UploadLost || isUploadError(error, 'PARTS_MISSING', 'PARTS_LOST');
+        const again =
+          error instanceof UploadLost || isUploadError(error, 'PARTS_MISSING', 'PARTS_LOST') || isCompletedElsewhere(error);
         if (!again || inVain >= MAX_ROUNDS_IN_VAIN) throw error instanceof UploadLost ? storeLosesUploads(error) : error;
       }
     }
@@ -290,11 +291,11 @@ export class UploadRun {
 
   async #listAfter(running: Promise<PartsResponse> | undefined): Promise<PartsResponse> {
     await running?.catch(() => {});
-    this.#listing = this.#control((signal) =>
-      this.#options.controlPlane.parts(this.#options.session.sessionId, signal),
-    ).finally(() => {
-      this.#listing = undefined;
-    });
+    this.#listing = this.#control((signal) => this.#options.controlPlane.parts(this.#options.session.sessionId, signal)).finally(
+      () => {
+        this.#listing = undefined;
+      },
+    );
     this.#nextListing = undefined;
     return this.#listing;
   }
@@ -325,6 +326,11 @@ export class UploadRun {
     const reason = new Error('interrupted');
     this.#drainTimer = setTimeout(() => this.#stop.abort(reason), this.#options.drainMs ?? 5_000);
   };
+}
+
+/** Somebody else completes the session, or has completed it: the next list says how that ended. */
+function isCompletedElsewhere(error: unknown): boolean {
+  return isUploadError(error, 'SESSION_NOT_OPEN') && ['completing', 'completed'].includes(String(error.facts.sessionStatus));
 }
 
 function lostInOutage(): UploadError {
