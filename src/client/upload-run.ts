@@ -58,6 +58,7 @@ export class UploadRun {
   #callRenewal = new AbortController();
   #drainTimer: NodeJS.Timeout | undefined;
   #listing: Promise<PartsResponse> | undefined;
+  #nextListing: Promise<PartsResponse> | undefined;
 
   constructor(options: RunUploadOptions) {
     const { controlPlane, session, source, knownChecksums, signal, maxOutageMs = DAY_MS } = options;
@@ -171,7 +172,8 @@ export class UploadRun {
         await this.#transfer(listing);
         return await this.#complete();
       } catch (error) {
-        const again = error instanceof UploadLost || isUploadError(error, 'PARTS_MISSING', 'PARTS_LOST');
+        const again =
+          error instanceof UploadLost || isUploadError(error, 'PARTS_MISSING', 'PARTS_LOST') || isCompletedElsewhere(error);
         if (!again || inVain >= MAX_ROUNDS_IN_VAIN) throw error instanceof UploadLost ? storeLosesUploads(error) : error;
       }
     }
@@ -284,15 +286,25 @@ export class UploadRun {
     }, options);
   }
 
-  /** The store's own list, when the answer to a part's PUT got lost. Those who ask at the same time share one listing. */
+  /**
+   * The store's own list, when the answer to a part's PUT got lost. One that is under way may be older than the part: those
+   * who come meanwhile share the next one.
+   */
   async #findStored(partNumber: number): Promise<WireStoredPart | undefined> {
-    this.#listing ??= this.#control((signal) =>
-      this.#options.controlPlane.parts(this.#options.session.sessionId, signal),
-    ).finally(() => {
-      this.#listing = undefined;
-    });
-    const { parts } = await this.#listing;
+    this.#nextListing ??= this.#listAfter(this.#listing);
+    const { parts } = await this.#nextListing;
     return parts.find((part) => part.partNumber === partNumber);
+  }
+
+  async #listAfter(running: Promise<PartsResponse> | undefined): Promise<PartsResponse> {
+    await running?.catch(() => {});
+    this.#listing = this.#control((signal) => this.#options.controlPlane.parts(this.#options.session.sessionId, signal)).finally(
+      () => {
+        this.#listing = undefined;
+      },
+    );
+    this.#nextListing = undefined;
+    return this.#listing;
   }
 
   #renewCalls(): void {
@@ -329,6 +341,11 @@ export class UploadRun {
     const reason = new Error('interrupted');
     this.#drainTimer = setTimeout(() => this.#stop.abort(reason), this.#options.drainMs ?? 5_000);
   };
+}
+
+/** Somebody else completes the session, or has completed it: the next list says how that ended. */
+function isCompletedElsewhere(error: unknown): boolean {
+  return isUploadError(error, 'SESSION_NOT_OPEN') && ['completing', 'completed'].includes(String(error.facts.sessionStatus));
 }
 
 function lostInOutage(): UploadError {

@@ -20,12 +20,14 @@ export interface OutageOptions {
 export async function throughOutages<Result>(call: () => Promise<Result>, options: OutageOptions): Promise<Result> {
   const { link, signal, now, random } = options;
   const startedAt = now();
+  let internalErrors = 0;
   for (let failures = 0; ; failures++) {
     try {
       return await call();
     } catch (error) {
       signal.throwIfAborted();
-      if (!isPassing(error, failures) || now() - startedAt > options.maxOutageMs) throw error;
+      if (isUploadError(error, 'INTERNAL')) internalErrors += 1;
+      if (!isPassing(error, internalErrors) || now() - startedAt > options.maxOutageMs) throw error;
       if (error.code === 'SERVER_UNREACHABLE') await link.recover(String(error.facts.reason ?? error.detail), signal);
       const askedForMs = Number(error.facts.retryAfterSeconds ?? 0) * 1_000;
       // The first repeat after the link came back is immediate.
@@ -35,7 +37,7 @@ export async function throughOutages<Result>(call: () => Promise<Result>, option
   }
 }
 
-function isPassing(error: unknown, failures: number): error is UploadError {
+function isPassing(error: unknown, internalErrors: number): error is UploadError {
   if (isUploadError(error, 'SERVER_UNREACHABLE', 'STORE_UNAVAILABLE', 'SESSION_BUSY')) return true;
-  return isUploadError(error, 'INTERNAL') && failures + 1 < INTERNAL_ERROR_TRIES;
+  return isUploadError(error, 'INTERNAL') && internalErrors < INTERNAL_ERROR_TRIES;
 }
