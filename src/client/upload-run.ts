@@ -1,10 +1,9 @@
-import type { PartsResponse, Session, WireStoredPart } from '../contract/wire.ts';
+import type { PartsResponse, Session } from '../contract/wire.ts';
 import { isUploadError, UploadError } from '../session/errors.ts';
 import { type PartPlan, partRange } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
 import type { ControlEvent, UploadEvent, UploadResult } from './events.ts';
 import { createConnections } from './link/connections.ts';
-import { throughOutages } from './link/control-link.ts';
 import { createLink } from './link/link.ts';
 import { startLiveness } from './link/liveness.ts';
 import { probeServer } from './link/server-probe.ts';
@@ -18,6 +17,7 @@ import { createPartSender, type PartSignals, type SentPart } from './part/part-s
 import { createPresignQueue } from './part/presign-queue.ts';
 import { startReporting } from './reporter.ts';
 import type { RunUploadOptions } from './run-upload.ts';
+import { createSessionCalls } from './session-calls.ts';
 import { combineChecksums } from './source/part-checksums.ts';
 import { headStart, proveObject, proveParts, type StoreClaims, unprovenBytes } from './source/proof.ts';
 import { interrupted, resultOf } from './upload-result.ts';
@@ -43,8 +43,7 @@ export class UploadRun {
   #claims: StoreClaims = new Map();
   readonly #tally;
   readonly #connections = createConnections();
-  readonly #controlLink;
-  readonly #steering;
+  readonly #calls;
   readonly #stopListening: () => void;
   readonly #lanes;
   readonly #liveness;
@@ -54,11 +53,7 @@ export class UploadRun {
   readonly #stop = new AbortController();
   readonly #drain: AbortSignal;
   readonly #progressTimer: NodeJS.Timeout;
-  /** Aborts calls that were sent into an outage: their answers will never come. */
-  #callRenewal = new AbortController();
   #drainTimer: NodeJS.Timeout | undefined;
-  #listing: Promise<PartsResponse> | undefined;
-  #nextListing: Promise<PartsResponse> | undefined;
 
   constructor(options: RunUploadOptions) {
     const { controlPlane, session, source, knownChecksums, signal, maxOutageMs = DAY_MS } = options;
@@ -67,7 +62,7 @@ export class UploadRun {
     this.#onEvent = (event) => {
       this.#tally.observe(event);
       if (event.type === 'online') {
-        this.#renewCalls();
+        this.#calls.renew();
         // Idle connections of before the outage may be dead without knowing it, whoever noticed that it is over.
         this.#connections.renew();
       }
@@ -77,7 +72,6 @@ export class UploadRun {
     this.#verifyResume = options.verifyResume ?? 'full';
     this.#tally = createTally(session, Date.now);
     const control = options.control ?? createUploadControl();
-    this.#steering = control;
     this.#lanes = createLanes({
       partSize: session.partSize,
       most: options.concurrency ?? MOST_PARTS_IN_FLIGHT[session.strategy],
@@ -91,7 +85,14 @@ export class UploadRun {
       createLink({ what, probe, maxOutageMs, pausedMs: () => control.pausedMs, onEvent });
     const storeProbe = createStoreProbe();
     const storeLink = link('the object store', storeProbe.probe);
-    this.#controlLink = link('the partway server', (probeSignal) => probeServer(controlPlane.server, probeSignal));
+    this.#calls = createSessionCalls({
+      controlPlane,
+      sessionId: session.sessionId,
+      link: link('the partway server', (probeSignal) => probeServer(controlPlane.server, probeSignal)),
+      signal: this.#drain,
+      maxOutageMs,
+      pausedMs: () => control.pausedMs,
+    });
     this.#liveness = startLiveness({
       link: storeLink,
       now: Date.now,
@@ -100,7 +101,7 @@ export class UploadRun {
     });
     const presign = createPresignQueue(async (checksums) => {
       const request = { partNumbers: [...checksums.keys()], checksums: Object.fromEntries(checksums) };
-      const { parts } = await this.#control((callSignal) => controlPlane.presign(session.sessionId, request, callSignal));
+      const { parts } = await this.#calls.presign(request);
       if (parts[0]) storeProbe.learn(parts[0].url);
       return parts;
     });
@@ -113,7 +114,7 @@ export class UploadRun {
       control,
       liveness: this.#liveness,
       inPlace: this.#lanes.inPlace,
-      findStored: (partNumber) => this.#findStored(partNumber),
+      findStored: this.#calls.findStored,
       maxTries: TRIES[session.strategy],
       stallMs: options.stallMs ?? 45_000,
       maxOutageMs,
@@ -162,9 +163,8 @@ export class UploadRun {
 
   /** Send what is missing, complete; again if the store lost something meanwhile. */
   async #rounds(): Promise<UploadResult> {
-    const { controlPlane, session } = this.#options;
     for (let inVain = 0; ; inVain++) {
-      const listing = await this.#control((signal) => controlPlane.parts(session.sessionId, signal));
+      const listing = await this.#calls.parts();
       if (listing.status === 'completed') return await this.#completedElsewhere();
       if (inVain > 0) await this.#checkPlanUnchanged();
       this.#takeStock(listing);
@@ -181,8 +181,8 @@ export class UploadRun {
 
   /** A lost answer to our Complete, or somebody else's: in either case the object must be this source. */
   async #completedElsewhere(): Promise<UploadResult> {
-    const { controlPlane, session, source } = this.#options;
-    const completed = await this.#control((signal) => controlPlane.get(session.sessionId, signal));
+    const { session, source } = this.#options;
+    const completed = await this.#calls.session();
     // Cut differently, its part numbers are not ours.
     const checksums = completed.partSize === session.partSize ? this.#checksums : new Map<number, string>();
     const unproven = await proveObject({
@@ -263,59 +263,19 @@ export class UploadRun {
   }
 
   async #complete(): Promise<UploadResult> {
-    const { controlPlane, session, source } = this.#options;
+    const { session, source } = this.#options;
     await source.checkUnchanged();
     this.#onEvent({ type: 'finishing' });
     // Every part was read, proven or vouched for by now, or is left to the store's word.
     const checksum = combineChecksums(this.#plan, session.size, new Map([...this.#claims, ...this.#checksums]));
-    const completed = await this.#control((signal) => controlPlane.complete(session.sessionId, { checksum }, signal));
+    const completed = await this.#calls.complete(checksum);
     return this.#result(completed, unprovenBytes(this.#plan, session.size, this.#claims, this.#checksums));
-  }
-
-  #control<Result>(call: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
-    const { maxOutageMs = DAY_MS } = this.#options;
-    // Stands still in a pause: no patience is used up by it.
-    const now = () => Date.now() - this.#steering.pausedMs;
-    const options = { link: this.#controlLink, signal: this.#drain, maxOutageMs, now, random: Math.random };
-    return throughOutages(() => {
-      // Read anew for each try: the last one may have been renewed.
-      const renewal = this.#callRenewal.signal;
-      return call(AbortSignal.any([this.#drain, renewal])).catch((error: unknown) => {
-        throw renewal.aborted && !this.#drain.aborted ? lostInOutage() : error;
-      });
-    }, options);
-  }
-
-  /**
-   * The store's own list, when the answer to a part's PUT got lost. One that is under way may be older than the part: those
-   * who come meanwhile share the next one.
-   */
-  async #findStored(partNumber: number): Promise<WireStoredPart | undefined> {
-    this.#nextListing ??= this.#listAfter(this.#listing);
-    const { parts } = await this.#nextListing;
-    return parts.find((part) => part.partNumber === partNumber);
-  }
-
-  async #listAfter(running: Promise<PartsResponse> | undefined): Promise<PartsResponse> {
-    await running?.catch(() => {});
-    this.#listing = this.#control((signal) => this.#options.controlPlane.parts(this.#options.session.sessionId, signal)).finally(
-      () => {
-        this.#listing = undefined;
-      },
-    );
-    this.#nextListing = undefined;
-    return this.#listing;
-  }
-
-  #renewCalls(): void {
-    this.#callRenewal.abort(new Error('the link was down'));
-    this.#callRenewal = new AbortController();
   }
 
   /** Somebody else cut the file differently while nothing was stored: this run's part numbers mean nothing any more. */
   async #checkPlanUnchanged(): Promise<void> {
-    const { controlPlane, session } = this.#options;
-    const now = await this.#control((signal) => controlPlane.get(session.sessionId, signal));
+    const { session } = this.#options;
+    const now = await this.#calls.session();
     if (now.partSize === session.partSize && now.partCount === session.partCount) return;
     throw new UploadError('CLIENT_REPLACED', 'Another client changed the part plan of this session.', {
       hint: 'Resume it to continue with the new plan.',
@@ -346,10 +306,6 @@ export class UploadRun {
 /** Somebody else completes the session, or has completed it: the next list says how that ended. */
 function isCompletedElsewhere(error: unknown): boolean {
   return isUploadError(error, 'SESSION_NOT_OPEN') && ['completing', 'completed'].includes(String(error.facts.sessionStatus));
-}
-
-function lostInOutage(): UploadError {
-  return new UploadError('SERVER_UNREACHABLE', 'The answer got lost in an outage.', { facts: { reason: 'the link was down' } });
 }
 
 function storeLosesUploads(cause: UploadLost): UploadError {

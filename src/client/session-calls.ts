@@ -1,0 +1,73 @@
+import type { PartsResponse, PresignRequest, WireStoredPart } from '../contract/wire.ts';
+import { UploadError } from '../session/errors.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { throughOutages } from './link/control-link.ts';
+import type { Link } from './link/link.ts';
+
+export interface SessionCallsOptions {
+  readonly controlPlane: ControlPlane;
+  readonly sessionId: string;
+  readonly link: Link;
+  readonly signal: AbortSignal;
+  readonly maxOutageMs: number;
+  /** Total of the pauses so far: they use up no patience. */
+  readonly pausedMs: () => number;
+}
+
+/** What a run asks the control plane about its session. Each call is repeated through outages until there is an answer. */
+export function createSessionCalls({ controlPlane, sessionId, link, signal, maxOutageMs, pausedMs }: SessionCallsOptions) {
+  /** Aborts calls that were sent into an outage: their answers will never come. */
+  let renewal = new AbortController();
+  let listing: Promise<PartsResponse> | undefined;
+  let nextListing: Promise<PartsResponse> | undefined;
+
+  function untilAnswered<Result>(call: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    const now = () => Date.now() - pausedMs();
+    return throughOutages(
+      () => {
+        // Read anew for each try: the last one may have been renewed.
+        const renewed = renewal.signal;
+        return call(AbortSignal.any([signal, renewed])).catch((error: unknown) => {
+          throw renewed.aborted && !signal.aborted ? lostInOutage() : error;
+        });
+      },
+      { link, signal, maxOutageMs, now, random: Math.random },
+    );
+  }
+
+  const parts = () => untilAnswered((callSignal) => controlPlane.parts(sessionId, callSignal));
+
+  async function listAfter(running: Promise<PartsResponse> | undefined): Promise<PartsResponse> {
+    await running?.catch(() => {});
+    listing = parts().finally(() => {
+      listing = undefined;
+    });
+    nextListing = undefined;
+    return listing;
+  }
+
+  return {
+    session: () => untilAnswered((callSignal) => controlPlane.get(sessionId, callSignal)),
+    parts,
+    presign: (request: PresignRequest) => untilAnswered((callSignal) => controlPlane.presign(sessionId, request, callSignal)),
+    complete: (checksum: string) => untilAnswered((callSignal) => controlPlane.complete(sessionId, { checksum }, callSignal)),
+    /**
+     * The store's own list, when the answer to a part's PUT got lost. One that is under way may be older than the part: those
+     * who come meanwhile share the next one.
+     */
+    async findStored(partNumber: number): Promise<WireStoredPart | undefined> {
+      nextListing ??= listAfter(listing);
+      return (await nextListing).parts.find((part) => part.partNumber === partNumber);
+    },
+    /** The link is back: who still waits for an answer of before asks again. */
+    renew(): void {
+      renewal.abort(new Error('the link was down'));
+      renewal = new AbortController();
+    },
+  };
+}
+export type SessionCalls = ReturnType<typeof createSessionCalls>;
+
+function lostInOutage(): UploadError {
+  return new UploadError('SERVER_UNREACHABLE', 'The answer got lost in an outage.', { facts: { reason: 'the link was down' } });
+}
