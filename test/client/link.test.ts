@@ -144,6 +144,49 @@ describe('a link', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('holds those who want to begin while it is down, and nobody before that or after', async () => {
+    let answers = false;
+    const link = createLink({
+      what: 'the object store',
+      probe: async () => {
+        if (!answers) throw new Error('ECONNREFUSED');
+      },
+      maxOutageMs: 86_400_000,
+      onEvent: () => {},
+    });
+    await link.whenUp(never);
+    const recovered = link.recover('ECONNRESET', never);
+    await link.whenUp(never);
+    await vi.advanceTimersByTimeAsync(100);
+    let began = false;
+    const beginning = link.whenUp(never).then(() => {
+      began = true;
+    });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(began).toBe(false);
+    answers = true;
+    await vi.advanceTimersByTimeAsync(2_000);
+    await Promise.all([recovered, beginning]);
+    await link.whenUp(never);
+  });
+
+  it('lets go whoever is interrupted while it is down, and nobody else', async () => {
+    const link = createLink({
+      what: 'the object store',
+      probe: () => Promise.reject(new Error('ECONNREFUSED')),
+      maxOutageMs: 60_000,
+      onEvent: () => {},
+    });
+    const others = link.recover('ECONNRESET', never).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(100);
+    const interruption = new AbortController();
+    const waiting = [link.recover('ECONNRESET', interruption.signal), link.whenUp(interruption.signal)];
+    interruption.abort(new Error('interrupted'));
+    for (const one of waiting) await expect(one).rejects.toThrow('interrupted');
+    await vi.advanceTimersByTimeAsync(70_000);
+    expect(await others).toMatchObject({ code: 'OUTAGE_TOO_LONG' });
+  });
+
   it("tells the control plane's failure by its reason, not by a whole sentence", async () => {
     const events: UploadEvent[] = [];
     let away = true;

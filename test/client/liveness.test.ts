@@ -74,6 +74,7 @@ describe('the watch over all connections', () => {
         if (outageMs > 0) await new Promise((resolve) => setTimeout(resolve, outageMs));
         return { outageMs };
       },
+      whenUp: () => Promise.resolve(),
     };
     const liveness = startLiveness({
       link,
@@ -171,6 +172,16 @@ describe('the watch over all connections', () => {
     await vi.advanceTimersByTimeAsync(4_000);
     expect(cuts).toHaveLength(1);
     expect(troubles()).toBe(1);
+    liveness.stop();
+  });
+
+  it('cuts a connection that was opened in the midst of an outage, too: its first packet may be sent again a minute later', async () => {
+    const { liveness } = aWatch(60_000);
+    await vi.advanceTimersByTimeAsync(30_000);
+    const cuts: string[] = [];
+    liveness.watch(someVitals({ lastMovedAt: Date.now(), cut: (reason) => cuts.push(reason) }));
+    await vi.advanceTimersByTimeAsync(34_000);
+    expect(cuts).toHaveLength(1);
     liveness.stop();
   });
 

@@ -34,11 +34,14 @@ export interface Recovery {
 export interface Link {
   /** Resolves once the other end answers. @throws UploadError `OUTAGE_TOO_LONG`; the signal's reason. */
   recover(reason: string, signal: AbortSignal): Promise<Recovery>;
+  /** Resolves at once, or when an outage that was told is over: who begins in the midst of one has to wait for TCP's timers after it. */
+  whenUp(signal: AbortSignal): Promise<unknown>;
 }
 
 export function createLink(options: LinkOptions): Link {
   const { what, probe, maxOutageMs, pausedMs = () => 0, onEvent, now = Date.now, random = Math.random } = options;
   let recovering: Promise<Recovery> | undefined;
+  let isDown = false;
   let firstAnswerMs = FIRST_ANSWER_MS;
 
   async function recover(reason: string, signal: AbortSignal): Promise<Recovery> {
@@ -74,6 +77,7 @@ export function createLink(options: LinkOptions): Link {
         const outageMs = now() - since;
         if (outageMs - (pausedMs() - pausedMsBefore) >= maxOutageMs) throw outageTooLong(what, outageMs, lastReason);
         const nextTryInMs = waitBetweenProbes(outageMs, random());
+        isDown = true;
         onEvent({ type: 'offline', what, since, reason: lastReason, nextTryInMs });
         await Promise.race([answer, wait(nextTryInMs, probing)]);
         // Most probes have their answer, or none, at once; a slow one goes on while the next is due.
@@ -91,10 +95,24 @@ export function createLink(options: LinkOptions): Link {
     recover(reason, signal) {
       recovering ??= recover(reason, signal).finally(() => {
         recovering = undefined;
+        isDown = false;
       });
-      return recovering;
+      return unlessAborted(recovering, signal);
+    },
+    whenUp: async (signal) => {
+      if (isDown && recovering !== undefined) await unlessAborted(recovering, signal);
     },
   };
+}
+
+/** Others may wait on: only the caller's own waiting ends with its signal. */
+function unlessAborted<Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }
 
 /** Often while people watch, so that the upload is back within seconds; seldom when the night has come. Jittered. */

@@ -132,7 +132,9 @@ export function startLiveness({ link, now, signal, onTrouble, tickMs = TICK_MS }
   }
 
   async function endTheDead(askedAt: number, outageMs: number): Promise<void> {
-    const still = () => [...watched].filter((vitals) => vitals.lastMovedAt <= askedAt && judge(vitals, outageMs) === 'dead');
+    // What moved since the question is alive, unless there was an outage meanwhile: then the last moments before its end count.
+    const movedSince = (vitals: PartVitals) => outageMs === 0 && vitals.lastMovedAt > askedAt;
+    const still = () => [...watched].filter((vitals) => !movedSince(vitals) && judge(vitals, outageMs) === 'dead');
     const hopeless = still().filter((vitals) => now() - vitals.lastMovedAt > HOPELESS_MS);
     cut(hopeless, outageMs);
     if (still().length === 0) return;

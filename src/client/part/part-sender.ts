@@ -130,6 +130,7 @@ export function createPartSender(options: PartSenderOptions) {
     const placed = options.inPlace(async (release) => {
       // It may have waited for its place; an interruption or a pause lets only finish what is on the wire.
       drain.throwIfAborted();
+      await link.whenUp(drain);
       const { url, headers } = await urlOutsidePause(partNumber, checksum, attempts, drain);
       tally.partStarted(partNumber);
       startedAt = options.now();
