@@ -26,6 +26,8 @@ export interface FakeObjectStoreOptions {
   readonly now?: () => Instant;
   /** S3's least size of every part but the last; smaller for tests that need many parts. */
   readonly minPartSize?: number;
+  /** What presigned URLs name: nobody, unless a test puts a server there. */
+  readonly publicEndpoint?: string;
 }
 
 interface FakePart extends StoredPart {
@@ -58,6 +60,7 @@ export class FakeObjectStore implements ObjectStore {
   bucketMissing = false;
   readonly #now: () => Instant;
   readonly #minPartSize: number;
+  readonly #publicEndpoint: string;
   readonly #uploads = new Map<string, FakeUpload>();
   readonly #objects = new Map<string, FakeObject>();
   readonly #faults = new Map<ObjectStoreMethod, Fault[]>();
@@ -67,6 +70,7 @@ export class FakeObjectStore implements ObjectStore {
     this.bucket = options.bucket ?? 'bucket';
     this.#now = options.now ?? Date.now;
     this.#minPartSize = options.minPartSize ?? 5 * 1024 ** 2;
+    this.#publicEndpoint = options.publicEndpoint ?? 'http://fake-object-store.invalid';
   }
 
   // What clients do, straight to the store.
@@ -138,13 +142,14 @@ export class FakeObjectStore implements ObjectStore {
     return this.#run({ method: 'presignPart', key, uploadId }, () => {
       checkPart(part);
       const path = `${this.bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
+      const expiresAt = Math.floor(this.#now() / 1000) * 1000 + expiresInSeconds * 1000;
       return {
-        url: `http://fake-object-store.invalid/${path}?partNumber=${partNumber}&uploadId=${uploadId}`,
+        url: `${this.#publicEndpoint}/${path}?partNumber=${partNumber}&uploadId=${uploadId}&expiresAt=${expiresAt}`,
         headers: {
           'content-length': String(contentLength),
           ...(checksum === undefined ? {} : { 'x-amz-checksum-crc32': checksum }),
         },
-        expiresAt: Math.floor(this.#now() / 1000) * 1000 + expiresInSeconds * 1000,
+        expiresAt,
       };
     });
   }

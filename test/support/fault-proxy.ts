@@ -9,6 +9,8 @@ export interface SeenRequest {
   readonly path: string;
   /** Undefined where the URL names none. */
   readonly partNumber: number | undefined;
+  readonly uploadId: string | undefined;
+  readonly headers: http.IncomingHttpHeaders;
   /** 1 for the first request of this method, path and part. */
   readonly attempt: number;
 }
@@ -27,6 +29,16 @@ export interface Rule {
   readonly hits: number;
   /** Later requests are passed on again. */
   remove(): void;
+}
+
+/** Hears of every PUT of a part as it happens. */
+export interface PutWatch {
+  /** Its head has arrived. */
+  began(put: SeenRequest): void;
+  /** The server answered, whatever the client was told of it. */
+  answered(put: SeenRequest, status: number): void;
+  /** Nothing more of it will reach the server. */
+  ended(put: SeenRequest): void;
 }
 
 export interface FaultProxy {
@@ -55,7 +67,7 @@ interface ActiveRule {
 }
 
 /** A proxy that understands HTTP, and does with a request what a test says. Host and signature are passed on as they came. */
-export async function startFaultProxy(target: string): Promise<FaultProxy> {
+export async function startFaultProxy(target: string, watch?: PutWatch): Promise<FaultProxy> {
   const { hostname: host, port } = new URL(target);
   const agent = new http.Agent({ keepAlive: true });
   const rules: ActiveRule[] = [];
@@ -65,13 +77,14 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   let bodiesUnderWay = 0;
   let mostPutsAtOnce = 0;
 
-  function see({ method = '', url = '' }: http.IncomingMessage): SeenRequest {
+  function see({ method = '', url = '', headers }: http.IncomingMessage): SeenRequest {
     const { pathname: path, searchParams } = new URL(url, target);
     const partNumber = searchParams.has('partNumber') ? Number(searchParams.get('partNumber')) : undefined;
+    const uploadId = searchParams.get('uploadId') ?? undefined;
     const which = `${method} ${path} ${partNumber}`;
     const attempt = (attempts.get(which) ?? 0) + 1;
     attempts.set(which, attempt);
-    return { method, path, partNumber, attempt };
+    return { method, path, partNumber, uploadId, headers, attempt };
   }
 
   function faultFor(seen: SeenRequest): Fault | undefined {
@@ -99,10 +112,17 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     const seen = see(request);
     const put = record(seen, request);
     const fault = faultFor(seen);
+    const told = isPut(seen) ? watch : undefined;
+    told?.began(seen);
     response.on('error', () => {}).once('close', () => over.push(seen));
     try {
-      if (fault?.kind === 'answer') await answer(request, response, put, fault.answer);
-      else await forward(request, response, put, fault);
+      if (fault?.kind === 'answer') {
+        told?.ended(seen);
+        await answer(request, response, put, fault.answer);
+      } else {
+        const onAnswer = (status: number) => told?.answered(seen, status);
+        await forward(request, response, put, fault, onAnswer).finally(() => told?.ended(seen));
+      }
     } catch {
       put.outcome ??= 'client left';
       request.socket.resetAndDestroy();
@@ -130,6 +150,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     response: http.ServerResponse,
     put: RecordedPut,
     fault: Exclude<Fault, { kind: 'answer' }> | undefined,
+    onAnswer: (status: number) => void,
   ): Promise<void> {
     const { method, url: path, rawHeaders: headers } = request;
     const upstream = http.request({ host, port, agent, method, path, headers });
@@ -139,8 +160,9 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     });
     let answeredEarly = false;
     answered.then(
-      () => {
+      ({ statusCode = 0 }) => {
         answeredEarly = true;
+        onAnswer(statusCode);
       },
       () => {},
     );

@@ -18,7 +18,7 @@ export interface FaultyLink {
   reset(): void;
   /** A black hole: nothing moves in any connection, and new ones hear nothing. */
   freeze(): void;
-  /** Back up. Frozen connections go on, as packets that are sent again do, unless they `stayFrozen`. */
+  /** Back up. Frozen connections go on, as packets that are sent again do, unless they `stayFrozen`: the next `restore()` ends those. */
   restore(options?: { stayFrozen?: boolean }): Promise<void>;
   close(): Promise<void>;
 }
@@ -26,6 +26,8 @@ export interface FaultyLink {
 interface Connection {
   readonly client: net.Socket;
   readonly upstream: net.Socket;
+  /** Nothing comes through it any more, whatever becomes of the link. */
+  isDead: boolean;
   /** Resolves when nothing holds its bytes. */
   thawed: Promise<void>;
   thaw(): void;
@@ -49,7 +51,7 @@ export async function startFaultyLink(target: { host: string; port: number }): P
       return;
     }
     const upstream = net.connect({ ...target, allowHalfOpen: true });
-    const connection: Connection = { client, upstream, thawed: Promise.resolve(), thaw: () => {} };
+    const connection: Connection = { client, upstream, isDead: false, thawed: Promise.resolve(), thaw: () => {} };
     if (state === 'frozen') freeze(connection);
     open.add(connection);
     for (const [from, to] of [
@@ -83,10 +85,7 @@ export async function startFaultyLink(target: { host: string; port: number }): P
   }
 
   function resetAll(): void {
-    for (const { client, upstream } of open) {
-      client.resetAndDestroy();
-      upstream.resetAndDestroy();
-    }
+    for (const connection of open) reset(connection);
   }
 
   await listen(0);
@@ -120,7 +119,11 @@ export async function startFaultyLink(target: { host: string; port: number }): P
     async restore({ stayFrozen = false } = {}) {
       if (state === 'refusing') await listen(port);
       state = 'up';
-      if (!stayFrozen) for (const connection of open) connection.thaw();
+      for (const connection of open) {
+        if (stayFrozen) connection.isDead = true;
+        else if (connection.isDead) reset(connection);
+        else connection.thaw();
+      }
     },
     async close() {
       for (const connection of open) connection.thaw();
@@ -128,6 +131,11 @@ export async function startFaultyLink(target: { host: string; port: number }): P
       if (server.listening) await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function reset({ client, upstream }: Connection): void {
+  client.resetAndDestroy();
+  upstream.resetAndDestroy();
 }
 
 function freeze(connection: Connection): void {

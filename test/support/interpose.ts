@@ -1,5 +1,5 @@
 /** Decides what happens to one call: may look at it, delay it, let it fail before or after its effect. */
-export type Around = (method: string, call: () => Promise<unknown>) => Promise<unknown>;
+export type Around = (method: string, call: () => Promise<unknown>, args: readonly unknown[]) => Promise<unknown>;
 
 /** The same store, with every call of a method going through `around`. */
 export function interpose<Store extends object>(store: Store, around: Around): Store {
@@ -7,7 +7,7 @@ export function interpose<Store extends object>(store: Store, around: Around): S
     get(target, property) {
       const value: unknown = Reflect.get(target, property, target);
       if (typeof value !== 'function') return value;
-      return (...args: unknown[]) => around(String(property), () => value.apply(target, args) as Promise<unknown>);
+      return (...args: unknown[]) => around(String(property), () => value.apply(target, args) as Promise<unknown>, args);
     },
   });
 }
