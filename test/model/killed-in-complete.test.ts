@@ -1,0 +1,139 @@
+import { readdir, rm, truncate } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { pino } from 'pino';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ControlPlane } from '../../src/client/control-plane.ts';
+import type { UploadEvent } from '../../src/client/events.ts';
+import { openUpload } from '../../src/client/open-upload.ts';
+import { runUpload } from '../../src/client/run-upload.ts';
+import { bytesSource } from '../../src/client/source/byte-source.ts';
+import type { PartsResponse } from '../../src/contract/wire.ts';
+import { type RunningMinio, startMinio } from '../../src/dev/minio.ts';
+import { parseConfig } from '../../src/server/config.ts';
+import { startServer } from '../../src/server/main.ts';
+import { MiB } from '../../src/session/part-plan.ts';
+import { partNumbersOf } from '../../src/session/part-ranges.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
+import { losesAnswer } from '../support/faults.ts';
+import { seededBytes } from '../support/sources.ts';
+import { hashOfObject } from '../support/stored-bytes.ts';
+
+const PART = 5 * MiB;
+const PARTS = 4;
+const TOKEN = 'the-token-of-these-tests';
+
+/** Remembers the lists of parts that it was answered. */
+class ListeningControlPlane extends ControlPlane {
+  readonly lists: PartsResponse[] = [];
+
+  override async parts(sessionId: string, signal?: AbortSignal): Promise<PartsResponse> {
+    const list = await super.parts(sessionId, signal);
+    this.lists.push(list);
+    return list;
+  }
+}
+
+/** An upload during whose Complete MinIO is killed, so long after the request arrived; `meanwhile` sees the disk of the dead one. */
+async function uploadThrough(options: { killAfterMs: number; meanwhile?: (minio: RunningMinio) => Promise<void> }) {
+  const minio = await startMinio({ log: () => {}, bucket: 'uploads' });
+  const toStore = await startFaultProxy(minio.endpoint);
+  const fromServer = await startFaultProxy(minio.endpoint);
+  const server = await startServer(
+    parseConfig({
+      PARTWAY_PORT: '0',
+      PARTWAY_TOKEN: TOKEN,
+      PARTWAY_DATABASE_URL: ':memory:',
+      PARTWAY_S3_ENDPOINT: fromServer.url,
+      PARTWAY_S3_PUBLIC_ENDPOINT: toStore.url,
+      PARTWAY_S3_REGION: minio.region,
+      PARTWAY_S3_BUCKET: 'uploads',
+      PARTWAY_S3_ACCESS_KEY_ID: minio.accessKeyId,
+      PARTWAY_S3_SECRET_ACCESS_KEY: minio.secretAccessKey,
+    }),
+    pino({ level: 'silent' }),
+    () => {},
+  );
+  onTestFinished(async () => {
+    await server.stop();
+    await Promise.all([toStore.close(), fromServer.close()]);
+    await minio.stop();
+  });
+
+  let outage: Promise<void> | undefined;
+  const goDown = async () => {
+    if (options.killAfterMs > 0) await wait(options.killAfterMs);
+    await minio.kill('SIGKILL');
+    await options.meanwhile?.(minio);
+    await minio.restart();
+  };
+  // Of the calls that name an upload, only Complete is a POST. Its answer is lost in any case, also where it was faster.
+  fromServer.inject(
+    losesAnswer,
+    ({ method, uploadId }) => {
+      if (method !== 'POST' || uploadId === undefined || outage !== undefined) return false;
+      outage = goDown();
+      return true;
+    },
+    { times: 1 },
+  );
+
+  const bytes = seededBytes(PARTS * PART - 1_000, options.killAfterMs + 1);
+  const source = bytesSource(bytes, 'film.mp4');
+  const controlPlane = new ListeningControlPlane({ server: server.url, token: TOKEN });
+  const { session } = await openUpload({ controlPlane, source, request: { strategy: 'multipart', partSize: PART } });
+  const events: UploadEvent[] = [];
+  const result = await runUpload({ controlPlane, session, source, onEvent: (event) => events.push(event) });
+  await outage;
+  expect(outage).toBeDefined();
+  expect(result).toMatchObject({ sessionId: session.sessionId, status: 'completed', bytes: bytes.length });
+  expect(await hashOfObject(minio, 'uploads', 'film.mp4')).toBe(await hashOf(bytes));
+  const sentAgain = toStore.puts.slice(PARTS).map(({ partNumber }) => partNumber);
+  const missing = controlPlane.lists.slice(1).flatMap((list) => [...partNumbersOf(list.missing)]);
+  expect([...sentAgain].sort(), 'what was sent again is what the store had lost').toEqual([...new Set(missing)].sort());
+  return { sentAgain, lostBytes: events.flatMap((event) => (event.type === 'healed' ? [event.lostBytes] : [])) };
+}
+
+async function hashOf(bytes: Uint8Array): Promise<string> {
+  return Buffer.from(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)).toString('hex');
+}
+
+/** Files of unfinished uploads, by name. */
+async function filesOfUploads({ dataDir }: RunningMinio, name: string): Promise<string[]> {
+  const folder = join(String(dataDir), '.minio.sys', 'multipart');
+  const entries = await readdir(folder, { recursive: true });
+  return entries.filter((entry) => basename(entry) === name).map((entry) => join(folder, entry));
+}
+
+describe('an object store that is killed in the midst of Complete', () => {
+  // What is left of the upload depends on the millisecond: all, some parts, nothing, or the object (measured).
+  it.each([3, 6, 9, 14])(
+    'after %i ms: the upload is finished under its id, and only what is gone is sent again',
+    async (killAfterMs) => {
+      const { sentAgain } = await uploadThrough({ killAfterMs });
+      console.info(`killed after ${killAfterMs} ms: ${sentAgain.length} of ${PARTS} parts were sent again`);
+    },
+    60_000,
+  );
+
+  it('before it did anything: nothing is sent again', async () => {
+    expect(await uploadThrough({ killAfterMs: 0 })).toEqual({ sentAgain: [], lostBytes: [] });
+  }, 60_000);
+
+  it('when it had let go of one part: that one is sent again', async () => {
+    const meanwhile = async (minio: RunningMinio) => {
+      const [meta] = await filesOfUploads(minio, 'part.2.meta');
+      await rm(String(meta));
+    };
+    expect(await uploadThrough({ killAfterMs: 0, meanwhile })).toEqual({ sentAgain: [2], lostBytes: [PART] });
+  }, 60_000);
+
+  it('when the upload was destroyed by it: everything is sent again, under the same id', async () => {
+    const meanwhile = async (minio: RunningMinio) => {
+      for (const meta of await filesOfUploads(minio, 'xl.meta')) await truncate(meta, 0);
+    };
+    const { sentAgain, lostBytes } = await uploadThrough({ killAfterMs: 0, meanwhile });
+    expect(sentAgain.toSorted()).toEqual([1, 2, 3, 4]);
+    expect(lostBytes).toEqual([PARTS * PART - 1_000]);
+  }, 60_000);
+});

@@ -1,0 +1,23 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type RunningMinio, startMinio } from '../../src/dev/minio.ts';
+import { MiB } from '../../src/session/part-plan.ts';
+import { playMany } from './lanes.ts';
+import { shareMinio } from './minio-store.ts';
+
+/** Time budget: about 90 s on two cores for 48 schedules, most of it waiting; six schedules share the MinIO at any time. */
+const LANES = { lanes: 6, schedulesInLane: 8, budgetMs: 180_000 };
+
+describe('an upload to a real MinIO', () => {
+  let minio: RunningMinio;
+  beforeAll(async () => {
+    // Its own: schedules kill it.
+    minio = await startMinio({ log: () => {}, bucket: 'model' });
+  });
+  afterAll(() => minio.stop());
+
+  it('comes out whole or not at all, under every schedule of faults', { timeout: 240_000 }, async () => {
+    const setting = { partSize: 5 * MiB, pieceSize: 256 * 1024, stallMs: 2_000, openStore: shareMinio(minio, 'model') };
+    const played = await playMany(LANES, setting, { mostParts: 4, losesParts: false });
+    expect(played).toBeGreaterThanOrEqual(process.env.PARTWAY_TEST_PATH === undefined ? LANES.lanes * LANES.schedulesInLane : 1);
+  });
+});

@@ -1,0 +1,174 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { createAdaptorServer } from '@hono/node-server';
+import { type ObjectStore, ObjectStoreError } from '../../src/object-store/port.ts';
+import { createApp } from '../../src/server/app.ts';
+import { createAuthenticate } from '../../src/server/auth.ts';
+import type { ServiceDeps } from '../../src/server/deps.ts';
+import { createService } from '../../src/server/service.ts';
+import { newSessionId } from '../../src/server/session-id.ts';
+import { sweep } from '../../src/server/sweeper.ts';
+import type { SessionStore } from '../../src/session-store/port.ts';
+import { POLICY } from '../support/control-plane.ts';
+import type { ObjectStoreMethod } from '../support/fake-object-store.ts';
+import { interpose } from '../support/interpose.ts';
+import type { StoreFault } from './schedule.ts';
+
+export const TOKEN = 'the-token-of-the-model-tests';
+
+export interface ModelServerOptions {
+  readonly sessions: SessionStore;
+  readonly objects: ObjectStore;
+  readonly now: () => number;
+  readonly storeFaults: readonly StoreFault[];
+  /** Before a call of the store has its effect, and after. */
+  readonly onStoreCall: (method: ObjectStoreMethod, state: 'begun' | 'over', args: readonly unknown[]) => void;
+  /** An error that the server did not foresee. */
+  readonly onBug: (what: string) => void;
+}
+
+/** One life of the control plane: what it is doing when it is killed stays undone, except what the stores have begun already. */
+interface Life {
+  ended: boolean;
+  readonly deps: ServiceDeps;
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+}
+
+/** The real control plane behind a real socket. It can be killed at any moment, and a new one comes up on the same stores and port. */
+export class ModelServer {
+  /** Without faults, and never killed: for those who look on, and for the end. */
+  readonly deps: ServiceDeps;
+  readonly #options: ModelServerOptions;
+  readonly #calls = new Map<ObjectStoreMethod, number>();
+  readonly #listener: Server;
+  #life: Life | undefined;
+  #faultless = false;
+
+  private constructor(options: ModelServerOptions) {
+    this.#options = options;
+    this.deps = this.#depsOn(options.sessions, options.objects);
+    this.#listener = createAdaptorServer({
+      fetch: (request) => this.#life?.fetch(request) ?? new Response(null, { status: 502 }),
+    }) as Server;
+    this.#listener.on('connection', (socket) => {
+      if (this.#life === undefined) socket.resetAndDestroy();
+    });
+  }
+
+  static async start(options: ModelServerOptions): Promise<ModelServer> {
+    const server = new ModelServer(options);
+    server.#startLife();
+    await new Promise<void>((resolve) => server.#listener.listen(0, '127.0.0.1', resolve));
+    return server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#listener.address() as AddressInfo).port}`;
+  }
+
+  async kill(downMs: number): Promise<void> {
+    this.#endLife();
+    await wait(downMs);
+    // Two kills may overlap.
+    if (this.#life === undefined) this.#startLife();
+  }
+
+  /** What the server does every minute. */
+  async sweep(): Promise<void> {
+    const life = this.#life;
+    if (life) await Promise.race([sweep(life.deps), wait(1_000)]);
+  }
+
+  /** No fault any more. */
+  spare(): void {
+    this.#faultless = true;
+  }
+
+  async close(): Promise<void> {
+    this.#endLife();
+    await new Promise((resolve) => this.#listener.close(resolve));
+  }
+
+  #endLife(): void {
+    if (this.#life) this.#life.ended = true;
+    this.#life = undefined;
+    this.#listener.closeAllConnections();
+  }
+
+  #startLife(): void {
+    const { sessions, objects } = this.#options;
+    const life: Life = {
+      ended: false,
+      deps: this.#depsOn(
+        interpose(sessions, (_, call) => unlessDead(life, call)),
+        interpose(objects, (method, call, args) =>
+          unlessDead(life, () => this.#askStore(method as ObjectStoreMethod, call, args)),
+        ),
+      ),
+      fetch: (request) => app.fetch(request),
+    };
+    const app = createApp({
+      service: createService(life.deps),
+      authenticate: createAuthenticate(sessions, TOKEN),
+      log: life.deps.log,
+      version: '0.0.0',
+      shutdown: new AbortController().signal,
+    });
+    this.#life = life;
+    // As every start does: nothing can be under way then.
+    void sweep(life.deps, 0);
+  }
+
+  async #askStore(method: ObjectStoreMethod, call: () => Promise<unknown>, args: readonly unknown[]): Promise<unknown> {
+    const { storeFaults, onStoreCall } = this.#options;
+    const attempt = (this.#calls.get(method) ?? 0) + 1;
+    this.#calls.set(method, attempt);
+    const fault = this.#faultless ? undefined : storeFaults.find((each) => each.method === method && each.attempt === attempt);
+    const failure = fault && new ObjectStoreError(fault.failure, `injected: ${fault.failure}`);
+    if (failure && !fault?.afterEffect) throw failure;
+    onStoreCall(method, 'begun', args);
+    try {
+      const result = await call();
+      if (failure) throw failure;
+      return result;
+    } finally {
+      onStoreCall(method, 'over', args);
+    }
+  }
+
+  #depsOn(sessions: SessionStore, objects: ObjectStore): ServiceDeps {
+    const { now, onBug } = this.#options;
+    return {
+      sessions,
+      objects,
+      now,
+      newSessionId,
+      policy: POLICY,
+      log: {
+        info: () => {},
+        warn: () => {},
+        error: (fields) => {
+          const { code, err } = fields as { code?: string; err?: Error };
+          if (code === 'INTERNAL') onBug(`the server met an error that it did not foresee: ${err?.stack}`);
+        },
+      },
+    };
+  }
+}
+
+/** A dead process hears no answer, and asks nothing more. */
+async function unlessDead(life: Life, call: () => Promise<unknown>): Promise<unknown> {
+  if (life.ended) return never();
+  const outcome = await call().then(
+    (result) => () => result,
+    (error: unknown) => () => {
+      throw error;
+    },
+  );
+  return life.ended ? never() : outcome();
+}
+
+function never(): Promise<never> {
+  return new Promise(() => {});
+}

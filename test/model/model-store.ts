@@ -1,0 +1,113 @@
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type ObjectStore, ObjectStoreError } from '../../src/object-store/port.ts';
+import { checksumOf } from '../contract/object-store.ts';
+import { FakeObjectStore } from '../support/fake-object-store.ts';
+import { type CannedAnswer, S3_ANSWERS } from '../support/faults.ts';
+import { interpose } from '../support/interpose.ts';
+
+/** An object store that a schedule can harm: one in this process, or a real MinIO. */
+export interface ModelStore {
+  /** Where PUTs of parts go. */
+  readonly endpoint: string;
+  /** The control plane's side of it. URLs name `publicEndpoint`. `onKill`: it is killed, and may lose what it is assembling. */
+  connect(publicEndpoint: string, now: () => number, onKill: () => void): ObjectStore;
+  /** Killed, and started again after so long. Resolves when it is back. */
+  kill(downMs: number): Promise<void>;
+  /** From here on it is not killed any more, whoever asks for it. Resolves when it is up. */
+  spare(): Promise<void>;
+  /** Undefined where there is no object. */
+  read(key: string): Promise<Uint8Array | undefined>;
+  /** Unfinished multipart uploads of the key. */
+  uploads(key: string): Promise<string[]>;
+  loseUpload(key: string, uploadId: string): Promise<void>;
+  /** Undefined where this store cannot be made to. */
+  readonly losePart?: (uploadId: string, partNumber: number) => void;
+  close(): Promise<void>;
+}
+
+/** Of each way of a call to the store, so that there is a midst of it. */
+const LATENCY_MS = 20;
+
+/**
+ * FakeObjectStore with a front door for presigned PUTs. Parts may be as small as one likes here, which is what makes
+ * hundreds of schedules affordable.
+ */
+export async function startFakeStore(): Promise<ModelStore> {
+  let fake = new FakeObjectStore();
+  let now = Date.now;
+  let isDown = false;
+  const door = http.createServer((request, response) => {
+    takePart(fake, now(), request).then(
+      (answer) => send(response, answer),
+      () => request.socket.destroy(),
+    );
+  });
+  // Accepted and reset rather than refused: a port that nobody listens on may be somebody else's in the next moment.
+  door.on('connection', (socket) => isDown && socket.resetAndDestroy());
+  door.keepAliveTimeout = 0;
+  await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
+
+  const unlessDown = () => {
+    if (isDown) throw new ObjectStoreError('unavailable', 'the store is down');
+  };
+  return {
+    endpoint: `http://127.0.0.1:${(door.address() as AddressInfo).port}`,
+    connect(publicEndpoint, clock) {
+      now = clock;
+      fake = new FakeObjectStore({ now: clock, minPartSize: 1, publicEndpoint });
+      return interpose<ObjectStore>(fake, async (method, call) => {
+        if (method === 'presignPart') return call();
+        await wait(LATENCY_MS);
+        unlessDown();
+        const result = await call();
+        await wait(LATENCY_MS);
+        unlessDown();
+        return result;
+      });
+    },
+    async kill(downMs) {
+      isDown = true;
+      door.closeAllConnections();
+      await wait(downMs);
+      isDown = false;
+    },
+    spare: async () => {},
+    read: async (key) => fake.read(key),
+    uploads: async (key) => (await fake.listMultipartUploads(key)).map(({ uploadId }) => uploadId),
+    loseUpload: async (_, uploadId) => fake.sweepUpload(uploadId),
+    losePart: (uploadId, partNumber) => fake.losePart(uploadId, partNumber),
+    close: () =>
+      new Promise((resolve) => {
+        door.close(() => resolve());
+        door.closeAllConnections();
+      }),
+  };
+}
+
+type Answer = Pick<CannedAnswer, 'status' | 'headers' | 'body'>;
+
+/** As MinIO answers: an expired URL before the body is read, then the length, the checksum, and whether the upload is known. */
+async function takePart(fake: FakeObjectStore, now: number, request: http.IncomingMessage): Promise<Answer> {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://store');
+  const key = decodeURIComponent(pathname.slice(`/${fake.bucket}/`.length));
+  if (request.method !== 'PUT') return S3_ANSWERS.wrongSignature;
+  const expired = now > Number(searchParams.get('expiresAt'));
+  const pieces: Buffer[] = [];
+  for await (const piece of request) pieces.push(piece as Buffer);
+  if (expired) return S3_ANSWERS.expired;
+  const bytes = Buffer.concat(pieces);
+  if (bytes.length !== Number(request.headers['content-length'])) throw new Error('cut short');
+  if (checksumOf(bytes) !== request.headers['x-amz-checksum-crc32']) return S3_ANSWERS.checksumMismatch;
+  try {
+    const { etag } = fake.putPart(key, searchParams.get('uploadId') ?? '', Number(searchParams.get('partNumber')), bytes);
+    return { status: 200, headers: { etag }, body: '' };
+  } catch {
+    return S3_ANSWERS.noSuchUpload;
+  }
+}
+
+function send(response: http.ServerResponse, { status, headers, body }: Answer): void {
+  response.writeHead(status, headers).end(body);
+}
