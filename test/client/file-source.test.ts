@@ -113,6 +113,17 @@ describe('a file as a source', () => {
     await expect(checksumOfRange(source, 500_000, 700_000)).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
   });
 
+  it('says which file it was when its disk fails in the middle', async () => {
+    const path = await aFile();
+    const source = await openFileSource(path);
+    // The descriptor is gone, as with a drive that was pulled: the system refuses to read.
+    await source.close();
+    await expect(read(source, 0, 1_000)).rejects.toMatchObject({
+      code: 'SOURCE_UNREADABLE',
+      message: expect.stringContaining(path),
+    });
+  });
+
   it.each([
     ['there is no file', 'missing.mp4'],
     ['a folder of its path is a file', 'video.mp4/part'],

@@ -63,9 +63,12 @@ describe("the answer to a part's PUT", () => {
     expect(judgeAnswer(answer)).toEqual({ kind: 'stored', etag: '"d41d8cd98f00b204e9800998ecf8427e"' });
   });
 
-  it('200 without an ETag is nobody that stores parts', () => {
-    expect(judgeAnswer(anAnswer(200)).kind).toBe('failed');
-  });
+  it.each([200, 204, 302, 307, 511])(
+    "%d in words that are not the store's is an outage: a sign-in page answers for it",
+    (status) => {
+      expect(judgeAnswer(anAnswer(status)).kind).toBe('not-the-store');
+    },
+  );
 
   it.each([429, 503])('%d carries how long to wait', (status) => {
     expect(judgeAnswer({ ...anAnswer(status), retryAfterSeconds: 60 })).toEqual({ kind: 'busy', retryAfterSeconds: 60 });

@@ -1,11 +1,17 @@
+import { spawnSync } from 'node:child_process';
 import { getEventListeners } from 'node:events';
+import { readFileSync } from 'node:fs';
 import * as http from 'node:http';
-import { createServer } from 'node:net';
+import * as https from 'node:https';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ConnectionFailure, type PartBody, type PartRequest, putPart } from '../../src/client/part/part-request.ts';
 import { collectWarnings } from '../support/collect-warnings.ts';
 import { aClosedPort, type PartHandler, startPartServer, takePart } from '../support/part-server.ts';
+import { skipBecause } from '../support/skip-because.ts';
+import { aFolder } from '../support/sources.ts';
 
 const MiB = 1024 ** 2;
 /** More than the kernel takes for both ends of a loopback connection, so that a store that does not read is noticed. */
@@ -340,5 +346,23 @@ describe('a PUT of a part', () => {
     expect(Object.values(agent.sockets).flat()).toEqual([]);
     expect(getEventListeners(signal, 'abort')).toEqual([]);
     expect(warnings).toEqual([]);
+  });
+});
+
+describe('a PUT over TLS', () => {
+  it('to somebody whose certificate is not trusted is a connection failure: a sign-in page may be in the way', async (context) => {
+    const folder = await aFolder();
+    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    const subject = ['-subj', '/CN=localhost', '-days', '1', '-nodes', '-newkey', 'rsa:2048'];
+    const made = spawnSync('openssl', ['req', '-x509', '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' });
+    if (made.status !== 0) skipBecause(context, 'making a certificate needs openssl');
+    const server = https.createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_, response) => response.end());
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    onTestFinished(() => void server.close().closeAllConnections());
+    const agent = new https.Agent();
+    const put = putPart(aPut(`https://127.0.0.1:${(server.address() as AddressInfo).port}/`, MiB, { agent }));
+    const failure = await failureOf(put);
+    expect(failure).toBeInstanceOf(ConnectionFailure);
+    expect(failure).toMatchObject({ message: 'its certificate is not trusted (DEPTH_ZERO_SELF_SIGNED_CERT)' });
   });
 });

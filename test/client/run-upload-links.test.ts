@@ -88,6 +88,25 @@ describe('the way to the store', () => {
     expect(Buffer.compare(await paths.readObject('video.mp4'), bytes)).toBe(0);
   });
 
+  it("has a hotel's sign-in page that answers for the store, more often than a part may fail: no try is used up", async () => {
+    const paths = await startFaultyPaths();
+    const bytes = seededBytes(2 * PART, 51);
+    const source = recordedSource(bytes);
+    const session = await paths.open(source, CHUNKED);
+    const page = {
+      status: 302,
+      headers: { location: 'http://sign-in.example/', 'content-type': 'text/html' },
+      body: '<h1>Welcome</h1>',
+      when: 'body read',
+    } as const;
+    const portal = paths.clientToStore.inject(answers(page), isPutOf(1), { times: 4 });
+    const run = paths.run(session, source);
+    expect(await run.result).toMatchObject({ status: 'completed' });
+    expect(portal.hits).toBe(4);
+    expect(run.eventsOf('retry')[0]?.reason).toContain('HTTP 302');
+    expect(Buffer.compare(await paths.readObject('video.mp4'), bytes)).toBe(0);
+  });
+
   it('breaks in mid-body of a single PUT: it is sent again whole, and all that was sent is counted', async () => {
     const paths = await startFaultyPaths();
     const bytes = seededBytes(3 * PART, 45);

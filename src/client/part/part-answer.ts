@@ -18,6 +18,8 @@ export type Verdict =
   | { readonly kind: 'upload-lost' }
   /** The bytes that arrived are not those that were signed. Costs a try; twice means that the file changed. */
   | { readonly kind: 'bytes-differ' }
+  /** Somebody on the way answered in the store's place (a hotel's sign-in page): an outage. */
+  | { readonly kind: 'not-the-store' }
   /** Something went wrong with this part over a working link. Costs a try. */
   | { readonly kind: 'failed' }
   | { readonly kind: 'store-full' }
@@ -31,7 +33,7 @@ const CUT_SHORT = new Set(['IncompleteBody', 'RequestTimeout', 'ClientDisconnect
 
 /** What a client may conclude from the answer to a part's PUT: the table of measured answers, as a pure function. */
 export function judgeAnswer({ status, code, message = '', etag, retryAfterSeconds }: PartAnswer): Verdict {
-  if (status === 200) return etag === undefined ? { kind: 'failed' } : { kind: 'stored', etag };
+  if (status === 200) return etag === undefined ? { kind: 'not-the-store' } : { kind: 'stored', etag };
   if (code !== undefined && BYTES_DIFFER.has(code)) return { kind: 'bytes-differ' };
   if ((code !== undefined && STORE_FULL.has(code)) || status === 507 || /no space left on device/i.test(message))
     return { kind: 'store-full' };
@@ -39,6 +41,8 @@ export function judgeAnswer({ status, code, message = '', etag, retryAfterSecond
   if (status === 429 || status === 503 || status === 502 || status === 504 || status === 499)
     return { kind: 'busy', retryAfterSeconds };
   if (code !== undefined && CUT_SHORT.has(code)) return { kind: 'busy', retryAfterSeconds };
+  // Stores redirect with a code of theirs; 511 is what sign-in pages should say (RFC 6585).
+  if (status === 511 || (status < 400 && code === undefined)) return { kind: 'not-the-store' };
   // MinIO has one code for an expired URL and for a missing right, and texts may change: any 403 is worth one new URL.
   if (status === 403) return { kind: 'sign-again' };
   if (status >= 500 || status === 408) return { kind: 'failed' };

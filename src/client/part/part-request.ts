@@ -239,17 +239,20 @@ const CONNECTION_ERRORS = new Set([
   'EPROTO',
   'ERR_STREAM_PREMATURE_CLOSE',
 ]);
+/** Somebody on the way shows a certificate of his own (a hotel's sign-in page, an inspecting proxy), or the store's has a flaw. */
+const CERTIFICATE_ERROR = /CERT|^UNABLE_TO_|^ERR_TLS_|^HOSTNAME_MISMATCH$/;
 /** Something that does not speak HTTP answered, or what did was mangled: not the store's word. */
 const PARSE_ERROR = /^HPE_/;
 
 function isConnectionError(error: unknown): boolean {
   if (error instanceof ConnectionFailure) return true;
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  return code !== undefined && (CONNECTION_ERRORS.has(code) || PARSE_ERROR.test(code));
+  return code !== undefined && (CONNECTION_ERRORS.has(code) || PARSE_ERROR.test(code) || CERTIFICATE_ERROR.test(code));
 }
 
 function describeConnectionError(error: unknown): string {
   if (error instanceof ConnectionFailure) return error.message;
   const { code, message } = error as NodeJS.ErrnoException;
+  if (code !== undefined && CERTIFICATE_ERROR.test(code)) return `its certificate is not trusted (${code})`;
   return code ?? message;
 }

@@ -200,6 +200,8 @@ export function createPartSender(options: PartSenderOptions) {
         attempts.bytesDiffered += 1;
         if (attempts.bytesDiffered > 1) throw changedWhileSending(source);
         throw new PartFailure(said);
+      case 'not-the-store':
+        throw new ConnectionFailure(`something other than the object store answered: ${said}`);
       case 'failed':
         throw new PartFailure(said);
       case 'store-full':
@@ -227,6 +229,7 @@ export function createPartSender(options: PartSenderOptions) {
       // The store answers, and yet this part's connections break: not at once again.
       if (outageMs === 0 && attempts.brokenConnections++ > 0) await waitInVain(attempts, signal);
     } else if (error instanceof StoreBusy) {
+      checkPatience(attempts);
       const askedFor = (error.retryAfterSeconds ?? 0) * 1_000;
       await pause(
         Math.max(Math.min(askedFor, LONGEST_RETRY_AFTER_MS), waitBefore(attempts.busyAnswers++, options.random())),
@@ -236,13 +239,16 @@ export function createPartSender(options: PartSenderOptions) {
   }
 
   async function waitInVain(attempts: Attempts, signal: AbortSignal): Promise<void> {
-    const withoutSuccessMs = unpausedNow() - attempts.startedAt;
-    if (withoutSuccessMs > options.maxOutageMs) {
-      throw new UploadError('OUTAGE_TOO_LONG', `A part could not be sent for ${Math.round(withoutSuccessMs / 60_000)} minutes.`, {
-        hint: 'Everything stored is kept: resume when the network is better.',
-      });
-    }
+    checkPatience(attempts);
     await pause(waitBefore(attempts.brokenConnections, options.random()), signal);
+  }
+
+  function checkPatience({ startedAt }: Attempts): void {
+    const withoutSuccessMs = unpausedNow() - startedAt;
+    if (withoutSuccessMs <= options.maxOutageMs) return;
+    throw new UploadError('OUTAGE_TOO_LONG', `A part could not be sent for ${Math.round(withoutSuccessMs / 60_000)} minutes.`, {
+      hint: 'Everything stored is kept: resume when the network is better.',
+    });
   }
 
   function startAttempts(): Attempts {

@@ -30,7 +30,7 @@ function fileSource(path: string, fd: number, identity: SourceIdentity): ByteSou
     name: basename(path),
     size: identity.size,
     identity,
-    read: createSliceReader(fd),
+    read: createSliceReader(fd, (cause) => unreadable(path, cause)),
     async checkUnchanged() {
       const now = await identify(path, fd);
       if (now.size === identity.size && now.mtimeMs === identity.mtimeMs) {
@@ -43,6 +43,14 @@ function fileSource(path: string, fd: number, identity: SourceIdentity): ByteSou
     },
     close: () => close(fd),
   };
+}
+
+/** A disk that fails or a network drive that went away. */
+function unreadable(path: string, cause: NodeJS.ErrnoException): UploadError {
+  return new UploadError('SOURCE_UNREADABLE', `${path} cannot be read any more: ${cause.message}.`, {
+    cause,
+    hint: 'The stored parts are kept. Check the disk, or bring the drive back, and resume.',
+  });
 }
 
 async function openFile(path: string): Promise<number> {
