@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { freePort } from '../../src/dev/free-port.ts';
 import { ensureGeneratedFile } from '../../src/dev/generated-file.ts';
-import { startMinio } from '../../src/dev/minio.ts';
+import { type RunningMinio, startMinio } from '../../src/dev/minio.ts';
 import { GiB } from '../../src/session/part-plan.ts';
 import { startControlPlane } from '../support/control-plane-process.ts';
 import { libStorage, partway, peersOnPath, type Target, type Tool } from './network/tools.ts';
@@ -37,22 +37,25 @@ export async function run(args: readonly string[]): Promise<void> {
   // As on a laptop: what a tool remembers of one upload is there for the next one.
   const home = mkdtempSync(join(tmpdir(), 'partway-home-'));
   const costs = new Map<string, Cost[]>(tools.map((tool) => [tool.name, []]));
-  const minio = await startMinio({ log: () => {}, bucket: BUCKET, dataDir: join(folder, 'minio') });
-  const controlPlane = await startControlPlane({ store: minio, bucket: BUCKET });
-  const target: Target = {
-    ...minio,
-    store: minio.endpoint,
-    controlPlane: controlPlane.server,
-    token: controlPlane.token,
-    bucket: BUCKET,
-  };
+  const store = await anEmptyStore(join(folder, 'minio'));
+  const controlPlane = await startControlPlane({ store: await store.renew(), bucket: BUCKET });
   try {
     for (let round = 0; round < rounds; round++) {
-      for (const tool of tools) costs.get(tool.name)?.push(await measure(tool, file, home, target));
+      for (const tool of tools) {
+        const minio = await store.renew();
+        const target = {
+          ...minio,
+          store: minio.endpoint,
+          controlPlane: controlPlane.server,
+          token: controlPlane.token,
+          bucket: BUCKET,
+        };
+        costs.get(tool.name)?.push(await measure(tool, file, home, target));
+      }
     }
   } finally {
     await controlPlane.stop();
-    await minio.stop();
+    await store.stop();
     for (const path of [folder, home]) rmSync(path, { recursive: true, force: true });
   }
   console.log(`${size / GiB} GiB, median of ${rounds} rounds\n| tool | seconds | client CPU seconds |\n|---|---|---|`);
@@ -81,16 +84,26 @@ async function measure(tool: Tool, file: string, home: string, target: Target): 
   const [exitCode] = (await once(child, 'close')) as [number | null];
   const cost = /cost ([\d.]+) ([\d.]+) ([\d.]+)/.exec(errors);
   if (exitCode !== 0 || cost === null) throw new Error(`${tool.name} failed: ${errors}`);
-  await removeObject(target, key);
   return { wall: Number(cost[1]), cpu: Number(cost[2]) + Number(cost[3]) };
 }
 
-/** The RAM disk has room for a few objects only. */
-async function removeObject({ store, bucket, accessKeyId, secretAccessKey }: Target, key: string): Promise<void> {
-  const credentials = { accessKeyId, secretAccessKey };
-  const client = new S3Client({ endpoint: store, region: 'us-east-1', forcePathStyle: true, credentials });
-  await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
-  client.destroy();
+/** A MinIO that is started anew for each run, at the same address: it keeps what was deleted for minutes, and a RAM disk is small. */
+async function anEmptyStore(dataDir: string) {
+  const credentials = { accessKeyId: 'bench', secretAccessKey: randomBytes(16).toString('hex') };
+  const port = await freePort();
+  let minio: RunningMinio | undefined;
+  const stop = async () => {
+    await minio?.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  return {
+    async renew(): Promise<RunningMinio> {
+      await stop();
+      minio = await startMinio({ log: () => {}, bucket: BUCKET, dataDir, port, credentials });
+      return minio;
+    },
+    stop,
+  };
 }
 
 function median(numbers: readonly number[]): number {
