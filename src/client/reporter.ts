@@ -55,6 +55,11 @@ export function startReporting(options: {
     partStored(part: SentPart): void {
       unreported.push(part);
     },
+    /** Before the store is asked what it still holds: no word about what it held before may come after its answer. */
+    async startOver(): Promise<void> {
+      await sending;
+      unreported = [];
+    },
     /** Sends what is left. Never throws: the parts are stored, reported or not. */
     async stop(): Promise<void> {
       clearInterval(ticking);

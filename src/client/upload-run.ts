@@ -164,6 +164,7 @@ export class UploadRun {
   /** Send what is missing, complete; again if the store lost something meanwhile. */
   async #rounds(): Promise<UploadResult> {
     for (let inVain = 0; ; inVain++) {
+      if (inVain > 0) await this.#reporting.startOver();
       const listing = await this.#calls.parts();
       if (listing.status === 'completed') return await this.#completedElsewhere();
       if (inVain > 0) await this.#checkPlanUnchanged();
