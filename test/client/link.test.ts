@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { UploadEvent } from '../../src/client/events.ts';
 import { createLink, waitBefore, waitBetweenProbes } from '../../src/client/link/link.ts';
+import { sharedSignal } from '../../src/client/link/shared-signal.ts';
 import { UploadError } from '../../src/session/errors.ts';
 
 beforeEach(() => {
@@ -28,7 +29,7 @@ function aLink({ comesBackAfter = 0, maxOutageMs = 86_400_000 } = {}) {
   return { link, events, probes: () => probes };
 }
 
-const never = new AbortController().signal;
+const never = sharedSignal();
 
 describe('a link', () => {
   it('goes on at once and says nothing when the other end answers: only a connection broke', async () => {
