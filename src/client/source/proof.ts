@@ -7,7 +7,7 @@ import { combineChecksums, readChecksums } from './part-checksums.ts';
 import { partsToRead, type VerifyResume } from './verify-resume.ts';
 
 /** On resume, stored parts are compared for this long before the first byte is sent: a changed file shows almost at once. */
-const PROOF_HEAD_START_MS = 700;
+const PROOF_HEAD_START_MS = 400;
 
 /**
  * CRC32 (base64) by part number as the store lists them, of parts that nobody has compared with the source. Never to be mixed
