@@ -34,6 +34,40 @@ export const PROBLEMS = {
     explanation:
       'Send `Authorization: Bearer <token>`. The server shows its generated token once, or takes it from PARTWAY_TOKEN.',
   },
+  FORBIDDEN: {
+    status: 403,
+    title: 'The token does not allow this operation',
+    explanation:
+      'The token is valid, but has not the scope that the operation needs, or is for one session only and not for this operation.',
+  },
+  KEY_NOT_ALLOWED: {
+    status: 403,
+    title: 'The object key lies outside of what the token may write',
+    explanation:
+      'The token, or the server itself, is limited to a bucket and a key prefix; `keyPrefix` names it. Nothing was created.',
+  },
+  CONTENT_TYPE_NOT_ALLOWED: {
+    status: 403,
+    title: 'The token does not allow this content type',
+    explanation:
+      '`contentTypes` lists those that the token allows. A session without a content type is refused as well. Nothing was created.',
+  },
+  OBJECT_TOO_LARGE: {
+    status: 403,
+    title: 'The file is larger than the token allows',
+    explanation: '`maxObjectSize` is the largest size, in bytes, that this token may upload. Nothing was created.',
+  },
+  QUOTA_EXCEEDED: {
+    status: 403,
+    title: "The token's quota does not suffice",
+    explanation:
+      'Unfinished sessions reserve their whole size, completed ones keep it; aborted and expired ones give it back. Nothing was created.',
+  },
+  TOO_MANY_SESSIONS: {
+    status: 403,
+    title: 'The token has as many unfinished sessions as it may have',
+    explanation: 'Complete or abort one of them first; `maxOpenSessions` is how many it may have. Nothing was created.',
+  },
   ROUTE_NOT_FOUND: {
     status: 404,
     title: 'There is nothing at this path',
@@ -53,6 +87,12 @@ export const PROBLEMS = {
     status: 409,
     title: 'An object with this key exists already',
     explanation: 'Nothing was overwritten. Choose another key, or ask for `overwrite`.',
+  },
+  KEY_CONFLICT: {
+    status: 409,
+    title: 'The object key would hide another object, or be hidden by one',
+    explanation:
+      'Where both `a` and `a/b` are objects, MinIO lists only `a`: the other can no longer be found. `conflictingKey` is the other one. Nothing was created.',
   },
   SESSION_NOT_OPEN: {
     status: 409,
@@ -101,6 +141,22 @@ export const PROBLEMS = {
     status: 413,
     title: 'The request body is too large',
     explanation: 'File bytes never go to this server; its JSON bodies have at most 2 MiB.',
+  },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    title: 'The request headers are too large',
+    explanation: 'Request line and headers have at most 16 KiB together.',
+  },
+  REQUEST_TIMEOUT: {
+    status: 408,
+    title: 'The request did not arrive in time',
+    explanation: 'Headers must arrive within 15 seconds, and the whole request within 2 minutes. Send it again.',
+  },
+  RATE_LIMITED: {
+    status: 429,
+    title: 'Too many requests',
+    explanation:
+      'This token sent more requests in a second than the server allows, or this address failed to authenticate too often. Ask again after `retryAfterSeconds`.',
   },
   BUCKET_NOT_FOUND: {
     status: 502,

@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { requestId } from 'hono/request-id';
 import { MAX_BODY_BYTES, PATHS } from '../contract/paths.ts';
-import { PROBLEMS, problemType } from '../contract/problems.ts';
+import { PROBLEMS, type Problem, problemType } from '../contract/problems.ts';
 import * as routes from '../contract/routes.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../session/errors.ts';
 import type { Authenticate, Caller } from './auth.ts';
@@ -134,6 +134,6 @@ function toPointer(path: PropertyKey[]): string {
 function explainProblem(context: Context): Response {
   const code = SERVICE_ERROR_CODES.find((candidate) => problemType(candidate) === context.req.path);
   if (code === undefined) throw noRoute(context);
-  const { status, title, explanation } = PROBLEMS[code];
+  const { status, title, explanation }: Problem = PROBLEMS[code];
   return context.text(`${code} (HTTP ${status})\n\n${title}.\n\n${explanation}\n`);
 }

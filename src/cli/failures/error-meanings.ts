@@ -32,6 +32,31 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice:
       'Compare it with the one `partway serve` showed, or ask whoever runs the server for a new one, then: export PARTWAY_TOKEN=…',
   },
+  FORBIDDEN: {
+    meaning: 'The token in PARTWAY_TOKEN is valid, but not for this; nothing was changed.',
+    advice: 'Ask whoever runs the server for a token with the scope that is missing.',
+  },
+  KEY_NOT_ALLOWED: {
+    meaning: 'The token may write under certain keys only; nothing was sent.',
+    advice: 'Choose a key that it may write with --key, or leave --key out.',
+  },
+  CONTENT_TYPE_NOT_ALLOWED: {
+    meaning: 'The token may upload certain kinds of files only; nothing was sent.',
+    advice: 'If the file is of such a kind, say so with --content-type.',
+  },
+  OBJECT_TOO_LARGE: {
+    meaning: 'The token may upload files up to a certain size only; nothing was sent.',
+    advice: 'Ask whoever runs the server for a token that allows larger files.',
+  },
+  QUOTA_EXCEEDED: {
+    meaning:
+      'The token may upload a certain number of bytes in all, and the file does not fit into what is left; nothing was sent.',
+    advice: 'Abort unfinished sessions that are no longer needed (`partway list`), or ask whoever runs the server for more.',
+  },
+  TOO_MANY_SESSIONS: {
+    meaning: 'The token may have a certain number of unfinished sessions; nothing was sent.',
+    advice: 'Finish or abort one of them; `partway list --status open` shows them.',
+  },
   ROUTE_NOT_FOUND: {
     meaning: 'The server at PARTWAY_SERVER does not know this operation.',
     advice: 'Check PARTWAY_SERVER, and compare `partway --version` on both sides.',
@@ -48,6 +73,10 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     meaning: 'The bucket holds another object under this key; it was not touched.',
     advice: 'Choose another name with --key, or replace the object:',
     offer: ['overwrite'],
+  },
+  KEY_CONFLICT: {
+    meaning: 'With both keys in the bucket, the object store would list only one of them; nothing was sent.',
+    advice: 'Choose another key with --key.',
   },
   SESSION_NOT_OPEN: {
     meaning: 'A session that has ended takes no more parts, and an object that is complete is never touched.',
@@ -84,6 +113,16 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     offer: ['resume'],
   },
   BODY_TOO_LARGE: { meaning: 'This is a bug in partway.', advice: 'Please report it with the command that you typed.' },
+  HEADERS_TOO_LARGE: {
+    meaning: 'The server takes no headers of that size.',
+    advice: 'Check PARTWAY_TOKEN: is it really a token?',
+  },
+  REQUEST_TIMEOUT: { meaning: `The request took too long to arrive. ${NOTHING_LOST}`, advice: 'Later:', offer: ['resume'] },
+  RATE_LIMITED: {
+    meaning: `The server takes no more requests from here for the moment. ${NOTHING_LOST}`,
+    advice: 'In a minute:',
+    offer: ['resume'],
+  },
   BUCKET_NOT_FOUND: {
     meaning: 'The server works, but the bucket it is configured for is not there; nothing was sent.',
     advice: 'Whoever runs the server must create the bucket or change PARTWAY_S3_BUCKET. To check: partway doctor',

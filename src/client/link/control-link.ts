@@ -38,6 +38,7 @@ export async function throughOutages<Result>(call: () => Promise<Result>, option
 }
 
 function isPassing(error: unknown, internalErrors: number): error is UploadError {
-  if (isUploadError(error, 'SERVER_UNREACHABLE', 'STORE_UNAVAILABLE', 'SESSION_BUSY')) return true;
+  if (isUploadError(error, 'SERVER_UNREACHABLE', 'STORE_UNAVAILABLE', 'SESSION_BUSY', 'RATE_LIMITED', 'REQUEST_TIMEOUT'))
+    return true;
   return isUploadError(error, 'INTERNAL') && internalErrors < INTERNAL_ERROR_TRIES;
 }
