@@ -10,6 +10,7 @@ export const PATHS = {
   complete: '/api/uploads/{sessionId}/complete',
   object: '/api/uploads/{sessionId}/object',
   progress: '/api/uploads/{sessionId}/progress',
+  capabilities: '/api/uploads/{sessionId}/capabilities',
   /** The same progress, under the path that the first users were promised. */
   progressByUploadId: '/api/upload/{upload_id}/progress',
   healthz: '/healthz',
@@ -17,6 +18,12 @@ export const PATHS = {
   openapi: '/openapi.json',
   problem: '/problems/{slug}',
 } as const;
+
+/**
+ * Before the path of any operation on a session: for clients that cannot send headers (an EventSource, a form). Takes
+ * capability tokens only, which open one session and nothing else.
+ */
+export const CAPABILITY_PATH = '/c/{capability}';
 
 export type PathTemplate = (typeof PATHS)[keyof typeof PATHS];
 
@@ -39,5 +46,7 @@ export function pathOf(template: PathTemplate, sessionId = ''): string {
 /** A client is asked to presign in windows, so that a URL is young when it is used. */
 export const MAX_PRESIGN_BATCH = 1_000;
 export const MAX_LIST_PAGE = 200;
+/** How long a capability token may live, in seconds: 30 days. */
+export const MAX_CAPABILITY_SECONDS = 30 * 86_400;
 /** Largest request body, in bytes: a report of 10,000 stored parts fits. */
 export const MAX_BODY_BYTES = 2 * 1024 * 1024;

@@ -13,7 +13,20 @@ const body = <Schema extends z.ZodType>(schema: Schema, required: boolean) =>
 const problems = {
   default: { description: 'A problem', content: { [PROBLEM_MEDIA_TYPE]: { schema: schemas.problem } } },
 } as const;
-const bearer = [{ bearer: [] }];
+/** What a route asks of the token; the authorization matrix (test/server) has a row for each. */
+export type Access =
+  /** Scope `upload`, and whatever the token is limited to. */
+  | 'create'
+  /** Scope `upload` for one's own sessions, `read` for all. */
+  | 'list'
+  /** The session's owner, its capability, or `read`. */
+  | 'see'
+  /** The session's owner, its capability, or `admin`. */
+  | 'change'
+  /** The session's owner or `admin`: no capability grants another. */
+  | 'grant';
+
+const needs = <A extends Access>(access: A) => ({ security: [{ bearer: [] as string[] }], 'x-partway-access': access });
 const sessionParams = z.object({ sessionId: schemas.sessionId });
 
 export const createUpload = {
@@ -21,7 +34,7 @@ export const createUpload = {
   method: 'post',
   path: PATHS.uploads,
   summary: 'Create an upload session, or find the open one of the same file',
-  security: bearer,
+  ...needs('create'),
   request: {
     headers: z.object({
       'idempotency-key': z
@@ -43,7 +56,7 @@ export const listUploads = {
   method: 'get',
   path: PATHS.uploads,
   summary: 'List upload sessions, newest first',
-  security: bearer,
+  ...needs('list'),
   request: { query: schemas.listQuery },
   responses: { 200: json(schemas.sessionList, 'A page of sessions'), ...problems },
 } as const;
@@ -53,7 +66,7 @@ export const getUpload = {
   method: 'get',
   path: PATHS.upload,
   summary: 'One upload session',
-  security: bearer,
+  ...needs('see'),
   request: { params: sessionParams },
   responses: { 200: json(schemas.session, 'The session'), ...problems },
 } as const;
@@ -63,7 +76,7 @@ export const abortUpload = {
   method: 'delete',
   path: PATHS.upload,
   summary: 'Abort: the stored parts are deleted. Idempotent; never touches a completed object',
-  security: bearer,
+  ...needs('change'),
   request: { params: sessionParams },
   responses: { 200: json(schemas.session, 'The session, aborted'), ...problems },
 } as const;
@@ -73,7 +86,7 @@ export const presignParts = {
   method: 'post',
   path: PATHS.presign,
   summary: 'Presigned URLs for a batch of parts',
-  security: bearer,
+  ...needs('change'),
   request: { params: sessionParams, body: body(schemas.presignRequest, true) },
   responses: { 200: json(schemas.presignResponse, 'One URL a part, in the order asked'), ...problems },
 } as const;
@@ -83,7 +96,7 @@ export const listParts = {
   method: 'get',
   path: PATHS.parts,
   summary: 'What the object store really holds, and what is missing',
-  security: bearer,
+  ...needs('change'),
   request: { params: sessionParams },
   responses: { 200: json(schemas.partsResponse, 'Stored parts and missing ranges'), ...problems },
 } as const;
@@ -93,7 +106,7 @@ export const reportProgress = {
   method: 'post',
   path: PATHS.report,
   summary: 'Tell what is stored and in flight, for those who watch',
-  security: bearer,
+  ...needs('change'),
   request: { params: sessionParams, body: body(schemas.reportRequest, true) },
   responses: { 200: json(schemas.progress, 'The progress as recorded'), ...problems },
 } as const;
@@ -103,9 +116,19 @@ export const completeUpload = {
   method: 'post',
   path: PATHS.complete,
   summary: 'Complete: the store assembles and checks the object. Idempotent',
-  security: bearer,
+  ...needs('change'),
   request: { params: sessionParams, body: body(schemas.completeRequest, false) },
   responses: { 200: json(schemas.session, 'The session, completed'), ...problems },
+} as const;
+
+export const grantCapability = {
+  operationId: 'grantCapability',
+  method: 'post',
+  path: PATHS.capabilities,
+  summary: 'Make a token for this session alone, for a browser or a script',
+  ...needs('grant'),
+  request: { params: sessionParams, body: body(schemas.capabilityRequest, false) },
+  responses: { 201: json(schemas.capability, 'The token, shown this once'), ...problems },
 } as const;
 
 export const getObject = {
@@ -113,7 +136,7 @@ export const getObject = {
   method: 'get',
   path: PATHS.object,
   summary: 'What the object store says of the object now',
-  security: bearer,
+  ...needs('see'),
   request: { params: sessionParams },
   responses: { 200: json(schemas.storedObject, 'Size, ETag and checksum as the store has them'), ...problems },
 } as const;
@@ -131,7 +154,7 @@ export const getProgress = {
   method: 'get',
   path: PATHS.progress,
   summary: 'Progress, by polling or as Server-Sent Events',
-  security: bearer,
+  ...needs('see'),
   request: { params: sessionParams },
   responses: progressResponses,
 } as const;
@@ -141,7 +164,7 @@ export const getProgressByUploadId = {
   method: 'get',
   path: PATHS.progressByUploadId,
   summary: 'The same progress; upload_id is the session id',
-  security: bearer,
+  ...needs('see'),
   request: { params: z.object({ upload_id: schemas.sessionId }) },
   responses: progressResponses,
 } as const;

@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { CRC32_BASE64 } from '../session/crc32.ts';
 import { SERVICE_ERROR_CODES } from '../session/errors.ts';
 import { STATUSES } from '../session/machine.ts';
+import { UNPRINTABLE } from '../session/object-key.ts';
 import { S3_LIMITS } from '../session/part-plan.ts';
 import { STRATEGIES } from '../session/strategy.ts';
-import { MAX_LIST_PAGE, MAX_PRESIGN_BATCH } from './paths.ts';
+import { MAX_CAPABILITY_SECONDS, MAX_LIST_PAGE, MAX_PRESIGN_BATCH } from './paths.ts';
 
 const bytes = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const instant = z.iso.datetime().meta({ description: 'ISO 8601, UTC' });
@@ -28,7 +29,11 @@ export const partNumberRange = z
 
 export const createRequest = z
   .strictObject({
-    fileName: z.string().min(1).max(1_024),
+    fileName: z
+      .string()
+      .min(1)
+      .max(1_024)
+      .refine((name) => !UNPRINTABLE.test(name), 'must not hold control characters'),
     size: bytes.max(S3_LIMITS.maxObjectSize).meta({ description: 'Bytes' }),
     contentType: z
       .string()
@@ -36,6 +41,9 @@ export const createRequest = z
       .regex(/^[\w.+-]+\/[\w.+-]+(?:\s*;\s*[\w.+-]+=(?:[\w.+-]+|"[^"\\\r\n]*"))*$/)
       .optional(),
     key: z.string().max(1_024).optional().meta({ description: 'Object key; the file name if left out' }),
+    keyTemplate: z.string().max(1_024).optional(),
+    contentDisposition: z.enum(['inline', 'attachment']).optional(),
+    tags: z.record(z.string(), z.string()).optional(),
     metadata: z.record(metadataName, metadataValue).optional(),
     strategy: z.enum(STRATEGIES).optional(),
     partSize: bytes.optional(),
@@ -165,6 +173,24 @@ export const progress = z
     updatedAt: instant,
   })
   .meta({ id: 'Progress' });
+
+export const capabilityRequest = z
+  .strictObject({
+    expiresInSeconds: z.number().int().min(60).max(MAX_CAPABILITY_SECONDS).optional().meta({
+      description: 'How long it lives; as long as an idle session if left out. Never longer than the token that makes it',
+    }),
+  })
+  .meta({ id: 'GrantCapability' });
+
+export const capability = z
+  .object({
+    capabilityId: z.string().meta({ description: 'Names the token in the audit log' }),
+    token: z.string().meta({ description: 'For `Authorization: Bearer`; only its hash is stored' }),
+    basePath: z.string().meta({ description: 'Before the path of any operation on the session, where no header can be sent' }),
+    sessionId,
+    expiresAt: instant,
+  })
+  .meta({ id: 'Capability' });
 
 export const storedObject = z
   .object({

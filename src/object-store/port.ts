@@ -116,6 +116,12 @@ export interface ObjectStore {
   /** Undefined where the key holds no object. */
   headObject(key: string): Promise<ObjectHead | undefined>;
 
+  /**
+   * An object above the key (`a` of `a/b`) or below it: MinIO would list only the upper one of the two (measured). Undefined
+   * where there is none, and where the credentials may not look.
+   */
+  findKeyConflict(key: string): Promise<string | undefined>;
+
   /** Throws unless the bucket is there and the credentials may use it. */
   checkBucket(): Promise<void>;
 }

@@ -22,6 +22,7 @@ import {
 } from './port.ts';
 import { COMPLETE_TIMEOUT_MS, createClients, LIST_PARTS_TIMEOUT_MS, type S3Account } from './s3-clients.ts';
 import { codeOf, statusOf, toObjectStoreError } from './s3-errors.ts';
+import { findKeyConflict } from './s3-key-conflict.ts';
 import { decodeMetadata, encodeMetadata } from './s3-metadata.ts';
 import { createPartPresigner } from './s3-presigner.ts';
 
@@ -183,6 +184,7 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
     abortMultipartUpload,
     listMultipartUploads,
     headObject,
+    findKeyConflict: (key) => findKeyConflict(calls, bucket, key),
     checkBucket,
     close() {
       calls.destroy();

@@ -6,7 +6,11 @@ import { MAX_BODY_BYTES, PATHS } from '../contract/paths.ts';
 import { PROBLEMS, type Problem, problemType } from '../contract/problems.ts';
 import * as routes from '../contract/routes.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../session/errors.ts';
-import type { Authenticate, Caller } from './auth.ts';
+import type { Caller } from './access.ts';
+import type { Audit } from './audit/event.ts';
+import { type RequestFacts, refusalOf } from './audit/refusal.ts';
+import type { Authenticate } from './auth.ts';
+import { capabilityIn, pathWithoutCapability } from './capability-path.ts';
 import type { Log } from './deps.ts';
 import { problemResponse } from './problem-response.ts';
 import { streamProgress } from './progress-stream.ts';
@@ -15,54 +19,67 @@ import type { UploadService } from './service.ts';
 export interface AppDeps {
   readonly service: UploadService;
   readonly authenticate: Authenticate;
+  readonly audit: Audit;
   readonly log: Log;
   readonly version: string;
   /** Aborts when the server is about to stop: live streams end. */
   readonly shutdown: AbortSignal;
+  /** Who is at the other end, as far as the way there is trusted. */
+  readonly addressOf: (context: Context) => string;
   /** How often a live stream without changes says something all the same; 15 s unless told. */
   readonly keepAliveMs?: number;
 }
 
-type Env = { Variables: { requestId: string; caller: Caller } };
+type Env = { Variables: RequestFacts & { caller: Caller } };
 
 /** The control plane as a Hono app. It never listens: tests call `app.request()`. */
-export function createApp({ service, authenticate, log, version, shutdown, keepAliveMs }: AppDeps) {
+export function createApp({ service, authenticate, audit, log, version, shutdown, addressOf, keepAliveMs }: AppDeps) {
   const app = new OpenAPIHono<Env>({
+    getPath: pathWithoutCapability,
     defaultHook: (result) => {
       if (!result.success) throw invalidRequest(result.error.issues);
     },
   });
 
   app.use(requestId());
+  app.use(async (context, next) => {
+    context.set('address', addressOf(context));
+    await next();
+  });
   app.use(logRequests(log));
   app.use('/api/*', async (context, next) => {
-    context.set('caller', await authenticate(context.req.header('authorization')));
+    context.set('caller', await callerOf(context));
     await next();
   });
   app.use('/api/*', bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseLargeBody }));
 
   app.openapi(createRoute(routes.createUpload), async (context) => {
+    const request = context.req.valid('json');
+    context.set('wanted', { key: request.key ?? request.keyTemplate ?? request.fileName, size: request.size });
     const idempotencyKey = context.req.valid('header')['idempotency-key'];
-    const { session, created } = await service.create(context.get('caller').owner, context.req.valid('json'), idempotencyKey);
+    const { session, created } = await service.create(context.get('caller'), request, idempotencyKey);
     return context.json(session, created ? 201 : 200);
   });
-  app.openapi(createRoute(routes.listUploads), async (context) =>
-    context.json(await service.list(context.req.valid('query')), 200),
-  );
-  app.openapi(createRoute(routes.getUpload), async (context) => context.json(await service.get(sessionIdOf(context)), 200));
-  app.openapi(createRoute(routes.abortUpload), async (context) => context.json(await service.abort(sessionIdOf(context)), 200));
-  app.openapi(createRoute(routes.presignParts), async (context) => {
-    return context.json(await service.presign(sessionIdOf(context), context.req.valid('json')), 200);
+  app.openapi(createRoute(routes.listUploads), async (context) => {
+    return context.json(await service.list(context.get('caller'), context.req.valid('query')), 200);
   });
-  app.openapi(createRoute(routes.listParts), async (context) => context.json(await service.parts(sessionIdOf(context)), 200));
+  app.openapi(createRoute(routes.getUpload), async (context) => context.json(await service.get(...target(context)), 200));
+  app.openapi(createRoute(routes.abortUpload), async (context) => context.json(await service.abort(...target(context)), 200));
+  app.openapi(createRoute(routes.presignParts), async (context) => {
+    return context.json(await service.presign(...target(context), context.req.valid('json')), 200);
+  });
+  app.openapi(createRoute(routes.listParts), async (context) => context.json(await service.parts(...target(context)), 200));
   app.openapi(createRoute(routes.reportProgress), async (context) => {
-    return context.json(await service.report(sessionIdOf(context), context.req.valid('json')), 200);
+    return context.json(await service.report(...target(context), context.req.valid('json')), 200);
   });
   app.openapi(createRoute(routes.completeUpload), async (context) => {
-    return context.json(await service.complete(sessionIdOf(context), context.req.valid('json') ?? {}), 200);
+    return context.json(await service.complete(...target(context), context.req.valid('json') ?? {}), 200);
   });
-  app.openapi(createRoute(routes.getObject), async (context) => context.json(await service.object(sessionIdOf(context)), 200));
-  app.openapi(createRoute(routes.getProgress), (context) => answerProgress(context, sessionIdOf(context)));
+  app.openapi(createRoute(routes.grantCapability), async (context) => {
+    return context.json(await service.grantCapability(...target(context), context.req.valid('json') ?? {}), 201);
+  });
+  app.openapi(createRoute(routes.getObject), async (context) => context.json(await service.object(...target(context)), 200));
+  app.openapi(createRoute(routes.getProgress), (context) => answerProgress(context, context.req.valid('param').sessionId));
   app.openapi(createRoute(routes.getProgressByUploadId), (context) =>
     answerProgress(context, context.req.valid('param').upload_id),
   );
@@ -79,23 +96,36 @@ export function createApp({ service, authenticate, log, version, shutdown, keepA
   app.get('/problems/:slug', explainProblem);
 
   app.notFound((context) => problemResponse(context, noRoute(context), log));
-  app.onError((error, context) => problemResponse(context, error, log));
+  app.onError((error, context) => {
+    const refusal = refusalOf(error, { method: context.req.method, path: context.req.path, ...context.var });
+    if (refusal !== undefined) audit.record(refusal);
+    return problemResponse(context, error, log);
+  });
   return app;
 
+  async function callerOf(context: Context<Env>): Promise<Caller> {
+    const credentials = { authorization: context.req.header('authorization'), capability: capabilityIn(context.req.raw) };
+    return { grant: await authenticate(credentials), address: context.get('address'), requestId: context.get('requestId') };
+  }
+
   async function answerProgress(context: Context<Env>, sessionId: string) {
-    const progress = await service.progress(sessionId);
-    if (context.req.header('accept')?.includes('text/event-stream')) {
-      return streamProgress(context, service, sessionId, progress, { shutdown, log, keepAliveMs }) as never;
-    }
-    return context.json(progress, 200);
+    const progress = await service.progress(context.get('caller'), sessionId);
+    if (!context.req.header('accept')?.includes('text/event-stream')) return context.json(progress, 200);
+    // A watcher may watch for days: his token may be revoked meanwhile.
+    const next = async () => service.progress(await callerOf(context), sessionId);
+    return streamProgress(context, progress, next, { shutdown, log, keepAliveMs }) as never;
   }
 }
 
 const API_DESCRIPTION =
   'Uploads of very large files that finish. Create a session, presign parts, PUT them straight to the object store, complete. Sizes are bytes; byte ranges include `start` and exclude `end`.';
 
-function sessionIdOf(context: { req: { valid(target: 'param'): { sessionId: string } } }): string {
-  return context.req.valid('param').sessionId;
+/** Who asks, and for which session. */
+function target(context: {
+  get(name: 'caller'): Caller;
+  req: { valid(target: 'param'): { sessionId: string } };
+}): [Caller, string] {
+  return [context.get('caller'), context.req.valid('param').sessionId];
 }
 
 function logRequests(log: Log) {

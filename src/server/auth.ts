@@ -1,45 +1,113 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { type Grant, NO_LIMITS } from '../session/access.ts';
 import { UploadError } from '../session/errors.ts';
-import type { SessionStore } from '../session-store/port.ts';
+import type { Instant } from '../session/session.ts';
+import type { Capability, SessionStore, Token } from '../session-store/port.ts';
 
 /** 192 bits: guessing is out of the question, so a plain hash of it may be stored. */
 const TOKEN_BYTES = 24;
+export const TOKEN_PREFIX = 'pw_';
+/** Another prefix than that of tokens: what may stand in a path is told from what never may. */
+export const CAPABILITY_PREFIX = 'pwc_';
 
-export interface Caller {
-  readonly owner: string;
+/** What a request shows: the header as it came, and the capability in its path, if there is one. */
+export interface Credentials {
+  readonly authorization: string | undefined;
+  readonly capability: string | undefined;
 }
 
-export type Authenticate = (authorization: string | undefined) => Promise<Caller>;
+/** @throws UploadError `UNAUTHORIZED` */
+export type Authenticate = (credentials: Credentials) => Promise<Grant>;
 
 export function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
 
-/** Accepts the token from the environment, if there is one, as `admin`, and the tokens whose hashes are stored. */
-export function createAuthenticate(tokens: Pick<SessionStore, 'findTokenByHash'>, adminToken: string | undefined): Authenticate {
-  const adminHash = adminToken === undefined ? undefined : hashToken(adminToken);
-  return async (authorization) => {
-    const token = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization ?? '')?.[1];
+export function newToken(prefix: string): string {
+  return `${prefix}${randomBytes(TOKEN_BYTES).toString('base64url')}`;
+}
+
+/** A public handle: it names a token in lists and logs, and lets nobody in. */
+export function newTokenId(): string {
+  return `tok_${randomBytes(8).toString('hex')}`;
+}
+
+type Tokens = Pick<SessionStore, 'findTokenByHash' | 'findToken' | 'findCapabilityByHash'>;
+
+/** Accepts the token from the environment, if there is one, as `admin`; the tokens whose hashes are stored; and capabilities. */
+export function createAuthenticate(tokens: Tokens, adminToken: string | undefined, now: () => Instant): Authenticate {
+  const admin = adminToken === undefined ? undefined : adminGrant(adminToken);
+
+  return async ({ authorization, capability }) => {
+    const token = capability ?? /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization ?? '')?.[1];
     if (token === undefined) throw unauthorized('The request carries no bearer token.');
+    // Paths end up in the logs of proxies: what opens more than one session is refused there, even if it is right.
+    if (capability !== undefined && !capability.startsWith(CAPABILITY_PREFIX))
+      throw unauthorized('Only a capability token may stand in the path.');
     const hash = hashToken(token);
-    if (adminHash !== undefined && timingSafeEqual(Buffer.from(hash), Buffer.from(adminHash))) return { owner: 'admin' };
+    if (token.startsWith(CAPABILITY_PREFIX)) return capabilityGrant(hash);
+    if (admin !== undefined && timingSafeEqual(Buffer.from(hash), Buffer.from(admin.hash))) return admin.grant;
     // Looked up by hash: what the index comparison leaks is of no use without the token.
-    const stored = await tokens.findTokenByHash(hash);
-    if (stored === undefined) throw unauthorized('The server does not know this token.');
-    return { owner: stored.name };
+    return tokenGrant(checked(await tokens.findTokenByHash(hash)));
   };
+
+  async function capabilityGrant(hash: string): Promise<Grant> {
+    const found = await tokens.findCapabilityByHash(hash);
+    if (found === undefined) throw unknown();
+    if (found.expiresAt <= now()) throw unauthorized('The token has expired.');
+    const owner = await ownerOfGrantor(found);
+    const { capabilityId, sessionId, expiresAt } = found;
+    return { owner, tokenId: capabilityId, scopes: [], limits: NO_LIMITS, sessionId, expiresAt };
+  }
+
+  /** Whoever granted it must still be let in: revoking a token revokes all that came of it. */
+  async function ownerOfGrantor({ grantedBy }: Capability): Promise<string> {
+    if (admin?.grant.tokenId === grantedBy) return admin.grant.owner;
+    return checked(await tokens.findToken(grantedBy)).name;
+  }
+
+  function checked(token: Token | undefined): Token {
+    if (token === undefined) throw unknown();
+    if (token.revokedAt !== null) throw unauthorized('The token was revoked.');
+    if (token.expiresAt !== null && token.expiresAt <= now()) throw unauthorized('The token has expired.');
+    return token;
+  }
+}
+
+function adminGrant(token: string): { readonly hash: string; readonly grant: Grant } {
+  const hash = hashToken(token);
+  // Of the hash, so that another token in the environment ends the capabilities that this one granted.
+  const tokenId = `env_${hash.slice(0, 16)}`;
+  return { hash, grant: { owner: 'admin', tokenId, scopes: ['admin'], limits: NO_LIMITS, sessionId: null, expiresAt: null } };
+}
+
+function tokenGrant({ name, tokenId, scopes, limits, expiresAt }: Token): Grant {
+  return { owner: name, tokenId, scopes, limits, sessionId: null, expiresAt };
+}
+
+function unknown(): UploadError {
+  return unauthorized('The server does not know this token.');
 }
 
 function unauthorized(detail: string): UploadError {
   return new UploadError('UNAUTHORIZED', detail, {
-    hint: 'Set PARTWAY_TOKEN to the token that `partway serve` showed at its first start.',
+    hint: 'Set PARTWAY_TOKEN to the token that `partway serve` or `partway token create` showed.',
   });
 }
 
-/** Makes the first token of a server that has none. The token is returned once; only its hash is stored. */
-export async function createFirstToken(sessions: SessionStore, now: number): Promise<string | undefined> {
-  if ((await sessions.countTokens()) > 0) return undefined;
-  const token = `pw_${randomBytes(TOKEN_BYTES).toString('base64url')}`;
-  await sessions.insertToken({ tokenId: randomBytes(8).toString('hex'), name: 'admin', hash: hashToken(token), createdAt: now });
+/** Makes the first token of a server that has never had one. The token is returned once; only its hash is stored. */
+export async function createFirstToken(sessions: SessionStore, now: Instant): Promise<string | undefined> {
+  if ((await sessions.listTokens()).length > 0) return undefined;
+  const token = newToken(TOKEN_PREFIX);
+  await sessions.insertToken({
+    tokenId: newTokenId(),
+    name: 'admin',
+    hash: hashToken(token),
+    scopes: ['admin'],
+    limits: NO_LIMITS,
+    createdAt: now,
+    expiresAt: null,
+    revokedAt: null,
+  });
   return token;
 }

@@ -126,6 +126,7 @@ export async function finishIfStored(deps: ServiceDeps, session: UploadSession):
   const changed = await deps.sessions.changeStatus(expected(session), change);
   const current = await mustGet(deps, session.sessionId);
   if (!changed && current.status !== 'completed') throw notOpen(current);
+  if (changed) deps.audit('completed', current);
   await deps.sessions.endUpload(session.sessionId, session.generation, deps.now());
   return current;
 }

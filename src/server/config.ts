@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { z } from 'zod';
 import { parseDuration } from '../contract/duration.ts';
+import { isKeyTemplate, PLACEHOLDERS } from '../session/key-template.ts';
 
 /** A secret that does not show itself by accident: not in logs, not in JSON, not in error messages. */
 export class Secret {
@@ -35,6 +36,7 @@ export class ConfigError extends Error {
   }
 }
 
+const KNOWN_PLACEHOLDERS = PLACEHOLDERS.map((name) => `{${name}}`).join(', ');
 const DAY_MS = 86_400_000;
 /** S3's limit on the life of a presigned URL (AWS Signature Version 4). */
 const MAX_URL_TTL_MS = 7 * DAY_MS;
@@ -89,6 +91,12 @@ const schema = z.object({
   PARTWAY_S3_ACCESS_KEY_ID: secret('the access key of the object store'),
   PARTWAY_S3_SECRET_ACCESS_KEY: secret('the secret key of the object store'),
   PARTWAY_S3_STALE_UPLOADS_EXPIRY: duration('24h', ['1m', '3650d']),
+  PARTWAY_KEY_TEMPLATE: z
+    .string()
+    .min(1, 'is empty')
+    .max(1_024)
+    .refine(isKeyTemplate, `may hold ${KNOWN_PLACEHOLDERS}`)
+    .default('{fileName}'),
   PARTWAY_SESSION_TTL: duration('7d', ['1m', '3650d']),
   PARTWAY_URL_TTL: duration('1h', ['10s', '7d']),
 });
@@ -116,6 +124,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
     policy: {
       sessionTtlMs: data.PARTWAY_SESSION_TTL,
       staleUploadsExpiryMs: data.PARTWAY_S3_STALE_UPLOADS_EXPIRY,
+      keyPrefix: '',
+      keyTemplate: data.PARTWAY_KEY_TEMPLATE,
       urlTtlSeconds: Math.floor(Math.min(data.PARTWAY_URL_TTL, MAX_URL_TTL_MS) / 1_000),
     },
   };

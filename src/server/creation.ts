@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { CreateRequest } from '../contract/wire.ts';
 import { ObjectStoreError } from '../object-store/port.ts';
+import { checkNewObject, type Grant, NO_LIMITS } from '../session/access.ts';
 import { UploadError } from '../session/errors.ts';
+import { type ChosenKey, keyFromTemplate } from '../session/key-template.ts';
 import { checkObjectKey } from '../session/object-key.ts';
 import { type PartPlan, planParts } from '../session/part-plan.ts';
 import type { UploadSession } from '../session/session.ts';
 import { chooseStrategy } from '../session/strategy.ts';
-import type { NewSession } from '../session-store/port.ts';
+import type { IdempotencyRecord, NewSession } from '../session-store/port.ts';
 import { isObjectOf, listStoredParts, objectExists } from './completion.ts';
+import { contentDispositionOf } from './content-disposition.ts';
+import { keyConflict, limitReached } from './creation-refusals.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
 import { mustGet, openUpload, replan } from './generations.ts';
@@ -18,39 +22,98 @@ export interface Created {
   readonly created: boolean;
 }
 
+/** One request, and what is decided of it before anything is looked up. */
+interface Wanted {
+  readonly grant: Grant;
+  readonly request: CreateRequest;
+  readonly sessionId: string;
+  readonly chosen: ChosenKey;
+  readonly plan: PartPlan;
+  readonly idempotency: IdempotencyRecord | undefined;
+}
+
 /**
  * Creates a session, or finds the one that this request (by its Idempotency-Key) or this file (by its fingerprint) has.
  * An object that may not be overwritten is noticed here, before any byte is sent. An Idempotency-Key remembers the session it
  * got, found or made; a refusal is not remembered, so that a repeat succeeds once its cause is mended.
  */
-export async function create(
-  deps: ServiceDeps,
-  owner: string,
-  request: CreateRequest,
-  idempotencyKey?: string,
-): Promise<Created> {
-  const key = request.key ?? request.fileName;
-  checkObjectKey(key);
-  const plan = planFor(request);
-  const idempotency = idempotencyKey === undefined ? undefined : { key: idempotencyKey, requestHash: hashOf(request) };
+export async function create(deps: ServiceDeps, grant: Grant, request: CreateRequest, idempotencyKey?: string): Promise<Created> {
+  const sessionId = deps.newSessionId();
+  const wanted: Wanted = {
+    grant,
+    request,
+    sessionId,
+    chosen: chooseKey(deps, grant, request, sessionId),
+    plan: planFor(request),
+    idempotency: idempotencyKey === undefined ? undefined : { key: idempotencyKey, requestHash: hashOf(request) },
+  };
+  checkAllowed(deps, wanted);
+  return (await findExisting(deps, wanted)) ?? (await insertNew(deps, wanted)) ?? create(deps, grant, request, idempotencyKey);
+}
 
-  const repeated = idempotency && (await findRepeated(deps, owner, idempotency));
-  if (repeated) return { session: await opened(deps, repeated), created: false };
-  const existing = await findSameFile(deps, owner, key, request);
-  if (existing) {
-    // Somebody used the same key a moment ago: theirs is found now.
-    if (idempotency && !(await deps.sessions.claimIdempotencyKey(owner, idempotency, existing.sessionId, deps.now())))
-      return create(deps, owner, request, idempotencyKey);
-    return { session: existing, created: false };
-  }
+/** What the client names, or what the template makes of it; below the prefix that the token or the server is limited to. */
+function chooseKey(deps: ServiceDeps, { owner, limits }: Grant, request: CreateRequest, sessionId: string): ChosenKey {
+  const { fileName, key } = request;
+  const prefix = limits.keyPrefix === '' ? deps.policy.keyPrefix : limits.keyPrefix;
+  const template = request.keyTemplate ?? deps.policy.keyTemplate;
+  const chosen =
+    key === undefined
+      ? keyFromTemplate(template, prefix, { at: deps.now(), sessionId, fileName, owner })
+      : { key, keyRequest: key };
+  checkObjectKey(chosen.key);
+  return chosen;
+}
+
+function checkAllowed(deps: ServiceDeps, { grant, request, chosen }: Wanted): void {
+  const object = { bucket: deps.objects.bucket, key: chosen.key, size: request.size, contentType: request.contentType ?? null };
+  checkNewObject({ ...NO_LIMITS, keyPrefix: deps.policy.keyPrefix }, object);
+  checkNewObject(grant.limits, object);
+}
+
+async function findExisting(deps: ServiceDeps, wanted: Wanted): Promise<Created | undefined> {
+  const { grant, idempotency } = wanted;
+  const repeated = idempotency && (await findRepeated(deps, grant.owner, idempotency));
+  if (repeated) return { session: await opened(deps, mayGoOn(grant, repeated)), created: false };
+  const existing = await findSameFile(deps, wanted);
+  if (existing === undefined) return undefined;
+  // Somebody used the same key a moment ago: theirs is found the next time.
+  const claims =
+    idempotency && !(await deps.sessions.claimIdempotencyKey(grant.owner, idempotency, existing.sessionId, deps.now()));
+  return claims ? findExisting(deps, wanted) : { session: existing, created: false };
+}
+
+/** A token of the same name, but for other keys, may have begun it. */
+function mayGoOn(grant: Grant, session: UploadSession): UploadSession {
+  checkNewObject(grant.limits, session);
+  return session;
+}
+
+/** Undefined where somebody used the same idempotency key or sent the same file a moment ago: theirs is found the next time. */
+async function insertNew(deps: ServiceDeps, wanted: Wanted): Promise<Created | undefined> {
+  const { grant, request, idempotency } = wanted;
+  const { key } = wanted.chosen;
   if (request.overwrite !== true && (await deps.objects.headObject(key)) !== undefined) {
     throw objectExists({ bucket: deps.objects.bucket, key });
   }
+  const hidden = await deps.objects.findKeyConflict(key);
+  if (hidden !== undefined) throw keyConflict(grant, key, hidden);
 
-  const session = newSession(deps, owner, key, request, plan);
-  // Somebody used the same key or sent the same file a moment ago: theirs is found now.
-  if (!(await deps.sessions.insert(session, idempotency))) return create(deps, owner, request, idempotencyKey);
-  return { session: await openFirst(deps, await mustGet(deps, session.sessionId), idempotencyKey), created: true };
+  const session = newSession(deps, wanted);
+  const inserted = await deps.sessions.insert(session, idempotency, grant.limits);
+  switch (inserted.outcome) {
+    case 'taken':
+      return undefined;
+    case 'key-conflict':
+      throw keyConflict(grant, key, inserted.conflictingKey);
+    case 'quota-exceeded':
+    case 'too-many-sessions':
+      throw await limitReached(deps, grant, inserted.outcome, request.size);
+    case 'inserted': {
+      const recorded = await mustGet(deps, session.sessionId);
+      deps.audit('created', recorded);
+      return { session: await openFirst(deps, recorded, idempotency?.key), created: true };
+    }
+  }
 }
 
 function planFor(request: CreateRequest): PartPlan {
@@ -58,15 +121,18 @@ function planFor(request: CreateRequest): PartPlan {
   return planParts(request.size, strategy, request.partSize, request.bytesPerSecond);
 }
 
-function newSession(deps: ServiceDeps, owner: string, key: string, request: CreateRequest, plan: PartPlan): NewSession {
+function newSession(deps: ServiceDeps, { grant, request, sessionId, chosen, plan }: Wanted): NewSession {
+  const { fileName, size, contentDisposition: disposition } = request;
   return {
-    sessionId: deps.newSessionId(),
-    owner,
+    sessionId,
+    owner: grant.owner,
     bucket: deps.objects.bucket,
-    key,
-    fileName: request.fileName,
-    size: request.size,
+    ...chosen,
+    fileName,
+    size,
     contentType: request.contentType ?? null,
+    contentDisposition: disposition === undefined ? null : contentDispositionOf(disposition, fileName),
+    tags: request.tags ?? {},
     metadata: request.metadata ?? {},
     overwrite: request.overwrite ?? false,
     fingerprint: request.fingerprint ?? null,
@@ -80,7 +146,7 @@ function hashOf(request: CreateRequest): string {
   return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
 }
 
-async function findRepeated(deps: ServiceDeps, owner: string, idempotency: { key: string; requestHash: string }) {
+async function findRepeated(deps: ServiceDeps, owner: string, idempotency: IdempotencyRecord) {
   const found = await deps.sessions.findByIdempotencyKey(owner, idempotency.key);
   if (found === undefined) return undefined;
   if (found.requestHash === idempotency.requestHash) return mustGet(deps, found.sessionId);
@@ -90,21 +156,18 @@ async function findRepeated(deps: ServiceDeps, owner: string, idempotency: { key
   );
 }
 
-async function findSameFile(
-  deps: ServiceDeps,
-  owner: string,
-  key: string,
-  request: CreateRequest,
-): Promise<UploadSession | undefined> {
+async function findSameFile(deps: ServiceDeps, { grant, request, chosen }: Wanted): Promise<UploadSession | undefined> {
   if (request.fingerprint === undefined) return undefined;
-  const query = { owner, bucket: deps.objects.bucket, key, size: request.size, fingerprint: request.fingerprint };
+  const { keyRequest } = chosen;
+  const { size, fingerprint } = request;
+  const query = { owner: grant.owner, bucket: deps.objects.bucket, keyRequest, size, fingerprint };
   const running = await deps.sessions.findByFingerprint(query, ['creating', 'open', 'completing']);
-  if (running !== undefined) return adopt(deps, running, request);
+  if (running !== undefined) return adopt(deps, mayGoOn(grant, running), request);
   if (request.overwrite === true) return undefined;
   const completed = await deps.sessions.findByFingerprint(query, ['completed']);
   if (completed === undefined) return undefined;
   // Only while the object is still there and still this session's; the client proves that its file is the same.
-  const head = await deps.objects.headObject(key);
+  const head = await deps.objects.headObject(completed.key);
   return head !== undefined && isObjectOf(completed, head) ? completed : undefined;
 }
 

@@ -1,5 +1,5 @@
 import type { ObjectStore } from '../object-store/port.ts';
-import type { Instant } from '../session/session.ts';
+import type { Instant, UploadSession } from '../session/session.ts';
 import type { SessionStore } from '../session-store/port.ts';
 
 export interface Policy {
@@ -8,6 +8,10 @@ export interface Policy {
   /** How long the object store keeps an unfinished multipart upload, counted from its initiation, as its operator declared it. */
   readonly staleUploadsExpiryMs: number;
   readonly urlTtlSeconds: number;
+  /** Every key of this server begins with it; may be empty. */
+  readonly keyPrefix: string;
+  /** What a key is made of where the client names none. */
+  readonly keyTemplate: string;
 }
 
 /** The part of pino that we use. */
@@ -17,6 +21,9 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
+/** What happened to a session, for the audit log. Told right after the change that makes it so, by whoever makes it. */
+export type TellAudit = (event: 'created' | 'completed' | 'aborted' | 'expired' | 'granted', session: UploadSession) => void;
+
 /** What the service works with. Clock and ids are passed in, so tests decide them. */
 export interface ServiceDeps {
   readonly sessions: SessionStore;
@@ -25,4 +32,5 @@ export interface ServiceDeps {
   readonly newSessionId: () => string;
   readonly policy: Policy;
   readonly log: Log;
+  readonly audit: TellAudit;
 }

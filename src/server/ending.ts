@@ -17,6 +17,7 @@ export async function finishEnding(deps: ServiceDeps, session: UploadSession): P
   const to = session.endsAs ?? 'aborted';
   const changed = await deps.sessions.changeStatus(expected(session), { to, at: deps.now() });
   const current = await mustGet(deps, session.sessionId);
+  if (changed) deps.audit(to, current);
   // Not changed by us, and ended all the same: another request was faster, which is as good.
   if (changed || isTerminal(current.status)) return current;
   throw new Error(`session ${session.sessionId} left "aborting" for "${current.status}"`);

@@ -12,10 +12,14 @@ export function expected(session: UploadSession): Expected {
   return { sessionId: session.sessionId, status: session.status, generation: session.generation };
 }
 
-export async function mustGet(deps: ServiceDeps, sessionId: string): Promise<UploadSession> {
+export async function mustGet(deps: Pick<ServiceDeps, 'sessions'>, sessionId: string): Promise<UploadSession> {
   const session = await deps.sessions.get(sessionId);
   if (session !== undefined) return session;
-  throw new UploadError('SESSION_NOT_FOUND', `There is no upload session ${sessionId}.`, {
+  throw sessionNotFound(sessionId);
+}
+
+export function sessionNotFound(sessionId: string): UploadError {
+  return new UploadError('SESSION_NOT_FOUND', `There is no upload session ${sessionId}.`, {
     hint: 'Check the id; `partway list` shows the sessions of this server.',
   });
 }
@@ -27,7 +31,10 @@ export function notOpen(session: UploadSession): UploadError {
 }
 
 /** The object store, if it is the one that holds this session: after a change of PARTWAY_S3_BUCKET it is not. */
-export function objectsOf(deps: ServiceDeps, { sessionId, bucket }: Pick<UploadSession, 'sessionId' | 'bucket'>): ObjectStore {
+export function objectsOf(
+  deps: Pick<ServiceDeps, 'objects'>,
+  { sessionId, bucket }: Pick<UploadSession, 'sessionId' | 'bucket'>,
+): ObjectStore {
   if (bucket === deps.objects.bucket) return deps.objects;
   throw new UploadError(
     'STORE_REFUSED',

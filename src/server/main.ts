@@ -5,6 +5,7 @@ import { type Logger, pino } from 'pino';
 import { createS3ObjectStore } from '../object-store/s3.ts';
 import { openSqliteStore } from '../session-store/sqlite.ts';
 import { createApp } from './app.ts';
+import { auditAsServer, noAudit } from './audit/event.ts';
 import { createAuthenticate, createFirstToken } from './auth.ts';
 import { type Config, parseConfig } from './config.ts';
 import { createService } from './service.ts';
@@ -44,11 +45,14 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     accessKeyId: config.s3.accessKeyId.reveal(),
     secretAccessKey: config.s3.secretAccessKey.reveal(),
   });
+  const audit = noAudit;
   const deps = { sessions, objects, now: Date.now, newSessionId, policy: config.policy, log };
   const shutdown = new AbortController();
   const app = createApp({
-    service: createService(deps),
-    authenticate: createAuthenticate(sessions, config.adminToken?.reveal()),
+    service: createService(deps, audit),
+    authenticate: createAuthenticate(sessions, config.adminToken?.reveal(), Date.now),
+    audit,
+    addressOf: () => '',
     log,
     version: packageVersion(),
     shutdown: shutdown.signal,
@@ -66,7 +70,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     const token = await createFirstToken(sessions, Date.now());
     if (token !== undefined) onFirstToken(token);
   }
-  const sweeper = startSweeper(deps, SWEEP_INTERVAL_MS);
+  const sweeper = startSweeper({ ...deps, audit: auditAsServer(audit) }, SWEEP_INTERVAL_MS);
 
   let stopping: Promise<void> | undefined;
   return {

@@ -2,9 +2,9 @@ import { setTimeout } from 'node:timers/promises';
 import type { Context } from 'hono';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import type { Progress } from '../contract/wire.ts';
+import { isUploadError } from '../session/errors.ts';
 import { isTerminal } from '../session/machine.ts';
 import type { Log } from './deps.ts';
-import type { UploadService } from './service.ts';
 
 /** An event reaches a watcher within 1 s of a change; asking the session store by primary key costs microseconds. */
 const POLL_MS = 500;
@@ -21,9 +21,8 @@ export interface StreamOptions {
 /** Progress as Server-Sent Events: one at once, one for each change, the last when the session ends. */
 export function streamProgress(
   context: Context,
-  service: Pick<UploadService, 'progress'>,
-  sessionId: string,
   first: Progress,
+  next: () => Promise<Progress>,
   { shutdown, log, keepAliveMs = KEEP_ALIVE_MS }: StreamOptions,
 ): Response {
   return streamSSE(context, async (stream) => {
@@ -32,15 +31,17 @@ export function streamProgress(
     try {
       await writeUntilEnd(stream, AbortSignal.any([closed.signal, shutdown]));
     } catch (error) {
+      // Revoked or expired while it ran: whoever asks again is told so.
+      if (isUploadError(error)) return;
       // The watcher asks again and gets a proper answer; Hono would print the error and send its message.
-      log.error({ sessionId, err: error }, 'a progress stream broke');
+      log.error({ sessionId: first.sessionId, err: error }, 'a progress stream broke');
     }
   });
 
   async function writeUntilEnd(stream: SSEStreamingApi, stop: AbortSignal): Promise<void> {
     let shown = '';
     let quietSince = Date.now();
-    for (let progress = first; ; progress = await service.progress(sessionId)) {
+    for (let progress = first; ; progress = await next()) {
       const text = JSON.stringify(progress);
       if (text !== shown) {
         await stream.writeSSE({ event: 'progress', data: text });

@@ -1,11 +1,15 @@
 import { PROBLEMS } from '../contract/problems.ts';
 import type * as wire from '../contract/wire.ts';
 import { ObjectStoreError } from '../object-store/port.ts';
+import { hasScope } from '../session/access.ts';
 import { UploadError } from '../session/errors.ts';
 import { isTerminal, type Status } from '../session/machine.ts';
 import { partLength, partRange } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
 import type { StoredPart, UploadSession } from '../session/session.ts';
+import { type Caller, mustChange, mustHaveOneOf, mustSee } from './access.ts';
+import type { Audit } from './audit/event.ts';
+import { grantCapability } from './capability.ts';
 import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts, refuse } from './completion.ts';
 import { create } from './creation.ts';
 import type { ServiceDeps } from './deps.ts';
@@ -24,28 +28,40 @@ export interface ListQuery {
 /** What the control plane can do, in the wire's words. The only place where statuses, session store and object store meet. */
 export type UploadService = ReturnType<typeof createService>;
 
-export function createService(deps: ServiceDeps) {
-  const { sessions, objects, now, policy } = deps;
+/** Every method that a token is needed for takes the caller first, and nothing of a session is told or done before he is judged. */
+export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Audit) {
+  const { sessions, objects, now, policy } = serverDeps;
   const completions = createSingleFlight<UploadSession>();
   const listings = createFreshFlight<{ session: UploadSession; parts: readonly StoredPart[] }>();
 
   return {
-    async create(owner: string, request: wire.CreateRequest, idempotencyKey?: string) {
-      const { session, created } = await create(deps, owner, request, idempotencyKey);
+    async create(caller: Caller, request: wire.CreateRequest, idempotencyKey?: string) {
+      mustHaveOneOf(caller.grant, 'upload');
+      const { session, created } = await create(depsFor(caller), caller.grant, request, idempotencyKey);
       return { session: sessionView(session, policy), created };
     },
 
-    async get(sessionId: string): Promise<wire.Session> {
-      return sessionView(await mustGet(deps, sessionId), policy);
+    async get(caller: Caller, sessionId: string): Promise<wire.Session> {
+      return sessionView(await mustSee(depsFor(caller), caller, sessionId), policy);
     },
 
-    async list({ status, limit, cursor }: ListQuery): Promise<wire.SessionList> {
-      const page = await sessions.list({ limit, ...(status && { status }), ...(cursor && { cursor }) });
+    async list({ grant }: Caller, { status, limit, cursor }: ListQuery): Promise<wire.SessionList> {
+      mustHaveOneOf(grant, 'upload', 'read');
+      const { bucket, keyPrefix } = grant.limits;
+      const page = await sessions.list({
+        limit,
+        keyPrefix,
+        ...(bucket !== null && { bucket }),
+        ...(!hasScope(grant, 'read') && { owner: grant.owner }),
+        ...(status && { status }),
+        ...(cursor && { cursor }),
+      });
       return { uploads: page.sessions.map((session) => sessionView(session, policy)), nextCursor: page.nextCursor };
     },
 
-    async presign(sessionId: string, request: wire.PresignRequest): Promise<wire.PresignResponse> {
-      const found = await mustGet(deps, sessionId);
+    async presign(caller: Caller, sessionId: string, request: wire.PresignRequest): Promise<wire.PresignResponse> {
+      const deps = depsFor(caller);
+      const found = await mustChange(deps, caller, sessionId);
       checkPartNumbers(found, '/partNumbers', request.partNumbers);
       const session = await ensureOpen(deps, found);
       await sessions.touch(sessionId, now());
@@ -58,13 +74,15 @@ export function createService(deps: ServiceDeps) {
      * What the store holds. A listing costs the store seconds when there are thousands of parts, so one serves all who wait for
      * it. It is never older than the question: who lost the answer to a part asks here, and would send the part again.
      */
-    async parts(sessionId: string): Promise<wire.PartsResponse> {
-      const { session, parts } = await listings.run(sessionId, () => reconcile(sessionId));
+    async parts(caller: Caller, sessionId: string): Promise<wire.PartsResponse> {
+      const deps = depsFor(caller);
+      await mustChange(deps, caller, sessionId);
+      const { session, parts } = await listings.run(sessionId, () => reconcile(deps, sessionId));
       return partsView(session, parts);
     },
 
-    async report(sessionId: string, report: wire.ReportRequest): Promise<wire.Progress> {
-      const session = await mustGet(deps, sessionId);
+    async report(caller: Caller, sessionId: string, report: wire.ReportRequest): Promise<wire.Progress> {
+      const session = await mustChange(depsFor(caller), caller, sessionId);
       if (isTerminal(session.status) || session.status === 'aborting') throw notOpen(session);
       const parts = report.parts ?? [];
       checkPartNumbers(
@@ -82,22 +100,29 @@ export function createService(deps: ServiceDeps) {
         at: now(),
       });
       if (outcome === 'replaced') throw clientReplaced(session);
-      return progressView(await mustGet(deps, sessionId), now());
+      return progressView(await mustGet(serverDeps, sessionId), now());
     },
 
-    async complete(sessionId: string, request: wire.CompleteRequest): Promise<wire.Session> {
+    async complete(caller: Caller, sessionId: string, request: wire.CompleteRequest): Promise<wire.Session> {
+      const deps = depsFor(caller);
+      await mustChange(deps, caller, sessionId);
       // Repeats while one is running wait for its answer. Other claims are another question, asked when the first is answered.
       const session = await completions.run(sessionId, JSON.stringify(request), () => complete(deps, sessionId, request));
       return sessionView(session, policy);
     },
 
-    async abort(sessionId: string): Promise<wire.Session> {
-      return sessionView(await end(deps, await mustGet(deps, sessionId), 'aborted'), policy);
+    async abort(caller: Caller, sessionId: string): Promise<wire.Session> {
+      const deps = depsFor(caller);
+      return sessionView(await end(deps, await mustChange(deps, caller, sessionId), 'aborted'), policy);
     },
 
-    async object(sessionId: string): Promise<wire.StoredObject> {
-      const session = await mustGet(deps, sessionId);
-      const head = await objectsOf(deps, session).headObject(session.key);
+    grantCapability(caller: Caller, sessionId: string, request: wire.CapabilityRequest): Promise<wire.Capability> {
+      return grantCapability(depsFor(caller), caller, sessionId, request);
+    },
+
+    async object(caller: Caller, sessionId: string): Promise<wire.StoredObject> {
+      const session = await mustSee(depsFor(caller), caller, sessionId);
+      const head = await objectsOf(serverDeps, session).headObject(session.key);
       if (head === undefined) {
         throw new UploadError('OBJECT_NOT_FOUND', `Bucket ${session.bucket} holds no object ${session.key}.`, {
           hint: `The session is ${session.status}.`,
@@ -116,8 +141,8 @@ export function createService(deps: ServiceDeps) {
       };
     },
 
-    async progress(sessionId: string): Promise<wire.Progress> {
-      return progressView(await mustGet(deps, sessionId), now());
+    async progress(caller: Caller, sessionId: string): Promise<wire.Progress> {
+      return progressView(await mustSee(depsFor(caller), caller, sessionId), now());
     },
 
     async readiness(): Promise<wire.Readiness> {
@@ -129,13 +154,19 @@ export function createService(deps: ServiceDeps) {
     },
   };
 
+  /** The audit log says on whose behalf a session changed. */
+  function depsFor({ grant, address, requestId }: Caller): ServiceDeps {
+    const who = { token: grant.owner, tokenId: grant.tokenId, address, requestId };
+    return { ...serverDeps, audit: (event, session) => audit.record({ event, ...who, ...subjectOf(session) }) };
+  }
+
   /** Anybody may ask, so the answer is in words of ours; the log has those of the dependency. */
   async function check(name: string, probe: () => Promise<void>): Promise<wire.Readiness['checks'][string]> {
     try {
       await probe();
       return { ok: true };
     } catch (error) {
-      deps.log.warn({ check: name, err: error }, 'not ready');
+      serverDeps.log.warn({ check: name, err: error }, 'not ready');
       const code = error instanceof ObjectStoreError ? STORE_CODES[error.failure] : 'INTERNAL';
       return { ok: false, code, detail: PROBLEMS[code].title };
     }
@@ -144,7 +175,7 @@ export function createService(deps: ServiceDeps) {
   async function presignPart(session: UploadSession, partNumber: number, checksums: Record<string, string> | undefined) {
     const { start, end: endOfPart } = partRange(session.plan, session.size, partNumber);
     const checksum = checksums?.[String(partNumber)];
-    const presigned = await objectsOf(deps, session).presignPart({
+    const presigned = await objectsOf(serverDeps, session).presignPart({
       key: session.key,
       uploadId: session.uploadId ?? '',
       partNumber,
@@ -164,7 +195,10 @@ export function createService(deps: ServiceDeps) {
   }
 
   /** Makes our record what the store says. A lost upload heals; an object that is there already completes the session; parts that a broken Complete lost open it. */
-  async function reconcile(sessionId: string): Promise<{ session: UploadSession; parts: readonly StoredPart[] }> {
+  async function reconcile(
+    deps: ServiceDeps,
+    sessionId: string,
+  ): Promise<{ session: UploadSession; parts: readonly StoredPart[] }> {
     const found = await mustGet(deps, sessionId);
     if (found.status === 'completed') return { session: found, parts: await recordedParts(found) };
     if (isTerminal(found.status) || found.status === 'aborting') throw notOpen(found);
@@ -173,10 +207,10 @@ export function createService(deps: ServiceDeps) {
       const parts = await listStoredParts(deps, session);
       await sessions.touch(session.sessionId, now());
       if (session.status !== 'completing' || missingParts(session, parts).length === 0) return { session, parts };
-      return finishOr('reopen', session, (current) => refuse(deps, current));
+      return finishOr(deps, 'reopen', session, (current) => refuse(deps, current));
     } catch (error) {
       if (!(error instanceof ObjectStoreError) || error.failure !== 'upload-missing') throw error;
-      return finishOr('heal', session, (current) => heal(deps, current));
+      return finishOr(deps, 'heal', session, (current) => heal(deps, current));
     }
   }
 
@@ -184,7 +218,12 @@ export function createService(deps: ServiceDeps) {
    * Completes the session if its object is there; if not, does the `other` thing. Never beside a Complete of ours: its
    * object may be about to appear, and its upload must not be aborted now.
    */
-  async function finishOr(what: string, found: UploadSession, other: (session: UploadSession) => Promise<UploadSession>) {
+  async function finishOr(
+    deps: ServiceDeps,
+    what: string,
+    found: UploadSession,
+    other: (session: UploadSession) => Promise<UploadSession>,
+  ) {
     const session = await completions.run(found.sessionId, what, async () => {
       const current = await mustGet(deps, found.sessionId);
       if (current.status === 'completed' || current.generation !== found.generation) return current;
@@ -200,6 +239,10 @@ export function createService(deps: ServiceDeps) {
   function recordedParts({ sessionId, generation }: UploadSession) {
     return sessions.listParts(sessionId, generation);
   }
+}
+
+function subjectOf({ sessionId, bucket, key, size }: UploadSession) {
+  return { sessionId, bucket, key, size };
 }
 
 function partsView(session: UploadSession, parts: readonly StoredPart[]): wire.PartsResponse {

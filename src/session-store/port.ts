@@ -1,3 +1,4 @@
+import type { Limits, Scope } from '../session/access.ts';
 import type { Status } from '../session/machine.ts';
 import type { PartPlan } from '../session/part-plan.ts';
 import type { EndsAs, Instant, StoredPart, UploadSession } from '../session/session.ts';
@@ -9,9 +10,12 @@ export type NewSession = Pick<
   | 'owner'
   | 'bucket'
   | 'key'
+  | 'keyRequest'
   | 'fileName'
   | 'size'
   | 'contentType'
+  | 'contentDisposition'
+  | 'tags'
   | 'metadata'
   | 'overwrite'
   | 'fingerprint'
@@ -23,6 +27,27 @@ export type NewSession = Pick<
 export interface IdempotencyRecord {
   readonly key: string;
   readonly requestHash: string;
+}
+
+/** Checked as a session is recorded, so that no two at once slip through. Null is no limit. */
+export interface OwnerLimits extends Pick<Limits, 'quotaBytes' | 'maxOpenSessions'> {}
+
+export type InsertOutcome =
+  | { readonly outcome: 'inserted' }
+  /** The owner used the idempotency key before, or the same file is running. */
+  | { readonly outcome: 'taken' }
+  | { readonly outcome: 'quota-exceeded' }
+  | { readonly outcome: 'too-many-sessions' }
+  /** An unfinished session will make an object above (`a` of `a/b`) or below the key. */
+  | { readonly outcome: 'key-conflict'; readonly conflictingKey: string };
+
+/** What an owner's sessions amount to, right to the byte. */
+export interface Usage {
+  readonly openSessions: number;
+  /** Sizes of the sessions that have not ended. */
+  readonly reservedBytes: number;
+  /** Sizes of the completed ones. */
+  readonly settledBytes: number;
 }
 
 /** The row that a change was decided on. If it is no longer in this status and generation, the change does not happen. */
@@ -43,6 +68,8 @@ export interface StatusChange {
 
 export interface SessionQuery {
   readonly owner?: string;
+  readonly bucket?: string;
+  readonly keyPrefix?: string;
   readonly status?: Status;
   readonly limit: number;
   /** From an earlier page's `nextCursor`. */
@@ -52,7 +79,7 @@ export interface SessionQuery {
 export interface FingerprintQuery {
   readonly owner: string;
   readonly bucket: string;
-  readonly key: string;
+  readonly keyRequest: string;
   readonly size: number;
   readonly fingerprint: string;
 }
@@ -91,7 +118,22 @@ export interface Token {
   readonly name: string;
   /** SHA-256 of the token, hex. The token itself is never stored. */
   readonly hash: string;
+  readonly scopes: readonly Scope[];
+  readonly limits: Limits;
   readonly createdAt: Instant;
+  readonly expiresAt: Instant | null;
+  readonly revokedAt: Instant | null;
+}
+
+/** A token for one session. */
+export interface Capability {
+  readonly capabilityId: string;
+  readonly hash: string;
+  readonly sessionId: string;
+  /** The `tokenId` that it ends with. */
+  readonly grantedBy: string;
+  readonly createdAt: Instant;
+  readonly expiresAt: Instant;
 }
 
 /**
@@ -103,10 +145,14 @@ export interface Token {
 export interface SessionStore {
   /**
    * Inserts a session in `creating`. Atomically with the row, claims the idempotency key if given: where the owner used
-   * it before, nothing is inserted and the result is false (see `findByIdempotencyKey`). The same where a session with this
-   * owner, bucket, key, size and fingerprint is `creating`, `open` or `completing`. Rejects a `sessionId` on record.
+   * it before, nothing is inserted and the outcome is `taken` (see `findByIdempotencyKey`). The same where a session with this
+   * owner, bucket, key request, size and fingerprint is `creating`, `open` or `completing`. Limits, and the keys of unfinished
+   * sessions, are checked after that. Rejects a `sessionId` on record.
    */
-  insert(session: NewSession, idempotency?: IdempotencyRecord): Promise<boolean>;
+  insert(session: NewSession, idempotency?: IdempotencyRecord, limits?: OwnerLimits): Promise<InsertOutcome>;
+
+  /** Zeros for an owner without sessions. */
+  usageOf(owner: string): Promise<Usage>;
 
   get(sessionId: string): Promise<UploadSession | undefined>;
 
@@ -192,8 +238,19 @@ export interface SessionStore {
   report(report: ClientReport): Promise<'recorded' | 'replaced' | 'stale'>;
 
   insertToken(token: Token): Promise<void>;
+  /** Revoked and expired ones as well. */
   findTokenByHash(hash: string): Promise<Token | undefined>;
-  countTokens(): Promise<number>;
+  findToken(tokenId: string): Promise<Token | undefined>;
+  /** Every token that there ever was, oldest first. */
+  listTokens(): Promise<Token[]>;
+  /** False where there is no such token, or it is revoked already. */
+  revokeToken(tokenId: string, at: Instant): Promise<boolean>;
+
+  insertCapability(capability: Capability): Promise<void>;
+  /** Expired ones as well. */
+  findCapabilityByHash(hash: string): Promise<Capability | undefined>;
+  /** Forgets those that expired before `before`; returns how many. */
+  deleteExpiredCapabilities(before: Instant): Promise<number>;
 
   /** A cheap write-free question that fails when the store cannot serve. */
   ping(): Promise<void>;

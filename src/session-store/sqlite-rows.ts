@@ -8,9 +8,12 @@ export interface SessionRow {
   owner: string;
   bucket: string;
   object_key: string;
+  key_request: string;
   file_name: string;
   size: number;
   content_type: string | null;
+  content_disposition: string | null;
+  tags: string;
   metadata: string;
   overwrite: 0 | 1;
   fingerprint: string | null;
@@ -39,8 +42,8 @@ export interface SessionRow {
  * measure 2.5 times as fast as one join with GROUP BY (100 sessions of 2,000 parts: 30 ms).
  */
 export const SESSION_SQL = `
-  SELECT s.session_id, s.owner, s.bucket, s.object_key, s.file_name, s.size, s.content_type, s.metadata, s.overwrite,
-    s.fingerprint, s.strategy, s.part_size, s.part_count, s.status, s.ends_as, s.generation, s.etag, s.checksum,
+  SELECT s.session_id, s.owner, s.bucket, s.object_key, s.key_request, s.file_name, s.size, s.content_type,
+    s.content_disposition, s.tags, s.metadata, s.overwrite, s.fingerprint, s.strategy, s.part_size, s.part_count, s.status, s.ends_as, s.generation, s.etag, s.checksum,
     s.created_at, s.updated_at, s.last_activity_at, s.in_flight_bytes, s.bytes_per_second, s.reported_at,
     u.upload_id, u.initiated_at,
     (SELECT COALESCE(SUM(p.size), 0) FROM parts p
@@ -56,9 +59,12 @@ export function toSession(row: SessionRow): UploadSession {
     owner: row.owner,
     bucket: row.bucket,
     key: row.object_key,
+    keyRequest: row.key_request,
     fileName: row.file_name,
     size: row.size,
     contentType: row.content_type,
+    contentDisposition: row.content_disposition,
+    tags: JSON.parse(row.tags) as Record<string, string>,
     metadata: JSON.parse(row.metadata) as Record<string, string>,
     overwrite: row.overwrite === 1,
     fingerprint: row.fingerprint,

@@ -10,21 +10,32 @@ import type {
   LeftoverUpload,
   NewSession,
   OrphanSuspect,
-  Token,
+  OwnerLimits,
+  Usage,
 } from './port.ts';
 import type { SqliteDatabase, SqliteStatement } from './sqlite-driver.ts';
 import { type PartRow, SESSION_SQL, type SessionRow } from './sqlite-rows.ts';
+import { tokenStatements } from './sqlite-tokens.ts';
 
 interface Generation {
   readonly sessionId: string;
   readonly generation: number;
 }
 
-type ListParameters = ListPosition & { readonly owner: string | null; readonly status: Status | null; readonly rows: number };
+type ListParameters = ListPosition & {
+  readonly owner: string | null;
+  readonly status: Status | null;
+  readonly bucket: string | null;
+  readonly keyPrefix: string;
+  readonly rows: number;
+};
 type SinceParameters = { readonly status: Status; readonly before: Instant; readonly limit: number };
 type PartParameters = Generation & StoredPart & { readonly at: Instant };
 
 const AS_EXPECTED = 'session_id = @sessionId AND generation = @generation AND status = @status';
+/** Walks on past what lies elsewhere: an index for every prefix there cannot be. */
+const IN_PLACE = '(@bucket IS NULL OR s.bucket = @bucket) AND substr(s.object_key, 1, length(@keyPrefix)) = @keyPrefix';
+const UNFINISHED = "status IN ('creating', 'open', 'completing')";
 const ENDED = STATUSES.filter(isTerminal)
   .map((status) => `'${status}'`)
   .join(', ');
@@ -42,16 +53,17 @@ export type Statements = ReturnType<typeof prepareStatements>;
 function sessionStatements(db: SqliteDatabase) {
   const list = (filter: string): SqliteStatement<[ListParameters], SessionRow> =>
     db.prepare<ListParameters, SessionRow>(`${SESSION_SQL}
-      WHERE ${filter} (s.created_at, s.session_id) < (@createdAt, @sessionId)
+      WHERE ${filter} (s.created_at, s.session_id) < (@createdAt, @sessionId) AND ${IN_PLACE}
       ORDER BY s.created_at DESC, s.session_id DESC LIMIT @rows`);
   return {
     insertSession: db.prepare<
-      Omit<NewSession, 'metadata' | 'overwrite' | 'plan'> & PartPlan & { metadata: string; overwrite: 0 | 1 }
+      Omit<NewSession, 'metadata' | 'tags' | 'overwrite' | 'plan'> &
+        PartPlan & { metadata: string; tags: string; overwrite: 0 | 1 }
     >(`
-      INSERT INTO upload_sessions (session_id, owner, bucket, object_key, file_name, size, content_type, metadata, overwrite,
-        fingerprint, strategy, part_size, part_count, status, generation, created_at, updated_at, last_activity_at)
-      VALUES (@sessionId, @owner, @bucket, @key, @fileName, @size, @contentType, @metadata, @overwrite,
-        @fingerprint, @strategy, @partSize, @partCount, 'creating', 1, @createdAt, @createdAt, @createdAt)`),
+      INSERT INTO upload_sessions (session_id, owner, bucket, object_key, key_request, file_name, size, content_type,
+        content_disposition, tags, metadata, overwrite, fingerprint, strategy, part_size, part_count, status, generation, created_at, updated_at, last_activity_at)
+      VALUES (@sessionId, @owner, @bucket, @key, @keyRequest, @fileName, @size, @contentType,
+        @contentDisposition, @tags, @metadata, @overwrite, @fingerprint, @strategy, @partSize, @partCount, 'creating', 1, @createdAt, @createdAt, @createdAt)`),
     claimIdempotencyKey: db.prepare<IdempotencyRecord & Pick<NewSession, 'owner' | 'sessionId' | 'createdAt'>>(`
       INSERT INTO idempotency_keys (owner, idempotency_key, request_hash, session_id, created_at)
       VALUES (@owner, @key, @requestHash, @sessionId, @createdAt) ON CONFLICT (owner, idempotency_key) DO NOTHING`),
@@ -63,7 +75,7 @@ function sessionStatements(db: SqliteDatabase) {
       WHERE owner = ? AND idempotency_key = ?`),
     getSession: db.prepare<[sessionId: string], SessionRow>(`${SESSION_SQL} WHERE s.session_id = ?`),
     findByFingerprint: db.prepare<FingerprintQuery & { statuses: string }, SessionRow>(`${SESSION_SQL}
-      WHERE s.fingerprint = @fingerprint AND s.owner = @owner AND s.bucket = @bucket AND s.object_key = @key
+      WHERE s.fingerprint = @fingerprint AND s.owner = @owner AND s.bucket = @bucket AND s.key_request = @keyRequest
         AND s.size = @size AND s.status IN (SELECT value FROM json_each(@statuses))
       ORDER BY s.created_at DESC, s.session_id DESC LIMIT 1`),
 
@@ -82,8 +94,25 @@ function sessionStatements(db: SqliteDatabase) {
       FROM upload_sessions WHERE orphan_suspected_at < @before ORDER BY orphan_suspected_at LIMIT @limit`),
     findRunning: db.prepare<NewSession>(`
       SELECT 1 FROM upload_sessions
-      WHERE owner = @owner AND bucket = @bucket AND object_key = @key AND size = @size AND fingerprint = @fingerprint
-        AND status IN ('creating', 'open', 'completing')`),
+      WHERE owner = @owner AND bucket = @bucket AND key_request = @keyRequest AND size = @size AND fingerprint = @fingerprint
+        AND ${UNFINISHED}`),
+
+    // Letter by letter, `/` is followed by `0`: all that lies below a key, and nothing else.
+    findKeyConflict: db.prepare<{ bucket: string; key: string; parents: string }, { conflictingKey: string }>(`
+      SELECT object_key AS conflictingKey FROM upload_sessions
+      WHERE bucket = @bucket AND ${UNFINISHED} AND object_key IN (SELECT value FROM json_each(@parents))
+      UNION ALL
+      SELECT object_key FROM upload_sessions
+      WHERE bucket = @bucket AND ${UNFINISHED} AND object_key > @key || '/' AND object_key < @key || '0'
+      LIMIT 1`),
+    usageOf: db.prepare<[owner: string], Usage>(`
+      SELECT open_sessions AS openSessions, reserved_bytes AS reservedBytes, settled_bytes AS settledBytes
+      FROM owner_usage WHERE owner = ?`),
+    // In SQL, where sums are 64-bit.
+    findExcess: db.prepare<Pick<NewSession, 'owner' | 'size'> & OwnerLimits, { overQuota: 0 | 1; overSessions: 0 | 1 }>(`
+      SELECT COALESCE(@quotaBytes < @size + COALESCE(MAX(reserved_bytes + settled_bytes), 0), 0) AS overQuota,
+        COALESCE(@maxOpenSessions < 1 + COALESCE(MAX(open_sessions), 0), 0) AS overSessions
+      FROM owner_usage WHERE owner = @owner`),
 
     suspectOrphan: db.prepare<{ sessionId: string; at: Instant }>(`
       UPDATE upload_sessions SET orphan_suspected_at = MAX(COALESCE(orphan_suspected_at, @at), @at) WHERE session_id = @sessionId`),
@@ -166,15 +195,5 @@ function partStatements(db: SqliteDatabase) {
     insertClient: db.prepare<{ sessionId: string; clientId: string; ordinal: number; at: Instant }>(`
       INSERT INTO session_clients (session_id, client_id, ordinal, first_reported_at)
       VALUES (@sessionId, @clientId, @ordinal, @at)`),
-  };
-}
-
-function tokenStatements(db: SqliteDatabase) {
-  return {
-    insertToken: db.prepare<Token>(`
-      INSERT INTO tokens (token_id, name, hash, created_at) VALUES (@tokenId, @name, @hash, @createdAt)`),
-    findTokenByHash: db.prepare<[hash: string], Token>(`
-      SELECT token_id AS tokenId, name, hash, created_at AS createdAt FROM tokens WHERE hash = ?`),
-    countTokens: db.prepare<[], { count: number }>('SELECT COUNT(*) AS count FROM tokens'),
   };
 }

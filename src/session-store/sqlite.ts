@@ -1,24 +1,30 @@
 import type { Status } from '../session/machine.ts';
+import { parentsOf } from '../session/object-key.ts';
 import type { PartPlan } from '../session/part-plan.ts';
 import type { Instant, StoredPart, UploadSession } from '../session/session.ts';
 import { decodeCursor, encodeCursor } from './list-cursor.ts';
 import type {
+  Capability,
   ClientReport,
   Expected,
   FingerprintQuery,
   IdempotencyRecord,
+  InsertOutcome,
   LeftoverUpload,
   NewSession,
   OrphanSuspect,
+  OwnerLimits,
   SessionQuery,
   SessionStore,
   StatusChange,
   Token,
+  Usage,
 } from './port.ts';
 import { openSqliteDatabase, type SqliteDatabase } from './sqlite-driver.ts';
 import { migrateSqlite } from './sqlite-migrate.ts';
 import { toPart, toSession } from './sqlite-rows.ts';
 import { prepareStatements, type Statements } from './sqlite-statements.ts';
+import { toToken, toTokenRow } from './sqlite-tokens.ts';
 
 /**
  * Opens the database at `path`, creating or migrating it where needed; `:memory:` is one that ends with the store.
@@ -49,22 +55,37 @@ class SqliteStore implements SessionStore {
     this.#statements = prepareStatements(db);
   }
 
-  async insert(session: NewSession, idempotency?: IdempotencyRecord): Promise<boolean> {
-    return this.#transaction(() => {
-      if (idempotency !== undefined && this.#statements.findByIdempotencyKey.get(session.owner, idempotency.key) !== undefined) {
-        return false;
-      }
-      const { plan, metadata, overwrite, ...same } = session;
-      if (session.fingerprint !== null && this.#statements.findRunning.get(session) !== undefined) return false;
+  async insert(session: NewSession, idempotency?: IdempotencyRecord, limits?: OwnerLimits): Promise<InsertOutcome> {
+    return this.#transaction((): InsertOutcome => {
+      const refusal = this.#findRefusal(session, idempotency, limits);
+      if (refusal !== undefined) return refusal;
+      const { plan, metadata, tags, overwrite, ...same } = session;
       this.#statements.insertSession.run({
         ...same,
         ...plan,
         metadata: JSON.stringify(metadata),
+        tags: JSON.stringify(tags),
         overwrite: overwrite ? 1 : 0,
       });
       if (idempotency !== undefined) this.#statements.claimIdempotencyKey.run({ ...session, ...idempotency });
-      return true;
+      return { outcome: 'inserted' };
     });
+  }
+
+  #findRefusal(session: NewSession, idempotency?: IdempotencyRecord, limits?: OwnerLimits): InsertOutcome | undefined {
+    const { owner, size, bucket, key } = session;
+    const repeated = idempotency !== undefined && this.#statements.findByIdempotencyKey.get(owner, idempotency.key) !== undefined;
+    if (repeated || (session.fingerprint !== null && this.#statements.findRunning.get(session) !== undefined))
+      return { outcome: 'taken' };
+    const conflict = this.#statements.findKeyConflict.get({ bucket, key, parents: JSON.stringify(parentsOf(key)) });
+    if (conflict !== undefined) return { outcome: 'key-conflict', ...conflict };
+    const excess = limits && this.#statements.findExcess.get({ owner, size, ...limits });
+    if (excess?.overQuota) return { outcome: 'quota-exceeded' };
+    return excess?.overSessions ? { outcome: 'too-many-sessions' } : undefined;
+  }
+
+  async usageOf(owner: string): Promise<Usage> {
+    return this.#statements.usageOf.get(owner) ?? { openSessions: 0, reservedBytes: 0, settledBytes: 0 };
   }
 
   async get(sessionId: string): Promise<UploadSession | undefined> {
@@ -94,10 +115,12 @@ class SqliteStore implements SessionStore {
     return row && toSession(row);
   }
 
-  async list({ owner, status, limit, cursor }: SessionQuery): Promise<{ sessions: UploadSession[]; nextCursor: string | null }> {
+  async list(query: SessionQuery): Promise<{ sessions: UploadSession[]; nextCursor: string | null }> {
+    const { owner, status, bucket = null, keyPrefix = '', limit, cursor } = query;
     const statement = this.#listStatement(owner !== undefined, status !== undefined);
     // One row more than the page tells whether there is a next page.
-    const rows = statement.all({ ...decodeCursor(cursor), owner: owner ?? null, status: status ?? null, rows: limit + 1 });
+    const filters = { owner: owner ?? null, status: status ?? null, bucket, keyPrefix };
+    const rows = statement.all({ ...decodeCursor(cursor), ...filters, rows: limit + 1 });
     const sessions = rows.slice(0, limit).map(toSession);
     const last = sessions.at(-1);
     return { sessions, nextCursor: rows.length > limit && last !== undefined ? encodeCursor(last) : null };
@@ -202,15 +225,37 @@ class SqliteStore implements SessionStore {
   }
 
   async insertToken(token: Token): Promise<void> {
-    this.#statements.insertToken.run(token);
+    this.#statements.insertToken.run(toTokenRow(token));
   }
 
   async findTokenByHash(hash: string): Promise<Token | undefined> {
-    return this.#statements.findTokenByHash.get(hash);
+    const row = this.#statements.findTokenByHash.get(hash);
+    return row && toToken(row);
   }
 
-  async countTokens(): Promise<number> {
-    return this.#statements.countTokens.get()?.count ?? 0;
+  async findToken(tokenId: string): Promise<Token | undefined> {
+    const row = this.#statements.findToken.get(tokenId);
+    return row && toToken(row);
+  }
+
+  async listTokens(): Promise<Token[]> {
+    return this.#statements.listTokens.all().map(toToken);
+  }
+
+  async revokeToken(tokenId: string, at: Instant): Promise<boolean> {
+    return this.#statements.revokeToken.run({ tokenId, at }).changes === 1;
+  }
+
+  async insertCapability(capability: Capability): Promise<void> {
+    this.#statements.insertCapability.run(capability);
+  }
+
+  async findCapabilityByHash(hash: string): Promise<Capability | undefined> {
+    return this.#statements.findCapabilityByHash.get(hash);
+  }
+
+  async deleteExpiredCapabilities(before: Instant): Promise<number> {
+    return this.#statements.deleteExpiredCapabilities.run(before).changes;
   }
 
   async ping(): Promise<void> {

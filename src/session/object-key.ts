@@ -5,6 +5,14 @@ const MAX_KEY_BYTES = 1024;
 /** A file system's limit on one name. MinIO takes the parts of a longer segment and fails only at Complete (measured). */
 const MAX_SEGMENT_BYTES = 255;
 
+/** Each segment above the last is looked up when a session is created. */
+const MAX_SEGMENTS = 64;
+/**
+ * Control characters, line separators and what turns the direction of text: a key with them can break a log or a listing, or
+ * look like another one. Stores would take them.
+ */
+export const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+
 /**
  * Refuses, before anything is created, the keys that MinIO refuses late or stores under another name
  * (a leading `/` is dropped by it; `//`, a trailing `/`, `.`, `..` and NUL are errors only after the bytes were sent).
@@ -19,11 +27,16 @@ export function checkObjectKey(key: string): void {
 function findKeyFault(key: string): string | undefined {
   if (key === '') return 'is empty';
   if (!key.isWellFormed()) return 'is not valid Unicode';
-  if (key.includes('\0')) return 'contains a NUL character';
+  const unprintable = UNPRINTABLE.exec(key)?.[0];
+  if (unprintable !== undefined) return `contains the control character ${codePointOf(unprintable)}`;
   if (utf8Length(key) > MAX_KEY_BYTES) return `has ${utf8Length(key)} bytes; at most ${MAX_KEY_BYTES} are possible`;
-  for (const segment of key.split('/')) {
+  // A backslash separates segments where MinIO runs on Windows.
+  if (key.split(/[/\\]/).includes('..')) return 'contains the segment ".."';
+  const segments = key.split('/');
+  if (segments.length > MAX_SEGMENTS) return `has ${segments.length} segments; at most ${MAX_SEGMENTS} are possible`;
+  for (const segment of segments) {
     if (segment === '') return 'starts or ends with "/", or contains "//"';
-    if (segment === '.' || segment === '..') return `contains the segment "${segment}"`;
+    if (segment === '.') return 'contains the segment "."';
     if (utf8Length(segment) > MAX_SEGMENT_BYTES) {
       return `has a segment of ${utf8Length(segment)} bytes between slashes; at most ${MAX_SEGMENT_BYTES} are possible`;
     }
@@ -31,6 +44,16 @@ function findKeyFault(key: string): string | undefined {
   return undefined;
 }
 
+function codePointOf(character: string): string {
+  return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
 function utf8Length(text: string): number {
   return new TextEncoder().encode(text).length;
+}
+
+/** The keys above one: `a` and `a/b` of `a/b/c`. Where such an object is, MinIO no longer lists what lies below it (measured). */
+export function parentsOf(key: string): string[] {
+  const segments = key.split('/');
+  return segments.slice(1).map((_, index) => segments.slice(0, index + 1).join('/'));
 }

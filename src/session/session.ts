@@ -16,10 +16,15 @@ export interface UploadSession {
   readonly owner: string;
   readonly bucket: string;
   readonly key: string;
+  /** Finds the session of the same file again (session/object-key-choice.ts): the key, or the template that it was made of. */
+  readonly keyRequest: string;
   readonly fileName: string;
   /** Bytes. */
   readonly size: number;
   readonly contentType: string | null;
+  /** The header's value, ASCII. */
+  readonly contentDisposition: string | null;
+  readonly tags: Readonly<Record<string, string>>;
   readonly metadata: Readonly<Record<string, string>>;
   readonly overwrite: boolean;
   /** Opaque to the server: finds a session again, never proves that two files are the same. */

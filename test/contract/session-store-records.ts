@@ -6,7 +6,6 @@ import type { FingerprintQuery, NewSession, SessionQuery, SessionStore } from '.
 import {
   aNewSession,
   aReport,
-  aToken,
   expected,
   healSession,
   insertInStatus,
@@ -25,7 +24,7 @@ export function describeInsert(current: () => SessionStore): void {
   it('makes a session in `creating`, generation 1, with everything else empty', async () => {
     const session = aNewSession({ metadata: { camera: 'A7' }, fingerprint: 'v1:abc', overwrite: true });
 
-    expect(await current().insert(session)).toBe(true);
+    expect(await current().insert(session)).toStrictEqual({ outcome: 'inserted' });
 
     expect(await current().get(session.sessionId)).toStrictEqual({
       ...session,
@@ -115,7 +114,7 @@ export function describeIdempotencyKeys(current: () => SessionStore): void {
   it('is found with the session and the request hash that it was claimed with', async () => {
     const session = aNewSession();
 
-    expect(await current().insert(session, record)).toBe(true);
+    expect(await current().insert(session, record)).toStrictEqual({ outcome: 'inserted' });
 
     expect(await current().findByIdempotencyKey(session.owner, 'key-1')).toStrictEqual({
       sessionId: session.sessionId,
@@ -128,7 +127,7 @@ export function describeIdempotencyKeys(current: () => SessionStore): void {
     const second = aNewSession();
     await current().insert(first, record);
 
-    expect(await current().insert(second, { key: 'key-1', requestHash: 'hash-2' })).toBe(false);
+    expect(await current().insert(second, { key: 'key-1', requestHash: 'hash-2' })).toStrictEqual({ outcome: 'taken' });
 
     expect(await current().get(second.sessionId)).toBeUndefined();
     expect(await current().findByIdempotencyKey(first.owner, 'key-1')).toStrictEqual({
@@ -140,7 +139,7 @@ export function describeIdempotencyKeys(current: () => SessionStore): void {
   it('belongs to its owner: another owner may use the same key', async () => {
     await current().insert(aNewSession({ owner: 'alice' }), record);
 
-    expect(await current().insert(aNewSession({ owner: 'bob' }), record)).toBe(true);
+    expect(await current().insert(aNewSession({ owner: 'bob' }), record)).toStrictEqual({ outcome: 'inserted' });
   });
 
   it('is found by nobody who has not used it', async () => {
@@ -185,7 +184,7 @@ export function describeIdempotencyKeys(current: () => SessionStore): void {
 
     expect(await current().findByIdempotencyKey(session.owner, 'key-1')).toBeUndefined();
     expect(await current().findByIdempotencyKey(session.owner, 'key-2')).toBeDefined();
-    expect(await current().insert(aNewSession(), record)).toBe(true);
+    expect(await current().insert(aNewSession(), record)).toStrictEqual({ outcome: 'inserted' });
   });
 
   it('is won by exactly one of many that claim it at the same time', async () => {
@@ -193,7 +192,7 @@ export function describeIdempotencyKeys(current: () => SessionStore): void {
 
     const inserted = await Promise.all(sessions.map((session) => current().insert(session, record)));
 
-    expect(inserted.filter(Boolean)).toHaveLength(1);
+    expect(inserted.filter(({ outcome }) => outcome === 'inserted')).toHaveLength(1);
     expect((await current().list({ limit: 100 })).sessions).toHaveLength(1);
   });
 }
@@ -206,7 +205,7 @@ export function describeOneRunningSession(current: () => SessionStore): void {
     await insertInStatus(current(), status, file);
     const second = aNewSession(file);
 
-    expect(await current().insert(second, { key: 'key-1', requestHash: 'hash-1' })).toBe(false);
+    expect(await current().insert(second, { key: 'key-1', requestHash: 'hash-1' })).toStrictEqual({ outcome: 'taken' });
 
     expect(await current().get(second.sessionId)).toBeUndefined();
     expect(await current().findByIdempotencyKey(second.owner, 'key-1')).toBeUndefined();
@@ -215,7 +214,7 @@ export function describeOneRunningSession(current: () => SessionStore): void {
   it.each(['completed', 'aborting', 'aborted', 'expired'] as const)('inserts beside one that is %s', async (status) => {
     await insertInStatus(current(), status, file);
 
-    expect(await current().insert(aNewSession(file))).toBe(true);
+    expect(await current().insert(aNewSession(file))).toStrictEqual({ outcome: 'inserted' });
   });
 
   it.each<Partial<NewSession>>([
@@ -228,31 +227,31 @@ export function describeOneRunningSession(current: () => SessionStore): void {
   ])('inserts where %o differs', async (difference) => {
     await insertSession(current(), file);
 
-    expect(await current().insert(aNewSession({ ...file, ...difference }))).toBe(true);
+    expect(await current().insert(aNewSession({ ...file, ...difference }))).toStrictEqual({ outcome: 'inserted' });
   });
 
   it('inserts any number of sessions without a fingerprint', async () => {
     for (let count = 0; count < 3; count++) {
-      expect(await current().insert(aNewSession({ ...file, fingerprint: null }))).toBe(true);
+      expect(await current().insert(aNewSession({ ...file, fingerprint: null }))).toStrictEqual({ outcome: 'inserted' });
     }
   });
 
   it('is won by exactly one of many that start at the same time', async () => {
     const inserted = await Promise.all(Array.from({ length: 20 }, () => current().insert(aNewSession(file))));
 
-    expect(inserted.filter(Boolean)).toHaveLength(1);
+    expect(inserted.filter(({ outcome }) => outcome === 'inserted')).toHaveLength(1);
   });
 
   it('stays the one while it heals', async () => {
     const { sessionId } = await insertOpenSession(current(), file);
     await healSession(current(), sessionId);
 
-    expect(await current().insert(aNewSession(file))).toBe(false);
+    expect(await current().insert(aNewSession(file))).toStrictEqual({ outcome: 'taken' });
   });
 }
 
 export function describeFindByFingerprint(current: () => SessionStore): void {
-  const wanted = { owner: 'alice', bucket: 'uploads', key: 'video.mp4', size: 6 * GiB, fingerprint: 'v1:abc' };
+  const wanted = { owner: 'alice', bucket: 'uploads', keyRequest: 'video.mp4', size: 6 * GiB, fingerprint: 'v1:abc' };
 
   it('finds the session of the same owner, bucket, key, size and fingerprint', async () => {
     const { sessionId } = await insertSession(current(), wanted);
@@ -263,7 +262,7 @@ export function describeFindByFingerprint(current: () => SessionStore): void {
   it.each<Partial<FingerprintQuery>>([
     { owner: 'bob' },
     { bucket: 'other' },
-    { key: 'other.mp4' },
+    { keyRequest: 'other.mp4' },
     { size: 6 * GiB + 1 },
     { fingerprint: 'v1:abd' },
   ])('finds nothing where %o differs', async (difference) => {
@@ -415,31 +414,6 @@ export function describeList(current: () => SessionStore): void {
       where((row) => row.owner === 'alice' && row.status === 'completing'),
     );
     expect(await listAll({ limit: 2, owner: 'carol' })).toStrictEqual([]);
-  });
-}
-
-export function describeTokens(current: () => SessionStore): void {
-  it('are found by their hash', async () => {
-    const token = aToken({ name: 'CI von Übersee 🚢' });
-    await current().insertToken(token);
-    await current().insertToken(aToken());
-
-    expect(await current().findTokenByHash(token.hash)).toStrictEqual(token);
-    expect(await current().findTokenByHash('unknown')).toBeUndefined();
-  });
-
-  it('are counted', async () => {
-    expect(await current().countTokens()).toBe(0);
-    await current().insertToken(aToken());
-    await current().insertToken(aToken());
-    expect(await current().countTokens()).toBe(2);
-  });
-
-  it('have a hash of their own', async () => {
-    const token = aToken();
-    await current().insertToken(token);
-
-    await expect(current().insertToken(aToken({ hash: token.hash }))).rejects.toThrow();
   });
 }
 

@@ -17,8 +17,9 @@ import {
   describeList,
   describeOneRunningSession,
   describePingAndClose,
-  describeTokens,
 } from './session-store-records.ts';
+import { describeCapabilities, describeTokens } from './session-store-tokens.ts';
+import { describeKeyConflicts, describeLimits, describeUsage } from './session-store-usage.ts';
 
 export interface SessionStoreFixture {
   /** With nothing in it. */
@@ -53,7 +54,11 @@ export function describeSessionStore(name: string, factory: () => Promise<Sessio
     describe('touch', () => describeTouch(current));
     describe('replaceParts', () => describeReplaceParts(current));
     describe('report', () => describeReport(current));
+    describe('usage', () => describeUsage(current));
+    describe('limits of an owner', () => describeLimits(current));
+    describe('keys above and below others', () => describeKeyConflicts(current));
     describe('tokens', () => describeTokens(current));
+    describe('capabilities', () => describeCapabilities(current));
     describe('ping and close', () => describePingAndClose(current));
   });
 }

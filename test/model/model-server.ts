@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import { type ObjectStore, ObjectStoreError } from '../../src/object-store/port.ts';
 import { createApp } from '../../src/server/app.ts';
+import { noAudit } from '../../src/server/audit/event.ts';
 import { createAuthenticate } from '../../src/server/auth.ts';
 import type { ServiceDeps } from '../../src/server/deps.ts';
 import { createService } from '../../src/server/service.ts';
@@ -109,8 +110,10 @@ export class ModelServer {
       fetch: (request) => app.fetch(request),
     };
     const app = createApp({
-      service: createService(life.deps),
-      authenticate: createAuthenticate(sessions, TOKEN),
+      service: createService(life.deps, noAudit),
+      authenticate: createAuthenticate(sessions, TOKEN, this.#options.now),
+      audit: noAudit,
+      addressOf: () => '192.0.2.7',
       log: life.deps.log,
       version: '0.0.0',
       shutdown: new AbortController().signal,
@@ -145,6 +148,7 @@ export class ModelServer {
       now,
       newSessionId,
       policy: POLICY,
+      audit: () => {},
       log: {
         info: () => {},
         warn: () => {},

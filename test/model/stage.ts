@@ -126,13 +126,13 @@ function aFile(key: string, { file, strategy }: Schedule, { partSize, pieceSize 
 
 /** The wire allows no parts below S3's 5 MiB, and the session store keeps any plan: there it is exchanged for the schedule's. */
 function withPlan(sessions: SessionStore, { strategy }: Schedule, { partSize }: Setting): SessionStore {
-  const insert: SessionStore['insert'] = (session, idempotency) => {
+  const insert: SessionStore['insert'] = (session, ...conditions) => {
     const plan = {
       strategy,
       partSize: strategy === 'single' ? session.size : partSize,
       partCount: strategy === 'single' ? 1 : Math.ceil(session.size / partSize),
     };
-    return sessions.insert({ ...session, plan }, idempotency);
+    return sessions.insert({ ...session, plan }, ...conditions);
   };
   return new Proxy(sessions, {
     get(target, property) {

@@ -1,11 +1,11 @@
-import { createService } from '../../src/server/service.ts';
+import { adminService } from '../support/control-plane.ts';
 import type { Stage } from './stage.ts';
 
 const EVERY_MS = 40;
 
 /** Somebody who watches the progress all the time: it never shows more than there is, and goes back only when the store lost something. */
 export function watchProgress({ server, sessions, ledger }: Stage): { stop(): void } {
-  const service = createService(server.deps);
+  const service = adminService(server.deps);
   const shown = new Map<string, number>();
   let isStopped = false;
 

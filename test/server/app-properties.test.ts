@@ -152,7 +152,9 @@ async function checkProblem(response: Response): Promise<void> {
 
 /** The schema that /openapi.json shows for this answer. */
 async function checkAnswer({ operation }: Request, response: Response): Promise<void> {
-  const described = OPERATIONS[operation].responses[response.status as 200] as (typeof routes.getUpload.responses)[200];
+  const described = (OPERATIONS[operation].responses as Record<number, unknown>)[
+    response.status
+  ] as (typeof routes.getUpload.responses)[200];
   described.content['application/json'].schema.parse(await response.json());
 }
 

@@ -6,6 +6,12 @@ import { aToken, NOON } from '../support/sessions.ts';
 
 const ADMIN = 'admin-token-of-the-tests';
 
+/** With the header alone. */
+function authenticateOn(tokens: SessionStore, adminToken: string | undefined, now = () => NOON) {
+  const authenticate = createAuthenticate(tokens, adminToken, now);
+  return (authorization: string | undefined) => authenticate({ authorization, capability: undefined });
+}
+
 let store: SessionStore;
 beforeEach(() => {
   store = openSqliteStore(':memory:');
@@ -13,23 +19,23 @@ beforeEach(() => {
 
 describe('authenticating', () => {
   it('knows the token from the environment as admin', async () => {
-    expect(await createAuthenticate(store, ADMIN)(`Bearer ${ADMIN}`)).toEqual({ owner: 'admin' });
+    expect(await authenticateOn(store, ADMIN)(`Bearer ${ADMIN}`)).toMatchObject({ owner: 'admin', scopes: ['admin'] });
   });
 
   it('knows a stored token by its hash, as its name', async () => {
     await store.insertToken(aToken({ name: 'laptop', hash: hashToken('pw_stored-token') }));
-    const authenticate = createAuthenticate(store, ADMIN);
-    expect(await authenticate('Bearer pw_stored-token')).toEqual({ owner: 'laptop' });
-    expect(await authenticate(`Bearer ${ADMIN}`)).toEqual({ owner: 'admin' });
+    const authenticate = authenticateOn(store, ADMIN);
+    expect(await authenticate('Bearer pw_stored-token')).toMatchObject({ owner: 'laptop', scopes: ['upload'], sessionId: null });
+    expect(await authenticate(`Bearer ${ADMIN}`)).toMatchObject({ owner: 'admin', scopes: ['admin'] });
   });
 
   it('takes the scheme in any case, as RFC 9110 says', async () => {
-    expect(await createAuthenticate(store, ADMIN)(`bearer ${ADMIN}`)).toEqual({ owner: 'admin' });
+    expect(await authenticateOn(store, ADMIN)(`bearer ${ADMIN}`)).toMatchObject({ owner: 'admin', scopes: ['admin'] });
   });
 
   it('does not take a hash for its token', async () => {
     await store.insertToken(aToken({ hash: hashToken('pw_stored-token') }));
-    const authenticate = createAuthenticate(store, ADMIN);
+    const authenticate = authenticateOn(store, ADMIN);
     for (const token of [hashToken('pw_stored-token'), hashToken(ADMIN)]) {
       await expect(authenticate(`Bearer ${token}`)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
     }
@@ -46,13 +52,13 @@ describe('authenticating', () => {
     ['characters outside ASCII', 'Bearer tokén-of-the-tests'],
     ['an unknown token', 'Bearer pw_unknown-token'],
   ])('refuses %s, without repeating it', async (_, header) => {
-    const refusal = createAuthenticate(store, ADMIN)(header);
+    const refusal = authenticateOn(store, ADMIN)(header);
     await expect(refusal).rejects.toMatchObject({ code: 'UNAUTHORIZED', hint: expect.stringContaining('PARTWAY_TOKEN') });
     await expect(refusal).rejects.not.toThrow(/tok[eé]n-of-the-tests|pw_unknown|aaaa/);
   });
 
   it('accepts nobody as admin where the environment names no token', async () => {
-    const authenticate = createAuthenticate(store, undefined);
+    const authenticate = authenticateOn(store, undefined);
     for (const token of ['undefined', 'null', hashToken('undefined')]) {
       await expect(authenticate(`Bearer ${token}`)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
     }
@@ -63,7 +69,7 @@ describe('the first token', () => {
   it('is made once, and works', async () => {
     const token = await createFirstToken(store, NOON);
     expect(token).toMatch(/^pw_[\w-]{32}$/);
-    expect(await createAuthenticate(store, undefined)(`Bearer ${token}`)).toEqual({ owner: 'admin' });
+    expect(await authenticateOn(store, undefined)(`Bearer ${token}`)).toMatchObject({ owner: 'admin', scopes: ['admin'] });
     expect(await createFirstToken(store, NOON)).toBeUndefined();
   });
 

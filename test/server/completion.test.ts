@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createService, type UploadService } from '../../src/server/service.ts';
 import { sweep } from '../../src/server/sweeper.ts';
 import type { ErrorCode, UploadError } from '../../src/session/errors.ts';
 import { checksumOf } from '../contract/object-store.ts';
-import { ServiceBench, TINY_FILE } from '../support/control-plane.ts';
+import { type AdminService, adminService, ServiceBench, TINY_FILE } from '../support/control-plane.ts';
 import type { Around } from '../support/interpose.ts';
 
 const CHECKSUM = checksumOf(TINY_FILE);
@@ -14,7 +13,7 @@ const etagOf = (bytes: string) => createHash('md5').update(bytes).digest('hex');
 /** Calls that change something or that a rule is about, of both stores, in order. */
 let order: string[];
 let bench: ServiceBench;
-let service: UploadService;
+let service: AdminService;
 let sessionId: string;
 let uploadId: string;
 beforeEach(async () => {
@@ -24,7 +23,7 @@ beforeEach(async () => {
     return call();
   };
   bench = new ServiceBench({ aroundSessions: note, aroundObjects: note });
-  service = createService(bench.deps);
+  service = adminService(bench.deps);
   ({ sessionId, uploadId } = await bench.openTinySession());
 });
 
@@ -44,7 +43,7 @@ async function refusalOf(call: Promise<unknown>): Promise<UploadError & { code: 
 
 describe('the write order', () => {
   it('has the row before the multipart upload', async () => {
-    await service.create('admin', { fileName: 'a', size: 1, overwrite: true });
+    await service.create({ fileName: 'a', size: 1, overwrite: true });
     expect(ruled()).toEqual(['insert', 'createMultipartUpload', 'openUpload']);
   });
 
@@ -146,7 +145,7 @@ describe('completing', () => {
 
   it('gives two servers on the same stores one object, and no wrong answer', async () => {
     await bench.putParts(sessionId, TINY_FILE);
-    const other = createService(bench.deps);
+    const other = adminService(bench.deps);
     const outcomes = await Promise.allSettled([complete(), other.complete(sessionId, {})]);
     for (const outcome of outcomes) {
       if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'SESSION_BUSY' });
@@ -158,7 +157,7 @@ describe('completing', () => {
 
   it('of a session left creating opens it, and names all parts as missing: a client can go on from there', async () => {
     bench.objects.failNext('createMultipartUpload', 'unavailable');
-    await refusalOf(service.create('admin', { fileName: 'a', size: 1 }));
+    await refusalOf(service.create({ fileName: 'a', size: 1 }));
     const [left] = (await bench.sessions.list({ limit: 1, status: 'creating' })).sessions;
     const refusal = await refusalOf(service.complete(String(left?.sessionId), {}));
     expect(refusal).toMatchObject({ code: 'PARTS_MISSING', facts: { missing: [{ first: 1, last: 1 }] } });

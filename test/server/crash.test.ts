@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { ObjectStoreError } from '../../src/object-store/port.ts';
-import { createService, type UploadService } from '../../src/server/service.ts';
 import { sweep } from '../../src/server/sweeper.ts';
 import { partNumbersOf } from '../../src/session/part-ranges.ts';
 import type { UploadSession } from '../../src/session/session.ts';
 import { checksumOf } from '../contract/object-store.ts';
-import { POLICY, ServiceBench, TINY_FILE } from '../support/control-plane.ts';
+import { type AdminService, adminService, POLICY, ServiceBench, TINY_FILE } from '../support/control-plane.ts';
 import type { Around } from '../support/interpose.ts';
 
 /**
@@ -74,7 +73,7 @@ class Fault {
 
 interface Scene {
   readonly bench: ServiceBench;
-  readonly service: UploadService;
+  readonly service: AdminService;
 }
 
 interface Operation {
@@ -118,7 +117,7 @@ async function withLostAnswer(scene: Scene, afterEffect: boolean): Promise<strin
 
 async function afterLostCreate({ bench, service }: Scene): Promise<string> {
   bench.objects.failNext('createMultipartUpload', 'unavailable', { afterEffect: true });
-  await service.create('admin', createRequest, 'k').catch(() => undefined);
+  await service.create(createRequest, 'k').catch(() => undefined);
   return '';
 }
 
@@ -126,22 +125,22 @@ const operations: Operation[] = [
   {
     name: 'create',
     prepare: async () => '',
-    run: ({ service }) => service.create('admin', createRequest, 'k'),
+    run: ({ service }) => service.create(createRequest, 'k'),
   },
   {
     name: 'create by a retry',
     prepare: afterLostCreate,
-    run: ({ service }) => service.create('admin', createRequest, 'k'),
+    run: ({ service }) => service.create(createRequest, 'k'),
   },
   {
     name: 'create by fingerprint',
     prepare: afterLostCreate,
-    run: ({ service }) => service.create('admin', createRequest),
+    run: ({ service }) => service.create(createRequest),
   },
   {
     name: 'create with another plan',
     prepare: (scene) => withParts(scene, []),
-    run: ({ service }) => service.create('admin', { ...createRequest, strategy: 'single' }),
+    run: ({ service }) => service.create({ ...createRequest, strategy: 'single' }),
     endsAs: ['open'],
   },
   {
@@ -296,7 +295,7 @@ function aScene(fault: Fault): Scene {
     aroundSessions: fault.around('session store'),
     aroundObjects: fault.around('object store'),
   });
-  return { bench, service: createService(bench.deps) };
+  return { bench, service: adminService(bench.deps) };
 }
 
 /** What the time and the sweeper of a new process do: a few rounds, less than a session's life. */
@@ -329,7 +328,7 @@ async function checkInvariants(bench: ServiceBench, operation: Operation): Promi
 
 /** A client that comes back: resumes by id, sends what is missing, completes. */
 async function finishWhatIsOpen(bench: ServiceBench): Promise<void> {
-  const service = createService(bench.deps);
+  const service = adminService(bench.deps);
   for (const { sessionId, status } of await allSessions(bench)) {
     if (status !== 'open') continue;
     const { missing } = await service.parts(sessionId);

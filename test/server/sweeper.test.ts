@@ -1,21 +1,20 @@
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createService, type UploadService } from '../../src/server/service.ts';
 import { startSweeper, sweep } from '../../src/server/sweeper.ts';
-import { POLICY, ServiceBench, TINY_FILE } from '../support/control-plane.ts';
+import { type AdminService, adminService, POLICY, ServiceBench, TINY_FILE } from '../support/control-plane.ts';
 import { FakeObjectStore } from '../support/fake-object-store.ts';
 
 const GRACE = 15 * 60_000;
 
 let bench: ServiceBench;
-let service: UploadService;
+let service: AdminService;
 beforeEach(() => {
   bench = new ServiceBench();
-  service = createService(bench.deps);
+  service = adminService(bench.deps);
 });
 
 const statusOf = async (sessionId: string) => (await bench.session(sessionId)).status;
 const quiet = { expired: 0, repaired: 0, released: 0, failed: 0 };
-const create = (key: string) => service.create('admin', { fileName: key, size: 1, overwrite: true }, `idempotency-of-${key}`);
+const create = (key: string) => service.create({ fileName: key, size: 1, overwrite: true }, `idempotency-of-${key}`);
 
 /** A create whose answer from the store got lost: the upload is there, and nobody knows its id. */
 async function createWithLostAnswer(key: string): Promise<string> {
@@ -195,7 +194,7 @@ describe('leftovers and orphans', () => {
     const { sessionId, uploadId } = await bench.openTinySession({ fingerprint: 'f' });
     bench.objects.failNext('abortMultipartUpload', 'unavailable');
     const again = { fileName: 'tiny.bin', size: TINY_FILE.length, fingerprint: 'f', strategy: 'single' } as const;
-    await expect(service.create('admin', again)).rejects.toThrow();
+    await expect(service.create(again)).rejects.toThrow();
     expect(bench.objects.uploadIds).toHaveLength(2);
     expect(await sweep(bench.deps)).toEqual({ ...quiet, released: 1 });
     expect(bench.objects.uploadIds).not.toContain(uploadId);
@@ -249,9 +248,9 @@ describe('leftovers and orphans', () => {
 
   it('are found behind many that can never be released, and each of those is tried once in a sweep', async () => {
     const elsewhere = new FakeObjectStore({ bucket: 'another bucket', now: bench.clock.now });
-    const old = createService({ ...bench.deps, objects: elsewhere });
+    const old = adminService({ ...bench.deps, objects: elsewhere });
     for (let count = 0; count < 101; count++) {
-      const { session } = await old.create('admin', { fileName: `old ${count}`, size: 1 });
+      const { session } = await old.create({ fileName: `old ${count}`, size: 1 });
       elsewhere.failNext('abortMultipartUpload', 'unavailable');
       await old.abort(session.sessionId).catch(() => undefined);
     }

@@ -2,10 +2,13 @@ import { onTestFinished } from 'vitest';
 import { PROBLEM_MEDIA_TYPE } from '../../src/contract/problems.ts';
 import type * as wire from '../../src/contract/wire.ts';
 import type { ObjectStore } from '../../src/object-store/port.ts';
+import type { Caller } from '../../src/server/access.ts';
 import { createApp } from '../../src/server/app.ts';
+import { type Audit, type AuditEvent, auditAsServer, noAudit } from '../../src/server/audit/event.ts';
 import { createAuthenticate } from '../../src/server/auth.ts';
 import type { Policy, ServiceDeps } from '../../src/server/deps.ts';
-import { createService } from '../../src/server/service.ts';
+import { createService, type UploadService } from '../../src/server/service.ts';
+import { NO_LIMITS } from '../../src/session/access.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import type { StoredPart, UploadSession } from '../../src/session/session.ts';
 import type { SessionStore } from '../../src/session-store/port.ts';
@@ -16,7 +19,15 @@ import { type Around, interpose } from './interpose.ts';
 import { aUniqueName, NOON } from './sessions.ts';
 
 export const ADMIN_TOKEN = 'the-token-of-the-tests';
-export const POLICY: Policy = { sessionTtlMs: 7 * 86_400_000, staleUploadsExpiryMs: 86_400_000, urlTtlSeconds: 3_600 };
+/** Of every client of the bench. */
+export const ADDRESS = '192.0.2.7';
+export const POLICY: Policy = {
+  sessionTtlMs: 7 * 86_400_000,
+  staleUploadsExpiryMs: 86_400_000,
+  urlTtlSeconds: 3_600,
+  keyPrefix: '',
+  keyTemplate: '{fileName}',
+};
 
 export interface LogLine {
   readonly level: 'info' | 'warn' | 'error';
@@ -47,6 +58,8 @@ export class ServiceBench {
   /** Takes parts of any size, so that tests need few bytes. */
   readonly objects = new FakeObjectStore({ now: this.clock.now, minPartSize: 1 });
   readonly logged: LogLine[] = [];
+  readonly audited: AuditEvent[] = [];
+  readonly audit: Audit = { record: (event) => this.audited.push(event) };
   readonly deps: ServiceDeps;
 
   constructor({ policy, aroundSessions, aroundObjects }: BenchOptions = {}) {
@@ -60,6 +73,7 @@ export class ServiceBench {
       newSessionId: () => aUniqueName('ses'),
       policy: { ...POLICY, ...policy },
       log: { info: logAt('info'), warn: logAt('warn'), error: logAt('error') },
+      audit: auditAsServer(this.audit),
     };
   }
 
@@ -74,12 +88,15 @@ export class ServiceBench {
       fileName: 'tiny.bin',
       size: TINY_FILE.length,
       contentType: null,
+      contentDisposition: null,
+      tags: {},
       metadata: {},
       overwrite: false,
       fingerprint: null,
       plan: { strategy: 'chunked', partSize: 4, partCount: 3 },
       createdAt: this.clock.now(),
       ...changes,
+      keyRequest: changes.key ?? 'tiny.bin',
     });
     const upload = await this.objects.createMultipartUpload({
       key: changes.key ?? 'tiny.bin',
@@ -126,6 +143,25 @@ export const SMALL_FILE_REQUEST = {
   partSize: 5 * MiB,
 } as const satisfies wire.CreateRequest;
 
+export const ADMIN_CALLER: Caller = {
+  grant: { owner: 'admin', tokenId: 'tok_admin', scopes: ['admin'], limits: NO_LIMITS, sessionId: null, expiresAt: null },
+  address: ADDRESS,
+  requestId: 'request-1',
+};
+
+type WithoutCaller<Method> = Method extends (caller: Caller, ...rest: infer Rest) => infer Result
+  ? (...rest: Rest) => Result
+  : Method;
+export type AdminService = { readonly [Name in keyof UploadService]: WithoutCaller<UploadService[Name]> };
+
+/** The service, called by an admin. */
+export function adminService(deps: ServiceDeps): AdminService {
+  const service = createService(deps, noAudit);
+  const methods = Object.entries(service) as [string, (...args: unknown[]) => unknown][];
+  const withCaller = methods.map(([name, method]) => [name, (...rest: unknown[]) => method(ADMIN_CALLER, ...rest)]);
+  return { ...Object.fromEntries(withCaller), readiness: service.readiness } as AdminService;
+}
+
 export interface ApiRequest {
   readonly body?: unknown;
   readonly headers?: Record<string, string>;
@@ -142,8 +178,10 @@ export class ControlPlaneBench extends ServiceBench {
     super(options);
     onTestFinished(() => this.shutdown.abort());
     this.app = createApp({
-      service: createService(this.deps),
-      authenticate: createAuthenticate(this.sessions, ADMIN_TOKEN),
+      service: createService(this.deps, this.audit),
+      authenticate: createAuthenticate(this.sessions, ADMIN_TOKEN, this.clock.now),
+      audit: this.audit,
+      addressOf: () => ADDRESS,
       log: this.deps.log,
       version: '1.2.3',
       shutdown: this.shutdown.signal,

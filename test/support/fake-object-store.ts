@@ -204,6 +204,12 @@ export class FakeObjectStore implements ObjectStore {
     });
   }
 
+  findKeyConflict(key: string): Promise<string | undefined> {
+    return this.#run({ method: 'findKeyConflict', key }, () =>
+      [...this.#objects.keys()].find((other) => key.startsWith(`${other}/`) || other.startsWith(`${key}/`)),
+    );
+  }
+
   checkBucket(): Promise<void> {
     return this.#run({ method: 'checkBucket' }, () => undefined);
   }

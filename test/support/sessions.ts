@@ -1,3 +1,4 @@
+import { NO_LIMITS } from '../../src/session/access.ts';
 import type { Status } from '../../src/session/machine.ts';
 import { MiB, planParts } from '../../src/session/part-plan.ts';
 import type { Instant, StoredPart, UploadSession } from '../../src/session/session.ts';
@@ -24,11 +25,14 @@ export function aNewSession(overrides: Partial<NewSession> = {}): NewSession {
     fileName: 'video.mp4',
     size,
     contentType: 'video/mp4',
+    contentDisposition: null,
+    tags: {},
     metadata: {},
     overwrite: false,
     fingerprint: null,
     createdAt: NOON,
     ...overrides,
+    keyRequest: overrides.keyRequest ?? overrides.key ?? 'video.mp4',
     plan: overrides.plan ?? planParts(size, 'multipart'),
   };
 }
@@ -55,12 +59,22 @@ export function aReport(sessionId: string, overrides: Partial<ClientReport> = {}
 }
 
 export function aToken(overrides: Partial<Token> = {}): Token {
-  return { tokenId: aUniqueName('token'), name: 'laptop', hash: aUniqueName('hash'), createdAt: NOON, ...overrides };
+  return {
+    tokenId: aUniqueName('token'),
+    name: 'laptop',
+    hash: aUniqueName('hash'),
+    scopes: ['upload'],
+    limits: NO_LIMITS,
+    createdAt: NOON,
+    expiresAt: null,
+    revokedAt: null,
+    ...overrides,
+  };
 }
 
 export async function insertSession(store: SessionStore, overrides: Partial<NewSession> = {}): Promise<NewSession> {
   const session = aNewSession(overrides);
-  if (!(await store.insert(session))) throw new Error('the session was not inserted');
+  if ((await store.insert(session)).outcome !== 'inserted') throw new Error('the session was not inserted');
   return session;
 }
 

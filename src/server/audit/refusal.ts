@@ -1,0 +1,48 @@
+import type { Grant } from '../../session/access.ts';
+import { type ErrorCode, UploadError } from '../../session/errors.ts';
+import type { AuditEvent } from './event.ts';
+
+/** What is known of a request before it is answered. */
+export interface RequestFacts {
+  readonly requestId: string;
+  readonly address: string;
+  readonly caller?: { readonly grant: Grant };
+  /** Of a session that was to be created. */
+  readonly wanted?: { readonly key: string; readonly size: number };
+}
+
+/** Refusals for who asks, not for how the session is: those belong into the audit log. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'UNAUTHORIZED',
+  'FORBIDDEN',
+  'KEY_NOT_ALLOWED',
+  'CONTENT_TYPE_NOT_ALLOWED',
+  'OBJECT_TOO_LARGE',
+  'QUOTA_EXCEEDED',
+  'TOO_MANY_SESSIONS',
+  'INVALID_KEY',
+  'SESSION_NOT_FOUND',
+  'RATE_LIMITED',
+]);
+
+const SESSION_IN_PATH = /^\/api\/uploads?\/([^/]+)/;
+
+/** The line for the audit log, if the error is one that belongs there. */
+export function refusalOf(
+  error: unknown,
+  request: RequestFacts & { readonly method: string; readonly path: string },
+): AuditEvent | undefined {
+  if (!(error instanceof UploadError) || !REFUSALS.has(error.code)) return undefined;
+  const { requestId, address, caller, wanted, method, path } = request;
+  return {
+    event: 'refused',
+    code: error.code,
+    operation: `${method} ${path}`,
+    token: caller?.grant.owner,
+    tokenId: caller?.grant.tokenId,
+    address,
+    requestId,
+    sessionId: SESSION_IN_PATH.exec(path)?.[1],
+    ...wanted,
+  };
+}

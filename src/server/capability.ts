@@ -1,0 +1,36 @@
+import { randomBytes } from 'node:crypto';
+import { CAPABILITY_PATH } from '../contract/paths.ts';
+import type * as wire from '../contract/wire.ts';
+import { isTerminal } from '../session/machine.ts';
+import { type Caller, mustChange, mustHaveOneOf } from './access.ts';
+import { CAPABILITY_PREFIX, hashToken, newToken } from './auth.ts';
+import type { ServiceDeps } from './deps.ts';
+import { notOpen } from './generations.ts';
+import { toIso } from './views.ts';
+
+/**
+ * Makes a token for one session, to be handed to a browser or a script. It lives as long as it is asked to, at most 30 days
+ * (contract), and never longer than the token that grants it.
+ */
+export async function grantCapability(
+  deps: ServiceDeps,
+  caller: Caller,
+  sessionId: string,
+  { expiresInSeconds }: wire.CapabilityRequest,
+): Promise<wire.Capability> {
+  const { grant } = caller;
+  const session = await mustChange(deps, caller, sessionId);
+  // A capability has no scope, so it grants no other.
+  mustHaveOneOf(grant, 'upload');
+  if (isTerminal(session.status)) throw notOpen(session);
+  const createdAt = deps.now();
+  const wanted = createdAt + (expiresInSeconds === undefined ? deps.policy.sessionTtlMs : expiresInSeconds * 1_000);
+  const expiresAt = Math.min(wanted, grant.expiresAt ?? wanted);
+  const token = newToken(CAPABILITY_PREFIX);
+  const capabilityId = `cap_${randomBytes(8).toString('hex')}`;
+  const hash = hashToken(token);
+  await deps.sessions.insertCapability({ capabilityId, hash, sessionId, grantedBy: grant.tokenId, createdAt, expiresAt });
+  deps.audit('granted', session);
+  const basePath = CAPABILITY_PATH.replace('{capability}', token);
+  return { capabilityId, token, basePath, sessionId, expiresAt: toIso(expiresAt) };
+}
