@@ -88,6 +88,11 @@ export class ControlPlane {
     return this.#json({ method: 'DELETE', path: pathOf(PATHS.upload, sessionId) });
   }
 
+  /** A token for this session alone, to hand to a browser or a script. */
+  grantCapability(sessionId: string, request: wire.CapabilityRequest = {}): Promise<wire.Capability> {
+    return this.#post(PATHS.capabilities, sessionId, request, {});
+  }
+
   async object(sessionId: string): Promise<wire.StoredObject> {
     return this.#json({ path: pathOf(PATHS.object, sessionId) });
   }

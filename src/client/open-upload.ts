@@ -1,5 +1,6 @@
 import type { CreateRequest, Session } from '../contract/wire.ts';
 import { isUploadError } from '../session/errors.ts';
+import { UNPRINTABLE } from '../session/object-key.ts';
 import type { Strategy } from '../session/strategy.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { ByteSource } from './source/byte-source.ts';
@@ -15,10 +16,21 @@ export interface OpenUploadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Where the name does not become the key, it is for people: a control character in it is no reason to refuse the file. */
+function fileNameOf({ name }: ByteSource, { key }: { readonly key?: string | undefined }): string {
+  return key === undefined ? name : name.replaceAll(new RegExp(UNPRINTABLE, 'gu'), '\ufffd');
+}
+
 /** Creates the session of a source, or finds the one it has. Nothing is sent yet: `runUpload` does that. */
 export async function openUpload(options: OpenUploadOptions): Promise<{ session: Session; created: boolean }> {
   const { controlPlane, source, request = {}, preferredStrategy, signal } = options;
-  const create: CreateRequest = { ...request, fileName: source.name, size: source.size, fingerprint: await fingerprint(source) };
+  const { size } = source;
+  const create: CreateRequest = {
+    ...request,
+    fileName: fileNameOf(source, request),
+    size,
+    fingerprint: await fingerprint(source),
+  };
   // Repeats of one call are one upload, also when the answer to the first got lost.
   const call = { idempotencyKey: crypto.randomUUID(), signal };
   if (create.strategy !== undefined || create.partSize !== undefined || preferredStrategy === undefined) {

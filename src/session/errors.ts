@@ -51,6 +51,8 @@ export const CLIENT_ERROR_CODES = [
   /** Nobody on this machine uploads the session that was to be paused, continued or limited. */
   'CLIENT_NOT_FOUND',
   'INTERRUPTED',
+  'TOKEN_NAME_TAKEN',
+  'TOKEN_NOT_FOUND',
 ] as const;
 export type ClientErrorCode = (typeof CLIENT_ERROR_CODES)[number];
 

@@ -189,5 +189,9 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'To send what is missing from here:',
     offer: ['resume', 'status'],
   },
+  TOKEN_NAME_TAKEN: {
+    meaning: 'Sessions belong to the name of their token: two people with one name could reach into the sessions of each other.',
+  },
+  TOKEN_NOT_FOUND: { meaning: 'Nothing was revoked.' },
   INTERRUPTED: { meaning: NOTHING_LOST, offer: ['resume', 'abort'] },
 };

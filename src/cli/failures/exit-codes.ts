@@ -76,6 +76,8 @@ const EXIT_CODE_OF_ERROR = {
   SESSION_NOT_OPEN: EXIT.sessionGone,
   OBJECT_NOT_FOUND: EXIT.mismatch,
   VERIFY_MISMATCH: EXIT.mismatch,
+  TOKEN_NAME_TAKEN: EXIT.conflict,
+  TOKEN_NOT_FOUND: EXIT.failure,
   CLIENT_NOT_FOUND: EXIT.failure,
   INTERRUPTED: EXIT.interrupted,
   BODY_TOO_LARGE: EXIT.failure,

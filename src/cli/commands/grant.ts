@@ -1,0 +1,50 @@
+import { defineCommand } from 'citty';
+import { ControlPlane } from '../../client/control-plane.ts';
+import { MAX_CAPABILITY_SECONDS } from '../../contract/paths.ts';
+import { type CommandModule, contextOf, JSON_FLAG, SESSION_ID } from '../arguments/command.ts';
+import { parseEnvironment } from '../arguments/environment.ts';
+import { FlagReader } from '../arguments/flag-reader.ts';
+import { EXIT } from '../failures/exit-codes.ts';
+import { about } from '../failures/failure.ts';
+import { formatInstant } from '../output/durations.ts';
+
+const MIN_SECONDS = 60;
+
+const command = defineCommand({
+  meta: { name: 'grant', description: 'Make a token for one session: it can finish or abort this upload and do nothing else' },
+  args: {
+    session_id: SESSION_ID,
+    expires: { type: 'string', valueHint: 'duration', description: 'Valid for so long: 1h, 7d; at least 1m, at most 30d' },
+    json: JSON_FLAG,
+  },
+  async run({ args: flags, data }) {
+    const context = contextOf(data);
+    const [sessionId = ''] = flags._;
+    const reader = new FlagReader();
+    const expiresInMs = reader.durationMs('expires', flags.expires);
+    const expiresInSeconds = expiresInMs === undefined ? undefined : Math.floor(expiresInMs / 1_000);
+    if (expiresInSeconds !== undefined && (expiresInSeconds < MIN_SECONDS || expiresInSeconds > MAX_CAPABILITY_SECONDS))
+      reader.fault('--expires must be from 1m to 30d.');
+    reader.check('grant');
+    const { server, token } = parseEnvironment(context.env);
+    const capability = await about({ sessionId }, () =>
+      new ControlPlane({ server, token }).grantCapability(sessionId, expiresInSeconds === undefined ? {} : { expiresInSeconds }),
+    );
+    if (flags.json) {
+      context.stdout.write(`${JSON.stringify({ type: 'capability', ...capability })}\n`);
+      return EXIT.ok;
+    }
+    const until = formatInstant(new Date(capability.expiresAt));
+    context.stderr.write(
+      `for the session ${sessionId} alone, until ${until}, shown only now. As PARTWAY_TOKEN: partway resume ${sessionId} FILE\n`,
+    );
+    context.stderr.write(`where no header can be sent, before the path: ${server}/c/TOKEN/api/uploads/${sessionId}/…\n`);
+    context.stdout.write(`${capability.token}\n`);
+    return EXIT.ok;
+  },
+});
+
+export default {
+  command,
+  examples: ['partway grant ses_01kaz3v8f6q2m4n7x9y0w5r1td', 'partway grant ses_01kaz3v8f6q2m4n7x9y0w5r1td --expires 12h --json'],
+} satisfies CommandModule;

@@ -1,0 +1,76 @@
+import { defineCommand } from 'citty';
+import { SCOPES, type Scope } from '../../session/access.ts';
+import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
+import { FlagReader } from '../arguments/flag-reader.ts';
+import { EXIT } from '../failures/exit-codes.ts';
+import { describeLimits } from '../output/token-text.ts';
+import { MACHINE_ENVIRONMENT, withTokenAdmin } from '../server-side/token-admin.ts';
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
+const CONTENT_TYPE = /^[\w.+-]+\/(?:[\w.+-]+|\*)$/;
+const MAX_SESSIONS = 1_000_000;
+
+const command = defineCommand({
+  meta: { name: 'token create', description: "Make a token, on the server's machine. It is shown once" },
+  args: {
+    name: { type: 'string', required: true, valueHint: 'name', description: 'Whose it is: sessions belong to the name' },
+    scope: { type: 'string', valueHint: 'scopes', default: 'upload', description: 'upload, read, admin, or several with commas' },
+    prefix: { type: 'string', valueHint: 'prefix', description: 'Only keys that begin with it, such as team-a/' },
+    bucket: { type: 'string', valueHint: 'bucket', description: 'Only in this bucket' },
+    'content-types': { type: 'string', valueHint: 'types', description: 'Only these, such as video/*,image/png' },
+    'max-size': { type: 'string', valueHint: 'size', description: 'Largest file: 50GB' },
+    quota: { type: 'string', valueHint: 'size', description: 'Bytes it may upload in all: 2TB' },
+    'max-sessions': { type: 'string', valueHint: 'n', description: 'Unfinished sessions it may have at once' },
+    expires: { type: 'string', valueHint: 'duration', description: 'Valid for so long: 12h, 90d' },
+    rotate: { type: 'boolean', description: 'The name is known: go on with its sessions and its quota' },
+    json: JSON_FLAG,
+  },
+  async run({ args: flags, data }) {
+    const context = contextOf(data);
+    const reader = new FlagReader();
+    if (!NAME.test(flags.name))
+      reader.fault('--name has 1 to 64 letters, digits, ".", "_", "@" and "-", and begins with one of the first two.');
+    const scopes = reader.choices('scope', flags.scope, SCOPES) ?? [];
+    const expiresInMs = reader.durationMs('expires', flags.expires);
+    const limits = {
+      bucket: flags.bucket ?? null,
+      keyPrefix: flags.prefix ?? '',
+      contentTypes: contentTypes(flags['content-types'], reader),
+      maxObjectSize: reader.size('max-size', flags['max-size']) ?? null,
+      quotaBytes: reader.size('quota', flags.quota) ?? null,
+      maxOpenSessions: reader.integer('max-sessions', flags['max-sessions'], 1, MAX_SESSIONS) ?? null,
+    };
+    reader.check('token create');
+    const expiresAt = expiresInMs === undefined ? null : context.now() + expiresInMs;
+    const request = { name: flags.name, scopes: [...new Set<Scope>(scopes)], limits, expiresAt, rotate: flags.rotate === true };
+    const { token, stored } = await withTokenAdmin(context, (admin) => admin.create(request));
+    if (flags.json) {
+      const { hash: _, ...shown } = stored;
+      context.stdout.write(`${JSON.stringify({ type: 'token', token, ...shown })}\n`);
+      return EXIT.ok;
+    }
+    const lines = [`made ${stored.tokenId} "${stored.name}": ${stored.scopes.join(', ')}`, ...describeLimits(stored)];
+    context.stderr.write(`${lines.join('\n  ')}\nIt is shown only now; clients need it as PARTWAY_TOKEN:\n`);
+    context.stdout.write(`${token}\n`);
+    return EXIT.ok;
+  },
+});
+
+function contentTypes(text: string | undefined, reader: FlagReader): string[] | null {
+  if (text === undefined) return null;
+  const types = text.split(',').map((type) => type.trim());
+  const wrong = types.find((type) => !CONTENT_TYPE.test(type));
+  if (wrong !== undefined) reader.fault(`--content-types: "${wrong}" is no content type. Write them as video/mp4 or video/*.`);
+  return types;
+}
+
+export default {
+  command,
+  examples: [
+    'partway token create --name camera-1 --prefix camera-1/ --content-types "video/*"',
+    'partway token create --name team-a --prefix team-a/ --quota 2TB --max-sessions 20 --expires 90d',
+    'partway token create --name dashboard --scope read',
+    'partway token create --name camera-1 --rotate      a new one; then: partway token revoke OLD_ID',
+  ],
+  environment: MACHINE_ENVIRONMENT,
+} satisfies CommandModule;

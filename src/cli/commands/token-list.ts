@@ -1,0 +1,41 @@
+import { defineCommand } from 'citty';
+import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
+import { EXIT } from '../failures/exit-codes.ts';
+import { formatInstant } from '../output/durations.ts';
+import { formatSize } from '../output/sizes.ts';
+import { renderTable } from '../output/table.ts';
+import { describeLimits, stateOf } from '../output/token-text.ts';
+import { MACHINE_ENVIRONMENT, type TokenWithUsage, withTokenAdmin } from '../server-side/token-admin.ts';
+
+const command = defineCommand({
+  meta: { name: 'token list', description: "List the tokens, on the server's machine: never the tokens themselves" },
+  args: { json: JSON_FLAG },
+  async run({ args: flags, data }) {
+    const context = contextOf(data);
+    const tokens = await withTokenAdmin(context, (admin) => admin.list());
+    if (flags.json) for (const { hash: _, ...shown } of tokens) context.stdout.write(`${JSON.stringify(shown)}\n`);
+    else context.stdout.write(renderTokens(tokens, context.now()));
+    return EXIT.ok;
+  },
+});
+
+export function renderTokens(tokens: readonly TokenWithUsage[], now: number): string {
+  if (tokens.length === 0) return 'No tokens.\n';
+  const rows = tokens.map((token) => [
+    token.tokenId,
+    token.name,
+    token.scopes.join(','),
+    stateOf(token, now),
+    formatInstant(new Date(token.createdAt)),
+    formatSize(token.usage.settledBytes),
+    formatSize(token.usage.reservedBytes),
+    describeLimits(token).join('; ') || 'none',
+  ]);
+  return renderTable(['ID', 'NAME', 'SCOPES', 'STATE', 'CREATED', 'COMPLETED', 'RESERVED', 'LIMITS'], rows, [5, 6]);
+}
+
+export default {
+  command,
+  examples: ['partway token list', 'partway token list --json   one token a line'],
+  environment: MACHINE_ENVIRONMENT,
+} satisfies CommandModule;

@@ -1,0 +1,72 @@
+import type { Limits, Scope } from '../session/access.ts';
+import { UploadError } from '../session/errors.ts';
+import type { Instant } from '../session/session.ts';
+import type { SessionStore, Token, Usage } from '../session-store/port.ts';
+import type { Audit } from './audit/event.ts';
+import { hashToken, newToken, newTokenId, TOKEN_PREFIX } from './auth.ts';
+
+/** A name stands in logs, in lists and, by `{owner}`, in keys: letters of ASCII, none of which looks like another. */
+export const TOKEN_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
+/** The owner of what is uploaded with the token in the environment. */
+const ADMIN = 'admin';
+
+export interface TokenRequest {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly limits: Limits;
+  readonly expiresAt: Instant | null;
+  /** The name is known: the new token goes on with its sessions and its quota. */
+  readonly rotate: boolean;
+}
+
+export type TokenWithUsage = Token & { readonly usage: Usage };
+
+/** What whoever administers the server can do with its tokens, on the server's own machine. */
+export function createTokenAdmin(sessions: SessionStore, audit: Audit, now: () => Instant) {
+  return {
+    /** The token itself is in the answer and nowhere else. @throws UploadError `TOKEN_NAME_TAKEN` */
+    async create({ name, scopes, limits, expiresAt, rotate }: TokenRequest): Promise<{ token: string; stored: Token }> {
+      if (!TOKEN_NAME.test(name)) throw new RangeError(`not a token name: ${name}`);
+      if (!rotate && (name === ADMIN || (await withName(name)).length > 0)) throw nameTaken(name);
+      const token = newToken(TOKEN_PREFIX);
+      const rest = { name, scopes, limits, createdAt: now(), expiresAt, revokedAt: null };
+      const stored: Token = { tokenId: newTokenId(), hash: hashToken(token), ...rest };
+      await sessions.insertToken(stored);
+      audit.record({ event: 'token-created', token: name, tokenId: stored.tokenId });
+      return { token, stored };
+    },
+
+    /** All there ever were, oldest first. */
+    async list(): Promise<TokenWithUsage[]> {
+      const tokens = await sessions.listTokens();
+      return Promise.all(tokens.map(async (token) => ({ ...token, usage: await sessions.usageOf(token.name) })));
+    },
+
+    /** By id, or all of a name. Those that are revoked already are left out of the answer. @throws UploadError `TOKEN_NOT_FOUND` */
+    async revoke(nameOrId: string): Promise<Token[]> {
+      const meant = (await sessions.listTokens()).filter(({ tokenId, name }) => tokenId === nameOrId || name === nameOrId);
+      if (meant.length === 0) throw notFound(nameOrId);
+      const revoked: Token[] = [];
+      for (const token of meant) {
+        if (!(await sessions.revokeToken(token.tokenId, now()))) continue;
+        audit.record({ event: 'token-revoked', token: token.name, tokenId: token.tokenId });
+        revoked.push(token);
+      }
+      return revoked;
+    },
+  };
+
+  async function withName(name: string): Promise<Token[]> {
+    return (await sessions.listTokens()).filter((token) => token.name === name);
+  }
+}
+
+function nameTaken(name: string): UploadError {
+  return new UploadError('TOKEN_NAME_TAKEN', `There is, or was, a token "${name}" already.`, {
+    hint: 'Choose another name. With --rotate, the new token goes on with the sessions and the quota of the old one.',
+  });
+}
+
+function notFound(nameOrId: string): UploadError {
+  return new UploadError('TOKEN_NOT_FOUND', `There is no token "${nameOrId}".`, { hint: 'partway token list shows them all.' });
+}
