@@ -22,6 +22,7 @@ const COMMANDS = {
   verify: async () => (await import('./commands/verify.ts')).default,
   abort: async () => (await import('./commands/abort.ts')).default,
   doctor: async () => (await import('./commands/doctor.ts')).default,
+  audit: async () => (await import('./commands/audit.ts')).default,
   serve: async () => (await import('./commands/serve.ts')).default,
 } satisfies Record<string, () => Promise<CommandModule>>;
 

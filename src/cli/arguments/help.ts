@@ -21,6 +21,7 @@ const COMMAND_ROWS: readonly Row[] = [
   ['abort SESSION_ID', 'Discard an unfinished upload and its stored parts'],
   ['doctor', 'Check server, token, object store and clocks, and say what to do'],
   ['serve', 'Run the control plane'],
+  ['audit', "Show who did what, from the audit log on the server's machine"],
 ];
 
 const ENVIRONMENT_ROWS: readonly Row[] = [
