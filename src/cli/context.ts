@@ -1,6 +1,7 @@
 /** Where text goes: process.stdout, process.stderr, or a collector in tests. */
 export interface Output {
-  write(text: string): unknown;
+  /** `done` is called when the text is on its way, or with the reason why it never will be. */
+  write(text: string, done?: (error?: Error | null) => void): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
   on?(event: 'resize', listener: () => void): unknown;

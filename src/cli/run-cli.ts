@@ -22,6 +22,11 @@ const COMMANDS = {
   verify: async () => (await import('./commands/verify.ts')).default,
   abort: async () => (await import('./commands/abort.ts')).default,
   doctor: async () => (await import('./commands/doctor.ts')).default,
+  grant: async () => (await import('./commands/grant.ts')).default,
+  'token create': async () => (await import('./commands/token-create.ts')).default,
+  'token list': async () => (await import('./commands/token-list.ts')).default,
+  'token revoke': async () => (await import('./commands/token-revoke.ts')).default,
+  audit: async () => (await import('./commands/audit.ts')).default,
   serve: async () => (await import('./commands/serve.ts')).default,
 } satisfies Record<string, () => Promise<CommandModule>>;
 
@@ -35,8 +40,9 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
 }
 
 async function dispatch(argv: readonly string[], context: CliContext): Promise<ExitCode> {
-  const [name, ...words] = argv;
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') return showHelp(words[0], context, name);
+  const [name, ...words] = joinCommand(argv);
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help')
+    return showHelp(joinCommand(words)[0], context, name);
   if (name === '--version' || name === '-v') {
     context.stdout.write(`${packageVersion()}\n`);
     return EXIT.ok;
@@ -51,6 +57,12 @@ async function dispatch(argv: readonly string[], context: CliContext): Promise<E
   return result as ExitCode;
 }
 
+/** `token create` is one command: its two words as one. */
+function joinCommand(argv: readonly string[]): readonly string[] {
+  const [first, second, ...rest] = argv;
+  return second !== undefined && Object.hasOwn(COMMANDS, `${first} ${second}`) ? [`${first} ${second}`, ...rest] : argv;
+}
+
 async function showHelp(topic: string | undefined, context: CliContext, name: string | undefined): Promise<ExitCode> {
   const style = styleOf(context.stdout, context);
   if (name === 'help' && topic !== undefined) context.stdout.write(await renderCommandHelp(await findCommand(topic), style));
@@ -61,6 +73,9 @@ async function showHelp(topic: string | undefined, context: CliContext, name: st
 
 async function findCommand(name: string): Promise<CommandModule> {
   if (Object.hasOwn(COMMANDS, name)) return COMMANDS[name as keyof typeof COMMANDS]();
+  const group = Object.keys(COMMANDS).filter((command) => command.startsWith(`${name} `));
+  if (group.length > 0)
+    throw new UsageError(`${name} needs a word more: ${group.map((command) => `partway ${command}`).join(', ')}.`);
   const meant = didYouMean(name, Object.keys(COMMANDS));
   const hint = meant === undefined ? 'See: partway --help' : `Did you mean: partway ${meant}`;
   throw new UsageError(`There is no command "${name}".`, hint);

@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { z } from 'zod';
 import { parseDuration } from '../contract/duration.ts';
 import { isKeyTemplate, PLACEHOLDERS } from '../session/key-template.ts';
+import { auditLogPath, defaultDatabasePath } from './file-locations.ts';
 
 /** A secret that does not show itself by accident: not in logs, not in JSON, not in error messages. */
 export class Secret {
@@ -84,6 +84,7 @@ const schema = z.object({
     .min(1, 'is empty')
     .refine((value) => !/^\w+:\/\//.test(value), 'must be the path of a SQLite file')
     .optional(),
+  PARTWAY_AUDIT_LOG: z.string().min(1, 'is empty').optional(),
   PARTWAY_S3_ENDPOINT: url('where the object store is, such as http://127.0.0.1:9000'),
   PARTWAY_S3_PUBLIC_ENDPOINT: url('where clients reach the object store').optional(),
   PARTWAY_S3_REGION: z.string().min(1, 'is empty').default('us-east-1'),
@@ -108,11 +109,14 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
   const parsed = schema.safeParse(env);
   if (!parsed.success) throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`));
   const { data } = parsed;
+  const databasePath = data.PARTWAY_DATABASE_URL ?? defaultDatabasePath(env);
   return {
     host: data.PARTWAY_HOST,
     port: data.PARTWAY_PORT,
     adminToken: data.PARTWAY_TOKEN,
-    databasePath: data.PARTWAY_DATABASE_URL ?? defaultDatabasePath(env),
+    databasePath,
+    /** Undefined where none is kept. */
+    auditPath: auditLogPath(data.PARTWAY_AUDIT_LOG, databasePath),
     s3: {
       endpoint: data.PARTWAY_S3_ENDPOINT,
       publicEndpoint: data.PARTWAY_S3_PUBLIC_ENDPOINT ?? data.PARTWAY_S3_ENDPOINT,
@@ -129,9 +133,4 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
       urlTtlSeconds: Math.floor(Math.min(data.PARTWAY_URL_TTL, MAX_URL_TTL_MS) / 1_000),
     },
   };
-}
-
-function defaultDatabasePath(env: Readonly<Record<string, string | undefined>>): string {
-  const dataFolder = env.XDG_DATA_HOME || (env.HOME ? join(env.HOME, '.local', 'share') : '.');
-  return join(dataFolder, 'partway', 'partway.db');
 }

@@ -5,6 +5,7 @@ import { type Logger, pino } from 'pino';
 import { createS3ObjectStore } from '../object-store/s3.ts';
 import { openSqliteStore } from '../session-store/sqlite.ts';
 import { createApp } from './app.ts';
+import { createAuditLog } from './audit/audit-log.ts';
 import { auditAsServer, noAudit } from './audit/event.ts';
 import { createAuthenticate, createFirstToken } from './auth.ts';
 import { type Config, parseConfig } from './config.ts';
@@ -45,7 +46,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     accessKeyId: config.s3.accessKeyId.reveal(),
     secretAccessKey: config.s3.secretAccessKey.reveal(),
   });
-  const audit = noAudit;
+  const audit = openAudit(config, log);
   const deps = { sessions, objects, now: Date.now, newSessionId, policy: config.policy, log };
   const shutdown = new AbortController();
   const app = createApp({
@@ -60,6 +61,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   const closeStores = async () => {
     objects.close();
     await sessions.close();
+    audit.close();
   };
   const listening = await listen(app.fetch, config).catch(async (error: unknown) => {
     await closeStores();
@@ -84,6 +86,10 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
       return stopping;
     },
   };
+}
+
+function openAudit({ auditPath: path }: Config, log: Logger) {
+  return path === undefined ? { ...noAudit, reopen() {}, close() {} } : createAuditLog({ path, now: Date.now, log });
 }
 
 async function listen(fetch: Parameters<typeof createAdaptorServer>[0]['fetch'], { host, port }: Pick<Config, 'host' | 'port'>) {

@@ -3,7 +3,7 @@ import type { Instant } from '../session/session.ts';
 import type { Capability, Token } from './port.ts';
 import type { SqliteDatabase } from './sqlite-driver.ts';
 
-interface TokenRow {
+export interface TokenRow {
   token_id: string;
   name: string;
   hash: string;

@@ -15,7 +15,7 @@ describe('the command line', () => {
       expect(stdout.text).toContain(word);
   });
 
-  test.for(['upload', 'resume', 'pause', 'continue', 'limit', 'status', 'list', 'verify', 'abort', 'doctor', 'serve'])(
+  test.for(['upload', 'resume', 'pause', 'continue', 'limit', 'status', 'list', 'verify', 'abort', 'doctor', 'serve', 'audit'])(
     'has help for %s, without colours in a pipe',
     async (name, { partway }) => {
       const { exitCode, stdout } = await partway([name, '--help']);

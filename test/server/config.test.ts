@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, parseConfig } from '../../src/server/config.ts';
+import { findAuditLog } from '../../src/server/file-locations.ts';
 
 const DAY = 86_400_000;
 const SECRETS = { token: 'swordfish-admin-token', key: 'swordfish-access-key', secret: 'swordfish-secret-key' };
@@ -68,6 +69,19 @@ describe('the configuration', () => {
     expect(parseConfig({ ...needed, ...env }).databasePath).toBe(path);
   });
 
+  it.each([
+    [{ PARTWAY_DATABASE_URL: '/data/p.db' }, '/data/audit.jsonl'],
+    [{ PARTWAY_DATABASE_URL: '/data/p.db', PARTWAY_AUDIT_LOG: '/var/log/partway.jsonl' }, '/var/log/partway.jsonl'],
+    [{ PARTWAY_DATABASE_URL: ':memory:', PARTWAY_AUDIT_LOG: '/var/log/partway.jsonl' }, '/var/log/partway.jsonl'],
+    [{ PARTWAY_DATABASE_URL: ':memory:' }, undefined],
+    [{ PARTWAY_AUDIT_LOG: 'off' }, undefined],
+    [{ XDG_DATA_HOME: '/data' }, '/data/partway/audit.jsonl'],
+  ])('keeps the audit log beside the database, or where it is told: %o', (env, path) => {
+    expect(parseConfig({ ...needed, ...env }).auditPath).toBe(path);
+    // What `partway audit` does, which knows none of the other settings.
+    expect(findAuditLog(env)).toBe(path);
+  });
+
   it('names every fault at once', () => {
     const faults = faultsOf({
       PARTWAY_PORT: 'http',
@@ -104,6 +118,7 @@ describe('the configuration', () => {
     ['PARTWAY_TOKEN', 'words that no header carries as one token'],
     ['PARTWAY_DATABASE_URL', 'postgres://localhost/partway'],
     ['PARTWAY_DATABASE_URL', ''],
+    ['PARTWAY_AUDIT_LOG', ''],
     ['PARTWAY_S3_ENDPOINT', 'ftp://127.0.0.1'],
     ['PARTWAY_S3_PUBLIC_ENDPOINT', 'not a url'],
     ['PARTWAY_S3_BUCKET', ''],

@@ -15,8 +15,9 @@ export class TextCollector {
     this.columns = terminal?.columns;
   }
 
-  write(text: string): boolean {
+  write(text: string, done?: () => void): boolean {
     this.text += text;
+    done?.();
     return true;
   }
 

@@ -36,6 +36,17 @@ export class FlagReader {
     });
   }
 
+  /** Some of `known`, separated by commas. */
+  choices<T extends string>(flag: string, text: string | undefined, known: readonly T[]): readonly T[] | undefined {
+    return this.#read(flag, text, (value) =>
+      value.split(',').map((word) => {
+        const choice = known.find((one) => one === word.trim());
+        if (choice === undefined) throw new UsageError(`"${word.trim()}" is none of ${known.join(', ')}.`);
+        return choice;
+      }),
+    );
+  }
+
   fault(text: string): void {
     this.#faults.push(text);
   }

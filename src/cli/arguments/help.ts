@@ -21,6 +21,9 @@ const COMMAND_ROWS: readonly Row[] = [
   ['abort SESSION_ID', 'Discard an unfinished upload and its stored parts'],
   ['doctor', 'Check server, token, object store and clocks, and say what to do'],
   ['serve', 'Run the control plane'],
+  ['grant SESSION_ID', 'Make a token for one session, for a browser or a script'],
+  ['token create|list|revoke', "Who may put what where, on the server's machine"],
+  ['audit', "Show who did what, from the audit log on the server's machine"],
 ];
 
 const ENVIRONMENT_ROWS: readonly Row[] = [

@@ -38,6 +38,7 @@ export default {
     ['PARTWAY_PORT', 'Port to listen on (7373)'],
     ['PARTWAY_TOKEN', 'Admin token; generated and shown once if not set'],
     ['PARTWAY_DATABASE_URL', 'Path of the SQLite file'],
+    ['PARTWAY_AUDIT_LOG', 'Who did what, read by partway audit (audit.jsonl beside the database); off for none'],
     ['PARTWAY_S3_ENDPOINT', 'Where the server reaches the object store'],
     ['PARTWAY_S3_PUBLIC_ENDPOINT', 'Where clients reach it; the same if not set'],
     ['PARTWAY_S3_REGION', 'Region (us-east-1)'],

@@ -43,18 +43,26 @@ const command = defineCommand({
     reader.check('token create');
     const expiresAt = expiresInMs === undefined ? null : context.now() + expiresInMs;
     const request = { name: flags.name, scopes: [...new Set<Scope>(scopes)], limits, expiresAt, rotate: flags.rotate === true };
-    const { token, stored } = await withTokenAdmin(context, (admin) => admin.create(request));
+    const { token, stored } = await withTokenAdmin(context, (admin) => admin.create(request), { mayMakeDatabase: true });
     if (flags.json) {
       const { hash: _, ...shown } = stored;
       context.stdout.write(`${JSON.stringify({ type: 'token', token, ...shown })}\n`);
       return EXIT.ok;
     }
     const lines = [`made ${stored.tokenId} "${stored.name}": ${stored.scopes.join(', ')}`, ...describeLimits(stored)];
+    if (isOpenEnded(limits.keyPrefix))
+      context.stderr.write(
+        `note: "${limits.keyPrefix}" covers "${limits.keyPrefix}-2/…" as well; end it with "/" if it should not\n`,
+      );
     context.stderr.write(`${lines.join('\n  ')}\nIt is shown only now; clients need it as PARTWAY_TOKEN:\n`);
     context.stdout.write(`${token}\n`);
     return EXIT.ok;
   },
 });
+
+function isOpenEnded(prefix: string): boolean {
+  return prefix !== '' && !prefix.endsWith('/');
+}
 
 function contentTypes(text: string | undefined, reader: FlagReader): string[] | null {
   if (text === undefined) return null;

@@ -1,4 +1,5 @@
 import type { createTokenAdmin, TokenWithUsage } from '../../server/tokens.ts';
+import { UsageError } from '../arguments/usage-error.ts';
 import type { CliContext } from '../context.ts';
 
 export type { TokenWithUsage };
@@ -11,13 +12,30 @@ export const MACHINE_ENVIRONMENT = [
   ['PARTWAY_AUDIT_LOG', "Path of the server's audit log, as `partway serve` has it"],
 ] as const;
 
-/** Works on the database that a server on this machine uses, whether it runs or not. */
-export async function withTokenAdmin<T>(context: CliContext, work: (admin: TokenAdmin) => Promise<T>): Promise<T> {
-  const { openTokenAdmin } = await import('../../server/main.ts');
-  const { admin, close } = await openTokenAdmin(context.env, context.now);
+/** Works on the database that a server on this machine uses, whether it runs or not, and closes it. */
+export async function withTokenAdmin<T>(
+  context: CliContext,
+  work: (admin: TokenAdmin) => Promise<T>,
+  { mayMakeDatabase = false } = {},
+): Promise<T> {
+  const { openTokenAdmin } = await import('../../server/token-main.ts');
+  const { admin, database, close } = explainingStart(() =>
+    openTokenAdmin(context.env, context.now, { mayMake: mayMakeDatabase }),
+  );
+  if (database.isNew) context.stderr.write(`note: made a new database, ${database.path}\n`);
   try {
     return await work(admin);
   } finally {
     await close();
+  }
+}
+
+/** Known by its name: its class is the server's. */
+function explainingStart<T>(open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    const { name, message, hint } = error as { name?: unknown; message: string; hint?: string };
+    throw name === 'SessionStoreStartError' ? new UsageError(message, hint) : error;
   }
 }

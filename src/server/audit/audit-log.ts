@@ -1,0 +1,100 @@
+import { escapeUnseen } from '../../contract/visible-text.ts';
+import type { Instant } from '../../session/session.ts';
+import type { Log } from '../deps.ts';
+import type { Audit, AuditEvent, AuditLine } from './event.ts';
+import { FloodLimit } from './flood-limit.ts';
+import { LineFile } from './line-file.ts';
+
+/** Far more than any name or key has. */
+const MAX_TEXT_LENGTH = 2_048;
+const FIELDS = [
+  'token',
+  'tokenId',
+  'address',
+  'requestId',
+  'sessionId',
+  'bucket',
+  'key',
+  'size',
+  'code',
+  'operation',
+] as const satisfies readonly (keyof AuditEvent)[];
+
+export interface AuditLogOptions {
+  readonly path: string;
+  readonly now: () => Instant;
+  /** Told of events that could not be written. */
+  readonly log: Pick<Log, 'error'>;
+}
+
+export interface AuditLog extends Audit {
+  /** Goes on with the file that now has the name, after logrotate moved the old one away. Never throws. */
+  reopen(): void;
+  /** Events that come later are told to `log`. */
+  close(): void;
+}
+
+/**
+ * Appends events to a file, one JSON object a line. Several processes may write to it. It is not forced to the disk with every
+ * line: kill -9 loses nothing, a power cut may lose the last seconds.
+ * @throws Error naming the file where it cannot be opened: a server that is to keep an audit log does not start without.
+ */
+export function createAuditLog({ path, now, log }: AuditLogOptions): AuditLog {
+  const file = open(path);
+  const flood = new FloodLimit();
+
+  function write(line: AuditLine): void {
+    try {
+      file.append(escapeUnseen(JSON.stringify(line)));
+    } catch (error) {
+      log.error({ err: error, path, event: line }, 'an event could not be written to the audit log');
+    }
+  }
+
+  function tellLeftOut(until?: Instant): void {
+    const at = new Date(now()).toISOString();
+    for (const { source, leftOut } of flood.takeEnded(until)) write({ at, event: 'refused', ...source, leftOut });
+  }
+
+  return {
+    record(event) {
+      const instant = now();
+      tellLeftOut(instant);
+      const line = lineOf(event, instant);
+      const admitted = event.event === 'refused' ? flood.admit(event, instant) : 'write';
+      if (admitted === 'write') write(line);
+      if (admitted === 'last') write({ ...line, furtherLeftOut: true });
+    },
+    reopen() {
+      try {
+        file.reopen();
+      } catch (error) {
+        log.error({ err: error, path }, 'the audit log could not be opened again; the old file is still in use');
+      }
+    },
+    close() {
+      tellLeftOut();
+      file.close();
+    },
+  };
+}
+
+function open(path: string): LineFile {
+  try {
+    return new LineFile(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`The audit log ${path} cannot be opened: ${reason}. Set PARTWAY_AUDIT_LOG to another file, or to off.`, {
+      cause,
+    });
+  }
+}
+
+/** Only what an event has by its type, in the same order always: whatever else an object brings along stays out of the log. */
+function lineOf(event: AuditEvent, instant: Instant): AuditLine {
+  const known = FIELDS.flatMap((field) => {
+    const value = event[field];
+    return value === undefined ? [] : [[field, typeof value === 'string' ? value.slice(0, MAX_TEXT_LENGTH) : value]];
+  });
+  return { at: new Date(instant).toISOString(), event: event.event, ...Object.fromEntries(known) };
+}

@@ -1,0 +1,33 @@
+import { createReadStream } from 'node:fs';
+
+const CHUNK_BYTES = 256 * 1024;
+/** No line of ours comes near it. */
+const MAX_LINE_BYTES = 64 * 1024;
+const LINE_FEED = 10;
+
+export interface LineBatch {
+  readonly lines: readonly string[];
+  /** Lines so long that they were skipped unread, so that memory does not depend on what somebody put into the file. */
+  readonly tooLong: number;
+}
+
+/** The lines of a file, a chunk's worth at a time; empty ones are left out. @throws the system's error. */
+export async function* readLines(path: string): AsyncGenerator<LineBatch> {
+  let rest: Buffer = Buffer.alloc(0);
+  let isSkipping = false;
+  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES })) {
+    const bytes = Buffer.concat([rest, chunk as Buffer]);
+    const end = bytes.lastIndexOf(LINE_FEED);
+    rest = bytes.subarray(end + 1);
+    if (end !== -1) {
+      const lines = bytes.toString('utf8', 0, end).split('\n');
+      if (isSkipping) lines.shift();
+      yield { lines: lines.filter((line) => line !== ''), tooLong: isSkipping ? 1 : 0 };
+      isSkipping = false;
+    }
+    if (rest.length > MAX_LINE_BYTES) isSkipping = true;
+    if (isSkipping) rest = Buffer.alloc(0);
+  }
+  if (isSkipping) yield { lines: [], tooLong: 1 };
+  else if (rest.length > 0) yield { lines: [rest.toString()], tooLong: 0 };
+}

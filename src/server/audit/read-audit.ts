@@ -1,0 +1,68 @@
+import type { Instant } from '../../session/session.ts';
+import type { AuditLine } from './event.ts';
+import { readLines } from './lines.ts';
+
+export interface AuditFilter {
+  readonly sessionId?: string | undefined;
+  /** A token's name or id. */
+  readonly token?: string | undefined;
+  readonly events?: readonly string[] | undefined;
+  readonly since?: Instant | undefined;
+}
+
+export interface AuditRecord {
+  /** As it is in the file. */
+  readonly text: string;
+  readonly line: AuditLine;
+}
+
+export interface AuditBatch {
+  /** Those that fit, in the order of the file. */
+  readonly records: readonly AuditRecord[];
+  /** Lines that are no audit line: cut short by a full disk or a power cut, or changed by somebody. */
+  readonly damaged: number;
+}
+
+/** Reads a log from its beginning, in memory that does not depend on its length. @throws the system's error. */
+export async function* readAudit(path: string, filter: AuditFilter): AsyncGenerator<AuditBatch> {
+  for await (const { lines, tooLong } of readLines(path)) {
+    const records: AuditRecord[] = [];
+    let damaged = tooLong;
+    for (const text of lines) {
+      const line = parseLine(text);
+      if (line === undefined) damaged += 1;
+      else if (fits(line, filter)) records.push({ text, line });
+    }
+    yield { records, damaged };
+  }
+}
+
+function fits(line: AuditLine, { sessionId, token, events, since }: AuditFilter): boolean {
+  if (sessionId !== undefined && line.sessionId !== sessionId) return false;
+  if (token !== undefined && line.token !== token && line.tokenId !== token) return false;
+  if (events !== undefined && !events.includes(line.event)) return false;
+  return since === undefined || Date.parse(line.at) >= since;
+}
+
+const TEXTS = ['token', 'tokenId', 'address', 'requestId', 'sessionId', 'bucket', 'key', 'code', 'operation'] as const;
+const NUMBERS = ['size', 'leftOut'] as const;
+
+function parseLine(text: string): AuditLine | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isAuditLine(value) ? value : undefined;
+}
+
+function isAuditLine(value: unknown): value is AuditLine {
+  if (typeof value !== 'object' || value === null) return false;
+  const fields = value as Record<string, unknown>;
+  if (typeof fields.event !== 'string' || typeof fields.at !== 'string' || Number.isNaN(Date.parse(fields.at))) return false;
+  return (
+    TEXTS.every((name) => fields[name] === undefined || typeof fields[name] === 'string') &&
+    NUMBERS.every((name) => fields[name] === undefined || typeof fields[name] === 'number')
+  );
+}
