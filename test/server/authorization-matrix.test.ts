@@ -6,7 +6,6 @@ import { type Limits, NO_LIMITS, type Scope } from '../../src/session/access.ts'
 import type { ErrorCode } from '../../src/session/errors.ts';
 import type { Token } from '../../src/session-store/port.ts';
 import { ControlPlaneBench, readProblem, SMALL_FILE, SMALL_FILE_REQUEST } from '../support/control-plane.ts';
-import { aToken } from '../support/sessions.ts';
 
 /** Every operation that needs a token. The contract decides which these are: a new one without a row fails here. */
 const routes = Object.fromEntries(
@@ -162,10 +161,8 @@ class Stage {
     await this.bench.putParts(this.sessionId, SMALL_FILE);
   }
 
-  async #token(changes: Partial<Token> = {}): Promise<string> {
-    const token = newToken(TOKEN_PREFIX);
-    await this.bench.sessions.insertToken(aToken({ ...changes, hash: hashToken(token) }));
-    return token;
+  #token(changes: Partial<Token> = {}): Promise<string> {
+    return this.bench.issueToken(changes);
   }
 
   #owner(limits: Partial<Limits>, scopes: readonly Scope[] = ['upload']): Promise<string> {

@@ -5,18 +5,18 @@ import type { ObjectStore } from '../../src/object-store/port.ts';
 import type { Caller } from '../../src/server/access.ts';
 import { createApp } from '../../src/server/app.ts';
 import { type Audit, type AuditEvent, auditAsServer, noAudit } from '../../src/server/audit/event.ts';
-import { createAuthenticate } from '../../src/server/auth.ts';
+import { createAuthenticate, hashToken, newToken, TOKEN_PREFIX } from '../../src/server/auth.ts';
 import type { Policy, ServiceDeps } from '../../src/server/deps.ts';
 import { createService, type UploadService } from '../../src/server/service.ts';
 import { NO_LIMITS } from '../../src/session/access.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import type { StoredPart, UploadSession } from '../../src/session/session.ts';
-import type { SessionStore } from '../../src/session-store/port.ts';
+import type { SessionStore, Token } from '../../src/session-store/port.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite.ts';
 import { checksumOf } from '../contract/object-store.ts';
 import { FakeObjectStore } from './fake-object-store.ts';
 import { type Around, interpose } from './interpose.ts';
-import { aUniqueName, NOON } from './sessions.ts';
+import { aToken, aUniqueName, NOON } from './sessions.ts';
 
 export const ADMIN_TOKEN = 'the-token-of-the-tests';
 /** Of every client of the bench. */
@@ -45,6 +45,8 @@ export class TestClock {
 }
 
 export interface BenchOptions {
+  /** A new, empty one unless given. */
+  readonly sessions?: SessionStore;
   readonly policy?: Partial<Policy>;
   /** Everything that the service asks of its stores goes through these. */
   readonly aroundSessions?: Around;
@@ -54,7 +56,7 @@ export interface BenchOptions {
 /** Everything that the server's service needs, on stores in memory and a clock of the test. */
 export class ServiceBench {
   readonly clock = new TestClock();
-  readonly sessions: SessionStore = openSqliteStore(':memory:');
+  readonly sessions: SessionStore;
   /** Takes parts of any size, so that tests need few bytes. */
   readonly objects = new FakeObjectStore({ now: this.clock.now, minPartSize: 1 });
   readonly logged: LogLine[] = [];
@@ -62,7 +64,8 @@ export class ServiceBench {
   readonly audit: Audit = { record: (event) => this.audited.push(event) };
   readonly deps: ServiceDeps;
 
-  constructor({ policy, aroundSessions, aroundObjects }: BenchOptions = {}) {
+  constructor({ policy, sessions = openSqliteStore(':memory:'), aroundSessions, aroundObjects }: BenchOptions = {}) {
+    this.sessions = sessions;
     const logAt = (level: LogLine['level']) => (fields: object, message: string) => {
       this.logged.push({ level, fields, message });
     };
@@ -174,12 +177,12 @@ export class ControlPlaneBench extends ServiceBench {
   readonly shutdown = new AbortController();
   readonly app: ReturnType<typeof createApp>;
 
-  constructor(options: BenchOptions & { readonly keepAliveMs?: number } = {}) {
+  constructor(options: BenchOptions & { readonly keepAliveMs?: number; readonly adminToken?: string } = {}) {
     super(options);
     onTestFinished(() => this.shutdown.abort());
     this.app = createApp({
       service: createService(this.deps, this.audit),
-      authenticate: createAuthenticate(this.sessions, ADMIN_TOKEN, this.clock.now),
+      authenticate: createAuthenticate(this.sessions, options.adminToken ?? ADMIN_TOKEN, this.clock.now),
       audit: this.audit,
       addressOf: () => ADDRESS,
       log: this.deps.log,
@@ -212,6 +215,13 @@ export class ControlPlaneBench extends ServiceBench {
   async askForProblem(method: string, path: string, request: ApiRequest = {}): Promise<wire.ProblemDocument> {
     const response = await this.send(method, path, request);
     return readProblem(response);
+  }
+
+  /** A token with these properties, on record; returns what a client sends. */
+  async issueToken(changes: Partial<Token> = {}): Promise<string> {
+    const token = newToken(TOKEN_PREFIX);
+    await this.sessions.insertToken(aToken({ ...changes, hash: hashToken(token) }));
+    return token;
   }
 
   create(changes: Partial<wire.CreateRequest> = {}, headers: Record<string, string> = {}): Promise<wire.Session> {
