@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CRC32_BASE64 } from '../session/crc32.ts';
 import { SERVICE_ERROR_CODES } from '../session/errors.ts';
 import { STATUSES } from '../session/machine.ts';
+import { DISPOSITIONS, findMetadataFault, findTagsFault } from '../session/object-attributes.ts';
 import { UNPRINTABLE } from '../session/object-key.ts';
 import { S3_LIMITS } from '../session/part-plan.ts';
 import { STRATEGIES } from '../session/strategy.ts';
@@ -12,9 +13,15 @@ const instant = z.iso.datetime().meta({ description: 'ISO 8601, UTC' });
 const partNumber = z.number().int().min(1).max(S3_LIMITS.maxPartCount);
 const crc32 = z.string().regex(CRC32_BASE64).meta({ description: 'CRC32 as base64 of four bytes, big-endian' });
 const etag = z.string().min(1).max(200);
-// Header values travel at the object store, so neither names nor values may hold what a header cannot.
-const metadataName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/);
-const metadataValue = z.string().max(1_000);
+// They travel as headers at the object store, so neither names nor values may hold what a header cannot.
+const metadata = z
+  .record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/), z.string().max(1_000))
+  .superRefine(withoutFault(findMetadataFault))
+  .meta({ description: 'Of the object; names are lower case there. URL-encoded, with names counted twice, at most 1.9 KB' });
+const tags = z
+  .record(z.string().min(1).max(128), z.string().max(256))
+  .superRefine(withoutFault(findTagsFault))
+  .meta({ description: 'Of the object, at most 10: letters (A to Z), digits, spaces and + - = . _ : / @' });
 
 /** `ses_` and 26 characters of Crockford base32, lower case. Anything else is answered like an unknown id. */
 export const sessionId = z
@@ -41,10 +48,20 @@ export const createRequest = z
       .regex(/^[\w.+-]+\/[\w.+-]+(?:\s*;\s*[\w.+-]+=(?:[\w.+-]+|"[^"\\\r\n]*"))*$/)
       .optional(),
     key: z.string().max(1_024).optional().meta({ description: 'Object key; the file name if left out' }),
-    keyTemplate: z.string().max(1_024).optional(),
-    contentDisposition: z.enum(['inline', 'attachment']).optional(),
-    tags: z.record(z.string(), z.string()).optional(),
-    metadata: z.record(metadataName, metadataValue).optional(),
+    keyTemplate: z
+      .string()
+      .min(1)
+      .max(1_024)
+      .optional()
+      .meta({
+        description: 'Object key with {date}, {sessionId}, {fileName} and {owner} to be filled in; not together with `key`',
+      }),
+    metadata: metadata.optional(),
+    tags: tags.optional(),
+    contentDisposition: z
+      .enum(DISPOSITIONS)
+      .optional()
+      .meta({ description: 'How browsers treat the object, under its file name; left out: no such header' }),
     strategy: z.enum(STRATEGIES).optional(),
     partSize: bytes.optional(),
     bytesPerSecond: z
@@ -59,6 +76,10 @@ export const createRequest = z
       .optional()
       .meta({ description: 'Opaque; finds the open session of the same file again' }),
     overwrite: z.boolean().optional(),
+  })
+  .refine(({ key, keyTemplate }) => key === undefined || keyTemplate === undefined, {
+    path: ['keyTemplate'],
+    error: 'cannot be given together with `key`',
   })
   .meta({ id: 'CreateUpload' });
 
@@ -228,3 +249,10 @@ export const readiness = z
     ),
   })
   .meta({ id: 'Readiness' });
+
+function withoutFault<T>(find: (value: T) => string | undefined): (value: T, context: z.RefinementCtx) => void {
+  return (value, context) => {
+    const message = find(value);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  };
+}

@@ -1,7 +1,6 @@
 import type { Instant, StoredPart } from '../session/session.ts';
 
-/** Metadata name under which every object carries the id of the session that uploaded it: it settles a lost answer to Complete. */
-export const SESSION_METADATA = 'partway-session';
+export { SESSION_METADATA } from '../session/object-attributes.ts';
 
 export const OBJECT_STORE_FAILURES = [
   /** The store does not know the multipart upload (completed, aborted, swept or lost), or has damaged it beyond use. */
@@ -35,8 +34,12 @@ export class ObjectStoreError extends Error {
 export interface NewUpload {
   readonly key: string;
   readonly contentType: string | null;
+  /** The whole header, ASCII. */
+  readonly contentDisposition: string | null;
   /** Any Unicode text; the adapter encodes what headers cannot carry. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** At most 10, of the characters that `findTagsFault` lets through. */
+  readonly tags: Readonly<Record<string, string>>;
 }
 
 export interface PartToPresign {

@@ -11,6 +11,7 @@ import {
   type Part,
 } from '@aws-sdk/client-s3';
 import { EMPTY_CRC32, encodeCrc32 } from '../session/crc32.ts';
+import { encodeTags } from '../session/object-attributes.ts';
 import type { StoredPart } from '../session/session.ts';
 import {
   type CompleteInput,
@@ -52,7 +53,7 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
     return Math.abs(offset) < CLOCKS_AGREE_WITHIN_MS ? 0 : offset;
   }
 
-  async function createMultipartUpload({ key, contentType, metadata }: NewUpload) {
+  async function createMultipartUpload({ key, contentType, contentDisposition, metadata, tags }: NewUpload) {
     // By our clock, like every instant beside it, and taken before the call: the store's own sweep, which counts from
     // the upload's initiation, can then only come later than we say.
     const initiatedAt = now();
@@ -60,6 +61,8 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
       Bucket: bucket,
       Key: key,
       ...(contentType === null ? {} : { ContentType: contentType }),
+      ...(contentDisposition === null ? {} : { ContentDisposition: contentDisposition }),
+      ...(Object.keys(tags).length === 0 ? {} : { Tagging: encodeTags(tags) }),
       Metadata: encodeMetadata(metadata),
       // With an algorithm, MinIO refuses every part without that checksum, UploadPartCopy through a presigned URL
       // (header x-amz-copy-source) included; without, it would read any object that our key can read (measured).

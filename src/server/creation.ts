@@ -10,7 +10,7 @@ import type { UploadSession } from '../session/session.ts';
 import { chooseStrategy } from '../session/strategy.ts';
 import type { IdempotencyRecord, NewSession } from '../session-store/port.ts';
 import { isObjectOf, listStoredParts, objectExists } from './completion.ts';
-import { contentDispositionOf } from './content-disposition.ts';
+import { contentDispositionHeader } from './content-disposition.ts';
 import { keyConflict, limitReached } from './creation-refusals.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
@@ -131,7 +131,7 @@ function newSession(deps: ServiceDeps, { grant, request, sessionId, chosen, plan
     fileName,
     size,
     contentType: request.contentType ?? null,
-    contentDisposition: disposition === undefined ? null : contentDispositionOf(disposition, fileName),
+    contentDisposition: disposition === undefined ? null : contentDispositionHeader(disposition, fileName),
     tags: request.tags ?? {},
     metadata: request.metadata ?? {},
     overwrite: request.overwrite ?? false,

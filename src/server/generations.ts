@@ -78,7 +78,9 @@ export async function openUpload(deps: ServiceDeps, session: UploadSession, firs
   const upload = await objectsOf(deps, session).createMultipartUpload({
     key: session.key,
     contentType: session.contentType,
+    contentDisposition: session.contentDisposition,
     metadata: { ...session.metadata, [SESSION_METADATA]: session.sessionId },
+    tags: session.tags,
   });
   if (!(await deps.sessions.openUpload(expected(session), upload, deps.now()))) {
     // Somebody else opened or ended the session meanwhile: nobody will ever use this upload.

@@ -22,8 +22,28 @@ describe('the wire', () => {
     ['an unknown strategy', { fileName: 'a', size: 1, strategy: 'fast' }],
     ['a content type that would break a header', { fileName: 'a', size: 1, contentType: 'text/plain\r\nx: y' }],
     ['a metadata name that would break a header', { fileName: 'a', size: 1, metadata: { 'a:b': 'c' } }],
+    ['metadata names that differ only in case', { fileName: 'a', size: 1, metadata: { a: 'b', A: 'c' } }],
+    ['metadata that says whose the object is', { fileName: 'a', size: 1, metadata: { 'Partway-Session': 'ses_1' } }],
+    ['more metadata than an object has', { fileName: 'a', size: 1, metadata: { a: 'x'.repeat(1_000), b: 'x'.repeat(1_000) } }],
+    ['eleven tags', { fileName: 'a', size: 1, tags: Object.fromEntries(upTo(11).map((number) => [number, ''])) }],
+    ['a tag of a character that no tag has', { fileName: 'a', size: 1, tags: { a: 'b&c' } }],
+    ['a key and a template for it', { fileName: 'a', size: 1, key: 'k', keyTemplate: '{fileName}' }],
+    ['an empty template', { fileName: 'a', size: 1, keyTemplate: '' }],
+    ['a disposition that browsers do not know', { fileName: 'a', size: 1, contentDisposition: 'form-data' }],
   ])('does not create from %s', (_, request) => {
     expect(createRequest.safeParse(request).success).toBe(false);
+  });
+
+  it('creates with all that an object carries, and says what is wrong with it', () => {
+    const request = { fileName: 'a', size: 1, keyTemplate: '{date}/{fileName}', contentDisposition: 'attachment' };
+    const carried = { metadata: { shoot: 'ü\r\n' }, tags: { 'camera body': 'A7 +-=._:/@' } };
+    expect(createRequest.parse({ ...request, ...carried })).toEqual({ ...request, ...carried });
+    const wrong = createRequest.safeParse({ ...request, key: 'k', metadata: { a: 'b', A: 'c' }, tags: { a: '#' } });
+    expect(wrong.error?.issues.map(({ path, message }) => [path.join('/'), message])).toEqual([
+      ['metadata', 'the name "A" is given twice (upper and lower case are the same)'],
+      ['tags', '"a=#" has a character other than letters (A to Z), digits, spaces and + - = . _ : / @'],
+      ['keyTemplate', 'cannot be given together with `key`'],
+    ]);
   });
 
   it.each([

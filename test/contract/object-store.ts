@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type CompleteInput, type ObjectStore, ObjectStoreError, type ObjectStoreFailure } from '../../src/object-store/port.ts';
+import {
+  type CompleteInput,
+  type NewUpload,
+  type ObjectStore,
+  ObjectStoreError,
+  type ObjectStoreFailure,
+} from '../../src/object-store/port.ts';
 import { encodeCrc32 } from '../../src/session/crc32.ts';
 import type { StoredPart } from '../../src/session/session.ts';
 
@@ -13,10 +19,14 @@ export interface ObjectStoreUnderTest {
   putPart(key: string, uploadId: string, partNumber: number, bytes: Uint8Array): Promise<string>;
   /** The object's bytes. */
   read(key: string): Promise<Uint8Array>;
+  /** What the object carries beside them, as those meet it who read it. */
+  attributes(key: string): Promise<ObjectAttributes>;
 }
 
+export type ObjectAttributes = Pick<NewUpload, 'contentType' | 'contentDisposition' | 'tags'>;
+
 const MIN_PART_SIZE = 5 * 1024 ** 2;
-const noMetadata = { contentType: null, metadata: {} };
+const noMetadata = { contentType: null, contentDisposition: null, metadata: {}, tags: {} };
 
 export function checksumOf(...chunks: Uint8Array[]): string {
   return encodeCrc32(chunks.reduce((crc, chunk) => crc32(chunk, crc), 0));
@@ -48,7 +58,12 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
 
     /** An upload with these parts put, and what its Complete needs. */
     async function anUpload(key: string, ...chunks: Uint8Array[]): Promise<CompleteInput> {
-      const { uploadId } = await store.createMultipartUpload({ key, ...noMetadata });
+      return anUploadOf({ key, ...noMetadata }, ...chunks);
+    }
+
+    async function anUploadOf(upload: NewUpload, ...chunks: Uint8Array[]): Promise<CompleteInput> {
+      const { key } = upload;
+      const { uploadId } = await store.createMultipartUpload(upload);
       for (const [index, chunk] of chunks.entries()) await subject.putPart(key, uploadId, index + 1, chunk);
       const parts = await store.listParts(key, uploadId);
       return { key, uploadId, parts, checksum: checksumOf(...chunks), onlyIfAbsent: false };
@@ -327,12 +342,30 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
       it('gives metadata back as any Unicode text, under lower-case names', async () => {
         const metadata = { 'partway-session': 'ses_1', plain: 'a b', File_Name: ' ü 日本 😀 %41 + "x"\n ', empty: '' };
         const key = aKey();
-        const { uploadId } = await store.createMultipartUpload({ key, contentType: 'video/mp4; x="y"', metadata });
+        const { uploadId } = await store.createMultipartUpload({ key, ...noMetadata, metadata });
         await subject.putPart(key, uploadId, 1, rest);
         const parts = await store.listParts(key, uploadId);
         await store.completeMultipartUpload({ key, uploadId, parts, checksum: checksumOf(rest), onlyIfAbsent: true });
         const { File_Name: fileName, ...others } = metadata;
         expect((await store.headObject(key))?.metadata).toEqual({ ...others, file_name: fileName });
+      });
+    });
+
+    describe('an object', () => {
+      it('has the content type, the disposition and the tags that its upload was created with', async () => {
+        const attributes = {
+          contentType: 'video/mp4; x="y"',
+          contentDisposition: `attachment; filename="a \\"b\\".mov"; filename*=UTF-8''%C3%BC.mov`,
+          tags: { 'camera body': 'A7 +-=._:/@', empty: '' },
+        };
+        const input = await anUploadOf({ key: aKey(), metadata: {}, ...attributes }, rest);
+        await store.completeMultipartUpload(input);
+        expect(await subject.attributes(input.key)).toEqual(attributes);
+      });
+
+      it('has no disposition and no tags where none were asked for', async () => {
+        const { key } = await anObject(aKey(), rest);
+        expect(await subject.attributes(key)).toMatchObject({ contentDisposition: null, tags: {} });
       });
     });
 

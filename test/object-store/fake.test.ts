@@ -11,11 +11,12 @@ describeObjectStore('the fake', async () => {
     storeWithoutBucket,
     putPart: async (key, uploadId, partNumber, bytes) => store.putPart(key, uploadId, partNumber, bytes).etag,
     read: async (key) => new Uint8Array(store.read(key) ?? []),
+    attributes: async (key) => store.attributes(key) ?? { contentType: null, contentDisposition: null, tags: {} },
   };
 });
 
 describe('the fake, beyond the port', () => {
-  const upload = { key: 'k', contentType: null, metadata: {} };
+  const upload = { key: 'k', contentType: null, contentDisposition: null, metadata: {}, tags: {} };
 
   it('fails the next call before its effect, and only that one', async () => {
     const store = new FakeObjectStore();

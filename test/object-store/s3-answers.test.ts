@@ -4,7 +4,7 @@ import { ObjectStoreError, type ObjectStoreFailure } from '../../src/object-stor
 import { expectFailure } from '../contract/object-store.ts';
 import { answer, cannedS3, hangUp, s3Error } from '../support/canned-s3.ts';
 
-const upload = { key: 'k', contentType: null, metadata: {} };
+const upload = { key: 'k', contentType: null, contentDisposition: null, metadata: {}, tags: {} };
 const input = {
   key: 'k',
   uploadId: 'u',

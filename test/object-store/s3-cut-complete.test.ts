@@ -47,7 +47,13 @@ describe('a Complete whose connection breaks', () => {
     proxy.inject(resetsAfter(1), ({ method }) => method === 'POST');
     for (let round = 0; round < ROUNDS; round++) {
       const key = `round ${round}`;
-      const { uploadId } = await direct.createMultipartUpload({ key, contentType: null, metadata: {} });
+      const { uploadId } = await direct.createMultipartUpload({
+        key,
+        contentType: null,
+        contentDisposition: null,
+        metadata: {},
+        tags: {},
+      });
       await putPart(direct, key, uploadId, 1, BYTES);
       const parts = await direct.listParts(key, uploadId);
       const input = { key, uploadId, parts, checksum: CHECKSUM, onlyIfAbsent: true };

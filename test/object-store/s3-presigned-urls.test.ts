@@ -12,7 +12,13 @@ let part: PartToPresign & { readonly checksum: string };
 
 beforeEach(async () => {
   store = await anS3Store();
-  const { uploadId } = await store.createMultipartUpload({ key: 'own/file', contentType: null, metadata: {} });
+  const { uploadId } = await store.createMultipartUpload({
+    key: 'own/file',
+    contentType: null,
+    contentDisposition: null,
+    metadata: {},
+    tags: {},
+  });
   part = { key: 'own/file', uploadId, partNumber: 1, contentLength: bytes.length, checksum, expiresInSeconds: 60 };
 });
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { createS3ObjectStore } from '../../src/object-store/s3.ts';
 import { checksumOf, describeObjectStore, expectFailure } from '../contract/object-store.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { anS3Store, putObject, putPart, readObject } from '../support/s3-stores.ts';
+import { anS3Store, putObject, putPart, readAttributes, readObject } from '../support/s3-stores.ts';
 import { sendRequest } from '../support/send-request.ts';
 
 describeObjectStore('S3 on MinIO', async () => {
@@ -14,6 +14,7 @@ describeObjectStore('S3 on MinIO', async () => {
     storeWithoutBucket: await anS3Store({ bucket: 'no-such-bucket' }),
     putPart: (key, uploadId, partNumber, bytes) => putPart(store, key, uploadId, partNumber, bytes),
     read: (key) => readObject(store.bucket, key),
+    attributes: (key) => readAttributes(store.bucket, key),
   };
 });
 
@@ -39,7 +40,13 @@ describe('keys that need care in a URL', () => {
   it.each(oddKeys)('takes a file as %j from create to head', async (key) => {
     const store = await anS3Store();
     const bytes = Buffer.from(`bytes of ${key}`);
-    const { uploadId } = await store.createMultipartUpload({ key, contentType: null, metadata: {} });
+    const { uploadId } = await store.createMultipartUpload({
+      key,
+      contentType: null,
+      contentDisposition: null,
+      metadata: {},
+      tags: {},
+    });
     await putPart(store, key, uploadId, 1, bytes);
     expect(await store.listMultipartUploads(key)).toHaveLength(1);
     const parts = await store.listParts(key, uploadId);
@@ -53,7 +60,13 @@ describe('listings of many entries', () => {
   it('lists more than 1,000 parts once each, in one page or in many', async () => {
     const store = await anS3Store();
     const key = 'many-parts';
-    const { uploadId } = await store.createMultipartUpload({ key, contentType: null, metadata: {} });
+    const { uploadId } = await store.createMultipartUpload({
+      key,
+      contentType: null,
+      contentDisposition: null,
+      metadata: {},
+      tags: {},
+    });
     const limit = pLimit(16);
     const numbers = Array.from({ length: 1_003 }, (_, index) => index + 1);
     await Promise.all(numbers.map((partNumber) => limit(() => putPart(store, key, uploadId, partNumber, Buffer.from('x')))));
@@ -66,7 +79,17 @@ describe('listings of many entries', () => {
     const store = await anS3Store({ pageSize: 2 });
     const ids: string[] = [];
     for (let count = 0; count < 5; count++) {
-      ids.push((await store.createMultipartUpload({ key: 'one key', contentType: null, metadata: {} })).uploadId);
+      ids.push(
+        (
+          await store.createMultipartUpload({
+            key: 'one key',
+            contentType: null,
+            contentDisposition: null,
+            metadata: {},
+            tags: {},
+          })
+        ).uploadId,
+      );
     }
     const listed = await store.listMultipartUploads('one key');
     expect(listed.map((upload) => upload.uploadId).toSorted()).toEqual(ids.toSorted());
@@ -92,7 +115,13 @@ describe('two endpoints', () => {
     // A store that sees /bucket/sub/… takes "sub" for the start of the key: so this proves the whole path is signed.
     const bucket = await createTestBucket();
     const store = await anS3Store({ bucket });
-    const { uploadId } = await store.createMultipartUpload({ key: 'sub/file', contentType: null, metadata: {} });
+    const { uploadId } = await store.createMultipartUpload({
+      key: 'sub/file',
+      contentType: null,
+      contentDisposition: null,
+      metadata: {},
+      tags: {},
+    });
     const { endpoint, ...credentials } = sharedMinio();
     const below = createS3ObjectStore({ ...credentials, endpoint, publicEndpoint: `${endpoint}/${bucket}`, bucket: 'sub' });
     await putPart(below, 'file', uploadId, 1, Buffer.from('hello'));
@@ -102,7 +131,13 @@ describe('two endpoints', () => {
   it('makes URLs that the store takes from the public host only', async () => {
     const { endpoint } = sharedMinio();
     const store = await anS3Store({ publicEndpoint: endpoint.replace('127.0.0.1', 'localhost') });
-    const { uploadId } = await store.createMultipartUpload({ key: 'k', contentType: null, metadata: {} });
+    const { uploadId } = await store.createMultipartUpload({
+      key: 'k',
+      contentType: null,
+      contentDisposition: null,
+      metadata: {},
+      tags: {},
+    });
     const { url, headers } = await store.presignPart({ ...part, key: 'k', uploadId, checksum: checksumOf(Buffer.from('x')) });
     const asSigned = { ...headers, host: new URL(url).host };
     const target = url.replace('localhost', '127.0.0.1');
@@ -129,7 +164,10 @@ describe('a store that does not let us in', () => {
     const store = await anS3Store(secrets);
     await expectFailure('refused', store.checkBucket());
     await expectFailure('refused', store.headObject('k'));
-    await expectFailure('refused', store.createMultipartUpload({ key: 'k', contentType: null, metadata: {} }));
+    await expectFailure(
+      'refused',
+      store.createMultipartUpload({ key: 'k', contentType: null, contentDisposition: null, metadata: {}, tags: {} }),
+    );
     await expectFailure('refused', store.listParts('k', 'u'));
     await expectFailure('refused', store.abortMultipartUpload('k', 'u'));
   });
@@ -137,7 +175,10 @@ describe('a store that does not let us in', () => {
   it('refuses metadata that is too large', async () => {
     const store = await anS3Store();
     const metadata = { long: 'x'.repeat(3_000) };
-    await expectFailure('refused', store.createMultipartUpload({ key: 'k', contentType: null, metadata }));
+    await expectFailure(
+      'refused',
+      store.createMultipartUpload({ key: 'k', contentType: null, contentDisposition: null, metadata, tags: {} }),
+    );
   });
 
   it('is unavailable, soon, where nothing listens', async () => {

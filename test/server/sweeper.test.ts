@@ -227,13 +227,20 @@ describe('leftovers and orphans', () => {
     await createWithLostAnswer('a');
     await create('a');
     bench.clock.advance(GRACE + 1);
-    const young = await bench.objects.createMultipartUpload({ key: 'a', contentType: null, metadata: {} });
+    const young = await bench.objects.createMultipartUpload({
+      key: 'a',
+      contentType: null,
+      contentDisposition: null,
+      metadata: {},
+      tags: {},
+    });
     await sweep(bench.deps);
     expect(bench.objects.uploadIds).toContain(young.uploadId);
   });
 
   it('leaves unrecorded uploads of the same key alone that were begun when no request of the session was: they are somebody else’s', async () => {
-    const theirs = () => bench.objects.createMultipartUpload({ key: 'a', contentType: null, metadata: {} });
+    const theirs = () =>
+      bench.objects.createMultipartUpload({ key: 'a', contentType: null, contentDisposition: null, metadata: {}, tags: {} });
     const before = await theirs();
     bench.clock.advance(GRACE);
     const sessionId = await createWithLostAnswer('a');

@@ -104,7 +104,9 @@ export class ServiceBench {
     const upload = await this.objects.createMultipartUpload({
       key: changes.key ?? 'tiny.bin',
       contentType: null,
+      contentDisposition: null,
       metadata: { 'partway-session': sessionId },
+      tags: {},
     });
     await this.sessions.openUpload({ sessionId, status: 'creating', generation: 1 }, upload, this.clock.now());
     return { sessionId, uploadId: upload.uploadId };

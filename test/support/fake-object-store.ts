@@ -42,7 +42,10 @@ interface FakeUpload extends NewUpload {
 
 interface FakeObject extends ObjectHead {
   readonly bytes: Uint8Array;
+  readonly attributes: FakeAttributes;
 }
+
+type FakeAttributes = Pick<NewUpload, 'contentType' | 'contentDisposition' | 'tags'>;
 
 interface Fault {
   readonly error: Error;
@@ -88,10 +91,16 @@ export class FakeObjectStore implements ObjectStore {
     return this.#objects.get(key)?.bytes;
   }
 
+  /** What the object carries beside its bytes and its metadata. */
+  attributes(key: string): FakeAttributes | undefined {
+    return this.#objects.get(key)?.attributes;
+  }
+
   /** An object that something other than partway put there: no checksum. */
   putObject(key: string, bytes: Uint8Array, metadata: Readonly<Record<string, string>> = {}): void {
     const etag = `"${createHash('md5').update(bytes).digest('hex')}"`;
-    this.#objects.set(key, { size: bytes.length, etag, checksum: null, metadata, bytes });
+    const attributes = { contentType: null, contentDisposition: null, tags: {} };
+    this.#objects.set(key, { size: bytes.length, etag, checksum: null, metadata, attributes, bytes });
   }
 
   // Faults.
@@ -177,6 +186,7 @@ export class FakeObjectStore implements ObjectStore {
         etag: multipartEtag(parts),
         checksum,
         metadata: lowerCaseNames(upload.metadata),
+        attributes: attributesOf(upload),
         bytes,
       });
       this.#uploads.delete(uploadId);
@@ -200,7 +210,7 @@ export class FakeObjectStore implements ObjectStore {
   headObject(key: string): Promise<ObjectHead | undefined> {
     return this.#run({ method: 'headObject', key }, () => {
       const object = this.#objects.get(key);
-      return object && withoutBytes(object);
+      return object && headOf(object);
     });
   }
 
@@ -266,6 +276,14 @@ function multipartEtag(parts: readonly StoredPart[]): string {
 
 function lowerCaseNames(metadata: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+function attributesOf({ contentType, contentDisposition, tags }: FakeAttributes): FakeAttributes {
+  return { contentType, contentDisposition, tags };
+}
+
+function headOf({ attributes: _, ...object }: FakeObject): ObjectHead {
+  return withoutBytes(object);
 }
 
 function withoutBytes<T extends { bytes: Uint8Array }>({ bytes: _, ...rest }: T): Omit<T, 'bytes'> {

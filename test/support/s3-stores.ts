@@ -1,6 +1,6 @@
-import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, GetObjectTaggingCommand, HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { createS3ObjectStore, type S3ObjectStoreOptions } from '../../src/object-store/s3.ts';
-import { checksumOf } from '../contract/object-store.ts';
+import { checksumOf, type ObjectAttributes } from '../contract/object-store.ts';
 import { createTestBucket, sharedMinio } from './minio.ts';
 import { sendRequest } from './send-request.ts';
 
@@ -36,18 +36,43 @@ export async function putPart(
 
 /** A whole object of one part. */
 export async function putObject(store: S3Store, key: string, bytes: Uint8Array): Promise<void> {
-  const { uploadId } = await store.createMultipartUpload({ key, contentType: null, metadata: {} });
+  const { uploadId } = await store.createMultipartUpload({
+    key,
+    contentType: null,
+    contentDisposition: null,
+    metadata: {},
+    tags: {},
+  });
   await putPart(store, key, uploadId, 1, bytes);
   const parts = await store.listParts(key, uploadId);
   await store.completeMultipartUpload({ key, uploadId, parts, checksum: checksumOf(bytes), onlyIfAbsent: false });
 }
 
 export async function readObject(bucket: string, key: string): Promise<Uint8Array> {
+  return withClient(async (client) => {
+    const { Body: body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return (await body?.transformToByteArray()) ?? new Uint8Array();
+  });
+}
+
+export async function readAttributes(bucket: string, key: string): Promise<ObjectAttributes> {
+  return withClient(async (client) => {
+    const head = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+    const { TagSet: tags = [] } = await client.send(new GetObjectTaggingCommand({ Bucket: bucket, Key: key }));
+    return {
+      contentType: head.ContentType ?? null,
+      contentDisposition: head.ContentDisposition ?? null,
+      tags: Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value])),
+    };
+  });
+}
+
+/** With the root key: as who reads objects, not as partway. */
+export async function withClient<T>(work: (client: S3Client) => Promise<T>): Promise<T> {
   const { endpoint, region, accessKeyId, secretAccessKey } = sharedMinio();
   const client = new S3Client({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, forcePathStyle: true });
   try {
-    const { Body: body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-    return (await body?.transformToByteArray()) ?? new Uint8Array();
+    return await work(client);
   } finally {
     client.destroy();
   }
