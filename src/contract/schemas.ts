@@ -48,14 +48,9 @@ export const createRequest = z
       .regex(/^[\w.+-]+\/[\w.+-]+(?:\s*;\s*[\w.+-]+=(?:[\w.+-]+|"[^"\\\r\n]*"))*$/)
       .optional(),
     key: z.string().max(1_024).optional().meta({ description: 'Object key; the file name if left out' }),
-    keyTemplate: z
-      .string()
-      .min(1)
-      .max(1_024)
-      .optional()
-      .meta({
-        description: 'Object key with {date}, {sessionId}, {fileName} and {owner} to be filled in; not together with `key`',
-      }),
+    keyTemplate: z.string().min(1).max(1_024).optional().meta({
+      description: 'Object key with {date}, {sessionId}, {fileName} and {owner} to be filled in; not together with `key`',
+    }),
     metadata: metadata.optional(),
     tags: tags.optional(),
     contentDisposition: z

@@ -28,6 +28,8 @@ export function problemResponse(context: Context, error: unknown, log: Log): Res
     ...facts,
   };
   if ('retryAfterSeconds' in body) context.header('retry-after', String(body.retryAfterSeconds));
+  // The rest of the body is not read: whoever sends another request behind it would be cut off.
+  if (code === 'BODY_TOO_LARGE') context.header('connection', 'close');
   if (code === 'UNAUTHORIZED') context.header('www-authenticate', 'Bearer');
   return context.body(JSON.stringify(body), status as ContentfulStatusCode, { 'content-type': PROBLEM_MEDIA_TYPE });
 }
