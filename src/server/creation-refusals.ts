@@ -2,6 +2,12 @@ import type { Grant } from '../session/access.ts';
 import { UploadError } from '../session/errors.ts';
 import type { ServiceDeps } from './deps.ts';
 
+export function outsideOfServer(keyPrefix: string): UploadError {
+  return new UploadError('KEY_NOT_ALLOWED', `This server writes only keys that start with "${keyPrefix}".`, {
+    facts: { keyPrefix },
+  });
+}
+
 /** Somebody else's key is named only where the caller might have written it. */
 export function keyConflict({ limits }: Grant, key: string, conflictingKey: string): UploadError {
   const named = conflictingKey.startsWith(limits.keyPrefix);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { CreateRequest } from '../contract/wire.ts';
 import { ObjectStoreError } from '../object-store/port.ts';
-import { checkNewObject, type Grant, NO_LIMITS } from '../session/access.ts';
+import { checkNewObject, type Grant } from '../session/access.ts';
 import { UploadError } from '../session/errors.ts';
 import { type ChosenKey, keyFromTemplate } from '../session/key-template.ts';
 import { checkObjectKey } from '../session/object-key.ts';
@@ -11,7 +11,7 @@ import { chooseStrategy } from '../session/strategy.ts';
 import type { IdempotencyRecord, NewSession } from '../session-store/port.ts';
 import { isObjectOf, listStoredParts, objectExists } from './completion.ts';
 import { contentDispositionHeader } from './content-disposition.ts';
-import { keyConflict, limitReached } from './creation-refusals.ts';
+import { keyConflict, limitReached, outsideOfServer } from './creation-refusals.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
 import { mustGet, openUpload, replan } from './generations.ts';
@@ -66,7 +66,7 @@ function chooseKey(deps: ServiceDeps, { owner, limits }: Grant, request: CreateR
 
 function checkAllowed(deps: ServiceDeps, { grant, request, chosen }: Wanted): void {
   const object = { bucket: deps.objects.bucket, key: chosen.key, size: request.size, contentType: request.contentType ?? null };
-  checkNewObject({ ...NO_LIMITS, keyPrefix: deps.policy.keyPrefix }, object);
+  if (!chosen.key.startsWith(deps.policy.keyPrefix)) throw outsideOfServer(deps.policy.keyPrefix);
   checkNewObject(grant.limits, object);
 }
 

@@ -1,0 +1,134 @@
+import { join } from 'node:path';
+import { describe, expect } from 'vitest';
+import type { TestContext } from '../support/cli-run.ts';
+import { test } from '../support/cli-test.ts';
+
+/** The database and the audit log of a server, in the folder of the test. */
+function onServerOf(folder: string): Partial<TestContext> {
+  return { env: { LANG: 'C.UTF-8', PARTWAY_DATABASE_URL: join(folder, 'partway.db') } };
+}
+
+describe('partway token', () => {
+  test('makes a token that is all of stdout, and says on stderr what it may', async ({ partway, folder }) => {
+    const limits = [
+      '--prefix',
+      'camera-1/',
+      '--content-types',
+      'video/*,image/png',
+      '--max-size',
+      '50GB',
+      '--quota',
+      '2TB',
+      '--max-sessions',
+      '4',
+    ];
+    const { exitCode, stdout, stderr } = await partway(
+      ['token', 'create', '--name', 'camera-1', ...limits, '--expires', '90d'],
+      onServerOf(folder),
+    );
+
+    expect(exitCode).toBe(0);
+    expect(stdout.text).toMatch(/^pw_[\w-]{32}\n$/);
+    for (const word of ['"camera-1": upload', 'keys camera-1/…', 'video/*, image/png', '4 sessions at once', 'shown only now'])
+      expect(stderr.text).toContain(word);
+    expect(stderr.text).not.toContain(stdout.text.trim());
+  });
+
+  test('lists tokens with their state and limits, never the tokens', async ({ partway, folder }) => {
+    const { stdout: made } = await partway(
+      ['token', 'create', '--name', 'a', '--scope', 'upload,read', '--json'],
+      onServerOf(folder),
+    );
+    const { token, tokenId } = JSON.parse(made.text) as { token: string; tokenId: string };
+    await partway(['token', 'create', '--name', 'b', '--prefix', 'b/'], onServerOf(folder));
+    await partway(['token', 'revoke', 'b'], onServerOf(folder));
+
+    const table = (await partway(['token', 'list'], onServerOf(folder))).stdout.text;
+    expect(table).toMatch(new RegExp(`${tokenId}\\s+a\\s+upload,read\\s+valid`));
+    expect(table).toMatch(/\s+b\s+upload\s+revoked.+keys b\/…/);
+    const lines = (await partway(['token', 'list', '--json'], onServerOf(folder))).stdout.text;
+    expect(JSON.parse(lines.split('\n')[0] ?? '')).toMatchObject({
+      tokenId,
+      scopes: ['upload', 'read'],
+      usage: { openSessions: 0 },
+    });
+    expect(table + lines).not.toContain(token);
+    expect(lines).not.toContain('hash');
+  });
+
+  test('writes what it did into the audit log of the server', async ({ partway, folder }) => {
+    await partway(['token', 'create', '--name', 'a'], onServerOf(folder));
+    await partway(['token', 'revoke', 'a'], onServerOf(folder));
+
+    const { stdout } = await partway(['audit', '--json'], onServerOf(folder));
+    const events = stdout.text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(events).toMatchObject([
+      { event: 'token-created', token: 'a' },
+      { event: 'token-revoked', token: 'a' },
+    ]);
+  });
+
+  test('tells all faults at once, and makes nothing', async ({ partway, folder }) => {
+    const flags = [
+      '--name',
+      'a b',
+      '--scope',
+      'root',
+      '--quota',
+      'much',
+      '--content-types',
+      'video',
+      '--max-sessions',
+      '0',
+      '--expires',
+      'soon',
+    ];
+    const { exitCode, stderr } = await partway(['token', 'create', ...flags], onServerOf(folder));
+
+    expect(exitCode).toBe(2);
+    for (const flag of ['--name', '--scope', '--quota', '--content-types', '--max-sessions', '--expires'])
+      expect(stderr.text).toContain(`error: ${flag}`);
+    expect((await partway(['token', 'list'], onServerOf(folder))).exitCode).toBe(2);
+  });
+
+  test('warns of a prefix without its slash', async ({ partway, folder }) => {
+    const { stderr } = await partway(['token', 'create', '--name', 'a', '--prefix', 'team'], onServerOf(folder));
+    expect(stderr.text).toContain('"team" covers "team-2/…" as well');
+  });
+
+  test('looks for a database, and makes none, where tokens are to be listed or revoked', async ({ partway, folder }) => {
+    for (const words of [['list'], ['revoke', 'a']]) {
+      const { exitCode, stderr } = await partway(['token', ...words], onServerOf(folder));
+      expect(exitCode).toBe(2);
+      expect(stderr.text).toContain(`There is no database at ${join(folder, 'partway.db')}`);
+    }
+  });
+
+  test('says so where a name is taken, and what to do', async ({ partway, folder }) => {
+    await partway(['token', 'create', '--name', 'a'], onServerOf(folder));
+    const { exitCode, stderr } = await partway(['token', 'create', '--name', 'a'], onServerOf(folder));
+    expect(exitCode).toBe(8);
+    expect(stderr.text).toContain('--rotate');
+    expect((await partway(['token', 'create', '--name', 'a', '--rotate'], onServerOf(folder))).exitCode).toBe(0);
+  });
+
+  test.for([[], ['make'], ['--help']])('names its commands for "token %s"', async (words, { partway, folder }) => {
+    const { exitCode, stderr } = await partway(['token', ...words], onServerOf(folder));
+    expect(exitCode).toBe(2);
+    expect(stderr.text).toContain('partway token create, partway token list, partway token revoke');
+  });
+
+  test.for(['create', 'list', 'revoke'])('has help for token %s', async (name, { partway }) => {
+    for (const argv of [
+      ['token', name, '--help'],
+      ['help', 'token', name],
+    ]) {
+      const { exitCode, stdout } = await partway(argv);
+      expect(exitCode).toBe(0);
+      for (const word of [`partway token ${name}`, 'EXAMPLES', 'PARTWAY_DATABASE_URL']) expect(stdout.text).toContain(word);
+    }
+  });
+});
