@@ -45,7 +45,8 @@ export const createRequest = z
     contentType: z
       .string()
       .max(200)
-      .regex(/^[\w.+-]+\/[\w.+-]+(?:\s*;\s*[\w.+-]+=(?:[\w.+-]+|"[^"\\\r\n]*"))*$/)
+      // A header at the store: one line of ASCII.
+      .regex(/^[\w.+-]+\/[\w.+-]+(?:[ \t]*;[ \t]*[\w.+-]+=(?:[\w.+-]+|"[ !#-[\]-~]*"))*$/)
       .optional(),
     key: z.string().max(1_024).optional().meta({ description: 'Object key; the file name if left out' }),
     keyTemplate: z.string().min(1).max(1_024).optional().meta({

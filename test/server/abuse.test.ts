@@ -158,6 +158,8 @@ describe('a create with', () => {
       'INVALID_REQUEST',
       { ...nameOf('a'), contentType: 'video/mp4\r\nx-amz-acl: public-read' },
     ],
+    ['a content type over two lines', 'INVALID_REQUEST', { ...nameOf('a'), contentType: 'video/mp4;\n a=b' }],
+    ['a content type that is not ASCII', 'INVALID_REQUEST', { ...nameOf('a'), contentType: 'video/mp4; a="\u00e9"' }],
     ['metadata whose name is a header', 'INVALID_REQUEST', { ...nameOf('a'), metadata: { 'a\r\nx-amz-acl': 'public-read' } }],
     ['metadata that forges the session', 'INVALID_REQUEST', { ...nameOf('a'), metadata: { 'Partway-Session': 'ses_1' } }],
     ['metadata given twice', 'INVALID_REQUEST', { ...nameOf('a'), metadata: { a: '1', A: '2' } }],

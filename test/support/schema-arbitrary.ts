@@ -1,0 +1,121 @@
+import fc from 'fast-check';
+
+/** What of JSON Schema the contract's documents use. */
+export interface Schema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
+  readonly allOf?: readonly Schema[];
+  readonly pattern?: string;
+  readonly format?: string;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly items?: Schema;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: boolean | Schema;
+  readonly propertyNames?: Schema;
+}
+
+export type Components = Readonly<Record<string, Schema>>;
+
+/** Longer ones test the same, and take longer. */
+const LONGEST = 6;
+const ODD_TEXT = [
+  '',
+  '..',
+  'a/../b',
+  'a\0b',
+  'a\r\nb: c',
+  '\u202eabc',
+  '\ud800',
+  '😀',
+  '{date}',
+  '%2e%2e',
+  'x'.repeat(1_100),
+  '__proto__',
+];
+const ODD_NUMBERS = [-1, 0, 0.5, 2 ** 31, 2 ** 53, 1e300, -0];
+
+/** Mostly what the schema describes, often at its limits, sometimes just beyond, now and then nothing like it. */
+export function arbitraryOf(schema: Schema, components: Components): fc.Arbitrary<unknown> {
+  const valid = validFor(schema, components);
+  return fc.oneof(
+    { weight: 16, arbitrary: valid },
+    { weight: 3, arbitrary: oddFor(schema, components) },
+    { weight: 1, arbitrary: fc.jsonValue() },
+  );
+}
+
+function validFor(schema: Schema, components: Components): fc.Arbitrary<unknown> {
+  if (schema.$ref !== undefined) return validFor(resolve(schema.$ref, components), components);
+  if (schema.const !== undefined) return fc.constant(schema.const);
+  if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
+  const choices = schema.anyOf ?? schema.oneOf;
+  if (choices !== undefined) return fc.oneof(...choices.map((choice) => validFor(choice, components)));
+  switch (typeof schema.type === 'string' ? schema.type : schema.type?.[0]) {
+    case 'string':
+      return textFor(schema);
+    case 'integer':
+      return fc.integer({ min: Math.max(schema.minimum ?? 0, -(2 ** 31)), max: Math.min(schema.maximum ?? 1_000, 2 ** 31 - 1) });
+    case 'number':
+      return fc.double({ min: schema.minimum ?? schema.exclusiveMinimum ?? 0, max: schema.maximum ?? 1e6, noNaN: true });
+    case 'boolean':
+      return fc.boolean();
+    case 'null':
+      return fc.constant(null);
+    case 'array':
+      return fc.array(arbitraryOf(schema.items ?? {}, components), { minLength: schema.minItems ?? 0, maxLength: LONGEST });
+    case 'object':
+      return objectFor(schema, components);
+    default:
+      return fc.jsonValue();
+  }
+}
+
+function textFor({ pattern, format, minLength = 0, maxLength = 40 }: Schema): fc.Arbitrary<string> {
+  if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern), { size: 'small' });
+  if (format === 'date-time') return fc.date({ noInvalidDate: true }).map((date) => date.toISOString());
+  return fc.string({ minLength, maxLength: Math.min(maxLength, minLength + 20), unit: 'grapheme' });
+}
+
+function objectFor(schema: Schema, components: Components): fc.Arbitrary<unknown> {
+  const { properties = {}, required = [], additionalProperties, propertyNames } = schema;
+  const known = fc.record(
+    Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, arbitraryOf(property, components)])),
+    { requiredKeys: required as never[] },
+  );
+  if (typeof additionalProperties !== 'object') return known;
+  const names =
+    propertyNames === undefined ? fc.string({ maxLength: 10 }) : (validFor(propertyNames, components) as fc.Arbitrary<string>);
+  return fc.dictionary(names, arbitraryOf(additionalProperties, components), { maxKeys: LONGEST });
+}
+
+/** Of the right kind, and beyond what is allowed. */
+function oddFor(schema: Schema, components: Components): fc.Arbitrary<unknown> {
+  if (schema.$ref !== undefined) return oddFor(resolve(schema.$ref, components), components);
+  if (schema.type === 'string' || schema.enum !== undefined)
+    return fc.oneof(fc.constantFrom(...ODD_TEXT), fc.string({ unit: 'binary' }));
+  if (schema.type === 'integer' || schema.type === 'number') {
+    const { minimum = 0, maximum = 2 ** 53 - 1 } = schema;
+    return fc.constantFrom(...ODD_NUMBERS, minimum - 1, minimum, maximum, maximum + 1);
+  }
+  if (schema.type !== 'object') return fc.jsonValue();
+  return objectFor({ ...schema, required: [] }, components).chain((value) =>
+    fc.dictionary(fc.string({ maxLength: 8 }), fc.jsonValue(), { maxKeys: 2 }).map((more) => ({ ...(value as object), ...more })),
+  );
+}
+
+function resolve(reference: string, components: Components): Schema {
+  const schema = components[reference.replace('#/components/schemas/', '')];
+  if (schema === undefined) throw new Error(`the document has no ${reference}`);
+  return schema;
+}
