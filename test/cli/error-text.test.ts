@@ -55,6 +55,13 @@ describe('an error says what happened, what it means, and what to type', () => {
     );
   });
 
+  it('with the template by which the person named the objects', () => {
+    const subject = { path: '/A.mov', keyTemplate: '{date}/{fileName}' };
+    expect(explainError(new UploadError('OBJECT_EXISTS', 'It exists.'), subject, LINUX).text).toContain(
+      "partway upload --overwrite '/A.mov' --key-template '{date}/{fileName}'",
+    );
+  });
+
   it('without offering to discard what is complete', () => {
     const error = new UploadError('SOURCE_CHANGED', 'The object has other bytes.', { hint: 'Upload it under another key.' });
     const { text } = explainError(error, { ...SUBJECT, session: aWireSession({ status: 'completed' }) }, LINUX);

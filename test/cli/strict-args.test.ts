@@ -1,7 +1,7 @@
 import type { ArgsDef } from 'citty';
 import { describe, expect, it } from 'vitest';
 import { didYouMean } from '../../src/cli/arguments/did-you-mean.ts';
-import { checkArguments } from '../../src/cli/arguments/strict-args.ts';
+import { checkArguments, valuesOf } from '../../src/cli/arguments/strict-args.ts';
 import { UsageError } from '../../src/cli/arguments/usage-error.ts';
 
 const DEFINITIONS: ArgsDef = {
@@ -10,6 +10,7 @@ const DEFINITIONS: ArgsDef = {
   overwrite: { type: 'boolean' },
   'part-size': { type: 'string' },
   network: { type: 'enum', options: ['auto', 'reliable'] },
+  tag: { type: 'string', valueHint: 'name=value…' },
 };
 const ONE_ID: ArgsDef = { session_id: { type: 'positional', required: true }, file: { type: 'positional', required: false } };
 
@@ -31,6 +32,7 @@ describe('checkArguments', () => {
     [['--network', 'auto', 'a.mov']],
     [['--', '-strange-name.mov', '--key']],
     [['--key=-k', 'a.mov']],
+    [['--tag', 'a=1', 'a.mov', '--tag=b=2', '--tag', 'a=3']],
   ])('takes %j', (words) => {
     expect(faultsOf(words)).toEqual([]);
   });
@@ -45,6 +47,7 @@ describe('checkArguments', () => {
     [['a', '--key', '--overwrite'], '--key needs a value. (For one that starts with "-": --key=--overwrite)'],
     [['a', '--overwrite=yes'], '--overwrite takes no value.'],
     [['a', '--key', 'x', '--key=y'], '--key is given twice.'],
+    [['a', '--tag', 'x=1', '--tag'], '--tag needs a value.'],
     [['a', '--network', 'bad'], '--network must be one of auto, reliable, not "bad".'],
     [['--overwrite'], 'FILE is missing.'],
     [['a', ''], 'An argument is empty.'],
@@ -59,6 +62,14 @@ describe('checkArguments', () => {
 
   it('tells all faults at once', () => {
     expect(faultsOf(['--bogus', '--key'])).toHaveLength(3);
+  });
+});
+
+describe('valuesOf', () => {
+  it('gives all values of a flag that may be given again and again, in order', () => {
+    const words = ['--tag', 'a=1', 'a.mov', '--tag=b==2', '--overwrite', '--key', 'k', '--tag', 'c=', '--', '--tag', 'd=4'];
+    expect(valuesOf(words, DEFINITIONS, 'tag')).toEqual(['a=1', 'b==2', 'c=']);
+    expect(valuesOf(['--key', 'k'], DEFINITIONS, 'tag')).toEqual([]);
   });
 });
 

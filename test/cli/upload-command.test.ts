@@ -5,6 +5,7 @@ import { crc32 } from 'node:zlib';
 import { describe, expect } from 'vitest';
 import type { JournalEntry } from '../../src/cli/journal/journal-entry.ts';
 import { formatShare, formatSize } from '../../src/cli/output/sizes.ts';
+import { createRequest } from '../../src/contract/schemas.ts';
 import { encodeCrc32 } from '../../src/session/crc32.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { aContext } from '../support/cli-run.ts';
@@ -96,6 +97,15 @@ describe('upload', () => {
   test.for([
     [['upload'], 'FILE is missing.'],
     [['upload', 'a', 'b', '--key', 'k'], '--key names one object, so it goes with one FILE.'],
+    [['upload', 'a', '--key', 'k', '--key-template', '{fileName}'], '--key and --key-template contradict each other.'],
+    [['upload', 'a', '--tag', 'camera'], '--tag: "camera" is not name=value.'],
+    [['upload', 'a', '--tag', '=A'], '--tag: "=A" is not name=value.'],
+    [['upload', 'a', '--tag', 'a=1', '--tag', 'a=2'], '--tag: the name "a" is given twice.'],
+    [['upload', 'a', '--tag', 'a=ü'], '--tag: "a=ü" has a character other than letters (A to Z)'],
+    [['upload', 'a', '--metadata', 'a b=c'], '--metadata: the name "a b" is not 1 to 64 letters'],
+    [['upload', 'a', '--metadata', 'Partway-Session=x'], '--metadata: the name "Partway-Session" is partway\'s own.'],
+    [['upload', 'a', '--metadata', 'a=1', '--metadata', 'A=2'], '--metadata: the name "A" is given twice (upper and'],
+    [['upload', 'a', '--disposition', 'save'], '--disposition must be one of inline, attachment, not "save".'],
     [['upload', 'a', '--part-size', '16M'], '--part-size: "16M" has an unknown unit.'],
     [['upload', 'a', '--concurrency', '17'], '--concurrency: "17" is not a whole number from 1 to 16.'],
     [['upload', 'a', '--max-outage', 'soon'], '--max-outage: "soon" is not a duration.'],
@@ -105,6 +115,39 @@ describe('upload', () => {
     const { exitCode, stderr } = await partway(argv);
     expect(exitCode).toBe(2);
     expect(stderr.text).toContain(fault);
+    expect(server.requests).toEqual([]);
+  });
+
+  test('asks for all that the object is to be called and to carry, of each file', async ({ server, partway, makeFile }) => {
+    server.session = aSmallSession();
+    await makeFile('a.mov', SMALL);
+    const names = ['--key-template', '{date}/{fileName}', '--disposition', 'attachment'];
+    const carried = ['--metadata', 'shoot=Day 1 = ü', '--tag', 'camera=A', '--metadata=empty=', '--tag', 'reel=2'];
+    const { exitCode } = await partway(['upload', 'a.mov', ...names, ...carried]);
+    expect(exitCode).toBe(0);
+    const request = server.bodies.get('POST /api/uploads');
+    expect(request).toMatchObject({
+      keyTemplate: '{date}/{fileName}',
+      contentDisposition: 'attachment',
+      metadata: { shoot: 'Day 1 = ü', empty: '' },
+      tags: { camera: 'A', reel: '2' },
+    });
+    expect(createRequest.safeParse(request).success).toBe(true);
+  });
+
+  test('asks for nothing that was not said', async ({ server, partway, makeFile }) => {
+    server.session = aSmallSession();
+    await makeFile('a.mov', SMALL);
+    await partway(['upload', 'a.mov']);
+    const said = Object.keys(server.bodies.get('POST /api/uploads') as object);
+    expect(said.toSorted()).toEqual(['contentType', 'fileName', 'fingerprint', 'overwrite', 'size', 'strategy']);
+  });
+
+  test('tells all that is wrong with them at once', async ({ server, partway }) => {
+    const flags = ['--metadata', 'x', '--metadata', 'ü=1', '--tag', 'y', '--part-size', '1M', '--concurrency', '0'];
+    const { exitCode, stderr } = await partway(['upload', 'a', ...flags]);
+    expect(exitCode).toBe(2);
+    expect(stderr.lines.filter((line) => line.startsWith('error: '))).toHaveLength(5);
     expect(server.requests).toEqual([]);
   });
 

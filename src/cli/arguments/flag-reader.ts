@@ -36,6 +36,26 @@ export class FlagReader {
     });
   }
 
+  /** `name=value`, once each. `findFault` tells what else is wrong with them, together. */
+  pairs(
+    flag: string,
+    texts: readonly string[],
+    findFault: (pairs: Readonly<Record<string, string>>) => string | undefined,
+  ): Readonly<Record<string, string>> | undefined {
+    if (texts.length === 0) return undefined;
+    const pairs = new Map<string, string>();
+    for (const text of texts) {
+      const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+      if (name === undefined || value === undefined) this.#faults.push(`--${flag}: "${text}" is not name=value.`);
+      else if (pairs.has(name)) this.#faults.push(`--${flag}: the name "${name}" is given twice.`);
+      else pairs.set(name, value);
+    }
+    const record = Object.fromEntries(pairs);
+    const fault = findFault(record);
+    if (fault !== undefined) this.#faults.push(`--${flag}: ${fault}.`);
+    return record;
+  }
+
   /** Some of `known`, separated by commas. */
   choices<T extends string>(flag: string, text: string | undefined, known: readonly T[]): readonly T[] | undefined {
     return this.#read(flag, text, (value) =>

@@ -2,7 +2,7 @@ import type { ArgDef, ArgsDef } from 'citty';
 import { didYouMean } from './did-you-mean.ts';
 import { UsageError } from './usage-error.ts';
 
-/** A positional with this at the end of its name takes one or more. */
+/** A positional with this at the end of its name takes one or more; a flag with this at the end of its hint may be given again and again. */
 export const ANY_NUMBER = '…';
 
 /**
@@ -11,47 +11,68 @@ export const ANY_NUMBER = '…';
  * @throws UsageError with all faults.
  */
 export function checkArguments(words: readonly string[], definitions: ArgsDef, command: string): void {
-  const faults: string[] = [];
+  const { flags, unknown, positionals } = readWords(words, definitions);
+  const faults = unknown.map((word) => unknownFlag(word, definitions));
   const seen = new Set<string>();
-  const positionals: string[] = [];
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index] ?? '';
-    if (word === '--') {
-      positionals.push(...words.slice(index + 1));
-      break;
-    }
-    if (!word.startsWith('-') || word === '-') {
-      positionals.push(word);
-      continue;
-    }
-    const flag = readFlag(word, definitions);
-    if (flag === undefined) {
-      faults.push(unknownFlag(word, definitions));
-      continue;
-    }
-    if (seen.has(flag.name)) faults.push(`--${flag.name} is given twice.`);
-    seen.add(flag.name);
-    const takesNext = flag.definition.type !== 'boolean' && flag.value === undefined;
-    const value = takesNext ? words[index + 1] : flag.value;
-    if (takesNext && value !== undefined && !value.startsWith('-')) index++;
-    faults.push(...valueFaults(flag.name, flag.definition, value, takesNext));
+  for (const { name, definition, value, isNextWord } of flags) {
+    if (seen.has(name) && !mayRepeat(definition)) faults.push(`--${name} is given twice.`);
+    seen.add(name);
+    faults.push(...valueFaults(name, definition, value, isNextWord));
   }
   faults.push(...positionalFaults(positionals, definitions));
   if (faults.length > 0) throw new UsageError(faults, `See: partway ${command} --help`);
 }
 
+/** All values of a flag that may repeat, of words that `checkArguments` let through: citty keeps only the last one. */
+export function valuesOf(words: readonly string[], definitions: ArgsDef, flag: string): string[] {
+  const { flags } = readWords(words, definitions);
+  return flags.flatMap(({ name, value }) => (name === flag && value !== undefined ? [value] : []));
+}
+
 interface Flag {
   readonly name: string;
   readonly definition: ArgDef;
-  /** What stands behind `=`. */
   readonly value: string | undefined;
+  /** Not behind `=`. */
+  readonly isNextWord: boolean;
 }
 
-function readFlag(word: string, definitions: ArgsDef): Flag | undefined {
+interface Words {
+  readonly flags: readonly Flag[];
+  /** Those that look like flags and are none. */
+  readonly unknown: readonly string[];
+  readonly positionals: readonly string[];
+}
+
+function readWords(words: readonly string[], definitions: ArgsDef): Words {
+  const flags: Flag[] = [];
+  const unknown: string[] = [];
+  const positionals: string[] = [];
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? '';
+    if (word === '--') return { flags, unknown, positionals: [...positionals, ...words.slice(index + 1)] };
+    if (!word.startsWith('-') || word === '-') {
+      positionals.push(word);
+      continue;
+    }
+    const flag = readFlag(word, words[index + 1], definitions);
+    if (flag === undefined) unknown.push(word);
+    else flags.push(flag);
+    if (flag?.isNextWord && !flag.value?.startsWith('-') && flag.value !== undefined) index++;
+  }
+  return { flags, unknown, positionals };
+}
+
+function mayRepeat({ valueHint }: ArgDef): boolean {
+  return valueHint?.endsWith(ANY_NUMBER) === true;
+}
+
+function readFlag(word: string, nextWord: string | undefined, definitions: ArgsDef): Flag | undefined {
   const [, dashes, typed = '', , value] = /^(--?)([^=]*)(=(.*))?$/s.exec(word) ?? [];
   for (const [name, definition] of Object.entries(definitions)) {
-    if (definition.type === 'positional') continue;
-    if (dashes === '--' && typed === name) return { name, definition, value };
+    if (definition.type === 'positional' || dashes !== '--' || typed !== name) continue;
+    const isNextWord = definition.type !== 'boolean' && value === undefined;
+    return { name, definition, value: isNextWord ? nextWord : value, isNextWord };
   }
   return undefined;
 }

@@ -1,10 +1,11 @@
-import { defineCommand } from 'citty';
+import { type ArgsDef, defineCommand } from 'citty';
 import { openFileSource, openUpload, probeNetwork } from '../../client/index.ts';
 import type { ByteSource } from '../../client/source/byte-source.ts';
 import type * as wire from '../../contract/wire.ts';
 import { type Network, STRATEGIES, type Strategy } from '../../session/strategy.ts';
 import { type CommandModule, contextOf, SENDING_FLAGS } from '../arguments/command.ts';
 import { FlagReader } from '../arguments/flag-reader.ts';
+import { OBJECT_FLAGS, type ObjectAttributes, readAttributes } from '../arguments/object-flags.ts';
 import { guessContentType } from '../content-type.ts';
 import { EXIT, exitCodeOfAll } from '../failures/exit-codes.ts';
 import { about, type Subject } from '../failures/failure.ts';
@@ -14,7 +15,7 @@ import { decideStrategy, type StrategyChoice } from '../strategy-choice.ts';
 import { type UploadFileOptions, uploadFile } from '../upload-file.ts';
 
 interface Wishes {
-  readonly key: string | undefined;
+  readonly attributes: ObjectAttributes;
   readonly overwrite: boolean;
   readonly contentType: string | undefined;
   readonly strategy: Strategy | undefined;
@@ -26,9 +27,8 @@ const command = defineCommand({
   meta: { name: 'upload', description: 'Upload files, or continue them: what is stored already is never sent again' },
   args: {
     'file…': { type: 'positional', description: 'The files to upload, one after another', required: true },
-    key: { type: 'string', valueHint: 'key', description: 'Object key; the file name if left out' },
+    ...OBJECT_FLAGS,
     overwrite: { type: 'boolean', description: 'Replace an object that exists' },
-    'content-type': { type: 'string', valueHint: 'type', description: 'Content type; guessed from the extension if left out' },
     strategy: {
       type: 'enum',
       options: [...STRATEGIES],
@@ -43,7 +43,7 @@ const command = defineCommand({
     'part-size': { type: 'string', valueHint: 'size', description: 'Bytes in a part: 16MiB, 100MB, …' },
     ...SENDING_FLAGS,
   },
-  run({ args: flags, data }) {
+  run({ args: flags, rawArgs, cmd, data }) {
     const context = contextOf(data);
     const files = flags._;
     const reader = new FlagReader();
@@ -51,7 +51,7 @@ const command = defineCommand({
       reader.fault('--key names one object, so it goes with one FILE. Upload the files one by one to name each.');
     }
     const wishes: Wishes = {
-      key: flags.key,
+      attributes: readAttributes(reader, flags, rawArgs, cmd.args as ArgsDef),
       overwrite: flags.overwrite === true,
       contentType: flags['content-type'],
       strategy: flags.strategy,
@@ -71,8 +71,8 @@ const command = defineCommand({
   },
 });
 
-function subjectOf(path: string, { key }: Wishes): Subject {
-  return key === undefined ? { path } : { path, key };
+function subjectOf(path: string, { attributes: { key, keyTemplate } }: Wishes): Subject {
+  return { path, ...(key === undefined ? {} : { key }), ...(keyTemplate === undefined ? {} : { keyTemplate }) };
 }
 
 async function uploadOne(path: string, wishes: Wishes, options: UploadFileOptions): Promise<void> {
@@ -104,10 +104,10 @@ function open(
   choice: StrategyChoice,
   { controlPlane, interruption }: UploadFileOptions,
 ) {
-  const { key, overwrite, strategy, partSize, bytesPerSecond, contentType = guessContentType(source.name) } = wishes;
+  const { attributes, overwrite, strategy, partSize, bytesPerSecond, contentType = guessContentType(source.name) } = wishes;
   const request = {
+    ...attributes,
     overwrite,
-    ...(key === undefined ? {} : { key }),
     ...(contentType === undefined ? {} : { contentType }),
     ...(strategy === undefined ? {} : { strategy }),
     ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
@@ -144,6 +144,7 @@ export default {
     'partway upload C0142.MOV',
     'partway upload card-A/*.mov                       one after another; run it again to go on',
     "partway upload C0142.MOV --key 'shoots/2026-09-20/C0142.MOV'",
+    "partway upload card-A/*.mov --key-template 'shoots/{date}/{fileName}' --tag camera=A --metadata 'shoot=Day 1'",
     'partway upload C0142.MOV --network unreliable     small parts in order, for a bad link',
     'partway upload C0142.MOV --json | tee upload.log  one JSON object a line, the last a summary',
   ],

@@ -84,9 +84,10 @@ function commandsFor(offers: readonly Offer[], subject: Subject, platform: NodeJ
 }
 
 /** Undefined where the facts for a command that can be pasted are not known. */
-function commandFor(offer: Offer, { sessionId, path, key }: Subject, platform: NodeJS.Platform): string | undefined {
+function commandFor(offer: Offer, { sessionId, path, key, keyTemplate }: Subject, platform: NodeJS.Platform): string | undefined {
   const file = path === undefined ? undefined : shellQuote(path, platform);
-  const target = key === undefined ? file : `${file} --key ${shellQuote(key, platform)}`;
+  const named = key === undefined ? '' : ` --key ${shellQuote(key, platform)}`;
+  const target = keyTemplate === undefined ? `${file}${named}` : `${file} --key-template ${shellQuote(keyTemplate, platform)}`;
   if (offer === 'upload') return file && `Upload:  partway upload ${target}`;
   if (offer === 'overwrite') return file && `Replace:  partway upload --overwrite ${target}`;
   if (sessionId === undefined) return undefined;

@@ -8,6 +8,7 @@ export interface Subject {
   readonly path?: string;
   /** Only where the person named one. */
   readonly key?: string;
+  readonly keyTemplate?: string;
 }
 
 /** Carries the subject of an error up to where errors are told to people. */
