@@ -10,7 +10,7 @@ import type { Caller } from './access.ts';
 import type { Audit } from './audit/event.ts';
 import { type RequestFacts, refusalOf } from './audit/refusal.ts';
 import type { Authenticate } from './auth.ts';
-import { capabilityIn, pathWithoutCapability } from './capability-path.ts';
+import { capabilityIn, pathWithoutTokens } from './capability-path.ts';
 import type { Log } from './deps.ts';
 import { problemResponse } from './problem-response.ts';
 import { streamProgress } from './progress-stream.ts';
@@ -35,7 +35,7 @@ type Env = { Variables: RequestFacts & { caller: Caller } };
 /** The control plane as a Hono app. It never listens: tests call `app.request()`. */
 export function createApp({ service, authenticate, audit, log, version, shutdown, addressOf, keepAliveMs }: AppDeps) {
   const app = new OpenAPIHono<Env>({
-    getPath: pathWithoutCapability,
+    getPath: pathWithoutTokens,
     defaultHook: (result) => {
       if (!result.success) throw invalidRequest(result.error.issues);
     },

@@ -1,13 +1,15 @@
 import { getPath } from 'hono/utils/url';
 
-const IN_PATH = /^\/c\/([^/]*)(\/.*)$/;
+const CAPABILITIES_BEFORE_PATH = /^(?:\/c\/[^/]*)+/;
+/** No path of ours holds one; a client that builds its URLs wrongly may put it anywhere. */
+const TOKEN_IN_PATH = /pwc?_[\w-]{8,}/g;
 
-/** The path that routes match: without the capability before it, so that the log, too, is without. */
-export function pathWithoutCapability(request: Request): string {
-  const path = getPath(request);
-  return IN_PATH.exec(path)?.[2] ?? path;
+/** The path that routes match, and that logs and answers may show: without the capability before it, or any token in it. */
+export function pathWithoutTokens(request: Request): string {
+  const path = getPath(request).replace(CAPABILITIES_BEFORE_PATH, '');
+  return path === '' ? '/' : path.replaceAll(TOKEN_IN_PATH, 'TOKEN');
 }
 
 export function capabilityIn(request: Request): string | undefined {
-  return IN_PATH.exec(getPath(request))?.[1];
+  return /^\/c\/([^/]*)/.exec(getPath(request))?.[1];
 }
