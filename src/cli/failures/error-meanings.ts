@@ -191,7 +191,8 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
   },
   TOKEN_NAME_TAKEN: {
     meaning: 'Sessions belong to the name of their token: two people with one name could reach into the sessions of each other.',
+    advice: 'Choose another name, or say --rotate.',
   },
-  TOKEN_NOT_FOUND: { meaning: 'Nothing was revoked.' },
+  TOKEN_NOT_FOUND: { meaning: 'Nothing was revoked.', advice: 'partway token list shows them all.' },
   INTERRUPTED: { meaning: NOTHING_LOST, offer: ['resume', 'abort'] },
 };
