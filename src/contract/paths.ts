@@ -12,6 +12,7 @@ export const PATHS = {
   progress: '/api/uploads/{sessionId}/progress',
   /** The same progress, under the path that the first users were promised. */
   progressByUploadId: '/api/upload/{upload_id}/progress',
+  store: '/api/store',
   healthz: '/healthz',
   readyz: '/readyz',
   openapi: '/openapi.json',

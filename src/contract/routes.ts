@@ -146,6 +146,15 @@ export const getProgressByUploadId = {
   responses: progressResponses,
 } as const;
 
+export const getStore = {
+  operationId: 'getStore',
+  method: 'get',
+  path: PATHS.store,
+  summary: 'Where uploads go, and what part URLs are signed with',
+  security: bearer,
+  responses: { 200: json(schemas.storeReport, 'Bucket, key prefix, and what the signing credentials can do'), ...problems },
+} as const;
+
 export const healthz = {
   operationId: 'healthz',
   method: 'get',

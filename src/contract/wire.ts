@@ -14,5 +14,6 @@ export type ReportRequest = z.input<typeof schemas.reportRequest>;
 export type CompleteRequest = z.infer<typeof schemas.completeRequest>;
 export type Progress = z.infer<typeof schemas.progress>;
 export type StoredObject = z.infer<typeof schemas.storedObject>;
+export type StoreReport = z.infer<typeof schemas.storeReport>;
 export type ProblemDocument = z.infer<typeof schemas.problem>;
 export type Readiness = z.infer<typeof schemas.readiness>;

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { type Logger, pino } from 'pino';
 import { createS3ObjectStore } from '../object-store/s3.ts';
+import type { SigningOptions } from '../object-store/s3-signing.ts';
 import { openSqliteStore } from '../session-store/sqlite.ts';
 import { createApp } from './app.ts';
 import { createAuthenticate, createFirstToken } from './auth.ts';
@@ -43,6 +44,8 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     ...config.s3,
     accessKeyId: config.s3.accessKeyId.reveal(),
     secretAccessKey: config.s3.secretAccessKey.reveal(),
+    signing: signingOptions(config),
+    log,
   });
   const deps = { sessions, objects, now: Date.now, newSessionId, policy: config.policy, log };
   const shutdown = new AbortController();
@@ -80,6 +83,12 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
       return stopping;
     },
   };
+}
+
+function signingOptions({ s3: { signing }, policy }: Config): SigningOptions {
+  if (signing.kind === 'shared') return { kind: 'shared' };
+  if (signing.kind !== 'key') return { kind: signing.kind, urlTtlSeconds: policy.urlTtlSeconds };
+  return { kind: 'key', accessKeyId: signing.accessKeyId.reveal(), secretAccessKey: signing.secretAccessKey.reveal() };
 }
 
 async function listen(fetch: Parameters<typeof createAdaptorServer>[0]['fetch'], { host, port }: Pick<Config, 'host' | 'port'>) {

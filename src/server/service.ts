@@ -13,6 +13,7 @@ import { end } from './ending.ts';
 import { ensureOpen, heal, mustGet, notOpen, objectsOf } from './generations.ts';
 import { createFreshFlight, createSingleFlight } from './single-flight.ts';
 import { STORE_CODES } from './store-codes.ts';
+import { createStoreReport } from './store-report.ts';
 import { progressView, sessionView, toIso } from './views.ts';
 
 export interface ListQuery {
@@ -119,6 +120,8 @@ export function createService(deps: ServiceDeps) {
     async progress(sessionId: string): Promise<wire.Progress> {
       return progressView(await mustGet(deps, sessionId), now());
     },
+
+    store: createStoreReport(deps),
 
     async readiness(): Promise<wire.Readiness> {
       const checks = {
