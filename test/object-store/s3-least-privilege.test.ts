@@ -99,9 +99,9 @@ describe('a signing key with rights that it should not have', () => {
     });
   });
 
-  it('is found out right by right', async () => {
+  it('is found out right by right, also where it has them within the prefix alone', async () => {
     const bucket = await createTestBucket();
-    const { accessKeyId, secretAccessKey } = await createRestrictedUser(bucket);
+    const { accessKeyId, secretAccessKey } = await createRestrictedUser(bucket, 'team/');
     const store = await aRestrictedS3Store({
       bucket,
       keyPrefix: 'team/',
