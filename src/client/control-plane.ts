@@ -101,6 +101,11 @@ export class ControlPlane {
     return this.#json({ path: pathOf(PATHS.progress, sessionId) });
   }
 
+  /** Where uploads go, and what part URLs are signed with. Older servers answer `ROUTE_NOT_FOUND`. */
+  store(): Promise<wire.StoreReport> {
+    return this.#json({ path: PATHS.store });
+  }
+
   /** Resolves to the server's clock if the process answers at all; needs no token. */
   async health(options: { timeoutMs?: number; signal?: AbortSignal | undefined } = {}): Promise<{ date: Date | undefined }> {
     const { date } = await this.#send({ path: PATHS.healthz, anonymous: true, ...options });

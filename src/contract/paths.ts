@@ -13,6 +13,7 @@ export const PATHS = {
   capabilities: '/api/uploads/{sessionId}/capabilities',
   /** The same progress, under the path that the first users were promised. */
   progressByUploadId: '/api/upload/{upload_id}/progress',
+  store: '/api/store',
   healthz: '/healthz',
   readyz: '/readyz',
   openapi: '/openapi.json',

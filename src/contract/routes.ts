@@ -17,8 +17,8 @@ const problems = {
 export type Access =
   /** Scope `upload`, and whatever the token is limited to. */
   | 'create'
-  /** Scope `upload` for one's own sessions, `read` for all. */
-  | 'list'
+  /** Any scope; a capability has none. */
+  | 'use'
   /** The session's owner, its capability, or `read`. */
   | 'see'
   /** The session's owner, its capability, or `admin`. */
@@ -56,7 +56,7 @@ export const listUploads = {
   method: 'get',
   path: PATHS.uploads,
   summary: 'List upload sessions, newest first',
-  ...needs('list'),
+  ...needs('use'),
   request: { query: schemas.listQuery },
   responses: { 200: json(schemas.sessionList, 'A page of sessions'), ...problems },
 } as const;
@@ -167,6 +167,15 @@ export const getProgressByUploadId = {
   ...needs('see'),
   request: { params: z.object({ upload_id: schemas.sessionId }) },
   responses: progressResponses,
+} as const;
+
+export const getStore = {
+  operationId: 'getStore',
+  method: 'get',
+  path: PATHS.store,
+  summary: 'Where uploads go, and what part URLs are signed with',
+  ...needs('use'),
+  responses: { 200: json(schemas.storeReport, 'Bucket, key prefix, and what the signing credentials can do'), ...problems },
 } as const;
 
 export const healthz = {

@@ -221,6 +221,26 @@ export const storedObject = z
   })
   .meta({ id: 'StoredObject', description: 'What the object store answers when asked about the object now' });
 
+export const storeReport = z
+  .object({
+    bucket: z.string(),
+    keyPrefix: z.string().meta({ description: 'All keys of this server begin with it' }),
+    signing: z
+      .object({
+        credentials: z.enum(['sts', 'key', 'shared']).meta({
+          description: 'A temporary session that can only put, a key pair of its own, or the key of the server itself',
+        }),
+        expiresAt: instant.nullable().meta({ description: 'When the session ends; null for keys' }),
+        canRead: z.boolean(),
+        canList: z.boolean(),
+        canDelete: z.boolean(),
+      })
+      .meta({
+        description: 'What part URLs are signed with, and what else that is good for: tried at the store, a minute ago at most',
+      }),
+  })
+  .meta({ id: 'StoreReport' });
+
 export const problem = z
   .looseObject({
     type: z.string(),

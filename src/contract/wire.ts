@@ -16,5 +16,6 @@ export type Progress = z.infer<typeof schemas.progress>;
 export type CapabilityRequest = z.infer<typeof schemas.capabilityRequest>;
 export type Capability = z.infer<typeof schemas.capability>;
 export type StoredObject = z.infer<typeof schemas.storedObject>;
+export type StoreReport = z.infer<typeof schemas.storeReport>;
 export type ProblemDocument = z.infer<typeof schemas.problem>;
 export type Readiness = z.infer<typeof schemas.readiness>;

@@ -53,11 +53,12 @@ function composeVariables({ port, dataDir, credentials, settings }: MinioSite): 
     PARTWAY_BIND: '127.0.0.1',
     PARTWAY_MINIO_PORT: String(port),
     PARTWAY_MINIO_DATA: dataDir,
-    PARTWAY_S3_ACCESS_KEY_ID: credentials.accessKeyId,
-    PARTWAY_S3_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    PARTWAY_MINIO_ROOT_USER: credentials.accessKeyId,
+    PARTWAY_MINIO_ROOT_PASSWORD: credentials.secretAccessKey,
     PARTWAY_S3_STALE_UPLOADS_EXPIRY: settings.MINIO_API_STALE_UPLOADS_EXPIRY ?? '720h',
-    // compose.yaml demands it, for a service that is not started here.
+    // compose.yaml demands these, for services that are not started here.
     PARTWAY_TOKEN: randomBytes(24).toString('hex'),
+    PARTWAY_S3_SECRET_ACCESS_KEY: randomBytes(20).toString('hex'),
   };
 }
 

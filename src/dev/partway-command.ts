@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { atExit } from './at-exit.ts';
-import type { RunningMinio } from './minio.ts';
+import type { S3Target } from './bucket.ts';
 import type { QuickstartFolder, QuickstartSettings } from './quickstart-settings.ts';
 import { serverUrl } from './quickstart-settings.ts';
 import { answersOk, type ServerProcess, startServerProcess, untilReady } from './server-process.ts';
@@ -12,7 +12,7 @@ const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
 export async function startControlPlane(
   folder: QuickstartFolder,
   { server }: QuickstartSettings,
-  minio: RunningMinio,
+  store: S3Target & { readonly bucket: string },
 ): Promise<ServerProcess> {
   const controlPlane = startServerProcess({
     name: 'The control plane',
@@ -24,14 +24,14 @@ export async function startControlPlane(
       PARTWAY_PORT: String(server.port),
       PARTWAY_TOKEN: server.token,
       PARTWAY_DATABASE_URL: folder.database,
-      PARTWAY_S3_ENDPOINT: minio.endpoint,
-      PARTWAY_S3_REGION: minio.region,
-      PARTWAY_S3_BUCKET: minio.bucket,
-      PARTWAY_S3_ACCESS_KEY_ID: minio.accessKeyId,
-      PARTWAY_S3_SECRET_ACCESS_KEY: minio.secretAccessKey,
+      PARTWAY_S3_ENDPOINT: store.endpoint,
+      PARTWAY_S3_REGION: store.region,
+      PARTWAY_S3_BUCKET: store.bucket,
+      PARTWAY_S3_ACCESS_KEY_ID: store.accessKeyId,
+      PARTWAY_S3_SECRET_ACCESS_KEY: store.secretAccessKey,
       PARTWAY_S3_STALE_UPLOADS_EXPIRY: '720h',
     },
-    secrets: [server.token, minio.secretAccessKey],
+    secrets: [server.token, store.secretAccessKey],
     logFile: folder.serverLog,
   });
   await untilReady(controlPlane, () => answersOk(`${serverUrl(server.port)}/readyz`));

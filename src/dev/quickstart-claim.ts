@@ -6,7 +6,7 @@ import { acceptsCredentials } from './bucket.ts';
 import type { Log } from './build-minio.ts';
 import { isPortFree } from './free-port.ts';
 import { endpointOf, MINIO_REGION } from './minio-server.ts';
-import { type QuickstartFolder, type QuickstartSettings, readIfThere, serverUrl } from './quickstart-settings.ts';
+import { type QuickstartFolder, readIfThere, type SavedSettings, serverUrl } from './quickstart-settings.ts';
 import { SetupError } from './setup-error.ts';
 
 /** Who works in the folder. */
@@ -28,7 +28,7 @@ const GONE_WITHIN_MS = 15_000;
  * Makes this process the only one at work in the folder: two MinIOs on the same data take no notice of each other and would
  * damage it. Servers that a killed quick start has left are ended, and only those: they must know our credentials.
  */
-export async function claimFolder(folder: QuickstartFolder, saved: QuickstartSettings | undefined, log: Log): Promise<Claim> {
+export async function claimFolder(folder: QuickstartFolder, saved: SavedSettings | undefined, log: Log): Promise<Claim> {
   const previous = await readRecord(folder);
   if (previous !== undefined) {
     if (isAlive(previous.pid)) throw new SetupError(explainOtherRun(previous.pid, folder.runRecord));
@@ -59,7 +59,7 @@ async function readRecord(folder: QuickstartFolder): Promise<RunRecord | undefin
   }
 }
 
-async function endLeftovers({ minioPid, serverPid }: RunRecord, { minio, server }: QuickstartSettings, log: Log): Promise<void> {
+async function endLeftovers({ minioPid, serverPid }: RunRecord, { minio, server }: SavedSettings, log: Log): Promise<void> {
   if (serverPid !== undefined && (await answersToToken(serverUrl(server.port), server.token))) {
     log(`Ending the control plane that an earlier quick start has left (process ${serverPid}).`);
     await endProcess(serverPid, server.port);

@@ -8,9 +8,15 @@ import { SetupError } from './setup-error.ts';
 
 /** What must stay the same from one quick start to the next, so that sessions of the last one can be resumed. */
 export interface QuickstartSettings {
+  /** Its root key, which makes the bucket and the control plane's user, and nothing else. */
   readonly minio: MinioCredentials & { readonly port: number };
+  /** What the control plane is at MinIO. */
+  readonly controlPlane: MinioCredentials;
   readonly server: { readonly port: number; readonly token: string };
 }
+
+/** As an earlier quick start wrote them: before there was a user for it, the control plane had the root key. */
+export type SavedSettings = Omit<QuickstartSettings, 'controlPlane'> & Partial<Pick<QuickstartSettings, 'controlPlane'>>;
 
 /** The folder of the quick start and what lies in it. */
 export interface QuickstartFolder {
@@ -39,14 +45,12 @@ export async function openFolder(path: string): Promise<QuickstartFolder> {
 }
 
 /** Settings of the last run, or new ones. Ports are those of the last run where they are free. */
-export async function chooseSettings(
-  folder: QuickstartFolder,
-  saved: QuickstartSettings | undefined,
-): Promise<QuickstartSettings> {
+export async function chooseSettings(folder: QuickstartFolder, saved: SavedSettings | undefined): Promise<QuickstartSettings> {
   const minioPort = await freePort(saved?.minio.port);
   const serverPort = await freePort(saved?.server.port);
   const settings = {
     minio: { ...(saved?.minio ?? randomCredentials()), port: minioPort },
+    controlPlane: saved?.controlPlane ?? randomCredentials(),
     server: { token: saved?.server.token ?? randomBytes(32).toString('base64url'), port: serverPort },
   };
   await writePrivately(folder.credentials, `${JSON.stringify(settings, null, 2)}\n`);
@@ -54,11 +58,11 @@ export async function chooseSettings(
   return settings;
 }
 
-export async function readSettings(folder: QuickstartFolder): Promise<QuickstartSettings | undefined> {
+export async function readSettings(folder: QuickstartFolder): Promise<SavedSettings | undefined> {
   const text = await readIfThere(folder.credentials);
   if (text === undefined) return undefined;
   try {
-    const settings = JSON.parse(text) as QuickstartSettings;
+    const settings = JSON.parse(text) as SavedSettings;
     if (settings.minio.secretAccessKey && settings.server.token) return settings;
   } catch {
     // Said below.

@@ -1,9 +1,11 @@
 /** `npm run quickstart`: from a fresh clone to a verified upload in one command. Works only through the built CLI, as a user would. */
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { S3Target } from './bucket.ts';
+import { ensureControlPlaneAccount } from './control-plane-account.ts';
 import { ensureGeneratedFile } from './generated-file.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
-import { startMinio } from './minio.ts';
+import { type RunningMinio, startMinio } from './minio.ts';
 import { runPartway, startControlPlane } from './partway-command.ts';
 import { parseArguments, type QuickstartArguments, repeatCommand } from './quickstart-arguments.ts';
 import { claimFolder } from './quickstart-claim.ts';
@@ -26,6 +28,7 @@ import {
 import { SetupError } from './setup-error.ts';
 import { dataFolder } from './user-folders.ts';
 
+const BUCKET = 'uploads';
 const GENERATED_NAME = 'quickstart-1GiB.bin';
 const GENERATED_SIZE = 1024 ** 3;
 
@@ -73,12 +76,12 @@ async function withServers(
     dataDir: folder.objects,
     port: settings.minio.port,
     credentials: settings.minio,
-    bucket: 'uploads',
+    bucket: BUCKET,
     log: say,
   });
   try {
     await record({ minioPid: minio.pid });
-    const controlPlane = await startControlPlane(folder, settings, minio);
+    const controlPlane = await startControlPlane(folder, settings, { ...(await accountAt(minio, settings)), bucket: BUCKET });
     say(`The control plane is ready at ${serverUrl(settings.server.port)}`);
     // From here on there may be an upload to pause; before, Ctrl-C ends everything at once.
     const interruption = listenForInterruption();
@@ -92,6 +95,15 @@ async function withServers(
   } finally {
     await minio.stop();
   }
+}
+
+/** At a MinIO of ours, the control plane has a user of its own; for one that was given, credentials were given too. */
+async function accountAt(minio: RunningMinio, { controlPlane }: QuickstartSettings): Promise<S3Target> {
+  if (minio.dataDir === undefined) {
+    const { endpoint, region, accessKeyId, secretAccessKey } = minio;
+    return { endpoint, region, accessKeyId, secretAccessKey };
+  }
+  return ensureControlPlaneAccount(minio, { bucket: BUCKET, credentials: controlPlane });
 }
 
 async function uploadAndVerify(

@@ -85,12 +85,26 @@ export interface ObjectHead {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** What part URLs are signed with, and what else that is good for, found out by trying. */
+export interface SigningReport {
+  /** A temporary session that can only put; a key pair of its own; or the key of the control plane itself. */
+  readonly credentials: 'sts' | 'key' | 'shared';
+  /** By our clock; null for keys, which do not end. */
+  readonly expiresAt: Instant | null;
+  /** All three should be false: whoever holds a part URL can use what its signer may do, as far as the store lets it be bent. */
+  readonly canRead: boolean;
+  readonly canList: boolean;
+  readonly canDelete: boolean;
+}
+
 /**
  * The S3 calls that partway needs, on one bucket. Every method may throw ObjectStoreError with failure `unavailable`,
  * `refused` or `bucket-missing`; further failures are named. Nothing here is retried for longer than a request may take.
  */
 export interface ObjectStore {
   readonly bucket: string;
+  /** What the credentials are good for begins with it; the empty one is no limit. */
+  readonly keyPrefix: string;
 
   /**
    * Not idempotent: each call makes another upload, also one whose answer was lost. Created with CRC32 / FULL_OBJECT, which
@@ -99,7 +113,8 @@ export interface ObjectStore {
   createMultipartUpload(upload: NewUpload): Promise<{ uploadId: string; initiatedAt: Instant }>;
 
   /**
-   * Pure signing, no request is made, so nothing is known of the upload. The URL puts that part, of that length, and nothing else.
+   * Nothing is known of the upload, as nobody is asked for it; only for new signing credentials, now and then. The URL puts that
+   * part, of that length, and nothing else. It ends no later than the credentials do.
    * @throws RangeError for a part number, length or lifetime that S3 does not have: a bug of the caller.
    */
   presignPart(part: PartToPresign): Promise<PresignedUrl>;
@@ -127,4 +142,10 @@ export interface ObjectStore {
 
   /** Throws unless the bucket is there and the credentials may use it. */
   checkBucket(): Promise<void>;
+
+  /**
+   * Costs a handful of requests, which a store may count as refused. Touches no object.
+   * @throws ObjectStoreError as presigning would; `refused` also where the store does not know the credentials.
+   */
+  signing(): Promise<SigningReport>;
 }

@@ -7,45 +7,59 @@ export const LIST_PARTS_TIMEOUT_MS = 180_000;
 /** A store may assemble a huge object for minutes before it answers. */
 export const COMPLETE_TIMEOUT_MS = 15 * 60_000;
 
+export const CALL_TIMEOUTS = {
+  connectionTimeout: CONNECTION_TIMEOUT_MS,
+  requestTimeout: CALL_TIMEOUT_MS,
+  throwOnRequestTimeout: true,
+} as const;
+
 export interface S3Account {
   /** Where this process reaches the store. */
   readonly endpoint: string;
   readonly region: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** Of an STS session. */
+  readonly sessionToken?: string;
 }
 
 /**
  * Two clients: one may repeat a call by itself; the other, for Create and Complete, sends each exactly once, because a
  * repeated Create leaves an upload that nobody knows, and a repeat of a Complete that succeeded looks like a failure.
  */
-export function createClients({ endpoint, region, accessKeyId, secretAccessKey }: S3Account) {
-  // The SDK warns on Node 20 from its first client on; the versions partway pins work there.
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
-  const shared = {
-    endpoint,
-    region,
-    credentials: { accessKeyId, secretAccessKey },
-    forcePathStyle: true,
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-  } as const;
-  const timeouts = { connectionTimeout: CONNECTION_TIMEOUT_MS, requestTimeout: CALL_TIMEOUT_MS, throwOnRequestTimeout: true };
-  const calls = new S3Client({
-    ...shared,
-    maxAttempts: 2,
-    requestHandler: { ...timeouts, socketTimeout: LIST_PARTS_TIMEOUT_MS },
-  });
+export function createClients(account: S3Account) {
   const singleCalls = new S3Client({
-    ...shared,
+    ...commonSettings(account),
     maxAttempts: 1,
     // A kept connection may be one that the store is closing just now, and there is no second attempt to make up for it.
     requestHandler: {
-      ...timeouts,
+      ...CALL_TIMEOUTS,
       socketTimeout: COMPLETE_TIMEOUT_MS,
       httpAgent: { keepAlive: false },
       httpsAgent: { keepAlive: false },
     },
   });
-  return { calls, singleCalls };
+  return { calls: createCalls(account), singleCalls };
+}
+
+/** The client for calls that may be repeated. */
+export function createCalls(account: S3Account): S3Client {
+  return new S3Client({
+    ...commonSettings(account),
+    maxAttempts: 2,
+    requestHandler: { ...CALL_TIMEOUTS, socketTimeout: LIST_PARTS_TIMEOUT_MS },
+  });
+}
+
+function commonSettings({ endpoint, region, accessKeyId, secretAccessKey, sessionToken }: S3Account) {
+  // The SDK warns on Node 20 from its first client on; the versions partway pins work there.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+  return {
+    endpoint,
+    region,
+    credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) },
+    forcePathStyle: true,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  } as const;
 }

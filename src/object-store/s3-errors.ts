@@ -1,4 +1,5 @@
 import { S3ServiceException } from '@aws-sdk/client-s3';
+import { STSServiceException } from '@aws-sdk/client-sts';
 import { ObjectStoreError, type ObjectStoreFailure } from './port.ts';
 
 /**
@@ -44,7 +45,7 @@ export function toObjectStoreError(error: unknown): unknown {
 /** The code in the store's answer. An answer to HEAD has no body: MinIO puts its code into a header. */
 export function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
-  return headersOf(error)['x-minio-error-code'] ?? (error instanceof S3ServiceException ? error.name : undefined);
+  return headersOf(error)['x-minio-error-code'] ?? (isServiceException(error) ? error.name : undefined);
 }
 
 export function statusOf(error: unknown): number | undefined {
@@ -67,9 +68,13 @@ function failureOf(code: string | undefined, status: number, message: string): O
 /** S3's own texts name neither URL nor key material; what a proxy wrote instead of S3 is left out. */
 function describe(error: Error, status: number): string {
   const code = codeOf(error);
-  if (code === undefined || !(error instanceof S3ServiceException)) return `the object store's answer (${status}) is not S3's`;
+  if (code === undefined || !isServiceException(error)) return `the object store's answer (${status}) is not S3's`;
   const text = (headersOf(error)['x-minio-error-desc'] ?? error.message).replace(/^"|"$/g, '');
   return text === '' || text === code ? `${code} (${status})` : `${code} (${status}): ${text}`;
+}
+
+function isServiceException(error: Error): boolean {
+  return error instanceof S3ServiceException || error instanceof STSServiceException;
 }
 
 function headersOf(error: Error): Readonly<Record<string, string | undefined>> {

@@ -1,6 +1,8 @@
 import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { S3RequestPresigner } from '@aws-sdk/s3-request-presigner';
+import type { Instant } from '../session/session.ts';
 import type { PartToPresign, PresignedUrl } from './port.ts';
+import type { SigningCredentials } from './s3-signing.ts';
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html: at most seven days. */
 const MAX_EXPIRES_IN_SECONDS = 604_800;
@@ -11,8 +13,8 @@ export interface PartPresignerOptions {
   readonly publicEndpoint: string;
   readonly region: string;
   readonly bucket: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
+  /** Asked for each URL. */
+  readonly credentials: () => Promise<SigningCredentials>;
   readonly now: () => number;
   /** The store's clock minus ours, in milliseconds: a URL is dated by the clock that judges it. */
   readonly clockOffset: () => number;
@@ -25,17 +27,27 @@ export interface PartPresignerOptions {
 export function createPartPresigner(options: PartPresignerOptions): (part: PartToPresign) => Promise<PresignedUrl> {
   const endpoint = new URL(options.publicEndpoint);
   const basePath = `${endpoint.pathname.replace(/\/+$/, '')}/${encodeRfc3986(options.bucket)}`;
-  const signer = new S3RequestPresigner({
-    region: options.region,
-    credentials: { accessKeyId: options.accessKeyId, secretAccessKey: options.secretAccessKey },
-    sha256: NodeSha256,
-  });
+  let credentials: SigningCredentials | undefined;
+  let signer: S3RequestPresigner;
+
+  /** Made anew when the credentials change, not for each URL. */
+  async function currentSigner(): Promise<{ signer: S3RequestPresigner; endsAt: Instant | null }> {
+    const current = await options.credentials();
+    if (current !== credentials) {
+      signer = new S3RequestPresigner({ region: options.region, credentials: current, sha256: NodeSha256 });
+      credentials = current;
+    }
+    return { signer, endsAt: current.expiresAt };
+  }
 
   return async (part) => {
     checkPart(part);
     const headers = headersToSend(part);
+    const { signer, endsAt } = await currentSigner();
     // SigV4 dates are in whole seconds, cut off.
     const signedAt = Math.floor(options.now() / 1000) * 1000;
+    // Past its session's end, MinIO refuses a URL that has not expired (measured): so what we say must not be later.
+    const expiresIn = endsAt === null ? part.expiresInSeconds : Math.min(part.expiresInSeconds, secondsBetween(signedAt, endsAt));
     const signed = await signer.presign(
       {
         method: 'PUT',
@@ -47,7 +59,7 @@ export function createPartPresigner(options: PartPresignerOptions): (part: PartT
         headers: { ...headers },
       },
       {
-        expiresIn: part.expiresInSeconds,
+        expiresIn,
         signingDate: new Date(signedAt + options.clockOffset()),
         // In the query it would bind nothing: MinIO ignores checksums there (measured). As a signed header it binds the bytes.
         unhoistableHeaders: new Set([CHECKSUM_HEADER]),
@@ -56,9 +68,13 @@ export function createPartPresigner(options: PartPresignerOptions): (part: PartT
     return {
       url: `${endpoint.protocol}//${endpoint.host}${signed.path}?${formatQuery(signed.query ?? {})}`,
       headers,
-      expiresAt: signedAt + part.expiresInSeconds * 1000,
+      expiresAt: signedAt + expiresIn * 1000,
     };
   };
+}
+
+function secondsBetween(start: Instant, end: Instant): number {
+  return Math.floor((end - start) / 1000);
 }
 
 function headersToSend(part: PartToPresign): Record<string, string> {

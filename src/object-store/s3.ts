@@ -25,12 +25,19 @@ import { COMPLETE_TIMEOUT_MS, createClients, LIST_PARTS_TIMEOUT_MS, type S3Accou
 import { codeOf, statusOf, toObjectStoreError } from './s3-errors.ts';
 import { findKeyConflict } from './s3-key-conflict.ts';
 import { decodeMetadata, encodeMetadata } from './s3-metadata.ts';
-import { createPartPresigner } from './s3-presigner.ts';
+import { createPartUrls } from './s3-part-urls.ts';
+import type { SigningLog, SigningOptions } from './s3-signing.ts';
 
 export interface S3ObjectStoreOptions extends S3Account {
   /** What presigned URLs name: the host is part of the signature. A path, if any, is signed too, so a proxy must not strip it. */
   readonly publicEndpoint: string;
   readonly bucket: string;
+  /** Any key unless given. Without what has a meaning in policies (`*`, `?`, `$`). */
+  readonly keyPrefix?: string;
+  /** What part URLs are signed with; the account itself unless given. */
+  readonly signing?: SigningOptions;
+  /** Told when signing is not as it should be; silent unless given. */
+  readonly log?: SigningLog;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   /** Entries to ask for in one page of a listing; the store's own maximum unless given. */
@@ -43,9 +50,17 @@ const CHECKSUM_OF_NOTHING = encodeCrc32(EMPTY_CRC32);
 
 /** An object store over the S3 API: MinIO, S3 and others. Only this file and its `s3-` siblings know the AWS SDK. */
 export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore & { close(): void } {
-  const { bucket, now = Date.now, pageSize } = options;
+  const { bucket, keyPrefix = '', now = Date.now, pageSize } = options;
   const { calls, singleCalls } = createClients(options);
-  const presignPart = createPartPresigner({ ...options, now, clockOffset });
+  const partUrls = createPartUrls({
+    signing: { kind: 'shared' },
+    log: { warn: () => {} },
+    ...options,
+    keyPrefix,
+    now,
+    clockOffset,
+    checkAccount: checkBucket,
+  });
 
   /** The store's clock minus ours, as the SDK learns it from every answer's date: whole seconds, so only a real difference counts. */
   function clockOffset(): number {
@@ -180,8 +195,9 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
 
   return {
     bucket,
+    keyPrefix,
     createMultipartUpload,
-    presignPart,
+    presignPart: partUrls.presignPart,
     listParts,
     completeMultipartUpload,
     abortMultipartUpload,
@@ -189,7 +205,9 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
     headObject,
     findKeyConflict: (key) => findKeyConflict(calls, bucket, key),
     checkBucket,
+    signing: partUrls.signing,
     close() {
+      partUrls.close();
       calls.destroy();
       singleCalls.destroy();
     },

@@ -83,6 +83,7 @@ export function createApp({ service, authenticate, audit, log, version, shutdown
   app.openapi(createRoute(routes.getProgressByUploadId), (context) =>
     answerProgress(context, context.req.valid('param').upload_id),
   );
+  app.openapi(createRoute(routes.getStore), async (context) => context.json(await service.store(context.get('caller')), 200));
 
   app.openapi(createRoute(routes.healthz), (context) => context.json({ ok: true as const }, 200));
   app.openapi(createRoute(routes.readyz), async (context) => {

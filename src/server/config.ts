@@ -67,6 +67,14 @@ function duration(fallback: string, [min, max]: [string, string]) {
     });
 }
 
+/** Part of what may be signed and granted, so without what has a meaning in policies (`*`, `?`, `$`), and such as a key can begin with. */
+const keyPrefix = z
+  .string()
+  .max(512, 'has more than 512 characters')
+  .regex(/^[^*?$\\\p{Cc}]*$/u, 'must have no *, ?, $, backslash or control character')
+  .regex(/^(?!\/)(?!.*\/\/)(?!(?:.*\/)?\.\.?\/)/, 'must have no empty, "." or ".." segment')
+  .default('');
+
 const schema = z.object({
   PARTWAY_HOST: z.string().min(1, 'is empty').default('127.0.0.1'),
   PARTWAY_PORT: z
@@ -91,6 +99,10 @@ const schema = z.object({
   PARTWAY_S3_BUCKET: text('the bucket that uploads go to'),
   PARTWAY_S3_ACCESS_KEY_ID: secret('the access key of the object store'),
   PARTWAY_S3_SECRET_ACCESS_KEY: secret('the secret key of the object store'),
+  PARTWAY_S3_KEY_PREFIX: keyPrefix,
+  PARTWAY_S3_SIGNING: z.enum(['auto', 'sts', 'key', 'shared'], 'must be auto, sts, key or shared').default('auto'),
+  PARTWAY_S3_SIGNING_ACCESS_KEY_ID: secret('the access key that part URLs are signed with').optional(),
+  PARTWAY_S3_SIGNING_SECRET_ACCESS_KEY: secret('the secret key that part URLs are signed with').optional(),
   PARTWAY_S3_STALE_UPLOADS_EXPIRY: duration('24h', ['1m', '3650d']),
   PARTWAY_KEY_TEMPLATE: z
     .string()
@@ -107,7 +119,11 @@ export type Config = ReturnType<typeof parseConfig>;
 /** Reads the server's settings from the environment. @throws ConfigError naming every fault. */
 export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
   const parsed = schema.safeParse(env);
-  if (!parsed.success) throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`));
+  const faults = [
+    ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`),
+    ...signingKeyFaults(env),
+  ];
+  if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
   const { data } = parsed;
   const databasePath = data.PARTWAY_DATABASE_URL ?? defaultDatabasePath(env);
   return {
@@ -124,13 +140,38 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
       bucket: data.PARTWAY_S3_BUCKET,
       accessKeyId: data.PARTWAY_S3_ACCESS_KEY_ID,
       secretAccessKey: data.PARTWAY_S3_SECRET_ACCESS_KEY,
+      keyPrefix: data.PARTWAY_S3_KEY_PREFIX,
+      signing: signingOf(data),
     },
     policy: {
       sessionTtlMs: data.PARTWAY_SESSION_TTL,
       staleUploadsExpiryMs: data.PARTWAY_S3_STALE_UPLOADS_EXPIRY,
-      keyPrefix: '',
       keyTemplate: data.PARTWAY_KEY_TEMPLATE,
       urlTtlSeconds: Math.floor(Math.min(data.PARTWAY_URL_TTL, MAX_URL_TTL_MS) / 1_000),
     },
   };
+}
+
+/** What part URLs are signed with. Naming a key pair is choosing it. */
+export type SigningConfig =
+  | { readonly kind: 'auto' | 'sts' | 'shared' }
+  | { readonly kind: 'key'; readonly accessKeyId: Secret; readonly secretAccessKey: Secret };
+
+function signingOf(data: z.output<typeof schema>): SigningConfig {
+  const accessKeyId = data.PARTWAY_S3_SIGNING_ACCESS_KEY_ID;
+  const secretAccessKey = data.PARTWAY_S3_SIGNING_SECRET_ACCESS_KEY;
+  if (accessKeyId !== undefined && secretAccessKey !== undefined) return { kind: 'key', accessKeyId, secretAccessKey };
+  if (data.PARTWAY_S3_SIGNING === 'key') throw new Error('signing by a key without one: signingKeyFaults should have said so');
+  return { kind: data.PARTWAY_S3_SIGNING };
+}
+
+/** Whether the pair is whole, there where it is asked for, and not there where something else is. */
+function signingKeyFaults(env: Readonly<Record<string, string | undefined>>): string[] {
+  const { PARTWAY_S3_SIGNING: kind = 'auto' } = env;
+  const names = ['PARTWAY_S3_SIGNING_ACCESS_KEY_ID', 'PARTWAY_S3_SIGNING_SECRET_ACCESS_KEY'];
+  const isNamed = names.some((name) => env[name] !== undefined);
+  if (isNamed && (kind === 'sts' || kind === 'shared'))
+    return [`PARTWAY_S3_SIGNING is ${kind}, so ${names.join(' and ')} must not be set`];
+  if (!isNamed && kind !== 'key') return [];
+  return names.filter((name) => env[name] === undefined).map((name) => `${name} is not set (signing by a key needs both)`);
 }

@@ -54,7 +54,7 @@ export async function create(deps: ServiceDeps, grant: Grant, request: CreateReq
 /** What the client names, or what the template makes of it; below the prefix that the token or the server is limited to. */
 function chooseKey(deps: ServiceDeps, { owner, limits }: Grant, request: CreateRequest, sessionId: string): ChosenKey {
   const { fileName, key } = request;
-  const prefix = limits.keyPrefix === '' ? deps.policy.keyPrefix : limits.keyPrefix;
+  const prefix = limits.keyPrefix === '' ? deps.objects.keyPrefix : limits.keyPrefix;
   const template = request.keyTemplate ?? deps.policy.keyTemplate;
   const chosen =
     key === undefined
@@ -66,7 +66,8 @@ function chooseKey(deps: ServiceDeps, { owner, limits }: Grant, request: CreateR
 
 function checkAllowed(deps: ServiceDeps, { grant, request, chosen }: Wanted): void {
   const object = { bucket: deps.objects.bucket, key: chosen.key, size: request.size, contentType: request.contentType ?? null };
-  if (!chosen.key.startsWith(deps.policy.keyPrefix)) throw outsideOfServer(deps.policy.keyPrefix);
+  const { keyPrefix } = deps.objects;
+  if (!chosen.key.startsWith(keyPrefix)) throw outsideOfServer(keyPrefix);
   checkNewObject(grant.limits, object);
 }
 

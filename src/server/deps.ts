@@ -8,8 +8,6 @@ export interface Policy {
   /** How long the object store keeps an unfinished multipart upload, counted from its initiation, as its operator declared it. */
   readonly staleUploadsExpiryMs: number;
   readonly urlTtlSeconds: number;
-  /** Every key of this server begins with it; may be empty. */
-  readonly keyPrefix: string;
   /** What a key is made of where the client names none. */
   readonly keyTemplate: string;
 }

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { type Logger, pino } from 'pino';
 import { createS3ObjectStore } from '../object-store/s3.ts';
+import type { SigningOptions } from '../object-store/s3-signing.ts';
 import { openSqliteStore } from '../session-store/sqlite.ts';
 import { createApp } from './app.ts';
 import { createAuditLog } from './audit/audit-log.ts';
@@ -45,6 +46,8 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     ...config.s3,
     accessKeyId: config.s3.accessKeyId.reveal(),
     secretAccessKey: config.s3.secretAccessKey.reveal(),
+    signing: signingOptions(config),
+    log,
   });
   const audit = openAudit(config, log);
   const deps = { sessions, objects, now: Date.now, newSessionId, policy: config.policy, log };
@@ -90,6 +93,12 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
 
 function openAudit({ auditPath: path }: Config, log: Logger) {
   return path === undefined ? { ...noAudit, reopen() {}, close() {} } : createAuditLog({ path, now: Date.now, log });
+}
+
+function signingOptions({ s3: { signing }, policy }: Config): SigningOptions {
+  if (signing.kind === 'shared') return { kind: 'shared' };
+  if (signing.kind !== 'key') return { kind: signing.kind, urlTtlSeconds: policy.urlTtlSeconds };
+  return { kind: 'key', accessKeyId: signing.accessKeyId.reveal(), secretAccessKey: signing.secretAccessKey.reveal() };
 }
 
 async function listen(fetch: Parameters<typeof createAdaptorServer>[0]['fetch'], { host, port }: Pick<Config, 'host' | 'port'>) {

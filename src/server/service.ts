@@ -17,6 +17,7 @@ import { end } from './ending.ts';
 import { ensureOpen, heal, mustGet, notOpen, objectsOf } from './generations.ts';
 import { createFreshFlight, createSingleFlight } from './single-flight.ts';
 import { STORE_CODES } from './store-codes.ts';
+import { createStoreReport } from './store-report.ts';
 import { progressView, sessionView, toIso } from './views.ts';
 
 export interface ListQuery {
@@ -32,6 +33,7 @@ export type UploadService = ReturnType<typeof createService>;
 export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Audit) {
   const { sessions, objects, now, policy } = serverDeps;
   const completions = createSingleFlight<UploadSession>();
+  const storeReport = createStoreReport(serverDeps);
   const listings = createFreshFlight<{ session: UploadSession; parts: readonly StoredPart[] }>();
 
   return {
@@ -143,6 +145,11 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
 
     async progress(caller: Caller, sessionId: string): Promise<wire.Progress> {
       return progressView(await mustSee(depsFor(caller), caller, sessionId), now());
+    },
+
+    async store({ grant }: Caller): Promise<wire.StoreReport> {
+      mustHaveOneOf(grant, 'upload', 'read');
+      return storeReport();
     },
 
     async readiness(): Promise<wire.Readiness> {

@@ -7,6 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findMinio } from '../../src/dev/find-minio.ts';
 import { ensureGeneratedFile } from '../../src/dev/generated-file.ts';
+import { randomCredentials } from '../../src/dev/minio.ts';
 import { thisMachine } from '../../src/dev/user-folders.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { SCENARIOS, type Scenario } from './network/scenarios.ts';
@@ -146,6 +147,7 @@ async function startServers(bed: Testbed, folder: string, stop: AbortSignal): Pr
   );
   stop.addEventListener('abort', () => minio.kill('SIGKILL'));
   await untilAnswers(bed, `${target.store}/minio/health/cluster`);
+  const user = randomCredentials();
   const serverEnv = {
     PATH: process.env.PATH,
     PARTWAY_HOST: bed.serverAddress,
@@ -153,17 +155,18 @@ async function startServers(bed: Testbed, folder: string, stop: AbortSignal): Pr
     PARTWAY_DATABASE_URL: join(folder, 'partway.db'),
     PARTWAY_S3_ENDPOINT: target.store,
     PARTWAY_S3_BUCKET: target.bucket,
-    PARTWAY_S3_ACCESS_KEY_ID: target.accessKeyId,
-    PARTWAY_S3_SECRET_ACCESS_KEY: target.secretAccessKey,
+    PARTWAY_S3_ACCESS_KEY_ID: user.accessKeyId,
+    PARTWAY_S3_SECRET_ACCESS_KEY: user.secretAccessKey,
     PARTWAY_S3_REGION: 'us-east-1',
   };
-  const bucket = bed.spawn(
+  const root = { MINIO_ROOT_USER: target.accessKeyId, MINIO_ROOT_PASSWORD: target.secretAccessKey };
+  const setup = bed.spawn(
     'server',
     process.execPath,
-    [fileURLToPath(new URL('../../dist/dev/ensure-bucket.js', import.meta.url))],
-    { env: serverEnv },
+    [fileURLToPath(new URL('../../dist/dev/setup-store.js', import.meta.url))],
+    { env: { ...serverEnv, ...root } },
   );
-  await once(bucket, 'close');
+  await once(setup, 'close');
   const controlPlane = bed.spawn('server', process.execPath, [PARTWAY, 'serve'], { env: serverEnv });
   stop.addEventListener('abort', () => controlPlane.kill('SIGKILL'));
   await untilAnswers(bed, `${target.controlPlane}/readyz`);

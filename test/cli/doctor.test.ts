@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { clockOffset, judgeClock } from '../../src/cli/doctor/clock.ts';
+import { judgeSigning } from '../../src/cli/doctor/signing.ts';
 import { judgeStoreAnswer } from '../../src/cli/doctor/store-answer.ts';
+import type { StoreReport } from '../../src/contract/wire.ts';
 import { NOON } from '../support/cli-run.ts';
 import { test } from '../support/cli-test.ts';
 import { aWireSession } from '../support/wire-sessions.ts';
@@ -34,6 +36,36 @@ describe('the answer of the store', () => {
 
   it('is good when it has an ETag', () => {
     expect(judgeStoreAnswer({ status: 200, headers: { etag: '"e"' }, body: '' }, 'store:9000', 0).outcome).toBe('ok');
+  });
+});
+
+describe('what signs part URLs', () => {
+  const none = { canRead: false, canList: false, canDelete: false };
+  const judge = (signing: Partial<StoreReport['signing']>) =>
+    judgeSigning({
+      bucket: 'uploads',
+      keyPrefix: 'team/',
+      signing: { credentials: 'key', expiresAt: null, ...none, ...signing },
+    });
+
+  it('is good where it can only put', () => {
+    expect(judge({}).outcome).toBe('ok');
+    expect(judge({ credentials: 'sts', expiresAt: '2026-11-24T14:00:00.000Z' })).toMatchObject({
+      outcome: 'ok',
+      detail: expect.stringContaining('a temporary session until 2026-11-24T14:00:00.000Z, which can put and nothing else'),
+    });
+  });
+
+  it.each<[Partial<StoreReport['signing']>, string, string]>([
+    [{ credentials: 'shared' }, "the server's own key", 'PARTWAY_S3_SIGNING_ACCESS_KEY_ID'],
+    [{ credentials: 'shared', canRead: true, canList: true }, "the server's own key, which can also read, list in", 'STS'],
+    [{ canDelete: true }, 'a key of its own, which can also delete in bucket uploads', 'arn:aws:s3:::uploads/team/*'],
+    [{ credentials: 'sts', canRead: true }, 'a temporary session, which can also read', 'ignores the policy'],
+  ])('is warned of: %o', (signing, detail, advice) => {
+    const finding = judge(signing);
+    expect(finding.outcome).toBe('warn');
+    expect(finding.detail).toContain(detail);
+    expect(finding.advice).toContain(advice);
   });
 });
 
@@ -89,6 +121,30 @@ describe('doctor', () => {
     server.clockOffsetMs = 10 * 60_000;
     const { stdout } = await partway(['doctor']);
     expect(stdout.lines.filter((line) => line.startsWith('warn'))).toHaveLength(2);
+  });
+
+  test('makes its trial under the key prefix of the server', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    server.storeReport = { ...server.storeReport, keyPrefix: 'team/' };
+    await partway(['doctor']);
+    expect(server.bodies.get('POST /api/uploads')).toMatchObject({ key: expect.stringMatching(/^team\/partway-doctor\//) });
+  });
+
+  test('takes an older server, which cannot say what signs part URLs, as it is', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    server.refuse('GET /api/store', 'ROUTE_NOT_FOUND', 'There is no GET /api/store.');
+    const { exitCode, stdout } = await partway(['doctor']);
+    expect(exitCode).toBe(0);
+    expect(stdout.text).toContain('info  part URLs are signed with: not told: the server is older than this program');
+    expect(server.content.toString()).toBe('hello');
+  });
+
+  test('fails where the store gives nothing to sign with', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    server.refuse('GET /api/store', 'STORE_REFUSED', 'AccessDenied (403): Access Denied.');
+    const { exitCode, stdout } = await partway(['doctor']);
+    expect(exitCode).toBe(1);
+    expect(stdout.text).toContain('fail  part URLs are signed with: AccessDenied (403)');
   });
 
   test('stops where the rest could only fail as well', async ({ server, partway }) => {

@@ -77,6 +77,7 @@ describe('a call to the control plane', () => {
     await controlPlane.abort('s');
     await controlPlane.object('s');
     await controlPlane.progress('s');
+    await controlPlane.store();
     await controlPlane.health();
     await controlPlane.readiness();
     expect(requests.map(({ method, url: path }) => `${method} ${path}`)).toEqual([
@@ -89,6 +90,7 @@ describe('a call to the control plane', () => {
       'DELETE /api/uploads/s',
       'GET /api/uploads/s/object',
       'GET /api/uploads/s/progress',
+      'GET /api/store',
       'GET /healthz',
       'GET /readyz',
     ]);

@@ -369,6 +369,56 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
       });
     });
 
+    describe('findKeyConflict', () => {
+      it.each([
+        ['a/b', 'a/b/c'],
+        ['a/b', 'a/b/c/d'],
+        ['a/b/c', 'a/b'],
+        ['a/b/c', 'a'],
+      ])('finds an object %s for %s', async (taken, key) => {
+        const root = aKey();
+        await anObject(`${root}/${taken}`, rest);
+        expect(await store.findKeyConflict(`${root}/${key}`)).toBe(`${root}/${taken}`);
+      });
+
+      it.each([
+        ['a/b', 'a/b'],
+        ['a/b', 'a/bc'],
+        ['a/b', 'a/b-/c'],
+        ['a/b', 'a/c'],
+      ])('lets an object %s be beside %s', async (taken, key) => {
+        const root = aKey();
+        await anObject(`${root}/${taken}`, rest);
+        expect(await store.findKeyConflict(`${root}/${key}`)).toBeUndefined();
+      });
+    });
+
+    describe('signing', () => {
+      it('says what signs part URLs, until when, and what else that is good for', async () => {
+        expect(await store.signing()).toEqual({
+          credentials: expect.stringMatching(/^(sts|key|shared)$/),
+          expiresAt: expect.toSatisfy((at) => at === null || at > Date.now()),
+          canRead: expect.any(Boolean),
+          canList: expect.any(Boolean),
+          canDelete: expect.any(Boolean),
+        });
+      });
+
+      it('touches no object and no upload', async () => {
+        const { key, checksum } = await anObject(aKey(), rest);
+        const upload = await anUpload(key, rest);
+        await store.signing();
+        expect(await store.headObject(key)).toMatchObject({ checksum });
+        expect(await store.listParts(key, upload.uploadId)).toHaveLength(1);
+      });
+
+      it('never ends before a URL does', async () => {
+        const { expiresAt } = await store.signing();
+        const part = { key: 'k', uploadId: 'u', partNumber: 1, contentLength: 1, expiresInSeconds: 604_800 };
+        expect((await store.presignPart(part)).expiresAt).toBeLessThanOrEqual(expiresAt ?? Number.POSITIVE_INFINITY);
+      });
+    });
+
     describe('a bucket', () => {
       it('that is there passes the check', async () => {
         await expect(store.checkBucket()).resolves.toBeUndefined();

@@ -50,6 +50,16 @@ describe('the settings of the quick start', () => {
     expect(second).toEqual({ ...first, server: { ...first.server, port: second.server.port } });
   });
 
+  it('of an earlier version gain a user for the control plane, and nothing else changes', async () => {
+    const folder = await aFolder();
+    const { controlPlane: _, ...earlier } = await chooseSettings(folder, undefined);
+    await writeFile(folder.credentials, JSON.stringify(earlier));
+    const first = await chooseSettings(folder, await readSettings(folder));
+    expect(first).toEqual({ ...earlier, controlPlane: first.controlPlane });
+    expect(first.controlPlane.secretAccessKey).not.toBe(first.minio.secretAccessKey);
+    expect(await chooseSettings(folder, await readSettings(folder))).toEqual(first);
+  });
+
   it('say what to do where they are damaged', async () => {
     const folder = await aFolder();
     await writeFile(folder.credentials, '{"minio":');

@@ -4,6 +4,8 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { QuickstartSettings } from '../../src/dev/quickstart-settings.ts';
+import { sharedMinio } from '../support/minio.ts';
 
 /**
  * Stands in for the CLI, so that every outcome can be had at will: the real one is in test/e2e. `upload` behaves as the name
@@ -18,6 +20,7 @@ if (command === 'serve') {
   console.log('token ' + process.env.PARTWAY_TOKEN);
   if (process.env.FAKE_SERVE === 'fails') { console.error('no such database'); process.exit(7); }
   writeFileSync(process.env.PARTWAY_DATABASE_URL, String(process.pid));
+  writeFileSync(process.env.PARTWAY_DATABASE_URL + '.env', JSON.stringify(process.env));
   createServer((_, response) => response.end()).listen(Number(process.env.PARTWAY_PORT), '127.0.0.1');
 } else if (command === 'upload' && file.endsWith('slow.bin')) {
   process.on('SIGINT', () => process.exit(130));
@@ -40,6 +43,8 @@ interface Quickstart {
   readonly root: string;
   /** PARTWAY's folder in XDG_DATA_HOME. */
   readonly folder: string;
+  /** What it keeps in credentials.json. */
+  credentials(): Promise<QuickstartSettings>;
   run(args: string[], env?: NodeJS.ProcessEnv): { child: ChildProcess; output(): string; ended: Promise<number> };
 }
 
@@ -53,9 +58,11 @@ async function aQuickstart(): Promise<Quickstart> {
   await writeFile(join(root, 'bin/partway.js'), FAKE_PARTWAY);
   for (const name of ['video.bin', 'stored.bin', 'refused.bin', 'different.bin', 'slow.bin'])
     await writeFile(join(root, name), 'x');
+  const folder = join(root, 'data/partway/quickstart');
   return {
     root,
-    folder: join(root, 'data/partway/quickstart'),
+    folder,
+    credentials: async () => JSON.parse(await readFile(join(folder, 'credentials.json'), 'utf8')),
     run: (args, env = {}) => {
       const child = spawn(process.execPath, ['dist/dev/quickstart.js', ...args], {
         cwd: root,
@@ -93,8 +100,47 @@ describe('npm run quickstart', () => {
     const quickstart = await aQuickstart();
     const run = quickstart.run(['video.bin']);
     await run.ended;
-    const { minio, server } = JSON.parse(await readFile(join(quickstart.folder, 'credentials.json'), 'utf8'));
+    const { minio, server } = await quickstart.credentials();
     for (const secret of [minio.secretAccessKey, minio.accessKeyId, server.token]) expect(run.output()).not.toContain(secret);
+  });
+
+  it("runs the control plane with a user of its own: MinIO's root key stays here", async () => {
+    const quickstart = await aQuickstart();
+    const run = quickstart.run(['video.bin']);
+    expect(await run.ended, run.output()).toBe(0);
+    const { minio, controlPlane } = await quickstart.credentials();
+    const env = await readFile(join(quickstart.folder, 'partway.db.env'), 'utf8');
+    expect(JSON.parse(env)).toMatchObject({
+      PARTWAY_S3_ACCESS_KEY_ID: controlPlane.accessKeyId,
+      PARTWAY_S3_SECRET_ACCESS_KEY: controlPlane.secretAccessKey,
+    });
+    expect(env).not.toContain(minio.secretAccessKey);
+    expect(run.output()).not.toContain(controlPlane.secretAccessKey);
+  });
+
+  it('goes on with the folder of an earlier version, in which there was no such user', async () => {
+    const quickstart = await aQuickstart();
+    expect(await quickstart.run(['video.bin']).ended).toBe(0);
+    const { controlPlane: first, ...earlier } = await quickstart.credentials();
+    await writeFile(join(quickstart.folder, 'credentials.json'), JSON.stringify(earlier));
+    const run = quickstart.run(['video.bin']);
+    expect(await run.ended, run.output()).toBe(0);
+    const { controlPlane: second, ...others } = await quickstart.credentials();
+    expect(others).toEqual(earlier);
+    expect(second).not.toEqual(first);
+  });
+
+  it('uses the credentials of an endpoint from the environment as they are', async () => {
+    const quickstart = await aQuickstart();
+    const root = sharedMinio();
+    const run = quickstart.run(['video.bin'], {
+      PARTWAY_DEV_S3_ENDPOINT: root.endpoint,
+      PARTWAY_DEV_S3_ACCESS_KEY_ID: root.accessKeyId,
+      PARTWAY_DEV_S3_SECRET_ACCESS_KEY: root.secretAccessKey,
+    });
+    expect(await run.ended, run.output()).toBe(0);
+    const env = JSON.parse(await readFile(join(quickstart.folder, 'partway.db.env'), 'utf8'));
+    expect(env).toMatchObject({ PARTWAY_S3_ACCESS_KEY_ID: root.accessKeyId, PARTWAY_S3_ENDPOINT: root.endpoint });
   });
 
   it('says that a file is stored already when nothing had to be sent', async () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { createS3ObjectStore } from '../../src/object-store/s3.ts';
 import { checksumOf, describeObjectStore, expectFailure } from '../contract/object-store.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { anS3Store, putObject, putPart, readAttributes, readObject } from '../support/s3-stores.ts';
+import { anS3Store, aRestrictedS3Store, putObject, putPart, readAttributes, readObject } from '../support/s3-stores.ts';
 import { sendRequest } from '../support/send-request.ts';
 
 describeObjectStore('S3 on MinIO', async () => {
@@ -12,6 +12,17 @@ describeObjectStore('S3 on MinIO', async () => {
   return {
     store,
     storeWithoutBucket: await anS3Store({ bucket: 'no-such-bucket' }),
+    putPart: (key, uploadId, partNumber, bytes) => putPart(store, key, uploadId, partNumber, bytes),
+    read: (key) => readObject(store.bucket, key),
+    attributes: (key) => readAttributes(store.bucket, key),
+  };
+});
+
+describeObjectStore("S3 on MinIO, by a user with the control plane's policy and URLs signed by sessions,", async () => {
+  const store = await aRestrictedS3Store();
+  return {
+    store,
+    storeWithoutBucket: await aRestrictedS3Store({ bucket: 'no-such-bucket' }),
     putPart: (key, uploadId, partNumber, bytes) => putPart(store, key, uploadId, partNumber, bytes),
     read: (key) => readObject(store.bucket, key),
     attributes: (key) => readAttributes(store.bucket, key),

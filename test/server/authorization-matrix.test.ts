@@ -85,7 +85,7 @@ const GRANT = {
   'the capability in the path': 'FORBIDDEN',
 } as const satisfies Record<CallerName, Expected>;
 
-const LIST = {
+const USE = {
   ...SEE,
   'another owner': 'allowed',
   'the owner without a scope': 'FORBIDDEN',
@@ -99,7 +99,7 @@ const LIST = {
 } as const satisfies Record<CallerName, Expected>;
 
 const CREATE = {
-  ...LIST,
+  ...USE,
   'the owner, limited to another prefix': 'KEY_NOT_ALLOWED',
   'the owner, limited to another bucket': 'KEY_NOT_ALLOWED',
   'the owner over its quota': 'QUOTA_EXCEEDED',
@@ -113,7 +113,8 @@ const CREATE = {
 
 const MATRIX: Record<OperationId, Record<CallerName, Expected>> = {
   createUpload: CREATE,
-  listUploads: LIST,
+  listUploads: USE,
+  getStore: USE,
   getUpload: SEE,
   getProgress: SEE,
   getProgressByUploadId: SEE,
@@ -128,7 +129,7 @@ const MATRIX: Record<OperationId, Record<CallerName, Expected>> = {
 
 const ROW_OF_ACCESS: Record<contract.Access, Record<CallerName, Expected>> = {
   create: CREATE,
-  list: LIST,
+  use: USE,
   see: SEE,
   change: CHANGE,
   grant: GRANT,

@@ -133,6 +133,51 @@ describe('the configuration', () => {
     expect(namesOf(faultsOf({ ...needed, [name]: value }))).toEqual([name]);
   });
 
+  describe('of what signs part URLs', () => {
+    const pair = {
+      PARTWAY_S3_SIGNING_ACCESS_KEY_ID: 'swordfish-signing-key',
+      PARTWAY_S3_SIGNING_SECRET_ACCESS_KEY: 'swordfish-signing-secret',
+    };
+    const [ACCESS_KEY, SECRET_KEY] = Object.keys(pair);
+
+    it('is auto, and any key, unless told', () => {
+      expect(parseConfig(needed).s3).toMatchObject({ signing: { kind: 'auto' }, keyPrefix: '' });
+      for (const kind of ['auto', 'sts', 'shared']) {
+        expect(parseConfig({ ...needed, PARTWAY_S3_SIGNING: kind }).s3.signing).toEqual({ kind });
+      }
+    });
+
+    it.each([undefined, 'auto', 'key'])('takes a key pair where one is set: %s', (kind) => {
+      const { signing } = parseConfig({ ...needed, ...pair, PARTWAY_S3_SIGNING: kind }).s3;
+      if (signing.kind !== 'key') throw new Error(`signing is ${signing.kind}`);
+      expect([signing.accessKeyId.reveal(), signing.secretAccessKey.reveal()]).toEqual(Object.values(pair));
+      expect(inspect(signing, { depth: Infinity, showHidden: true })).not.toContain('swordfish');
+    });
+
+    it.each<[Record<string, string | undefined>, (string | undefined)[]]>([
+      [{ ...pair, PARTWAY_S3_SIGNING_ACCESS_KEY_ID: undefined }, [ACCESS_KEY]],
+      [{ ...pair, PARTWAY_S3_SIGNING_SECRET_ACCESS_KEY: undefined }, [SECRET_KEY]],
+      [{ PARTWAY_S3_SIGNING: 'key' }, [ACCESS_KEY, SECRET_KEY]],
+      [{ ...pair, PARTWAY_S3_SIGNING: 'sts' }, ['PARTWAY_S3_SIGNING']],
+      [{ ...pair, PARTWAY_S3_SIGNING: 'shared' }, ['PARTWAY_S3_SIGNING']],
+      [{ PARTWAY_S3_SIGNING: 'STS' }, ['PARTWAY_S3_SIGNING']],
+      [{ PARTWAY_S3_SIGNING: 'key', PARTWAY_PORT: 'x' }, ['PARTWAY_PORT', ACCESS_KEY, SECRET_KEY]],
+    ])('is at fault with %o', (env, names) => {
+      expect(namesOf(faultsOf({ ...needed, ...env }))).toEqual(names);
+    });
+
+    it.each(['team-a/', 'team', 'a b/ü/', '.hidden/', 'a..b/'])('takes the key prefix %j', (keyPrefix) => {
+      expect(parseConfig({ ...needed, PARTWAY_S3_KEY_PREFIX: keyPrefix }).s3.keyPrefix).toBe(keyPrefix);
+    });
+
+    it.each(['a*', 'a?', 'a$b/', 'a\\b', 'a\nb', '/a', 'a//b', '../a', 'a/./b', 'a'.repeat(513)])(
+      'refuses the key prefix %j, which no key can begin with or which means more in a policy',
+      (keyPrefix) => {
+        expect(namesOf(faultsOf({ ...needed, PARTWAY_S3_KEY_PREFIX: keyPrefix }))).toEqual(['PARTWAY_S3_KEY_PREFIX']);
+      },
+    );
+  });
+
   it('refuses a token that no request could carry', () => {
     expect(namesOf(faultsOf({ ...needed, PARTWAY_TOKEN: 'a'.repeat(513) }))).toEqual(['PARTWAY_TOKEN']);
     expect(faultsOf({ ...needed, PARTWAY_TOKEN: 'a'.repeat(512) })).toEqual([]);

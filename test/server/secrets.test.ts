@@ -42,11 +42,14 @@ it('the log of a whole upload, with refusals and a store that fails, holds no to
   await expect(openUpload({ controlPlane: new ControlPlane({ server: broken.url, token }), source })).rejects.toThrow();
   await broken.stop();
 
-  const signature = new URL(parts[0]?.url ?? '').searchParams.get('X-Amz-Signature') ?? '';
+  const query = new URL(parts[0]?.url ?? '').searchParams;
+  const signature = query.get('X-Amz-Signature') ?? '';
+  const signingSession = query.get('X-Amz-Security-Token') ?? '';
   expect(signature).toMatch(/^[0-9a-f]{64}$/);
+  expect(signingSession.length).toBeGreaterThan(100);
   expect(log).toContain('/parts/presign');
   expect(log).toContain('BUCKET_NOT_FOUND');
-  for (const secret of [token, 'pw_somebody-elses', accessKeyId, secretAccessKey, signature, 'X-Amz-']) {
+  for (const secret of [token, 'pw_somebody-elses', accessKeyId, secretAccessKey, signature, signingSession, 'X-Amz-']) {
     expect(log.includes(secret), `the log shows ${secret.slice(0, 6)}…`).toBe(false);
   }
 });

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { createS3ObjectStore } from '../../src/object-store/s3.ts';
+import { createS3ObjectStore, type S3ObjectStoreOptions } from '../../src/object-store/s3.ts';
 import type { S3Store } from './s3-stores.ts';
 
 export interface CannedS3 {
@@ -14,7 +14,12 @@ export interface CannedS3 {
  * A server that answers what a real MinIO would not say on demand: overload, other stores' words, a proxy's page, a cut line.
  * Every request goes to the next handler; the last one stays. Closed when the test ends.
  */
-export async function cannedS3(...handlers: RequestListener[]): Promise<CannedS3> {
+export function cannedS3(...handlers: RequestListener[]): Promise<CannedS3> {
+  return cannedS3With({}, ...handlers);
+}
+
+/** The same, for an adapter with these options. */
+export async function cannedS3With(options: Partial<S3ObjectStoreOptions>, ...handlers: RequestListener[]): Promise<CannedS3> {
   const requests: IncomingMessage[] = [];
   const server = createServer((request, response) => {
     const handler = handlers[Math.min(requests.length, handlers.length - 1)];
@@ -30,7 +35,7 @@ export async function cannedS3(...handlers: RequestListener[]): Promise<CannedS3
     accessKeyId: 'AKIDEXAMPLE',
     secretAccessKey: 'secret-example',
   };
-  const store = createS3ObjectStore({ ...account, bucket: 'b' });
+  const store = createS3ObjectStore({ ...account, bucket: 'b', ...options });
   onTestFinished(() => {
     store.close();
     server.closeAllConnections();

@@ -6,10 +6,12 @@ import { fileURLToPath } from 'node:url';
 import type { S3Target } from '../../src/dev/bucket.ts';
 import { freePort } from '../../src/dev/free-port.ts';
 import { answersOk, type ServerProcess, startServerProcess, untilReady } from '../../src/dev/server-process.ts';
+import { createRestrictedUser } from './minio.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
 
 export interface ControlPlaneOptions {
+  /** With its root key: the control plane gets a user of its own there, with the documented policy and no other right. */
   readonly store: S3Target;
   readonly bucket: string;
   /** What presigned URLs name, where it is not the store itself (a fault proxy). */
@@ -35,6 +37,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const port = await freePort();
   const server = `http://127.0.0.1:${port}`;
   const token = `pw_${randomBytes(24).toString('base64url')}`;
+  const user = await createRestrictedUser(options.bucket, options.env?.PARTWAY_S3_KEY_PREFIX, options.store);
   const folder = mkdtempSync(join(tmpdir(), 'partway-control-plane-'));
   const start = async () => {
     const started = startServerProcess({
@@ -47,10 +50,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         PARTWAY_PORT: String(port),
         PARTWAY_TOKEN: token,
         PARTWAY_DATABASE_URL: join(folder, 'partway.db'),
-        PARTWAY_S3_ENDPOINT: options.store.endpoint,
+        PARTWAY_S3_ENDPOINT: user.endpoint,
         PARTWAY_S3_BUCKET: options.bucket,
-        PARTWAY_S3_ACCESS_KEY_ID: options.store.accessKeyId,
-        PARTWAY_S3_SECRET_ACCESS_KEY: options.store.secretAccessKey,
+        PARTWAY_S3_ACCESS_KEY_ID: user.accessKeyId,
+        PARTWAY_S3_SECRET_ACCESS_KEY: user.secretAccessKey,
         PARTWAY_S3_STALE_UPLOADS_EXPIRY: '720h',
         ...(options.publicEndpoint === undefined ? {} : { PARTWAY_S3_PUBLIC_ENDPOINT: options.publicEndpoint }),
         ...options.env,

@@ -25,7 +25,6 @@ export const POLICY: Policy = {
   sessionTtlMs: 7 * 86_400_000,
   staleUploadsExpiryMs: 86_400_000,
   urlTtlSeconds: 3_600,
-  keyPrefix: '',
   keyTemplate: '{fileName}',
 };
 

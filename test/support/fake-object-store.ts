@@ -9,11 +9,12 @@ import {
   type ObjectStoreFailure,
   type PartToPresign,
   type PresignedUrl,
+  type SigningReport,
 } from '../../src/object-store/port.ts';
 import { combineCrc32, decodeCrc32, EMPTY_CRC32, encodeCrc32 } from '../../src/session/crc32.ts';
 import type { Instant, StoredPart } from '../../src/session/session.ts';
 
-export type ObjectStoreMethod = Exclude<keyof ObjectStore, 'bucket'>;
+export type ObjectStoreMethod = Exclude<keyof ObjectStore, 'bucket' | 'keyPrefix'>;
 
 export interface FakeCall {
   readonly method: ObjectStoreMethod;
@@ -23,6 +24,7 @@ export interface FakeCall {
 
 export interface FakeObjectStoreOptions {
   readonly bucket?: string;
+  readonly keyPrefix?: string;
   readonly now?: () => Instant;
   /** S3's least size of every part but the last; smaller for tests that need many parts. */
   readonly minPartSize?: number;
@@ -58,6 +60,9 @@ interface Fault {
  */
 export class FakeObjectStore implements ObjectStore {
   readonly bucket: string;
+  readonly keyPrefix: string;
+  /** What `signing` answers. */
+  signingReport: SigningReport = { credentials: 'key', expiresAt: null, canRead: false, canList: false, canDelete: false };
   /** Every call in order, those that failed included: for tests of the write order. */
   readonly calls: FakeCall[] = [];
   bucketMissing = false;
@@ -71,6 +76,7 @@ export class FakeObjectStore implements ObjectStore {
 
   constructor(options: FakeObjectStoreOptions = {}) {
     this.bucket = options.bucket ?? 'bucket';
+    this.keyPrefix = options.keyPrefix ?? '';
     this.#now = options.now ?? Date.now;
     this.#minPartSize = options.minPartSize ?? 5 * 1024 ** 2;
     this.#publicEndpoint = options.publicEndpoint ?? 'http://fake-object-store.invalid';
@@ -224,13 +230,18 @@ export class FakeObjectStore implements ObjectStore {
     return this.#run({ method: 'checkBucket' }, () => undefined);
   }
 
+  signing(): Promise<SigningReport> {
+    return this.#run({ method: 'signing' }, () => this.signingReport);
+  }
+
   async #run<T>(call: FakeCall, effect: () => T): Promise<T> {
     this.calls.push(call);
     await this.#hooks.get(call.method)?.shift()?.();
     const fault = this.#faults.get(call.method)?.shift();
     if (fault && !fault.afterEffect) throw fault.error;
-    // Presigning asks nobody, so it cannot know.
-    if (this.bucketMissing && call.method !== 'presignPart') throw new ObjectStoreError('bucket-missing', 'NoSuchBucket');
+    // Presigning asks nobody, and who may not read is not told whether the bucket is there.
+    if (this.bucketMissing && call.method !== 'presignPart' && call.method !== 'signing')
+      throw new ObjectStoreError('bucket-missing', 'NoSuchBucket');
     const result = effect();
     if (fault) throw fault.error;
     return result;

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { inject } from 'vitest';
 import { createBucket, type S3Target } from '../../src/dev/bucket.ts';
+import { ensureControlPlaneAccount } from '../../src/dev/control-plane-account.ts';
+import { randomCredentials } from '../../src/dev/minio.ts';
 
 /** The MinIO that all test files share: never kill it, and keep to buckets of your own. For the rest, start one with startMinio(). */
 export function sharedMinio(): S3Target {
@@ -12,4 +14,15 @@ export async function createTestBucket(): Promise<string> {
   const bucket = `test-${randomBytes(8).toString('hex')}`;
   await createBucket(sharedMinio(), bucket);
   return bucket;
+}
+
+/** A user of that MinIO (the shared one unless given) with the control plane's policy for the bucket, which need not exist. */
+export function createRestrictedUser(bucket: string, keyPrefix = '', root: S3Target = sharedMinio()): Promise<S3Target> {
+  return ensureControlPlaneAccount(root, { bucket, keyPrefix, credentials: randomCredentials() });
+}
+
+/** A new, empty bucket on the shared MinIO, and a user who may do there what a control plane must, and nothing else. */
+export async function createRestrictedBucket(keyPrefix = ''): Promise<{ bucket: string; user: S3Target }> {
+  const bucket = await createTestBucket();
+  return { bucket, user: await createRestrictedUser(bucket, keyPrefix) };
 }

@@ -1,7 +1,7 @@
 import { GetObjectCommand, GetObjectTaggingCommand, HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { createS3ObjectStore, type S3ObjectStoreOptions } from '../../src/object-store/s3.ts';
 import { checksumOf, type ObjectAttributes } from '../contract/object-store.ts';
-import { createTestBucket, sharedMinio } from './minio.ts';
+import { createRestrictedUser, createTestBucket, sharedMinio } from './minio.ts';
 import { sendRequest } from './send-request.ts';
 
 export type S3Store = ReturnType<typeof createS3ObjectStore>;
@@ -10,6 +10,16 @@ export type S3Store = ReturnType<typeof createS3ObjectStore>;
 export async function anS3Store(changes: Partial<S3ObjectStoreOptions> = {}): Promise<S3Store> {
   const bucket = changes.bucket ?? (await createTestBucket());
   return createS3ObjectStore({ ...sharedMinio(), publicEndpoint: sharedMinio().endpoint, ...changes, bucket });
+}
+
+/**
+ * The adapter as a user with the control plane's policy and no other right, on a new bucket unless one is named; part URLs are
+ * signed by sessions unless told otherwise.
+ */
+export async function aRestrictedS3Store(changes: Partial<S3ObjectStoreOptions> = {}): Promise<S3Store> {
+  const bucket = changes.bucket ?? (await createTestBucket());
+  const user = await createRestrictedUser(bucket, changes.keyPrefix);
+  return anS3Store({ ...user, signing: { kind: 'sts', urlTtlSeconds: 3_600 }, ...changes, bucket });
 }
 
 /** As a client does: presign, PUT, keep the ETag. */

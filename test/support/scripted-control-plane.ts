@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { crc32 } from 'node:zlib';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS } from '../../src/contract/problems.ts';
-import type { PresignRequest, Session } from '../../src/contract/wire.ts';
+import type { PresignRequest, Session, StoreReport } from '../../src/contract/wire.ts';
 import { encodeCrc32 } from '../../src/session/crc32.ts';
 import type { ServiceErrorCode } from '../../src/session/errors.ts';
 import { partRange } from '../../src/session/part-plan.ts';
@@ -30,6 +30,11 @@ export class ScriptedControlPlane {
   isKnown = false;
   clockOffsetMs = 0;
   listed: Session[] = [];
+  storeReport: StoreReport = {
+    bucket: 'uploads',
+    keyPrefix: '',
+    signing: { credentials: 'sts', expiresAt: '2026-11-24T14:00:00.000Z', canRead: false, canList: false, canDelete: false },
+  };
   /** Called before a part is answered. */
   onPart: (partNumber: number) => void = () => {};
   storeAnswer: { status: number; body: string } | undefined;
@@ -88,6 +93,8 @@ export class ScriptedControlPlane {
         return { status: 'ok' };
       case 'GET /readyz':
         return { ready: true, checks: { database: { ok: true }, bucket: { ok: true } } };
+      case 'GET /api/store':
+        return this.storeReport;
       case 'GET /api/uploads':
         return { uploads: this.listed, nextCursor: null };
       case 'POST /api/uploads':

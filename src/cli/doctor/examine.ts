@@ -6,6 +6,7 @@ import type { CliContext } from '../context.ts';
 import { explainError } from '../failures/error-text.ts';
 import { clockOffset, judgeClock } from './clock.ts';
 import { type Finding, fail, ok } from './finding.ts';
+import { askStore } from './signing.ts';
 import { tryStore } from './store-trial.ts';
 
 /** Checks in the order in which things depend on each other; stops where the rest could only repeat the same failure. */
@@ -22,7 +23,10 @@ export async function* examine(context: CliContext): AsyncGenerator<Finding> {
   const token = await checkToken(controlPlane, context);
   yield token;
   yield* await checkReadiness(controlPlane, context);
-  if (token.outcome !== 'fail') yield* await tryStore(controlPlane, context);
+  if (token.outcome === 'fail') return;
+  const store = await askStore(controlPlane, context);
+  yield* store.findings;
+  yield* await tryStore(controlPlane, store.report?.keyPrefix ?? '', context);
 }
 
 function readEnvironment(context: CliContext): { value?: Environment; findings: Finding[] } {

@@ -15,13 +15,13 @@ const BYTES = new TextEncoder().encode('hello');
 const SAMPLE_ORIGIN = 'https://partway-doctor.example';
 
 /** A real upload of five bytes up to, not including, complete; and it is always aborted. */
-export async function tryStore(controlPlane: ControlPlane, context: CliContext): Promise<Finding[]> {
+export async function tryStore(controlPlane: ControlPlane, keyPrefix: string, context: CliContext): Promise<Finding[]> {
   let session: wire.Session;
   try {
     ({ session } = await controlPlane.create({
       fileName: 'partway-doctor',
       size: BYTES.length,
-      key: `partway-doctor/${randomUUID()}`,
+      key: `${keyPrefix}partway-doctor/${randomUUID()}`,
     }));
   } catch (error) {
     return [failedStep('create a session', error, context)];

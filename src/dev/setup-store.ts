@@ -1,0 +1,37 @@
+/**
+ * Sets MinIO up for the control plane, with the root key: its bucket, and its own user with the policy it needs. In compose.yaml,
+ * before each start of the control plane; may be repeated.
+ */
+import { createBucket } from './bucket.ts';
+import { ensureControlPlaneAccount } from './control-plane-account.ts';
+import { SetupError } from './setup-error.ts';
+
+function required(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new SetupError(`${name} is not set`);
+  return value;
+}
+
+async function main(): Promise<void> {
+  const root = {
+    endpoint: required('PARTWAY_S3_ENDPOINT'),
+    region: required('PARTWAY_S3_REGION'),
+    accessKeyId: required('MINIO_ROOT_USER'),
+    secretAccessKey: required('MINIO_ROOT_PASSWORD'),
+  };
+  const bucket = required('PARTWAY_S3_BUCKET');
+  const credentials = {
+    accessKeyId: required('PARTWAY_S3_ACCESS_KEY_ID'),
+    secretAccessKey: required('PARTWAY_S3_SECRET_ACCESS_KEY'),
+  };
+  await createBucket(root, bucket);
+  await ensureControlPlaneAccount(root, { bucket, keyPrefix: process.env.PARTWAY_S3_KEY_PREFIX ?? '', credentials });
+  process.stdout.write(`The bucket ${bucket} and the control plane's user are ready.\n`);
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`${error instanceof SetupError ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,47 @@
+import type { Instant } from '../session/session.ts';
+import { type ObjectStore, ObjectStoreError, type SigningReport } from './port.ts';
+import type { S3Account } from './s3-clients.ts';
+import { createPartPresigner } from './s3-presigner.ts';
+import { createSigning, type SigningLog, type SigningOptions } from './s3-signing.ts';
+import { tryRights } from './s3-signing-proof.ts';
+import { createAssumeRole } from './s3-sts.ts';
+
+export interface PartUrlsOptions extends S3Account {
+  readonly publicEndpoint: string;
+  readonly bucket: string;
+  readonly keyPrefix: string;
+  readonly signing: SigningOptions;
+  readonly log: SigningLog;
+  readonly now: () => Instant;
+  /** The store's clock minus ours, in milliseconds. */
+  readonly clockOffset: () => number;
+  /** Throws unless the store lets the account in. */
+  readonly checkAccount: () => Promise<void>;
+}
+
+/** Part URLs, and the credentials that they are signed with. */
+export function createPartUrls(options: PartUrlsOptions): Pick<ObjectStore, 'presignPart' | 'signing'> & { close(): void } {
+  const { accessKeyId, secretAccessKey, checkAccount, now, log } = options;
+  const sessions = createAssumeRole(options, options, now);
+  const signing = createSigning(options.signing, {
+    account: { accessKeyId, secretAccessKey },
+    assumeRole: sessions.assumeRole,
+    checkAccount,
+    now,
+    log,
+  });
+  return {
+    presignPart: createPartPresigner({ ...options, credentials: signing.current }),
+    close: sessions.close,
+    async signing(): Promise<SigningReport> {
+      const credentials = await signing.current();
+      try {
+        const rights = await tryRights(credentials, options);
+        return { credentials: credentials.kind, expiresAt: credentials.expiresAt, ...rights };
+      } catch (error) {
+        if (error instanceof ObjectStoreError && error.failure === 'refused') signing.forget(credentials);
+        throw error;
+      }
+    },
+  };
+}
