@@ -25,6 +25,8 @@ export interface ControlPlaneProcess {
   readonly server: string;
   readonly token: string;
   readonly pid: number;
+  /** Of the commands that work on the server's own machine. */
+  readonly machineEnv: Readonly<Record<string, string>>;
   /** SIGKILL: no chance to tidy up. */
   kill(): Promise<void>;
   /** Starts it again on the same port and database. */
@@ -66,6 +68,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   return {
     server,
     token,
+    machineEnv: { PARTWAY_DATABASE_URL: join(folder, 'partway.db') },
     get pid() {
       if (running.pid === undefined) throw new Error('the control plane does not run');
       return running.pid;
