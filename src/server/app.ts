@@ -1,20 +1,26 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { requestId } from 'hono/request-id';
 import { MAX_BODY_BYTES, PATHS } from '../contract/paths.ts';
 import { PROBLEMS, type Problem, problemType } from '../contract/problems.ts';
 import * as routes from '../contract/routes.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../session/errors.ts';
-import type { Authenticate, Caller } from './auth.ts';
+import type { Caller } from './auth.ts';
 import type { Log } from './deps.ts';
+import { limitBody } from './edge/body-limit.ts';
+import { UNKNOWN_ADDRESS } from './edge/client-address.ts';
+import { allowOrigins } from './edge/cors.ts';
+import type { GuardedAuthenticate } from './edge/failure-limit.ts';
+import type { LimitRequests } from './edge/request-limit.ts';
+import { setSecurityHeaders } from './edge/security-headers.ts';
 import { problemResponse } from './problem-response.ts';
 import { streamProgress } from './progress-stream.ts';
 import type { UploadService } from './service.ts';
 
 export interface AppDeps {
   readonly service: UploadService;
-  readonly authenticate: Authenticate;
+  readonly authenticate: GuardedAuthenticate<Caller>;
+  readonly edge?: EdgeOptions;
   readonly log: Log;
   readonly version: string;
   /** Aborts when the server is about to stop: live streams end. */
@@ -23,10 +29,20 @@ export interface AppDeps {
   readonly keepAliveMs?: number;
 }
 
+/** What stands between the network and the API; nothing of it where left out. */
+export interface EdgeOptions {
+  readonly addressOf?: (context: Context) => string;
+  readonly limitRequests?: LimitRequests;
+  readonly corsOrigins?: readonly string[];
+  /** Whether clients connect by TLS to this process. */
+  readonly tls?: boolean;
+}
+
 type Env = { Variables: { requestId: string; caller: Caller } };
 
 /** The control plane as a Hono app. It never listens: tests call `app.request()`. */
-export function createApp({ service, authenticate, log, version, shutdown, keepAliveMs }: AppDeps) {
+export function createApp({ service, authenticate, log, version, shutdown, keepAliveMs, edge = {} }: AppDeps) {
+  const { addressOf = () => UNKNOWN_ADDRESS, limitRequests = async () => {}, corsOrigins = [], tls = false } = edge;
   const app = new OpenAPIHono<Env>({
     defaultHook: (result) => {
       if (!result.success) throw invalidRequest(result.error.issues);
@@ -35,11 +51,15 @@ export function createApp({ service, authenticate, log, version, shutdown, keepA
 
   app.use(requestId());
   app.use(logRequests(log));
+  app.use(setSecurityHeaders({ tls }));
+  app.use(allowOrigins(corsOrigins));
   app.use('/api/*', async (context, next) => {
-    context.set('caller', await authenticate(context.req.header('authorization')));
+    const caller = await authenticate(context.req.header('authorization'), addressOf(context));
+    await limitRequests(caller.owner);
+    context.set('caller', caller);
     await next();
   });
-  app.use('/api/*', bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseLargeBody }));
+  app.use('/api/*', limitBody(MAX_BODY_BYTES));
 
   app.openapi(createRoute(routes.createUpload), async (context) => {
     const idempotencyKey = context.req.valid('header')['idempotency-key'];
@@ -107,10 +127,6 @@ function logRequests(log: Log) {
     const ms = Math.round(performance.now() - startedAt);
     log.info({ requestId: context.get('requestId'), method, path, status: context.res.status, ms }, 'request');
   };
-}
-
-function refuseLargeBody(): never {
-  throw new UploadError('BODY_TOO_LARGE', `A request body can have at most ${MAX_BODY_BYTES} bytes.`);
 }
 
 function noRoute(context: Context): UploadError {
