@@ -19,7 +19,7 @@ import type { UploadService } from './service.ts';
 
 export interface AppDeps {
   readonly service: UploadService;
-  readonly authenticate: GuardedAuthenticate<Caller>;
+  readonly authenticate: GuardedAuthenticate<string | undefined, Caller>;
   readonly edge?: EdgeOptions;
   readonly log: Log;
   readonly version: string;

@@ -15,16 +15,16 @@ export interface FailureLimits {
 }
 
 /** @throws UploadError `UNAUTHORIZED`, `RATE_LIMITED`. */
-export type GuardedAuthenticate<Caller> = (authorization: string | undefined, address: string) => Promise<Caller>;
+export type GuardedAuthenticate<Credentials, Caller> = (credentials: Credentials, address: string) => Promise<Caller>;
 
 /**
  * Authentication for an address that has failures left. One that has none is refused before its token is looked at, so that
  * guessing learns nothing; not so with a token that worked from there before: the upload of a colleague behind the same NAT goes on.
  */
-export function guardAuthentication<Caller>(
-  authenticate: (authorization: string | undefined) => Promise<Caller>,
+export function guardAuthentication<Credentials, Caller>(
+  authenticate: (credentials: Credentials) => Promise<Caller>,
   { failures = 10, windowSeconds = 60, remembered = 10_000 }: FailureLimits = {},
-): GuardedAuthenticate<Caller> {
+): GuardedAuthenticate<Credentials, Caller> {
   const limiter = new RateLimiterMemory({ points: failures, duration: windowSeconds });
   // An address that is forgotten starts anew. Who has so many of them gains nothing by it.
   const failing = createRecentSet(remembered, (key) => void limiter.delete(key));
@@ -32,14 +32,17 @@ export function guardAuthentication<Caller>(
   const running = new Map<string, Promise<Caller>>();
   // Tokens are kept as digests, under a key that nobody can have prepared any for.
   const digestKey = randomBytes(32);
-  const digest = (authorization: string) => createHmac('sha256', digestKey).update(authorization).digest('base64');
+  const digest = (credentials: Credentials) =>
+    createHmac('sha256', digestKey)
+      .update(JSON.stringify([credentials]))
+      .digest('base64');
 
   /** The point is taken first and given back for a success: guesses that come all at once find no gap between check and count. */
-  async function authenticateNew(authorization: string | undefined, key: string): Promise<Caller> {
+  async function authenticateNew(credentials: Credentials, key: string): Promise<Caller> {
     failing.add(key);
     await consumePoint(limiter, key, TOO_MANY_FAILURES, HINT);
     try {
-      const caller = await authenticate(authorization);
+      const caller = await authenticate(credentials);
       await limiter.reward(key);
       return caller;
     } catch (error) {
@@ -48,9 +51,9 @@ export function guardAuthentication<Caller>(
     }
   }
 
-  async function authenticateKnown(authorization: string | undefined, key: string, pair: string): Promise<Caller> {
+  async function authenticateKnown(credentials: Credentials, key: string, pair: string): Promise<Caller> {
     try {
-      return await authenticate(authorization);
+      return await authenticate(credentials);
     } catch (error) {
       // Revoked or expired since.
       if (isUploadError(error, 'UNAUTHORIZED') && working.delete(pair)) {
@@ -61,17 +64,17 @@ export function guardAuthentication<Caller>(
     }
   }
 
-  return async function authenticateGuarded(authorization, address) {
+  return async function authenticateGuarded(credentials, address) {
     const key = limitKey(address);
-    const pair = `${key} ${digest(authorization ?? '')}`;
+    const pair = `${key} ${digest(credentials)}`;
     if (working.has(pair)) {
       working.add(pair);
-      return authenticateKnown(authorization, key, pair);
+      return authenticateKnown(credentials, key, pair);
     }
     const first = running.get(pair);
     // A client that begins with many requests at once has one guess, not many.
     if (first !== undefined) return first;
-    const authenticating = authenticateNew(authorization, key).finally(() => running.delete(pair));
+    const authenticating = authenticateNew(credentials, key).finally(() => running.delete(pair));
     running.set(pair, authenticating);
     const caller = await authenticating;
     working.add(pair);
