@@ -11,6 +11,7 @@ import type { Log } from '../deps.ts';
 import { problemAnswer } from '../problem-response.ts';
 import { isWithin, type Network } from './client-address.ts';
 import { HTTP_LIMITS, type HttpLimits, limitConnections, serverOptions } from './http-limits.ts';
+import { lingerAtClose } from './lingering-close.ts';
 import { answerRefusedRequests } from './refused-requests.ts';
 import { securityHeaders } from './security-headers.ts';
 import { readTlsPair, type TlsFiles } from './tls.ts';
@@ -52,6 +53,7 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
     ? createHttpsServer({ ...serverOptions(limits), ...certificate, handshakeTimeout: limits.headersTimeoutMs }, handle)
     : createHttpServer(serverOptions(limits), handle);
   limitConnections(server, limits, (address) => isWithin(trustedProxies, address));
+  lingerAtClose(server);
   answerRefusedRequests(server, { headers, log });
   const reload = tls && (await reloadInto(server as HttpsServer, tls, options));
   try {

@@ -5,9 +5,7 @@ import { PROBLEM_MEDIA_TYPE } from '../../contract/problems.ts';
 import { UploadError } from '../../session/errors.ts';
 import type { Log } from '../deps.ts';
 import { type ProblemAnswer, problemAnswer } from '../problem-response.ts';
-
-/** A client that is still sending would lose the answer if its connection were closed at once (TCP resets it). */
-const LINGER_MS = 500;
+import { closeLingering } from './lingering-close.ts';
 
 export interface RefusedRequestsOptions {
   readonly headers: Readonly<Record<string, string>>;
@@ -34,9 +32,7 @@ export function answerRefusedRequests(server: Server, { headers, log }: RefusedR
     const answer = problemAnswer(refusal, randomUUID());
     const { code, status, instance } = answer;
     log.info({ requestId: instance, code, status, address: socket.remoteAddress }, 'request refused before it was whole');
-    socket.end(httpText(answer, headers));
-    const lingering = setTimeout(() => socket.destroy(), LINGER_MS);
-    socket.once('close', () => clearTimeout(lingering));
+    closeLingering(socket, httpText(answer, headers));
   });
 }
 
