@@ -3,6 +3,7 @@ import { isUploadError } from '../session/errors.ts';
 import { UNPRINTABLE } from '../session/object-key.ts';
 import type { Strategy } from '../session/strategy.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { untilAllowed } from './link/rate-limit.ts';
 import type { ByteSource } from './source/byte-source.ts';
 import { fingerprint } from './source/fingerprint.ts';
 
@@ -23,7 +24,7 @@ function fileNameOf({ name }: ByteSource, { key }: { readonly key?: string | und
 
 /** Creates the session of a source, or finds the one it has. Nothing is sent yet: `runUpload` does that. */
 export async function openUpload(options: OpenUploadOptions): Promise<{ session: Session; created: boolean }> {
-  const { controlPlane, source, request = {}, preferredStrategy, signal } = options;
+  const { controlPlane, source, request = {}, preferredStrategy, signal = new AbortController().signal } = options;
   const { size } = source;
   const create: CreateRequest = {
     ...request,
@@ -31,15 +32,16 @@ export async function openUpload(options: OpenUploadOptions): Promise<{ session:
     size,
     fingerprint: await fingerprint(source),
   };
-  // Repeats of one call are one upload, also when the answer to the first got lost.
-  const call = { idempotencyKey: crypto.randomUUID(), signal };
-  if (create.strategy !== undefined || create.partSize !== undefined || preferredStrategy === undefined) {
-    return controlPlane.create(create, call);
-  }
+  const open = (wanted: CreateRequest) => {
+    // Repeats of one call are one upload, also when the answer to the first got lost.
+    const call = { idempotencyKey: crypto.randomUUID(), signal };
+    return untilAllowed(() => controlPlane.create(wanted, call), signal);
+  };
+  if (create.strategy !== undefined || create.partSize !== undefined || preferredStrategy === undefined) return open(create);
   try {
-    return await controlPlane.create({ ...create, strategy: preferredStrategy }, call);
+    return await open({ ...create, strategy: preferredStrategy });
   } catch (error) {
     if (!isUploadError(error, 'SESSION_PLAN_DIFFERS')) throw error;
-    return controlPlane.create(create, { ...call, idempotencyKey: crypto.randomUUID() });
+    return open(create);
   }
 }

@@ -1,25 +1,31 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { requestId } from 'hono/request-id';
 import { MAX_BODY_BYTES, PATHS } from '../contract/paths.ts';
 import { PROBLEMS, type Problem, problemType } from '../contract/problems.ts';
 import * as routes from '../contract/routes.ts';
+import type { Grant } from '../session/access.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../session/errors.ts';
 import type { Caller } from './access.ts';
 import type { Audit } from './audit/event.ts';
 import { type RequestFacts, refusalOf } from './audit/refusal.ts';
-import type { Authenticate } from './auth.ts';
+import type { Credentials } from './auth.ts';
 import { capabilityIn, pathWithoutTokens } from './capability-path.ts';
 import type { Log } from './deps.ts';
+import { limitBody } from './edge/body-limit.ts';
+import { allowOrigins } from './edge/cors.ts';
+import type { GuardedAuthenticate } from './edge/failure-limit.ts';
+import type { LimitRequests } from './edge/request-limit.ts';
+import { setSecurityHeaders } from './edge/security-headers.ts';
 import { problemResponse } from './problem-response.ts';
 import { streamProgress } from './progress-stream.ts';
 import type { UploadService } from './service.ts';
 
 export interface AppDeps {
   readonly service: UploadService;
-  readonly authenticate: Authenticate;
+  readonly authenticate: GuardedAuthenticate<Credentials, Grant>;
   readonly audit: Audit;
+  readonly edge?: EdgeOptions;
   readonly log: Log;
   readonly version: string;
   /** Aborts when the server is about to stop: live streams end. */
@@ -30,10 +36,20 @@ export interface AppDeps {
   readonly keepAliveMs?: number;
 }
 
+/** What stands between the network and the API; nothing of it where left out. */
+export interface EdgeOptions {
+  readonly limitRequests?: LimitRequests;
+  readonly corsOrigins?: readonly string[];
+  /** Whether clients connect by TLS to this process. */
+  readonly tls?: boolean;
+}
+
 type Env = { Variables: RequestFacts & { caller: Caller } };
 
 /** The control plane as a Hono app. It never listens: tests call `app.request()`. */
-export function createApp({ service, authenticate, audit, log, version, shutdown, addressOf, keepAliveMs }: AppDeps) {
+export function createApp(deps: AppDeps) {
+  const { service, authenticate, audit, log, version, shutdown, addressOf, keepAliveMs, edge = {} } = deps;
+  const { limitRequests = async () => {}, corsOrigins = [], tls = false } = edge;
   const app = new OpenAPIHono<Env>({
     getPath: pathWithoutTokens,
     defaultHook: (result) => {
@@ -47,11 +63,15 @@ export function createApp({ service, authenticate, audit, log, version, shutdown
     await next();
   });
   app.use(logRequests(log));
+  app.use(setSecurityHeaders({ tls }));
+  app.use(allowOrigins(corsOrigins));
   app.use('/api/*', async (context, next) => {
-    context.set('caller', await callerOf(context));
+    const caller = await callerOf(context);
+    await limitRequests(caller.grant.tokenId);
+    context.set('caller', caller);
     await next();
   });
-  app.use('/api/*', bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseLargeBody }));
+  app.use('/api/*', limitBody(MAX_BODY_BYTES));
 
   app.openapi(createRoute(routes.createUpload), async (context) => {
     const request = context.req.valid('json');
@@ -106,7 +126,8 @@ export function createApp({ service, authenticate, audit, log, version, shutdown
 
   async function callerOf(context: Context<Env>): Promise<Caller> {
     const credentials = { authorization: context.req.header('authorization'), capability: capabilityIn(context.req.raw) };
-    return { grant: await authenticate(credentials), address: context.get('address'), requestId: context.get('requestId') };
+    const address = context.get('address');
+    return { grant: await authenticate(credentials, address), address, requestId: context.get('requestId') };
   }
 
   async function answerProgress(context: Context<Env>, sessionId: string) {
@@ -138,10 +159,6 @@ function logRequests(log: Log) {
     const ms = Math.round(performance.now() - startedAt);
     log.info({ requestId: context.get('requestId'), method, path, status: context.res.status, ms }, 'request');
   };
-}
-
-function refuseLargeBody(): never {
-  throw new UploadError('BODY_TOO_LARGE', `A request body can have at most ${MAX_BODY_BYTES} bytes.`);
 }
 
 function noRoute(context: Context): UploadError {

@@ -95,6 +95,11 @@ function unauthorized(detail: string): UploadError {
   });
 }
 
+export async function hasLiveToken(sessions: SessionStore, now: Instant): Promise<boolean> {
+  const tokens = await sessions.listTokens();
+  return tokens.some(({ revokedAt, expiresAt }) => revokedAt === null && (expiresAt === null || expiresAt > now));
+}
+
 /** Makes the first token of a server that has never had one. The token is returned once; only its hash is stored. */
 export async function createFirstToken(sessions: SessionStore, now: Instant): Promise<string | undefined> {
   if ((await sessions.listTokens()).length > 0) return undefined;

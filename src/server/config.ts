@@ -2,6 +2,9 @@ import { inspect } from 'node:util';
 import { z } from 'zod';
 import { parseDuration } from '../contract/duration.ts';
 import { isKeyTemplate, PLACEHOLDERS } from '../session/key-template.ts';
+import { parseNetworks } from './edge/client-address.ts';
+import { parseOrigins } from './edge/cors.ts';
+import type { TlsFiles } from './edge/tls.ts';
 import { auditLogPath, defaultDatabasePath } from './file-locations.ts';
 
 /** A secret that does not show itself by accident: not in logs, not in JSON, not in error messages. */
@@ -41,6 +44,9 @@ const DAY_MS = 86_400_000;
 /** S3's limit on the life of a presigned URL (AWS Signature Version 4). */
 const MAX_URL_TTL_MS = 7 * DAY_MS;
 
+/** A small file costs 4 to 6 requests: 200 files a second of one token, and as much again. */
+const DEFAULT_REQUESTS_PER_SECOND = 2_000;
+
 /** What a client can send after `Bearer `, and what auth.ts takes. */
 const SENDABLE_TOKEN = /^[\x21-\x7e]{16,512}$/;
 
@@ -75,6 +81,21 @@ const keyPrefix = z
   .regex(/^(?!\/)(?!.*\/\/)(?!(?:.*\/)?\.\.?\/)/, 'must have no empty, "." or ".." segment')
   .default('');
 
+/** A comma-separated list; nothing is an empty one. */
+function list<Item>(parse: (text: string) => readonly Item[]) {
+  return z
+    .string()
+    .default('')
+    .transform((value, context) => {
+      try {
+        return parse(value);
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: `holds a fault: ${error instanceof Error ? error.message : error}` });
+        return z.NEVER;
+      }
+    });
+}
+
 const schema = z.object({
   PARTWAY_HOST: z.string().min(1, 'is empty').default('127.0.0.1'),
   PARTWAY_PORT: z
@@ -87,6 +108,15 @@ const schema = z.object({
   PARTWAY_TOKEN: secret('the admin token')
     .refine((token) => SENDABLE_TOKEN.test(token.reveal()), 'must have 16 to 512 characters of ASCII, and no spaces')
     .optional(),
+  PARTWAY_TLS_CERT: z.string().min(1, 'is empty (the path of a PEM file)').optional(),
+  PARTWAY_TLS_KEY: z.string().min(1, 'is empty (the path of a PEM file)').optional(),
+  PARTWAY_TRUSTED_PROXIES: list(parseNetworks),
+  PARTWAY_CORS_ORIGINS: list(parseOrigins),
+  PARTWAY_RATE_LIMIT: z
+    .string()
+    .regex(/^([1-9]\d{0,6}|off)$/, 'must be a number of requests a second, from 1 to 9999999, or off')
+    .transform((value) => (value === 'off' ? null : Number(value)))
+    .default(DEFAULT_REQUESTS_PER_SECOND),
   PARTWAY_DATABASE_URL: z
     .string()
     .min(1, 'is empty')
@@ -116,14 +146,23 @@ const schema = z.object({
 
 export type Config = ReturnType<typeof parseConfig>;
 
-/** Reads the server's settings from the environment. @throws ConfigError naming every fault. */
-export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
+type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads the server's settings from the environment.
+ * @param faultsOf Looks at the certificate files, so that what is wrong with them is told with the rest.
+ * @throws ConfigError naming every fault.
+ */
+export function parseConfig(env: Env, faultsOf: (files: TlsFiles) => readonly string[] = () => []) {
+  const tls = parseTls(env);
   const parsed = schema.safeParse(env);
   const faults = [
     ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`),
     ...signingKeyFaults(env),
+    ...(typeof tls === 'string' ? [tls] : []),
+    ...(typeof tls === 'object' ? faultsOf(tls) : []),
   ];
-  if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
+  if (!parsed.success || typeof tls === 'string' || faults.length > 0) throw new ConfigError(faults);
   const { data } = parsed;
   const databasePath = data.PARTWAY_DATABASE_URL ?? defaultDatabasePath(env);
   return {
@@ -133,6 +172,13 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
     databasePath,
     /** Undefined where none is kept. */
     auditPath: auditLogPath(data.PARTWAY_AUDIT_LOG, databasePath),
+    edge: {
+      tls,
+      trustedProxies: data.PARTWAY_TRUSTED_PROXIES,
+      corsOrigins: data.PARTWAY_CORS_ORIGINS,
+      /** Of one token; null is no limit. */
+      requestsPerSecond: data.PARTWAY_RATE_LIMIT,
+    },
     s3: {
       endpoint: data.PARTWAY_S3_ENDPOINT,
       publicEndpoint: data.PARTWAY_S3_PUBLIC_ENDPOINT ?? data.PARTWAY_S3_ENDPOINT,
@@ -174,4 +220,12 @@ function signingKeyFaults(env: Readonly<Record<string, string | undefined>>): st
     return [`PARTWAY_S3_SIGNING is ${kind}, so ${names.join(' and ')} must not be set`];
   if (!isNamed && kind !== 'key') return [];
   return names.filter((name) => env[name] === undefined).map((name) => `${name} is not set (signing by a key needs both)`);
+}
+
+/** The two files, none of them, or the fault. */
+function parseTls({ PARTWAY_TLS_CERT: certPath, PARTWAY_TLS_KEY: keyPath }: Env): TlsFiles | string | undefined {
+  if (certPath && keyPath) return { certPath, keyPath };
+  if (certPath) return 'PARTWAY_TLS_KEY is not set (the key of the certificate in PARTWAY_TLS_CERT)';
+  if (keyPath) return 'PARTWAY_TLS_CERT is not set (the certificate of the key in PARTWAY_TLS_KEY)';
+  return undefined;
 }

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
+import type { HttpBindings } from '@hono/node-server';
 import { type Logger, pino } from 'pino';
 import { createS3ObjectStore } from '../object-store/s3.ts';
 import type { SigningOptions } from '../object-store/s3-signing.ts';
@@ -8,30 +7,37 @@ import { openSqliteStore } from '../session-store/sqlite.ts';
 import { createApp } from './app.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { auditAsServer, noAudit } from './audit/event.ts';
-import { createAuthenticate, createFirstToken } from './auth.ts';
-import { type Config, parseConfig } from './config.ts';
+import { createAuthenticate, createFirstToken, hasLiveToken } from './auth.ts';
+import { type Config, ConfigError, parseConfig } from './config.ts';
+import { clientAddress } from './edge/client-address.ts';
+import { guardAuthentication } from './edge/failure-limit.ts';
+import { listen } from './edge/listen.ts';
+import { judgeListening } from './edge/listening-rule.ts';
+import { createRequestLimit } from './edge/request-limit.ts';
+import { readTlsPair, type TlsFiles } from './edge/tls.ts';
 import { createService } from './service.ts';
 import { newSessionId } from './session-id.ts';
 import { startSweeper } from './sweeper.ts';
 
 const SWEEP_INTERVAL_MS = 60_000;
-/** How long requests under way may take after a stop was asked for. */
-const DRAIN_MS = 10_000;
-const CLOSE_IDLE_EVERY_MS = 50;
 
 export interface RunningServer {
-  /** For example `http://127.0.0.1:7373`. */
+  /** For example `http://127.0.0.1:7373`, or `https://…` with a certificate. */
   readonly url: string;
+  /** Puts a renewed certificate into use at once, and goes on with a new audit log where the old one was moved away. */
+  reload(): Promise<void>;
   /** Ends live streams, lets running requests finish for up to 10 s, closes the database. Idempotent. */
   stop(): Promise<void>;
 }
 
 /** Reads the environment, starts the control plane and runs until SIGTERM or SIGINT. @throws ConfigError, or the reason why it cannot start. */
 export async function main(env: Readonly<Record<string, string | undefined>>): Promise<void> {
-  const config = parseConfig(env);
+  const config = parseConfig(env, faultsOfTls);
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime });
   const server = await startServer(config, log, (token) => showFirstToken(token));
   log.info({ url: server.url, database: config.databasePath, bucket: config.s3.bucket }, 'listening');
+  // Not at a terminal, when that is closed: there it ends the server, as it ends every program.
+  if (!process.stdout.isTTY) process.on('SIGHUP', () => void server.reload());
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
@@ -52,11 +58,18 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   const audit = openAudit(config, log);
   const deps = { sessions, objects, now: Date.now, newSessionId, policy: config.policy, log };
   const shutdown = new AbortController();
+  const { tls, trustedProxies, corsOrigins, requestsPerSecond } = config.edge;
   const app = createApp({
     service: createService(deps, audit),
-    authenticate: createAuthenticate(sessions, config.adminToken?.reveal(), Date.now),
+    authenticate: guardAuthentication(createAuthenticate(sessions, config.adminToken?.reveal(), Date.now)),
     audit,
-    addressOf: () => '',
+    addressOf: ({ env, req }) =>
+      clientAddress((env as HttpBindings).incoming.socket.remoteAddress, req.header('x-forwarded-for'), trustedProxies),
+    edge: {
+      limitRequests: createRequestLimit(requestsPerSecond),
+      corsOrigins,
+      tls: tls !== undefined,
+    },
     log,
     version: packageVersion(),
     shutdown: shutdown.signal,
@@ -66,7 +79,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     await sessions.close();
     audit.close();
   };
-  const listening = await listen(app.fetch, config).catch(async (error: unknown) => {
+  const listening = await startListening().catch(async (error: unknown) => {
     await closeStores();
     throw error;
   });
@@ -80,6 +93,10 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   let stopping: Promise<void> | undefined;
   return {
     url: listening.url,
+    reload() {
+      audit.reopen();
+      return listening.reloadCertificate();
+    },
     stop() {
       stopping ??= (async () => {
         shutdown.abort();
@@ -89,6 +106,15 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
       return stopping;
     },
   };
+
+  async function startListening() {
+    const hasToken = config.adminToken !== undefined || (await hasLiveToken(sessions, Date.now()));
+    const { refusal, warning } = judgeListening({ host: config.host, hasToken, hasTls: tls !== undefined });
+    if (refusal !== undefined) throw new ConfigError([refusal]);
+    const running = await listen(app.fetch, { ...config, tls, trustedProxies, log });
+    if (warning !== undefined) log.warn({ url: running.url }, warning);
+    return running;
+  }
 }
 
 function openAudit({ auditPath: path }: Config, log: Logger) {
@@ -101,39 +127,9 @@ function signingOptions({ s3: { signing }, policy }: Config): SigningOptions {
   return { kind: 'key', accessKeyId: signing.accessKeyId.reveal(), secretAccessKey: signing.secretAccessKey.reveal() };
 }
 
-async function listen(fetch: Parameters<typeof createAdaptorServer>[0]['fetch'], { host, port }: Pick<Config, 'host' | 'port'>) {
-  const server = createAdaptorServer({ fetch });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(explainListenError(error, host, port)));
-    server.listen(port, host, resolve);
-  });
-  const { address, family, port: actualPort } = server.address() as AddressInfo;
-  return {
-    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`,
-    close: () =>
-      new Promise<void>((resolve) => {
-        // Again and again: a connection whose last answer (a live stream, say) ends only now is idle from then on, and Node
-        // would keep it for its keep-alive time.
-        const closingIdle = setInterval(() => {
-          if ('closeIdleConnections' in server) server.closeIdleConnections();
-        }, CLOSE_IDLE_EVERY_MS);
-        server.close(() => {
-          clearInterval(closingIdle);
-          resolve();
-        });
-        setTimeout(() => {
-          if ('closeAllConnections' in server) server.closeAllConnections();
-        }, DRAIN_MS).unref();
-      }),
-  };
-}
-
-function explainListenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
-  if (error.code !== 'EADDRINUSE') return error;
-  return new Error(
-    `Port ${port} on ${host} is taken by another program. Stop that one, or choose another port with PARTWAY_PORT.`,
-    { cause: error },
-  );
+function faultsOfTls(files: TlsFiles): readonly string[] {
+  const pair = readTlsPair(files);
+  return 'faults' in pair ? pair.faults : [];
 }
 
 /** On standard output and nowhere else: a log may be kept and shipped, a token must not be. */

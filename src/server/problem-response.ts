@@ -7,16 +7,31 @@ import { SERVICE_ERROR_CODES, type ServiceErrorCode, UploadError } from '../sess
 import type { Log } from './deps.ts';
 import { STORE_CODES } from './store-codes.ts';
 
-const RETRY_AFTER_SECONDS = 2;
+/** What passes says when to come again, also where whoever threw it did not know. */
+const RETRY_AFTER_SECONDS: Partial<Record<ServiceErrorCode, number>> = { STORE_UNAVAILABLE: 2, RATE_LIMITED: 1 };
+
+export interface ProblemAnswer {
+  readonly code: ServiceErrorCode;
+  readonly status: number;
+  readonly instance: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of the problem's media type. */
+  readonly body: string;
+}
 
 /** Any thrown value becomes application/problem+json here, and only here a status is chosen. */
 export function problemResponse(context: Context, error: unknown, log: Log): Response {
+  const { code, status, instance, headers, body } = problemAnswer(error, context.get('requestId') as string);
+  if (status >= 500) log.error({ requestId: instance, code, err: error }, 'request failed');
+  return context.body(body, status as ContentfulStatusCode, { ...headers, 'content-type': PROBLEM_MEDIA_TYPE });
+}
+
+/** @param instance The request's id. */
+export function problemAnswer(error: unknown, instance: string): ProblemAnswer {
   const { code, detail, hint, facts } = asServiceError(error);
   const { status, title } = PROBLEMS[code];
-  const instance = context.get('requestId') as string;
-  if (status >= 500) log.error({ requestId: instance, code, err: error }, 'request failed');
-  const retry = code === 'STORE_UNAVAILABLE' ? { retryAfterSeconds: RETRY_AFTER_SECONDS } : {};
-  const body = {
+  const retryAfterSeconds = facts?.retryAfterSeconds ?? RETRY_AFTER_SECONDS[code];
+  const problem = {
     type: problemType(code),
     title,
     status,
@@ -24,14 +39,16 @@ export function problemResponse(context: Context, error: unknown, log: Log): Res
     instance,
     code,
     ...(hint === undefined ? {} : { hint }),
-    ...retry,
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
     ...facts,
   };
-  if ('retryAfterSeconds' in body) context.header('retry-after', String(body.retryAfterSeconds));
-  // The rest of the body is not read: whoever sends another request behind it would be cut off.
-  if (code === 'BODY_TOO_LARGE') context.header('connection', 'close');
-  if (code === 'UNAUTHORIZED') context.header('www-authenticate', 'Bearer');
-  return context.body(JSON.stringify(body), status as ContentfulStatusCode, { 'content-type': PROBLEM_MEDIA_TYPE });
+  const headers = {
+    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+    // The rest of the body is not read: whoever sends another request behind it would be cut off.
+    ...(code === 'BODY_TOO_LARGE' ? { connection: 'close' } : {}),
+    ...(code === 'UNAUTHORIZED' ? { 'www-authenticate': 'Bearer' } : {}),
+  };
+  return { code, status, instance, headers, body: JSON.stringify(problem) };
 }
 
 interface ServiceError {

@@ -63,6 +63,13 @@ describe('every error', () => {
     expect(problem).toMatchObject({ code, status: PROBLEMS[code].status });
   });
 
+  it('of too many requests says when to come again, also where nobody knows exactly', async () => {
+    bench.objects.failNext('headObject', new UploadError('RATE_LIMITED', 'too many'));
+    const response = await bench.send('POST', '/api/uploads', { body: SMALL_FILE_REQUEST });
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await readProblem(response)).toMatchObject({ status: 429, code: 'RATE_LIMITED', retryAfterSeconds: 1 });
+  });
+
   it('that passes says when to come again', async () => {
     bench.objects.failNext('headObject', 'unavailable');
     const response = await bench.send('POST', '/api/uploads', { body: SMALL_FILE_REQUEST });

@@ -129,6 +129,14 @@ describe('the configuration', () => {
     ['PARTWAY_S3_STALE_UPLOADS_EXPIRY', '0s'],
     ['PARTWAY_URL_TTL', '9s'],
     ['PARTWAY_URL_TTL', '169h'],
+    ['PARTWAY_TRUSTED_PROXIES', 'proxy.example.com'],
+    ['PARTWAY_TRUSTED_PROXIES', '10.0.0.0/33'],
+    ['PARTWAY_CORS_ORIGINS', 'https://app.example.com/'],
+    ['PARTWAY_RATE_LIMIT', '0'],
+    ['PARTWAY_RATE_LIMIT', '-1'],
+    ['PARTWAY_RATE_LIMIT', '1.5'],
+    ['PARTWAY_RATE_LIMIT', ''],
+    ['PARTWAY_RATE_LIMIT', 'none'],
   ])('refuses %s=%j', (name, value) => {
     expect(namesOf(faultsOf({ ...needed, [name]: value }))).toEqual([name]);
   });
@@ -192,6 +200,43 @@ describe('the configuration', () => {
     ['10500ms', 10],
   ])('reads the duration %s', (text, seconds) => {
     expect(parseConfig({ ...needed, PARTWAY_URL_TTL: text }).policy.urlTtlSeconds).toBe(seconds);
+  });
+});
+
+describe('the edge', () => {
+  it('is plain HTTP, limits requests, trusts no proxy and allows no origin unless told', () => {
+    const edge = { tls: undefined, trustedProxies: [], corsOrigins: [], requestsPerSecond: 2_000 };
+    expect(parseConfig(needed).edge).toEqual(edge);
+  });
+
+  it('takes its settings', () => {
+    const { edge } = parseConfig({
+      ...needed,
+      PARTWAY_TLS_CERT: '/etc/partway/cert.pem',
+      PARTWAY_TLS_KEY: '/etc/partway/key.pem',
+      PARTWAY_TRUSTED_PROXIES: 'loopback, 10.0.0.0/8',
+      PARTWAY_CORS_ORIGINS: 'https://app.example.com,http://localhost:5173',
+      PARTWAY_RATE_LIMIT: 'off',
+    });
+    expect(edge).toMatchObject({
+      tls: { certPath: '/etc/partway/cert.pem', keyPath: '/etc/partway/key.pem' },
+      corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
+      requestsPerSecond: null,
+    });
+    expect(edge.trustedProxies).toHaveLength(3);
+  });
+
+  it('needs both files for TLS, or none', () => {
+    expect(faultsOf({ ...needed, PARTWAY_TLS_CERT: 'cert.pem' })).toEqual([
+      'PARTWAY_TLS_KEY is not set (the key of the certificate in PARTWAY_TLS_CERT)',
+    ]);
+    expect(namesOf(faultsOf({ ...needed, PARTWAY_TLS_KEY: 'key.pem' }))).toEqual(['PARTWAY_TLS_CERT']);
+  });
+
+  it('has the faults of its files told with all the others', () => {
+    const env = { ...needed, PARTWAY_PORT: 'http', PARTWAY_TLS_CERT: 'cert.pem', PARTWAY_TLS_KEY: 'key.pem' };
+    const parse = () => parseConfig(env, ({ certPath }) => [`PARTWAY_TLS_CERT names ${certPath}, which does not exist`]);
+    expect(parse).toThrow(/PARTWAY_PORT.*\n.*PARTWAY_TLS_CERT names cert\.pem/);
   });
 });
 

@@ -11,6 +11,8 @@ import { missingRanges } from '../../src/session/part-ranges.ts';
 import { aWireProgress, aWireSession } from './wire-sessions.ts';
 
 interface Refusal {
+  /** How many more times; each takes one off. */
+  times: number;
   readonly code: ServiceErrorCode;
   readonly detail: string;
   readonly facts?: Record<string, unknown>;
@@ -57,8 +59,8 @@ export class ScriptedControlPlane {
     await once(this.#server, 'close');
   }
 
-  refuse(operation: string, code: ServiceErrorCode, detail: string, facts: Record<string, unknown> = {}): void {
-    this.#refusals.set(operation, { code, detail, facts });
+  refuse(operation: string, code: ServiceErrorCode, detail: string, facts: Record<string, unknown> = {}, times = Infinity): void {
+    this.#refusals.set(operation, { code, detail, facts, times });
   }
 
   get content(): Buffer {
@@ -72,8 +74,10 @@ export class ScriptedControlPlane {
     const body = await readBody(request);
     response.setHeader('date', new Date(Date.now() + this.clockOffsetMs).toUTCString());
     const refusal = this.#refusals.get(operation);
-    if (refusal !== undefined) sendProblem(response, refusal);
-    else if (request.method === 'PUT') this.#takePart(Number(searchParams.get('partNumber')), body, response);
+    if (refusal !== undefined && refusal.times > 0) {
+      refusal.times -= 1;
+      sendProblem(response, refusal);
+    } else if (request.method === 'PUT') this.#takePart(Number(searchParams.get('partNumber')), body, response);
     else if (request.method === 'OPTIONS') allowOrigin(request, response);
     else this.#answerOperation(operation, body.length > 0 ? JSON.parse(body.toString()) : undefined, response);
   }
@@ -176,7 +180,7 @@ function sendJson(response: ServerResponse, status: number, body: object): void 
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-function sendProblem(response: ServerResponse, { code, detail, facts }: Refusal): void {
+function sendProblem(response: ServerResponse, { code, detail, facts }: Omit<Refusal, 'times'>): void {
   const { status, title } = PROBLEMS[code];
   response.writeHead(status, { 'content-type': PROBLEM_MEDIA_TYPE });
   response.end(JSON.stringify({ type: '/problems/x', title, status, detail, instance: 'req_1', code, ...facts }));

@@ -1,6 +1,7 @@
 import { isUploadError, type UploadError } from '../../session/errors.ts';
 import { type Link, waitBefore } from './link.ts';
 import { pause } from './pause.ts';
+import { askedForMs } from './rate-limit.ts';
 
 /** An unforeseen error of the server may be a passing one; after this many it is told. */
 const INTERNAL_ERROR_TRIES = 3;
@@ -29,10 +30,9 @@ export async function throughOutages<Result>(call: () => Promise<Result>, option
       if (isUploadError(error, 'INTERNAL')) internalErrors += 1;
       if (!isPassing(error, internalErrors) || now() - startedAt > options.maxOutageMs) throw error;
       if (error.code === 'SERVER_UNREACHABLE') await link.recover(String(error.facts.reason ?? error.detail), signal);
-      const askedForMs = Number(error.facts.retryAfterSeconds ?? 0) * 1_000;
       // The first repeat after the link came back is immediate.
       const repeatsAtOnce = error.code === 'SERVER_UNREACHABLE' && failures === 0;
-      await pause(repeatsAtOnce ? 0 : Math.max(askedForMs, waitBefore(failures, random())), signal);
+      await pause(repeatsAtOnce ? 0 : Math.max(askedForMs(error), waitBefore(failures, random())), signal);
     }
   }
 }

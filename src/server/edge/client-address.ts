@@ -1,0 +1,79 @@
+import ipaddr from 'ipaddr.js';
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+/** An address and how many of its first bits count. */
+export type Network = readonly [Address, number];
+
+const LOOPBACK: readonly Network[] = [
+  [ipaddr.parse('127.0.0.0'), 8],
+  [ipaddr.parse('::1'), 128],
+];
+
+/** A socket that is gone already tells no address; nor will it see the answer. */
+export const UNKNOWN_ADDRESS = 'unknown';
+
+/** @param text Addresses and CIDR blocks separated by commas, and the word `loopback`. @throws Error that names what is neither. */
+export function parseNetworks(text: string): readonly Network[] {
+  const names = text.split(',').map((name) => name.trim());
+  return names
+    .filter((name) => name !== '')
+    .flatMap((name) => (name.toLowerCase() === 'loopback' ? LOOPBACK : [parseNetwork(name)]));
+}
+
+function parseNetwork(name: string): Network {
+  const [text = '', prefix, ...more] = name.split('/');
+  const written = parseAddress(text, { asWritten: true });
+  const most = written?.kind() === 'ipv4' ? 32 : 128;
+  const bits = prefix === undefined ? most : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
+  if (written === undefined || more.length > 0 || !(bits <= most))
+    throw new Error(`"${name}" is neither an address nor a CIDR block`);
+  return written instanceof ipaddr.IPv6 && written.isIPv4MappedAddress() && bits >= 96
+    ? [written.toIPv4Address(), bits - 96]
+    : [written, bits];
+}
+
+/** IPv4 in four decimal numbers, or IPv6; as proxies write them, with a port or in brackets, too. */
+function parseAddress(text: string, { asWritten = false } = {}): Address | undefined {
+  const bare = text
+    .trim()
+    .replace(/^\[([^\]]*)\](?::\d{1,5})?$/, '$1')
+    .replace(/^(\d+\.\d+\.\d+\.\d+):\d{1,5}$/, '$1')
+    .replace(/%.*$/, '');
+  // Other notations (0177.1, 2130706433) are legal for some readers and not for others: nobody sends them in good faith.
+  const isAddress = bare.includes(':') ? ipaddr.IPv6.isValid(bare) : ipaddr.IPv4.isValidFourPartDecimal(bare);
+  if (!isAddress) return undefined;
+  return asWritten ? ipaddr.parse(bare) : ipaddr.process(bare);
+}
+
+export function isWithin(networks: readonly Network[], address: string): boolean {
+  const parsed = parseAddress(address);
+  return parsed !== undefined && contains(networks, parsed);
+}
+
+function contains(networks: readonly Network[], address: Address): boolean {
+  return networks.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits));
+}
+
+/**
+ * Who sent the request: the other end of the connection, or, where that is a trusted proxy, who it names. `X-Forwarded-For` grows
+ * to the right, so it is read from there, and no further than proxies that are trusted vouch for. Where one names nobody, the
+ * request counts as that proxy's own.
+ */
+export function clientAddress(peer: string | undefined, forwardedFor: string | undefined, trusted: readonly Network[]): string {
+  let address = parseAddress(peer ?? '');
+  if (address === undefined) return UNKNOWN_ADDRESS;
+  for (const hop of forwardedFor?.split(',').reverse() ?? []) {
+    if (!contains(trusted, address)) break;
+    const named = parseAddress(hop);
+    if (named === undefined) break;
+    address = named;
+  }
+  return address.toString();
+}
+
+/** What limits count by. Who has one IPv6 address has the 2^64 of its subnet (RFC 6177), so they are one. */
+export function limitKey(address: string): string {
+  const parsed = parseAddress(address);
+  if (!(parsed instanceof ipaddr.IPv6)) return parsed?.toString() ?? UNKNOWN_ADDRESS;
+  return `${new ipaddr.IPv6([...parsed.parts.slice(0, 4), 0, 0, 0, 0]).toString()}/64`;
+}

@@ -1,0 +1,39 @@
+import type { Context, MiddlewareHandler } from 'hono';
+import { cors } from 'hono/cors';
+
+const ONE_HOUR_SECONDS = 3_600;
+
+/**
+ * Lets pages of these origins call the API; `*` is any. Tokens travel in the Authorization header alone, never in cookies, so
+ * no credentials are allowed. A preflight carries no token: it is answered here, before anybody asks for one.
+ */
+export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
+  const answer = cors({
+    origin: origins.includes('*') ? '*' : [...origins],
+    allowMethods: ['GET', 'POST', 'DELETE'],
+    allowHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Accept', 'X-Request-Id'],
+    exposeHeaders: ['Retry-After', 'X-Request-Id', 'Date'],
+    maxAge: ONE_HOUR_SECONDS,
+  });
+  return async function crossOrigin(context, next) {
+    if (context.req.method === 'OPTIONS' && !isPreflight(context)) return next();
+    return answer(context, next);
+  };
+}
+
+function isPreflight({ req }: Context): boolean {
+  return req.header('origin') !== undefined && req.header('access-control-request-method') !== undefined;
+}
+
+/** `https://app.example.com`, as browsers send it: no path, no default port, lower case. @throws Error that names what is none. */
+export function parseOrigins(text: string): readonly string[] {
+  const names = text.split(',').map((name) => name.trim());
+  return names.filter((name) => name !== '').map(parseOrigin);
+}
+
+function parseOrigin(name: string): string {
+  if (name === '*') return name;
+  const { origin } = URL.canParse(name) ? new URL(name) : { origin: undefined };
+  if (name === origin && /^https?:/.test(name)) return name;
+  throw new Error(`"${name}" is not an origin, such as https://app.example.com`);
+}

@@ -1,0 +1,14 @@
+import { type RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { UploadError } from '../../session/errors.ts';
+
+/** Uses up one point of the key. @throws UploadError `RATE_LIMITED`, which says when there are points again, if there is none. */
+export async function consumePoint(limiter: RateLimiterMemory, key: string, detail: string, hint: string): Promise<void> {
+  try {
+    await limiter.consume(key);
+  } catch (refusal) {
+    if (!(refusal instanceof RateLimiterRes)) throw refusal;
+    // Whole seconds, as the header has them, and never 0: the client would be back too early.
+    const retryAfterSeconds = Math.max(1, Math.ceil(refusal.msBeforeNext / 1_000));
+    throw new UploadError('RATE_LIMITED', detail, { hint, facts: { retryAfterSeconds } });
+  }
+}

@@ -1,0 +1,136 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { type Logger, pino } from 'pino';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { parseConfig } from '../../../src/server/config.ts';
+import { type RunningServer, startServer } from '../../../src/server/main.ts';
+import { openSqliteStore } from '../../../src/session-store/sqlite.ts';
+import { makeCertificate, writeCertificate } from '../../support/certificates.ts';
+import { readProblem } from '../../support/control-plane.ts';
+import { createTestBucket, sharedMinio } from '../../support/minio.ts';
+import { sendRequest } from '../../support/send-request.ts';
+import { aToken } from '../../support/sessions.ts';
+import { aFolder } from '../../support/sources.ts';
+
+const TOKEN = 'the-token-of-the-edge-tests';
+
+let folder: string;
+let bucket: string;
+let logged: { level: number; msg: string }[];
+let log: Logger;
+beforeEach(async () => {
+  folder = await aFolder();
+  bucket = await createTestBucket();
+  logged = [];
+  const sink = new Writable({
+    write(line, _encoding, done) {
+      logged.push(JSON.parse(String(line)));
+      done();
+    },
+  });
+  log = pino({ level: 'trace' }, sink);
+});
+
+const WARN = 40;
+const warnings = () => logged.filter(({ level }) => level >= WARN).map(({ msg }) => msg);
+const databasePath = () => join(folder, 'partway.db');
+
+/** Real starts on all addresses of the machine are stopped as soon as the test has seen what it is about. */
+async function start(env: Record<string, string> = {}, onFirstToken: (token: string) => void = () => {}): Promise<RunningServer> {
+  const { endpoint, region, accessKeyId, secretAccessKey } = sharedMinio();
+  const config = parseConfig({
+    PARTWAY_PORT: '0',
+    PARTWAY_DATABASE_URL: databasePath(),
+    PARTWAY_S3_ENDPOINT: endpoint,
+    PARTWAY_S3_REGION: region,
+    PARTWAY_S3_BUCKET: bucket,
+    PARTWAY_S3_ACCESS_KEY_ID: accessKeyId,
+    PARTWAY_S3_SECRET_ACCESS_KEY: secretAccessKey,
+    ...env,
+  });
+  const server = await startServer(config, log, onFirstToken);
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+describe('a server on all addresses', () => {
+  const EVERYWHERE = { PARTWAY_HOST: '0.0.0.0' };
+
+  it('does not start without a token, says what to do, makes no token and leaves no database open', async () => {
+    const shown: string[] = [];
+    await expect(start(EVERYWHERE, (token) => shown.push(token))).rejects.toMatchObject({
+      name: 'ConfigError',
+      faults: [expect.stringMatching(/token create.*PARTWAY_TOKEN/)],
+    });
+    expect(shown).toEqual([]);
+    expect(existsSync(`${databasePath()}-wal`)).toBe(false);
+  });
+
+  it('starts with the token of the environment, and warns exactly once that it travels in clear text', async () => {
+    const server = await start({ ...EVERYWHERE, PARTWAY_TOKEN: TOKEN });
+    const url = server.url.replace('0.0.0.0', '127.0.0.1');
+    expect((await fetch(`${url}/api/uploads`, { headers: { authorization: `Bearer ${TOKEN}` } })).status).toBe(200);
+    await server.stop();
+    expect(warnings()).toEqual([expect.stringContaining('clear text')]);
+  });
+
+  it('starts with a token in its database', async () => {
+    const store = openSqliteStore(databasePath());
+    await store.insertToken(aToken());
+    await store.close();
+    const server = await start(EVERYWHERE);
+    await server.stop();
+    expect(warnings()).toHaveLength(1);
+  });
+
+  it('does not warn with TLS', async () => {
+    const { certPath, keyPath } = writeCertificate(folder, makeCertificate('one'));
+    const server = await start({ ...EVERYWHERE, PARTWAY_TOKEN: TOKEN, PARTWAY_TLS_CERT: certPath, PARTWAY_TLS_KEY: keyPath });
+    await server.stop();
+    expect(server.url).toMatch(/^https:/);
+    expect(warnings()).toEqual([]);
+  });
+});
+
+describe('a server on loopback', () => {
+  it('starts as ever: without a warning, and with a first token', async () => {
+    const shown: string[] = [];
+    await start({}, (token) => shown.push(token));
+    expect(shown).toHaveLength(1);
+    expect(warnings()).toEqual([]);
+  });
+
+  it('takes clients for who its trusted proxies say they are', async () => {
+    const server = await start({ PARTWAY_TOKEN: TOKEN, PARTWAY_TRUSTED_PROXIES: 'loopback' });
+    const ask = async (client: string, token: string) =>
+      (await sendRequest('GET', `${server.url}/api/uploads`, { authorization: `Bearer ${token}`, 'x-forwarded-for': client }))
+        .status;
+    for (let failure = 0; failure < 10; failure++) expect(await ask('198.51.100.1', 'pw_guess')).toBe(401);
+    expect(await ask('198.51.100.1', TOKEN)).toBe(429);
+    expect(await ask('198.51.100.2', TOKEN)).toBe(200);
+  });
+
+  it('believes nobody where no proxy is trusted', async () => {
+    const server = await start({ PARTWAY_TOKEN: TOKEN });
+    const ask = (client: string) =>
+      sendRequest('GET', `${server.url}/api/uploads`, { authorization: 'Bearer pw_guess', 'x-forwarded-for': client });
+    const statuses = [];
+    for (let guess = 0; guess < 11; guess++) statuses.push((await ask(`198.51.100.${guess}`)).status);
+    expect(statuses).toEqual([...Array.from({ length: 10 }, () => 401), 429]);
+  });
+
+  it('limits requests and allows origins as its settings say', async () => {
+    const origin = 'https://app.example.com';
+    const server = await start({ PARTWAY_TOKEN: TOKEN, PARTWAY_RATE_LIMIT: '1', PARTWAY_CORS_ORIGINS: origin });
+    const ask = () => fetch(`${server.url}/api/uploads`, { headers: { authorization: `Bearer ${TOKEN}`, origin } });
+    const responses = await Promise.all([ask(), ask(), ask(), ask(), ask(), ask()]);
+    const refused = responses.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const response of refused) {
+      expect(response.headers.get('retry-after')).toBe('1');
+      expect(response.headers.get('access-control-allow-origin')).toBe(origin);
+      expect(await readProblem(response)).toMatchObject({ code: 'RATE_LIMITED' });
+    }
+  });
+});

@@ -1,0 +1,67 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** A connection that says what no HTTP client would. */
+export class RawConnection {
+  readonly #socket: Socket;
+  #received = '';
+  readonly #closed: Promise<void>;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('data', (bytes: Buffer) => {
+      this.#received += bytes.toString('latin1');
+    });
+    // A reset is one way of being refused; what came before it counts.
+    socket.on('error', () => {});
+    this.#closed = new Promise((resolve) => socket.once('close', () => resolve()));
+  }
+
+  static async to(url: string): Promise<RawConnection> {
+    const socket = connect(Number(new URL(url).port), new URL(url).hostname);
+    onTestFinished(() => void socket.destroy());
+    const connection = new RawConnection(socket);
+    await once(socket, 'connect');
+    return connection;
+  }
+
+  send(text: string): void {
+    this.#socket.write(text);
+  }
+
+  /** A reset, as when a machine vanishes. */
+  goAway(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  /** Says `piece` every so often until the other end has had enough. */
+  drip(piece: string, everyMs: number): void {
+    const dripping = setInterval(() => this.#socket.write(piece), everyMs);
+    void this.#closed.then(() => clearInterval(dripping));
+  }
+
+  /** Everything that came, once the other end closed the connection. */
+  async untilClosed(): Promise<string> {
+    await this.#closed;
+    return this.#received;
+  }
+
+  /** The one answer that came before the other end closed the connection. */
+  async answer(): Promise<RawAnswer> {
+    const text = await this.untilClosed();
+    const [head = '', body = ''] = text.split('\r\n\r\n', 2);
+    const [statusLine = '', ...lines] = head.split('\r\n');
+    const headers = lines.map((line) => [
+      line.slice(0, line.indexOf(':')).toLowerCase(),
+      line.slice(line.indexOf(':') + 1).trim(),
+    ]);
+    return { status: Number(statusLine.split(' ')[1]), headers: Object.fromEntries(headers), body };
+  }
+}
