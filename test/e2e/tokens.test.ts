@@ -93,13 +93,14 @@ describe('tokens, from making one to revoking it, while the server runs', () => 
       ...controlPlane,
       token: owner,
     });
-    const started = await running.event(({ type }) => type === 'session' || type === 'start' || type === 'progress');
+    const started = await running.event(({ type }) => type === 'session');
     await running.event(({ type, storedBytes }) => type === 'progress' && Number(storedBytes) > 0);
     running.child.kill('SIGKILL');
     await running.finished;
-    const sessionId = String(started.sessionId);
+    const { sessionId } = started.session as { sessionId: string };
 
-    const { stdout: capability } = await as(owner, 'grant', sessionId, '--expires', '1h');
+    const { stdout: capability, stderr: words } = await as(owner, 'grant', sessionId, '--expires', '1h');
+    expect(words).toContain(`for the session ${sessionId} alone`);
     expect(capability).toMatch(/^pwc_[\w-]{32}\n$/);
 
     expectRefusal(await as(capability.trim(), 'upload', aFile('another.bin')), `for the session ${sessionId} and nothing else`);

@@ -27,6 +27,10 @@ let server: RunningServer;
 let bucket: string;
 let folder: string;
 let s3: S3Client;
+let addresses = 0;
+/** Another one for each request: so many failures from one would be refused for that alone (test/server/edge). */
+const anAddress = () => `10.0.${Math.floor(++addresses / 250)}.${addresses % 250}`;
+
 /** May upload below `team-a/`, and is not to be trusted. */
 let attacker: string;
 
@@ -44,6 +48,7 @@ beforeAll(async () => {
     PARTWAY_S3_BUCKET: bucket,
     PARTWAY_S3_ACCESS_KEY_ID: accessKeyId,
     PARTWAY_S3_SECRET_ACCESS_KEY: secretAccessKey,
+    PARTWAY_TRUSTED_PROXIES: 'loopback',
   });
   server = await startServer(config, pino({ level: 'silent' }), () => {});
   const tokens = openSqliteStore(database);
@@ -63,7 +68,11 @@ afterAll(async () => {
 async function ask(method: string, path: string, body?: unknown, token = attacker): Promise<Response> {
   return fetch(`${server.url}${path}`, {
     method,
-    headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    headers: {
+      authorization: `Bearer ${token}`,
+      'x-forwarded-for': anAddress(),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
 }
@@ -313,7 +322,9 @@ describe('a token', () => {
       `/api/uploads/${sessionId}?token=${attacker}&access_token=${attacker}`,
     ];
     for (const path of paths) {
-      const response = await fetch(`${server.url}${path}`, { headers: { cookie: `token=${attacker}` } });
+      const response = await fetch(`${server.url}${path}`, {
+        headers: { cookie: `token=${attacker}`, 'x-forwarded-for': anAddress() },
+      });
       expect(await codeOf(response)).toBe('UNAUTHORIZED');
     }
   });
@@ -338,7 +349,7 @@ describe('a capability', () => {
       `${basePath}/api/uploads/${session.sessionId}%2f..%2f${other.sessionId}`,
     ];
     for (const path of paths) {
-      const { status, body } = await sendRequest('GET', `${server.url}${path}`);
+      const { status, body } = await sendRequest('GET', `${server.url}${path}`, { 'x-forwarded-for': anAddress() });
       expect([401, 404], path).toContain(status);
       expect(body.toString()).not.toContain(other.key);
     }

@@ -44,6 +44,7 @@ interface Request {
 }
 
 const ADMIN = newToken(TOKEN_PREFIX);
+let sent = 0;
 const CALLERS = 7;
 /** What needs most of the others to have gone well comes more often, what ends a session less. */
 const WEIGHTS: Readonly<Record<string, number>> = { createUpload: 8, presignParts: 10, healthz: 1, readyz: 1, abortUpload: 1 };
@@ -70,6 +71,7 @@ beforeAll(async () => {
     PARTWAY_S3_BUCKET: await createTestBucket(),
     PARTWAY_S3_ACCESS_KEY_ID: accessKeyId,
     PARTWAY_S3_SECRET_ACCESS_KEY: secretAccessKey,
+    PARTWAY_TRUSTED_PROXIES: 'loopback',
   });
   const sink = new Writable({
     write(line, _encoding, done) {
@@ -142,7 +144,8 @@ async function send(request: Request) {
     encodeURIComponent(known ?? text(parameters[`path ${name}`] ?? 'x')),
   );
   const query = new URLSearchParams(valuesIn(parameters, 'query'));
-  const headers: Record<string, string> = {};
+  // Another address each time: so many failures from one would be refused for that alone.
+  const headers: Record<string, string> = { 'x-forwarded-for': `10.0.${Math.floor(++sent / 250) % 250}.${sent % 250}` };
   for (const [name, value] of valuesIn(parameters, 'header')) if (/^[\x20-\x7e]*$/.test(value)) headers[name] = value;
   const capability = capabilities.at(-1);
   const inPath = capabilityInPath && capability !== undefined && caller === CALLERS - 1;
