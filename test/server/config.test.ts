@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import serve from '../../src/cli/commands/serve.ts';
 import { ConfigError, parseConfig } from '../../src/server/config.ts';
 import { findAuditLog } from '../../src/server/file-locations.ts';
 
@@ -263,5 +265,18 @@ describe('secrets', () => {
       expect(inspect(error, { depth: Infinity })).not.toContain('swordfish');
       expect(String(error)).toContain('PARTWAY_TOKEN');
     }
+  });
+});
+
+describe('every setting that the server reads', () => {
+  const settingsIn = (text: string) => new Set(text.match(/PARTWAY_[A-Z0-9_]+/g));
+  const read = settingsIn(readFileSync('src/server/config.ts', 'utf8'));
+
+  it('is in docs/server.md, and no other', () => {
+    expect(settingsIn(readFileSync('docs/server.md', 'utf8').split('\n## ')[0] ?? '')).toEqual(read);
+  });
+
+  it('is in the help of partway serve, and no other', () => {
+    expect(settingsIn(serve.environment.map(([name]) => name).join(' '))).toEqual(read);
   });
 });
