@@ -67,8 +67,8 @@ export function createApp(deps: AppDeps) {
   app.use(allowOrigins(corsOrigins));
   app.use('/api/*', async (context, next) => {
     const caller = await callerOf(context);
-    await limitRequests(caller.grant.tokenId);
     context.set('caller', caller);
+    await limitRequests(caller.grant.tokenId);
     await next();
   });
   app.use('/api/*', limitBody(MAX_BODY_BYTES));
