@@ -4,6 +4,8 @@ import { UploadError } from './errors.ts';
 const MAX_KEY_BYTES = 1024;
 /** A file system's limit on one name. MinIO takes the parts of a longer segment and fails only at Complete (measured). */
 const MAX_SEGMENT_BYTES = 255;
+/** MinIO's own mark of a folder: it lists `a__XLDIR__` as `a/`, and `a__XLDIR__/b` not at all, after a Complete that succeeded (measured). */
+const FOLDER_MARK = '__XLDIR__';
 
 /** Each segment above the last is looked up when a session is created. */
 const MAX_SEGMENTS = 64;
@@ -11,7 +13,7 @@ const MAX_SEGMENTS = 64;
  * Control characters, line separators and what turns the direction of text: a key with them can break a log or a listing, or
  * look like another one. Stores would take them.
  */
-export const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+export const UNPRINTABLE = /[\p{Cc}\u2028\u2029\p{Bidi_Control}]/u;
 
 /**
  * Refuses, before anything is created, the keys that MinIO refuses late or stores under another name
@@ -37,6 +39,7 @@ function findKeyFault(key: string): string | undefined {
   for (const segment of segments) {
     if (segment === '') return 'starts or ends with "/", or contains "//"';
     if (segment === '.') return 'contains the segment "."';
+    if (segment.endsWith(FOLDER_MARK)) return `has a segment that ends with ${FOLDER_MARK}, as MinIO marks folders`;
     if (utf8Length(segment) > MAX_SEGMENT_BYTES) {
       return `has a segment of ${utf8Length(segment)} bytes between slashes; at most ${MAX_SEGMENT_BYTES} are possible`;
     }

@@ -167,6 +167,24 @@ describe('a key', () => {
     expect(bench.objects.calls.slice(calls).map(({ method }) => method)).not.toContain('createMultipartUpload');
   });
 
+  it('above which an upload completes while it is looked at is refused, too', async () => {
+    let completeOther: (() => Promise<unknown>) | undefined;
+    bench = new ControlPlaneBench({
+      aroundObjects: async (method, call) => {
+        const answer = await call();
+        if (method === 'findKeyConflict') await completeOther?.();
+        return answer;
+      },
+    });
+    const other = await bench.create({ key: 'shoots' });
+    await bench.putParts(other.sessionId, SMALL_FILE);
+    completeOther = () => bench.ask('POST', `/api/uploads/${other.sessionId}/complete`);
+
+    expect(
+      await bench.askForProblem('POST', '/api/uploads', { body: { ...SMALL_FILE_REQUEST, key: 'shoots/a.mov' } }),
+    ).toMatchObject({ code: 'KEY_CONFLICT' });
+  });
+
   it('beside an unfinished upload above it is refused, and somebody else’s key is not told', async () => {
     await bench.create({ key: 'team-a' });
     const problem = await refusedCreate(await limitedToken({ keyPrefix: 'team-a/' }), { key: 'team-a/x' });
@@ -288,6 +306,12 @@ describe('the audit log', () => {
     ]);
   });
 
+  it('has which capability was granted, so that what is done with it leads back to who made it', async () => {
+    const { sessionId } = await bench.create();
+    const { capabilityId } = await bench.ask<wire.Capability>('POST', `/api/uploads/${sessionId}/capabilities`, { body: {} });
+    expect(JSON.stringify(bench.audited.filter(({ event }) => event === 'granted'))).toContain(capabilityId);
+  });
+
   it('has a session that somebody asked for in vain', async () => {
     await bench.askForProblem('GET', '/api/uploads/ses_unknown/parts');
     expect(bench.audited).toMatchObject([
@@ -307,5 +331,18 @@ describe('a live stream', () => {
 
     expect(await response.text()).toContain('event: progress');
     expect(bench.logged.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+});
+
+describe('the object at the key of a session', () => {
+  it('tells an uploader nothing of the contents that somebody else put there', async () => {
+    const secret = await bench.createCompleted({ key: 'shared/secret.bin' });
+    const token = await limitedToken({ keyPrefix: 'shared/' });
+    const { sessionId } = await create(token, { key: 'shared/secret.bin', overwrite: true });
+
+    const answer = await (await bench.send('GET', `/api/uploads/${sessionId}/object`, { token })).text();
+
+    expect(answer).not.toContain(JSON.stringify(secret.checksum));
+    expect(answer).not.toContain(JSON.stringify(secret.etag));
   });
 });

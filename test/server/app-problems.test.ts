@@ -243,3 +243,21 @@ describe('the log of requests', () => {
     ]);
   });
 });
+
+describe('the faults of a body', () => {
+  it.each([
+    ['checksums', (id: string) => `${id}/parts/presign`, { partNumbers: [1], checksums: many((number) => [number, 'x']) }],
+    ['metadata', () => '', { fileName: 'a', size: 1, metadata: many((number) => [`n${number}`, 1]) }],
+    ['tags', () => '', { fileName: 'a', size: 1, tags: many((number) => [`n${number}`, 1]) }],
+    ['unknown fields', () => '', { fileName: 'a', size: 1, ...many((number) => [`n${number}`, 1]) }],
+  ])('in thousands of %s are answered with some of them, not in many times the bytes of the body', async (_, path, body) => {
+    const { sessionId } = await bench.create();
+    const response = await bench.send('POST', `/api/uploads${path(`/${sessionId}`)}`, { body });
+    expect(response.status).toBe(400);
+    expect((await response.text()).length).toBeLessThan(16 * 1024);
+  });
+
+  function many(entry: (number: number) => [number | string, unknown]): Record<string, unknown> {
+    return Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => entry(index + 1)));
+  }
+});

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -127,6 +127,14 @@ describe('an upload through a running server', () => {
 });
 
 describe('the first token', () => {
+  it('is in the audit log like every other', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'partway-first-token-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const audit = join(folder, 'audit.jsonl');
+    await start({ env: { PARTWAY_TOKEN: undefined, PARTWAY_AUDIT_LOG: audit }, onFirstToken: () => {} });
+    expect(readFileSync(audit, 'utf8')).toContain('"event":"token-created"');
+  });
+
   it('is shown once, still works after the next start, and is never in the log', async () => {
     const shown: string[] = [];
     const { log, text } = collectLog();

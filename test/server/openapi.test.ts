@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { PATHS } from '../../src/contract/paths.ts';
 import { PROBLEM_MEDIA_TYPE } from '../../src/contract/problems.ts';
 import * as routes from '../../src/contract/routes.ts';
@@ -34,6 +34,13 @@ beforeEach(async () => {
 });
 
 describe('/openapi.json', () => {
+  it('is made once, not for each of those who ask without a token', async () => {
+    const made = vi.spyOn(bench.app, 'getOpenAPI31Document');
+    await bench.ask('GET', PATHS.openapi, { token: null });
+    await bench.ask('GET', PATHS.openapi, { token: null });
+    expect(made.mock.calls.length).toBeLessThan(2);
+  });
+
   it('is an OpenAPI 3.1 document of this version', () => {
     expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'partway', version: '1.2.3' } });
   });

@@ -158,3 +158,28 @@ describe.each(['/api/uploads', '/api/upload'])('progress as Server-Sent Events a
     expect(response.headers.get('content-type')).toContain('application/json');
   });
 });
+
+describe('a HEAD of a live stream', () => {
+  it('leaves nothing behind that goes on asking', async () => {
+    let asked = 0;
+    bench = new ControlPlaneBench({
+      aroundSessions: (method, call) => {
+        if (method === 'get') asked += 1;
+        return call();
+      },
+    });
+    const { sessionId: id } = await bench.create();
+    const { status } = await bench.send('HEAD', `/api/uploads/${id}/progress`, { headers: { accept: 'text/event-stream' } });
+    expect(status).toBe(200);
+    const { nextEvent, cancel } = await open(`/api/uploads/${id}/progress`);
+    await nextEvent();
+    const before = asked;
+    // The stream that is read asks once for this event; it began after the other, which would have asked by then.
+    await bench.ask('POST', `/api/uploads/${id}/report`, { body: { clientId: 'client-1', inFlightBytes: 1, bytesPerSecond: 1 } });
+    const reported = asked;
+    await nextEvent();
+    expect(asked - reported).toBe(1);
+    expect(before).toBeGreaterThan(0);
+    await cancel();
+  });
+});

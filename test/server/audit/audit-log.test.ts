@@ -199,6 +199,13 @@ describe('a flood of refusals', () => {
     expect(lines().at(-1)).toEqual({ at: '2026-11-23T12:00:00.000Z', event: 'refused', leftOut: 5_000 - 260 });
   });
 
+  it('from the addresses of one IPv6 subnet does not hide what others are refused', () => {
+    const audit = open();
+    for (let count = 0; count < 5_000; count++) audit.record({ ...REFUSED, address: `2001:db8::${count.toString(16)}` });
+    audit.record({ ...REFUSED, address: '192.0.2.10', code: 'KEY_NOT_ALLOWED', token: 'camera-van', tokenId: 'tok_1' });
+    expect(lines().at(-1)).toMatchObject({ address: '192.0.2.10', token: 'camera-van' });
+  });
+
   it('is told of in full when the log is closed', () => {
     const audit = open();
     for (let count = 0; count < 61; count++) audit.record(REFUSED);

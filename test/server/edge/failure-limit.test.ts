@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { guardAuthentication } from '../../../src/server/edge/failure-limit.ts';
 import { UploadError } from '../../../src/session/errors.ts';
+import { ADMIN_TOKEN } from '../../support/control-plane.ts';
+import { EdgeBench } from '../../support/edge-bench.ts';
 
 const HERE = '192.0.2.1';
 const THERE = '198.51.100.1';
@@ -146,4 +148,19 @@ it('failures are forgotten when as many other addresses failed since, so that me
   await fail(guarded, '198.51.100.2', 1);
   await fail(guarded, '198.51.100.3', 1);
   await fail(guarded, HERE, 1);
+});
+
+it('one capability in the path is one token, whatever headers come with it: it pushes nobody out of what is remembered', async () => {
+  const bench = new EdgeBench({ failures: { failures: 3, remembered: 5 } });
+  const { sessionId } = await bench.openTinySession();
+  const path = `/api/uploads/${sessionId}`;
+  // Also makes the admin's token one that worked from here.
+  const granted = await bench.send('POST', `${path}/capabilities`, { authorization: `Bearer ${ADMIN_TOKEN}` }, {});
+  const { basePath } = (await granted.json()) as { basePath: string };
+  for (let header = 0; header < 10; header++) {
+    expect((await bench.send('GET', basePath + path, { authorization: `Bearer none-${header}` })).status).toBe(200);
+  }
+  for (let failure = 0; failure < 3; failure++) await bench.list(`wrong-${failure}`);
+
+  expect((await bench.list(ADMIN_TOKEN)).status).toBe(200);
 });

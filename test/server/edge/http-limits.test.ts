@@ -1,9 +1,10 @@
 import { request } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { MAX_BODY_BYTES } from '../../../src/contract/paths.ts';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS } from '../../../src/contract/problems.ts';
 import { parseNetworks } from '../../../src/server/edge/client-address.ts';
 import { HTTP_LIMITS } from '../../../src/server/edge/http-limits.ts';
+import { listen } from '../../../src/server/edge/listen.ts';
 import type { ServiceErrorCode } from '../../../src/session/errors.ts';
 import { ADMIN_TOKEN } from '../../support/control-plane.ts';
 import { EdgeBench } from '../../support/edge-bench.ts';
@@ -274,5 +275,27 @@ describe('connections', () => {
       outgoing.on('error', reject).end();
     });
     expect(keepAlive).toBe('timeout=65');
+  });
+});
+
+describe('requests that come behind one another without waiting', () => {
+  it('are not all taken up at once: one connection has one answer made for it at a time', async () => {
+    let begun = 0;
+    let answerAll = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answerAll = resolve;
+    });
+    const slow = async () => {
+      begun += 1;
+      await answered;
+      return new Response('x');
+    };
+    const listening = await listen(slow, { host: '127.0.0.1', port: 0, trustedProxies: [], log: new EdgeBench().deps.log });
+    onTestFinished(() => listening.close());
+    onTestFinished(answerAll);
+    const client = await RawConnection.to(listening.url);
+    client.send('GET /openapi.json HTTP/1.1\r\nhost: partway\r\n\r\n'.repeat(200));
+    await expect.poll(() => begun).toBeGreaterThan(0);
+    expect(begun).toBeLessThan(10);
   });
 });

@@ -52,6 +52,23 @@ describe('a limit of requests', () => {
     // What anybody may ask counts for nobody.
     expect((await bench.send('GET', '/healthz')).status).toBe(200);
   });
+
+  it('does not grow with the capabilities that a token grants itself', async () => {
+    const bench = new EdgeBench({ edge: { limitRequests: createRequestLimit(10) } });
+    const { sessionId } = await bench.openTinySession();
+    const path = `/api/uploads/${sessionId}`;
+    const tokens: string[] = [];
+    for (let made = 0; made < 5; made++) {
+      const response = await bench.send('POST', `${path}/capabilities`, AUTHORIZED, {});
+      tokens.push(((await response.json()) as { token: string }).token);
+    }
+    const statuses: number[] = [];
+    for (const token of tokens) {
+      for (let request = 0; request < 10; request++)
+        statuses.push((await bench.send('GET', path, { authorization: `Bearer ${token}` })).status);
+    }
+    expect(statuses.filter((status) => status === 200).length).toBeLessThanOrEqual(10);
+  });
 });
 
 /** A whole upload of a small file: create, presign, report, complete. Resolves to the statuses that are no success. */
