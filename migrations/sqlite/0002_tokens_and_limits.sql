@@ -45,9 +45,11 @@ DROP INDEX upload_sessions_running;
 CREATE UNIQUE INDEX upload_sessions_running ON upload_sessions (owner, bucket, key_request, size, fingerprint)
   WHERE fingerprint IS NOT NULL AND status IN ('creating', 'open', 'completing');
 
--- Finds the sessions that are about to make an object above or below a key.
-CREATE INDEX upload_sessions_unfinished_keys ON upload_sessions (bucket, object_key)
-  WHERE status IN ('creating', 'open', 'completing');
+-- Finds the sessions that are about to make an object above or below a key, or have just made one.
+CREATE INDEX upload_sessions_keys ON upload_sessions (bucket, object_key);
+
+-- Keys are forgotten when nobody can still be repeating his request.
+CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
 -- What an owner holds, for limits. Counted by triggers, in the transaction of each change: no code path can forget it, and
 -- a create of a small file does not sum up the history of its owner.

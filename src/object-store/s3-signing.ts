@@ -5,6 +5,8 @@ import { ObjectStoreError, type SigningReport } from './port.ts';
 const LEAST_LEFT_MS = 60_000;
 /** After a renewal in the background failed, and while the present session is good. */
 const RENEW_AGAIN_AFTER_MS = 10_000;
+/** Signing with the account itself: a store that had no sessions may have them after an upgrade, and a refusal may have been a passing one. */
+const LOOK_FOR_SESSIONS_MS = 10 * 60_000;
 /** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html; MinIO takes up to seven days (measured). */
 const SHORTEST_SESSION_SECONDS = 900;
 const LONGEST_SESSION_SECONDS = 604_800;
@@ -95,10 +97,14 @@ function createSessions(options: { kind: 'sts' | 'auto'; urlTtlSeconds: number }
       hasHadSessions = true;
     } catch (error) {
       if (!(await isStoreWithoutSessions(error))) throw error;
-      log.warn(
-        { reason: (error as ObjectStoreError).message },
-        "part URLs are signed with the server's own key, which can do more than put: the object store gives no STS sessions",
-      );
+      // Said once: it stays so as long as it is looked for again and again in vain.
+      if (present === undefined) {
+        log.warn(
+          { reason: (error as ObjectStoreError).message },
+          "part URLs are signed with the server's own key, which can do more than put: the object store gives no STS sessions",
+        );
+      }
+      renewAgainAt = now() + LOOK_FOR_SESSIONS_MS;
       present = { kind: 'shared', ...account, expiresAt: null };
     }
     return present;
@@ -125,8 +131,11 @@ function createSessions(options: { kind: 'sts' | 'auto'; urlTtlSeconds: number }
     async current() {
       if (present === undefined) return renew();
       const { expiresAt } = present;
-      if (expiresAt === null) return present;
       const at = now();
+      if (expiresAt === null) {
+        renewInBackground(at);
+        return present;
+      }
       if (expiresAt - at < LEAST_LEFT_MS) return renew();
       if (expiresAt - at < (seconds * 1000) / 2) renewInBackground(at);
       return present;

@@ -167,15 +167,23 @@ function noRoute(context: Context): UploadError {
   });
 }
 
+/** Of a body that is wrong in thousands of places, the answer names some, in a few words each: it is not to be larger than the body. */
+const MOST_FAULTS = 20;
+const MOST_FAULT_LETTERS = 300;
+
+function cut(text: string): string {
+  return text.length <= MOST_FAULT_LETTERS ? text : `${text.slice(0, MOST_FAULT_LETTERS)}…`;
+}
+
 function invalidRequest(issues: readonly { path: PropertyKey[]; message: string }[]): UploadError {
-  const errors = issues.map(({ path, message }) => ({ pointer: toPointer(path), message }));
+  const errors = issues.slice(0, MOST_FAULTS).map(({ path, message }) => ({ pointer: toPointer(path), message: cut(message) }));
   const first = errors[0];
   return new UploadError('INVALID_REQUEST', `${first?.pointer || 'The request'}: ${first?.message}`, { facts: { errors } });
 }
 
 /** RFC 6901. */
 function toPointer(path: PropertyKey[]): string {
-  return path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  return cut(path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''));
 }
 
 /** The page behind a problem's `type`. */

@@ -3,12 +3,16 @@ import { type Grant, NO_LIMITS } from '../session/access.ts';
 import { UploadError } from '../session/errors.ts';
 import type { Instant } from '../session/session.ts';
 import type { Capability, SessionStore, Token } from '../session-store/port.ts';
+import type { Audit } from './audit/event.ts';
 
 /** 192 bits: guessing is out of the question, so a plain hash of it may be stored. */
 const TOKEN_BYTES = 24;
 export const TOKEN_PREFIX = 'pw_';
 /** Another prefix than that of tokens: what may stand in a path is told from what never may. */
 export const CAPABILITY_PREFIX = 'pwc_';
+
+/** The owner of what is uploaded with the token in the environment, or with the first one. */
+export const ADMIN = 'admin';
 
 /** What a request shows: the header as it came, and the capability in its path, if there is one. */
 export interface Credentials {
@@ -78,7 +82,7 @@ function adminGrant(token: string): { readonly hash: string; readonly grant: Gra
   const hash = hashToken(token);
   // Of the hash, so that another token in the environment ends the capabilities that this one granted.
   const tokenId = `env_${hash.slice(0, 16)}`;
-  return { hash, grant: { owner: 'admin', tokenId, scopes: ['admin'], limits: NO_LIMITS, sessionId: null, expiresAt: null } };
+  return { hash, grant: { owner: ADMIN, tokenId, scopes: ['admin'], limits: NO_LIMITS, sessionId: null, expiresAt: null } };
 }
 
 function tokenGrant({ name, tokenId, scopes, limits, expiresAt }: Token): Grant {
@@ -101,12 +105,13 @@ export async function hasLiveToken(sessions: SessionStore, now: Instant): Promis
 }
 
 /** Makes the first token of a server that has never had one. The token is returned once; only its hash is stored. */
-export async function createFirstToken(sessions: SessionStore, now: Instant): Promise<string | undefined> {
+export async function createFirstToken(sessions: SessionStore, audit: Audit, now: Instant): Promise<string | undefined> {
   if ((await sessions.listTokens()).length > 0) return undefined;
   const token = newToken(TOKEN_PREFIX);
+  const tokenId = newTokenId();
   await sessions.insertToken({
-    tokenId: newTokenId(),
-    name: 'admin',
+    tokenId,
+    name: ADMIN,
     hash: hashToken(token),
     scopes: ['admin'],
     limits: NO_LIMITS,
@@ -114,5 +119,6 @@ export async function createFirstToken(sessions: SessionStore, now: Instant): Pr
     expiresAt: null,
     revokedAt: null,
   });
+  audit.record({ event: 'token-created', token: ADMIN, tokenId });
   return token;
 }

@@ -30,7 +30,7 @@ export async function grantCapability(
   const capabilityId = `cap_${randomBytes(8).toString('hex')}`;
   const hash = hashToken(token);
   await deps.sessions.insertCapability({ capabilityId, hash, sessionId, grantedBy: grant.tokenId, createdAt, expiresAt });
-  deps.audit('granted', session);
+  deps.audit('granted', session, { capabilityId });
   const basePath = CAPABILITY_PATH.replace('{capability}', token);
   return { capabilityId, token, basePath, sessionId, expiresAt: toIso(expiresAt) };
 }

@@ -93,13 +93,14 @@ function mayGoOn(grant: Grant, session: UploadSession): UploadSession {
 async function insertNew(deps: ServiceDeps, wanted: Wanted): Promise<Created | undefined> {
   const { grant, request, idempotency } = wanted;
   const { key } = wanted.chosen;
+  // Made before the store is looked at: what completes between the look and the record is found by its time.
+  const session = newSession(deps, wanted);
   if (request.overwrite !== true && (await deps.objects.headObject(key)) !== undefined) {
     throw objectExists({ bucket: deps.objects.bucket, key });
   }
   const hidden = await deps.objects.findKeyConflict(key);
   if (hidden !== undefined) throw keyConflict(grant, key, hidden);
 
-  const session = newSession(deps, wanted);
   const inserted = await deps.sessions.insert(session, idempotency, grant.limits);
   switch (inserted.outcome) {
     case 'taken':

@@ -20,7 +20,11 @@ export interface Log {
 }
 
 /** What happened to a session, for the audit log. Told right after the change that makes it so, by whoever makes it. */
-export type TellAudit = (event: 'created' | 'completed' | 'aborted' | 'expired' | 'granted', session: UploadSession) => void;
+export type TellAudit = (
+  event: 'created' | 'completed' | 'aborted' | 'expired' | 'granted',
+  session: UploadSession,
+  more?: { readonly capabilityId: string },
+) => void;
 
 /** What the service works with. Clock and ids are passed in, so tests decide them. */
 export interface ServiceDeps {

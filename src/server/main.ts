@@ -85,7 +85,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   });
   // Not before the port is ours: a start that fails must not have shown the only token.
   if (config.adminToken === undefined) {
-    const token = await createFirstToken(sessions, Date.now());
+    const token = await createFirstToken(sessions, audit, Date.now());
     if (token !== undefined) onFirstToken(token);
   }
   const sweeper = startSweeper({ ...deps, audit: auditAsServer(audit) }, SWEEP_INTERVAL_MS);

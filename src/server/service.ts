@@ -8,7 +8,7 @@ import { partLength, partRange } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
 import type { StoredPart, UploadSession } from '../session/session.ts';
 import { type Caller, mustChange, mustHaveOneOf, mustSee } from './access.ts';
-import type { Audit } from './audit/event.ts';
+import { type Audit, subjectOf } from './audit/event.ts';
 import { grantCapability } from './capability.ts';
 import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts, refuse } from './completion.ts';
 import { create } from './creation.ts';
@@ -131,7 +131,19 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
           facts: { sessionStatus: session.status },
         });
       }
+      const uploadedBySession = isObjectOf(session, head);
       const { bucket, key } = session;
+      // An uploader may name any key below his prefix: that does not let him look at what others put there.
+      if (!uploadedBySession && !hasScope(caller.grant, 'read')) {
+        throw new UploadError(
+          'OBJECT_NOT_FOUND',
+          `At the key ${key} of bucket ${bucket} is another object than that of this session.`,
+          {
+            hint: `The session is ${session.status}.`,
+            facts: { sessionStatus: session.status },
+          },
+        );
+      }
       return {
         sessionId,
         bucket,
@@ -139,7 +151,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
         size: head.size,
         etag: head.etag,
         checksum: head.checksum,
-        uploadedBySession: isObjectOf(session, head),
+        uploadedBySession,
       };
     },
 
@@ -164,7 +176,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
   /** The audit log says on whose behalf a session changed. */
   function depsFor({ grant, address, requestId }: Caller): ServiceDeps {
     const who = { token: grant.owner, tokenId: grant.tokenId, address, requestId };
-    return { ...serverDeps, audit: (event, session) => audit.record({ event, ...who, ...subjectOf(session) }) };
+    return { ...serverDeps, audit: (event, session, more) => audit.record({ event, ...who, ...subjectOf(session), ...more }) };
   }
 
   /** Anybody may ask, so the answer is in words of ours; the log has those of the dependency. */
@@ -246,10 +258,6 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
   function recordedParts({ sessionId, generation }: UploadSession) {
     return sessions.listParts(sessionId, generation);
   }
-}
-
-function subjectOf({ sessionId, bucket, key, size }: UploadSession) {
-  return { sessionId, bucket, key, size };
 }
 
 function partsView(session: UploadSession, parts: readonly StoredPart[]): wire.PartsResponse {

@@ -49,6 +49,7 @@ export async function sweep(deps: ServiceDeps, graceMs = GRACE_MS): Promise<Swee
   const suspects = (limit: number) => sessions.listOrphanSuspects(stuckSince, limit);
   await each('released', suspects, (suspect) => releaseOrphans(deps, suspect, stuckSince));
   await sessions.deleteExpiredCapabilities(now());
+  await sessions.deleteIdempotencyKeys(idleSince);
   return report;
 
   function stuckIn(status: Status) {

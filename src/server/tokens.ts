@@ -3,12 +3,10 @@ import { UploadError } from '../session/errors.ts';
 import type { Instant } from '../session/session.ts';
 import type { SessionStore, Token, Usage } from '../session-store/port.ts';
 import type { Audit } from './audit/event.ts';
-import { hashToken, newToken, newTokenId, TOKEN_PREFIX } from './auth.ts';
+import { ADMIN, hashToken, newToken, newTokenId, TOKEN_PREFIX } from './auth.ts';
 
 /** A name stands in logs, in lists and, by `{owner}`, in keys: letters of ASCII, none of which looks like another. */
 export const TOKEN_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
-/** The owner of what is uploaded with the token in the environment. */
-const ADMIN = 'admin';
 
 export interface TokenRequest {
   readonly name: string;

@@ -38,7 +38,7 @@ export type InsertOutcome =
   | { readonly outcome: 'taken' }
   | { readonly outcome: 'quota-exceeded' }
   | { readonly outcome: 'too-many-sessions' }
-  /** An unfinished session will make an object above (`a` of `a/b`) or below the key. */
+  /** An unfinished session will make an object above (`a` of `a/b`) or below the key, or has made one since the new one's `createdAt`. */
   | { readonly outcome: 'key-conflict'; readonly conflictingKey: string };
 
 /** What an owner's sessions amount to, right to the byte. */
@@ -136,6 +136,9 @@ export interface Capability {
   readonly expiresAt: Instant;
 }
 
+/** Of the clients that a session has had, so many are known to have been replaced; one from before would take it over again. */
+export const REMEMBERED_CLIENTS = 100;
+
 /**
  * Where upload sessions are recorded. Every method is atomic: it happens whole or not at all, also when the process is
  * killed, and once its promise resolves it is durable. All sizes are 64-bit. Sessions are never deleted. The store does not
@@ -158,6 +161,9 @@ export interface SessionStore {
 
   /** Ties a key to a session on record. False where the owner used the key before, and nothing changes. */
   claimIdempotencyKey(owner: string, idempotency: IdempotencyRecord, sessionId: string, at: Instant): Promise<boolean>;
+
+  /** Forgets the keys claimed before `before`, whatever became of their sessions; returns how many. */
+  deleteIdempotencyKeys(before: Instant): Promise<number>;
 
   findByIdempotencyKey(owner: string, key: string): Promise<{ sessionId: string; requestHash: string } | undefined>;
 

@@ -36,6 +36,8 @@ const AS_EXPECTED = 'session_id = @sessionId AND generation = @generation AND st
 /** Walks on past what lies elsewhere: an index for every prefix there cannot be. */
 const IN_PLACE = '(@bucket IS NULL OR s.bucket = @bucket) AND substr(s.object_key, 1, length(@keyPrefix)) = @keyPrefix';
 const UNFINISHED = "status IN ('creating', 'open', 'completing')";
+/** Or made it after the object store was looked at. */
+const MAKES_OBJECT = `(${UNFINISHED} OR (status = 'completed' AND updated_at >= @since))`;
 const ENDED = STATUSES.filter(isTerminal)
   .map((status) => `'${status}'`)
   .join(', ');
@@ -70,6 +72,7 @@ function sessionStatements(db: SqliteDatabase) {
     releaseIdempotencyKey: db.prepare<[owner: string, key: string]>(
       'DELETE FROM idempotency_keys WHERE owner = ? AND idempotency_key = ?',
     ),
+    deleteIdempotencyKeys: db.prepare<[before: Instant]>('DELETE FROM idempotency_keys WHERE created_at < ?'),
     findByIdempotencyKey: db.prepare<[owner: string, key: string], { sessionId: string; requestHash: string }>(`
       SELECT session_id AS sessionId, request_hash AS requestHash FROM idempotency_keys
       WHERE owner = ? AND idempotency_key = ?`),
@@ -98,12 +101,12 @@ function sessionStatements(db: SqliteDatabase) {
         AND ${UNFINISHED}`),
 
     // Letter by letter, `/` is followed by `0`: all that lies below a key, and nothing else.
-    findKeyConflict: db.prepare<{ bucket: string; key: string; parents: string }, { conflictingKey: string }>(`
+    findKeyConflict: db.prepare<{ bucket: string; key: string; parents: string; since: Instant }, { conflictingKey: string }>(`
       SELECT object_key AS conflictingKey FROM upload_sessions
-      WHERE bucket = @bucket AND ${UNFINISHED} AND object_key IN (SELECT value FROM json_each(@parents))
+      WHERE bucket = @bucket AND object_key IN (SELECT value FROM json_each(@parents)) AND ${MAKES_OBJECT}
       UNION ALL
       SELECT object_key FROM upload_sessions
-      WHERE bucket = @bucket AND ${UNFINISHED} AND object_key > @key || '/' AND object_key < @key || '0'
+      WHERE bucket = @bucket AND object_key > @key || '/' AND object_key < @key || '0' AND ${MAKES_OBJECT}
       LIMIT 1`),
     usageOf: db.prepare<[owner: string], Usage>(`
       SELECT open_sessions AS openSessions, reserved_bytes AS reservedBytes, settled_bytes AS settledBytes
@@ -192,6 +195,9 @@ function partStatements(db: SqliteDatabase) {
         (SELECT ordinal FROM session_clients WHERE session_id = @sessionId AND client_id = @clientId) AS ordinal,
         (SELECT MAX(ordinal) FROM session_clients WHERE session_id = @sessionId) AS newest
       FROM upload_sessions s WHERE s.session_id = @sessionId`),
+    forgetClients: db.prepare<{ sessionId: string; ordinal: number }>(
+      'DELETE FROM session_clients WHERE session_id = @sessionId AND ordinal <= @ordinal',
+    ),
     insertClient: db.prepare<{ sessionId: string; clientId: string; ordinal: number; at: Instant }>(`
       INSERT INTO session_clients (session_id, client_id, ordinal, first_reported_at)
       VALUES (@sessionId, @clientId, @ordinal, @at)`),

@@ -20,6 +20,7 @@ import type {
   Token,
   Usage,
 } from './port.ts';
+import { REMEMBERED_CLIENTS } from './port.ts';
 import { openSqliteDatabase, type SqliteDatabase } from './sqlite-driver.ts';
 import { migrateSqlite } from './sqlite-migrate.ts';
 import { toPart, toSession } from './sqlite-rows.ts';
@@ -77,7 +78,8 @@ class SqliteStore implements SessionStore {
     const repeated = idempotency !== undefined && this.#statements.findByIdempotencyKey.get(owner, idempotency.key) !== undefined;
     if (repeated || (session.fingerprint !== null && this.#statements.findRunning.get(session) !== undefined))
       return { outcome: 'taken' };
-    const conflict = this.#statements.findKeyConflict.get({ bucket, key, parents: JSON.stringify(parentsOf(key)) });
+    const parents = JSON.stringify(parentsOf(key));
+    const conflict = this.#statements.findKeyConflict.get({ bucket, key, parents, since: session.createdAt });
     if (conflict !== undefined) return { outcome: 'key-conflict', ...conflict };
     const excess = limits && this.#statements.findExcess.get({ owner, size, ...limits });
     if (excess?.overQuota) return { outcome: 'quota-exceeded' };
@@ -100,6 +102,10 @@ class SqliteStore implements SessionStore {
     createdAt: Instant,
   ): Promise<boolean> {
     return this.#statements.claimIdempotencyKey.run({ owner, ...idempotency, sessionId, createdAt }).changes === 1;
+  }
+
+  async deleteIdempotencyKeys(before: Instant): Promise<number> {
+    return this.#statements.deleteIdempotencyKeys.run(before).changes;
   }
 
   async findByIdempotencyKey(owner: string, key: string): Promise<{ sessionId: string; requestHash: string } | undefined> {
@@ -211,7 +217,11 @@ class SqliteStore implements SessionStore {
 
       const newest = session.newest ?? 0;
       if (session.ordinal !== null && session.ordinal < newest) return 'replaced';
-      if (session.ordinal === null) this.#statements.insertClient.run({ ...report, ordinal: newest + 1 });
+      if (session.ordinal === null) {
+        const ordinal = newest + 1;
+        this.#statements.insertClient.run({ ...report, ordinal });
+        this.#statements.forgetClients.run({ sessionId: report.sessionId, ordinal: ordinal - REMEMBERED_CLIENTS });
+      }
 
       if (session.generation !== report.generation || !session.opened) {
         this.#statements.touch.run(report);

@@ -187,6 +187,18 @@ export function describeIdempotencyKeys(current: () => SessionStore): void {
     expect(await current().insert(aNewSession(), record)).toStrictEqual({ outcome: 'inserted' });
   });
 
+  it('is forgotten when it is old, and can then be used again', async () => {
+    const session = aNewSession({ createdAt: NOON });
+    await current().insert(session, record);
+
+    expect(await current().deleteIdempotencyKeys(NOON)).toBe(0);
+    expect(await current().findByIdempotencyKey(session.owner, 'key-1')).toBeDefined();
+    expect(await current().deleteIdempotencyKeys(NOON + 1)).toBe(1);
+
+    expect(await current().findByIdempotencyKey(session.owner, 'key-1')).toBeUndefined();
+    expect(await current().insert(aNewSession(), record)).toStrictEqual({ outcome: 'inserted' });
+  });
+
   it('is won by exactly one of many that claim it at the same time', async () => {
     const sessions = Array.from({ length: 20 }, () => aNewSession());
 

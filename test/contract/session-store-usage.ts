@@ -173,7 +173,16 @@ export function describeKeyConflicts(current: () => SessionStore): void {
     expect(await insert('a/b', 'other')).toStrictEqual({ outcome: 'inserted' });
   });
 
-  it.each(['completed', 'aborted', 'expired'] as const)('leaves one that is %s to the object store', async (status) => {
+  it('finds one that was completed since the new one was made, which a look at the object store before may have missed', async () => {
+    // insertInStatus completes it 20 ms after noon.
+    await insertInStatus(current(), 'completed', { key: 'a' });
+
+    const made = (createdAt: number) => aNewSession({ key: 'a/b', owner: 'bob', createdAt });
+    expect(await current().insert(made(NOON + 20))).toStrictEqual({ outcome: 'key-conflict', conflictingKey: 'a' });
+    expect(await current().insert(made(NOON + 21))).toStrictEqual({ outcome: 'inserted' });
+  });
+
+  it.each(['aborted', 'expired'] as const)('sees nothing in one that is %s', async (status) => {
     await insertInStatus(current(), status, { key: 'a' });
 
     expect(await insert('a/b')).toStrictEqual({ outcome: 'inserted' });

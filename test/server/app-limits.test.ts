@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type * as wire from '../../src/contract/wire.ts';
+import { newToken } from '../../src/server/auth.ts';
+import { createService } from '../../src/server/service.ts';
 import { sweep } from '../../src/server/sweeper.ts';
 import { type Limits, NO_LIMITS } from '../../src/session/access.ts';
-import { ControlPlaneBench, SMALL_FILE, SMALL_FILE_REQUEST } from '../support/control-plane.ts';
+import { ADMIN_CALLER, ControlPlaneBench, SMALL_FILE, SMALL_FILE_REQUEST } from '../support/control-plane.ts';
 
 const SIZE = SMALL_FILE.length;
 const DAY_MS = 86_400_000;
@@ -107,6 +109,24 @@ describe('a key', () => {
     expect((await create(token, { keyTemplate: '{date}/{owner}/{fileName}' })).key).toBe('team-a/2026-11-23/team-a/film.mkv');
   });
 
+  it('of a server that is limited to a prefix lies below it, and below that of the token', async () => {
+    const limited = new ControlPlaneBench({ keyPrefix: 'films/' });
+    onTestFinished(() => limited.sessions.close());
+    const token = await limited.issueToken({ limits: { ...NO_LIMITS, keyPrefix: 'films/team-a/' } });
+    const body = SMALL_FILE_REQUEST;
+
+    expect(await limited.create()).toMatchObject({ key: 'films/film.mkv' });
+    expect(await limited.ask('POST', '/api/uploads', { token, body })).toMatchObject({ key: 'films/team-a/film.mkv' });
+    for (const key of ['film.mkv', 'films', 'filmsx/a']) {
+      const problem = await limited.askForProblem('POST', '/api/uploads', { body: { ...body, key } });
+      expect(problem).toMatchObject({
+        code: 'KEY_NOT_ALLOWED',
+        keyPrefix: 'films/',
+        detail: expect.stringContaining('This server'),
+      });
+    }
+  });
+
   it('that is made of a template holds the id of its session', async () => {
     const { sessionId, key } = await bench.create({ keyTemplate: '{date}/{sessionId}/{fileName}' });
     expect(key).toBe(`2026-11-23/${sessionId}/film.mkv`);
@@ -191,6 +211,40 @@ describe('a key', () => {
 
     expect(problem).toMatchObject({ code: 'KEY_CONFLICT' });
     expect(problem).not.toHaveProperty('conflictingKey');
+  });
+});
+
+describe('a new token of a name', () => {
+  it('does not go on with a session that it could not have begun', async () => {
+    const file = { key: 'a', fingerprint: 'print' };
+    const anything = await limitedToken({});
+    const first = await create(anything, { ...file, contentType: 'application/pdf' });
+    const films = await limitedToken({ contentTypes: ['video/*'] });
+    const headers = { 'idempotency-key': 'key-1' };
+    const repeat = { body: { ...SMALL_FILE_REQUEST, ...file, contentType: 'application/pdf' }, headers };
+    await bench.ask('POST', '/api/uploads', { ...repeat, token: anything });
+
+    expect(await refusedCreate(films, { ...file, contentType: 'video/mp4' })).toMatchObject({ code: 'CONTENT_TYPE_NOT_ALLOWED' });
+    expect(await bench.session(first.sessionId)).toMatchObject({ contentType: 'application/pdf', status: 'open' });
+  });
+});
+
+describe('a path', () => {
+  it.each([
+    ['a capability of nobody', (token: string) => `/c/${token}/api/uploads/x`],
+    ['a capability and nothing else', (token: string) => `/c/${token}`],
+    ['a capability before a line break', (token: string) => `/c/${token}/api%0a/x`],
+    ['two capabilities', (token: string) => `/c/x/c/${token}/api/uploads/x`],
+    ['two slashes', (token: string) => `//c/${token}/api/uploads/x`],
+    ['a token for an id', (token: string) => `/api/uploads/${token}`],
+    ['a token for a route', (token: string) => `/${token}`],
+  ])('with %s brings it neither into the log, nor the audit log, nor the answer', async (_, pathWith) => {
+    for (const token of [newToken('pw_'), newToken('pwc_')]) {
+      const response = await bench.send('GET', pathWith(token));
+      const answer = await response.text();
+      expect(response.status).toBeGreaterThanOrEqual(400);
+      expect(`${answer} ${JSON.stringify([bench.logged, bench.audited])}`).not.toContain(token);
+    }
   });
 });
 
@@ -295,6 +349,17 @@ describe('the audit log', () => {
       { event: 'created', ...who },
       { event: 'completed', ...who, requestId: 'request-7' },
     ]);
+  });
+
+  it('says once that a session was completed, also where two servers finish it at once', async () => {
+    const { sessionId } = await bench.create();
+    await bench.putParts(sessionId, SMALL_FILE);
+    const servers = [1, 2, 3].map(() => createService(bench.deps, bench.audit));
+
+    const answers = await Promise.allSettled(servers.map((server) => server.complete(ADMIN_CALLER, sessionId, {})));
+
+    expect(answers.map(({ status }) => status)).toContain('fulfilled');
+    expect(bench.audited.filter(({ event }) => event === 'completed')).toHaveLength(1);
   });
 
   it('has what was refused: the key and the size that were wanted, and the code', async () => {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { noAudit } from '../../src/server/audit/event.ts';
 import { createAuthenticate, createFirstToken, hashToken } from '../../src/server/auth.ts';
 import type { SessionStore } from '../../src/session-store/port.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite.ts';
@@ -67,20 +68,22 @@ describe('authenticating', () => {
 
 describe('the first token', () => {
   it('is made once, and works', async () => {
-    const token = await createFirstToken(store, NOON);
+    const token = await createFirstToken(store, noAudit, NOON);
     expect(token).toMatch(/^pw_[\w-]{32}$/);
     expect(await authenticateOn(store, undefined)(`Bearer ${token}`)).toMatchObject({ owner: 'admin', scopes: ['admin'] });
-    expect(await createFirstToken(store, NOON)).toBeUndefined();
+    expect(await createFirstToken(store, noAudit, NOON)).toBeUndefined();
   });
 
   it('is stored as its hash only', async () => {
-    const token = String(await createFirstToken(store, NOON));
+    const token = String(await createFirstToken(store, noAudit, NOON));
     const stored = await store.findTokenByHash(hashToken(token));
     expect(stored).toMatchObject({ name: 'admin', createdAt: NOON });
     expect(JSON.stringify(stored)).not.toContain(token);
   });
 
   it('is another one for every server', async () => {
-    expect(await createFirstToken(store, NOON)).not.toBe(await createFirstToken(openSqliteStore(':memory:'), NOON));
+    expect(await createFirstToken(store, noAudit, NOON)).not.toBe(
+      await createFirstToken(openSqliteStore(':memory:'), noAudit, NOON),
+    );
   });
 });

@@ -44,6 +44,8 @@ export class TestClock {
 }
 
 export interface BenchOptions {
+  /** Of the server: every key begins with it. */
+  readonly keyPrefix?: string;
   /** A new, empty one unless given. */
   readonly sessions?: SessionStore;
   readonly policy?: Partial<Policy>;
@@ -57,14 +59,21 @@ export class ServiceBench {
   readonly clock = new TestClock();
   readonly sessions: SessionStore;
   /** Takes parts of any size, so that tests need few bytes. */
-  readonly objects = new FakeObjectStore({ now: this.clock.now, minPartSize: 1 });
+  readonly objects: FakeObjectStore;
   readonly logged: LogLine[] = [];
   readonly audited: AuditEvent[] = [];
   readonly audit: Audit = { record: (event) => this.audited.push(event) };
   readonly deps: ServiceDeps;
 
-  constructor({ policy, sessions = openSqliteStore(':memory:'), aroundSessions, aroundObjects }: BenchOptions = {}) {
+  constructor({
+    keyPrefix = '',
+    policy,
+    sessions = openSqliteStore(':memory:'),
+    aroundSessions,
+    aroundObjects,
+  }: BenchOptions = {}) {
     this.sessions = sessions;
+    this.objects = new FakeObjectStore({ now: this.clock.now, minPartSize: 1, keyPrefix });
     const logAt = (level: LogLine['level']) => (fields: object, message: string) => {
       this.logged.push({ level, fields, message });
     };

@@ -20,7 +20,7 @@ const command = defineCommand({
     'content-types': { type: 'string', valueHint: 'types', description: 'Only these, such as video/*,image/png' },
     'max-size': { type: 'string', valueHint: 'size', description: 'Largest file: 50GB' },
     quota: { type: 'string', valueHint: 'size', description: 'Bytes it may upload in all: 2TB' },
-    'max-sessions': { type: 'string', valueHint: 'n', description: 'Unfinished sessions it may have at once' },
+    'max-sessions': { type: 'string', valueHint: 'n', default: '10000', description: 'Unfinished sessions it may have at once' },
     expires: { type: 'string', valueHint: 'duration', description: 'Valid for so long: 12h, 90d' },
     rotate: { type: 'boolean', description: 'The name is known: go on with its sessions and its quota' },
     json: JSON_FLAG,

@@ -16,6 +16,8 @@ const FIELDS = [
   'bucket',
   'key',
   'size',
+  'overwrite',
+  'capabilityId',
   'code',
   'operation',
 ] as const satisfies readonly (keyof AuditEvent)[];
@@ -41,7 +43,8 @@ export interface AuditLog extends Audit {
  */
 export function createAuditLog({ path, now, log }: AuditLogOptions): AuditLog {
   const file = open(path);
-  const flood = new FloodLimit();
+  // Apart, so that whoever has no token cannot use up the places of those who have.
+  const floods = [new FloodLimit(), new FloodLimit()] as const;
 
   function write(line: AuditLine): void {
     try {
@@ -53,7 +56,9 @@ export function createAuditLog({ path, now, log }: AuditLogOptions): AuditLog {
 
   function tellLeftOut(until?: Instant): void {
     const at = new Date(now()).toISOString();
-    for (const { source, leftOut } of flood.takeEnded(until)) write({ at, event: 'refused', ...source, leftOut });
+    for (const flood of floods) {
+      for (const { source, leftOut } of flood.takeEnded(until)) write({ at, event: 'refused', ...source, leftOut });
+    }
   }
 
   return {
@@ -61,6 +66,8 @@ export function createAuditLog({ path, now, log }: AuditLogOptions): AuditLog {
       const instant = now();
       tellLeftOut(instant);
       const line = lineOf(event, instant);
+      const [known, unknown] = floods;
+      const flood = event.tokenId === undefined ? unknown : known;
       const admitted = event.event === 'refused' ? flood.admit(event, instant) : 'write';
       if (admitted === 'write') write(line);
       if (admitted === 'last') write({ ...line, furtherLeftOut: true });

@@ -1,3 +1,4 @@
+import type { UploadSession } from '../../session/session.ts';
 import type { TellAudit } from '../deps.ts';
 
 /** `granted`: a capability token for one session was handed out. */
@@ -28,6 +29,10 @@ export interface AuditEvent {
   readonly key?: string | undefined;
   /** Bytes. */
   readonly size?: number | undefined;
+  /** The object may replace another one. */
+  readonly overwrite?: boolean | undefined;
+  /** Which capability was granted: what is done with it has this as its `tokenId`. */
+  readonly capabilityId?: string | undefined;
   /** Why it was refused: a code of session/errors.ts. */
   readonly code?: string | undefined;
   /** What was asked for, in the contract's words. */
@@ -54,5 +59,9 @@ export const noAudit: Audit = { record() {} };
 
 /** What the sweeper does is nobody's wish: its lines name no token. */
 export function auditAsServer(audit: Audit): TellAudit {
-  return (event, { sessionId, bucket, key, size }) => audit.record({ event, sessionId, bucket, key, size });
+  return (event, session) => audit.record({ event, ...subjectOf(session) });
+}
+
+export function subjectOf({ sessionId, bucket, key, size, overwrite }: UploadSession) {
+  return { sessionId, bucket, key, size, ...(overwrite && { overwrite }) };
 }

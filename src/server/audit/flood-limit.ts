@@ -1,4 +1,5 @@
 import type { Instant } from '../../session/session.ts';
+import { limitKey } from '../edge/client-address.ts';
 import type { AuditEvent } from './event.ts';
 
 export type Source = Pick<AuditEvent, 'token' | 'tokenId' | 'address'>;
@@ -77,5 +78,6 @@ export class FloodLimit {
 }
 
 function keyOf({ tokenId, address }: Source): string {
-  return JSON.stringify([tokenId, address]);
+  // Who has one IPv6 address has the whole subnet.
+  return JSON.stringify([tokenId, address === undefined ? undefined : limitKey(address)]);
 }

@@ -44,7 +44,18 @@ function fits(line: AuditLine, { sessionId, token, events, since }: AuditFilter)
   return since === undefined || Date.parse(line.at) >= since;
 }
 
-const TEXTS = ['token', 'tokenId', 'address', 'requestId', 'sessionId', 'bucket', 'key', 'code', 'operation'] as const;
+const TEXTS = [
+  'token',
+  'tokenId',
+  'address',
+  'requestId',
+  'sessionId',
+  'bucket',
+  'key',
+  'code',
+  'operation',
+  'capabilityId',
+] as const;
 const NUMBERS = ['size', 'leftOut'] as const;
 
 function parseLine(text: string): AuditLine | undefined {
