@@ -8,7 +8,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type * as wire from '../../src/contract/wire.ts';
 import { noAudit } from '../../src/server/audit/event.ts';
 import { newToken, TOKEN_PREFIX } from '../../src/server/auth.ts';
-import { parseConfig } from '../../src/server/config.ts';
 import { type RunningServer, startServer } from '../../src/server/main.ts';
 import { createTokenAdmin } from '../../src/server/tokens.ts';
 import { NO_LIMITS } from '../../src/session/access.ts';
@@ -17,6 +16,7 @@ import { openSqliteStore } from '../../src/session-store/sqlite.ts';
 import { checksumOf } from '../contract/object-store.ts';
 import { readProblem } from '../support/control-plane.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
+import { serverConfig } from '../support/real-server.ts';
 import { type Answer, sendRequest } from '../support/send-request.ts';
 
 const ADMIN = newToken(TOKEN_PREFIX);
@@ -40,14 +40,9 @@ beforeAll(async () => {
   const { endpoint, region, accessKeyId, secretAccessKey } = sharedMinio();
   s3 = new S3Client({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, forcePathStyle: true });
   const database = join(folder, 'partway.db');
-  const config = parseConfig({
-    PARTWAY_PORT: '0',
+  const config = serverConfig(bucket, {
     PARTWAY_TOKEN: ADMIN,
     PARTWAY_DATABASE_URL: database,
-    PARTWAY_S3_ENDPOINT: endpoint,
-    PARTWAY_S3_BUCKET: bucket,
-    PARTWAY_S3_ACCESS_KEY_ID: accessKeyId,
-    PARTWAY_S3_SECRET_ACCESS_KEY: secretAccessKey,
     PARTWAY_TRUSTED_PROXIES: 'loopback',
   });
   server = await startServer(config, pino({ level: 'silent' }), () => {});

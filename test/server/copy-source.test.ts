@@ -3,11 +3,11 @@ import { crc32 } from 'node:zlib';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytesSource, ControlPlane, openUpload, runUpload } from '../../src/client/index.ts';
-import { parseConfig } from '../../src/server/config.ts';
 import { type RunningServer, startServer } from '../../src/server/main.ts';
 import { encodeCrc32 } from '../../src/session/crc32.ts';
 import { STRATEGIES } from '../../src/session/strategy.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
+import { createTestBucket } from '../support/minio.ts';
+import { serverConfig } from '../support/real-server.ts';
 import { sendRequest } from '../support/send-request.ts';
 
 const SECRET_BYTES = Buffer.from('what the signing key may read and no uploader should');
@@ -20,16 +20,7 @@ describe('a presigned URL with an added x-amz-copy-source', () => {
   beforeAll(async () => {
     bucket = await createTestBucket();
     const token = randomBytes(24).toString('hex');
-    const { endpoint, accessKeyId, secretAccessKey } = sharedMinio();
-    const config = parseConfig({
-      PARTWAY_PORT: '0',
-      PARTWAY_TOKEN: token,
-      PARTWAY_DATABASE_URL: ':memory:',
-      PARTWAY_S3_ENDPOINT: endpoint,
-      PARTWAY_S3_BUCKET: bucket,
-      PARTWAY_S3_ACCESS_KEY_ID: accessKeyId,
-      PARTWAY_S3_SECRET_ACCESS_KEY: secretAccessKey,
-    });
+    const config = serverConfig(bucket, { PARTWAY_TOKEN: token });
     server = await startServer(config, pino({ level: 'silent' }), () => {});
     controlPlane = new ControlPlane({ server: server.url, token });
     const source = bytesSource(SECRET_BYTES, 'secret.bin');

@@ -1,20 +1,18 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import fc from 'fast-check';
-import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS } from '../../src/contract/problems.ts';
 import { problem as problemSchema } from '../../src/contract/schemas.ts';
 import { noAudit } from '../../src/server/audit/event.ts';
 import { hashToken, newToken, TOKEN_PREFIX } from '../../src/server/auth.ts';
-import { parseConfig } from '../../src/server/config.ts';
 import { type RunningServer, startServer } from '../../src/server/main.ts';
 import { createTokenAdmin } from '../../src/server/tokens.ts';
 import { NO_LIMITS, type Scope } from '../../src/session/access.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
+import { collectLog, serverConfig } from '../support/real-server.ts';
 import { arbitraryOf, type Components, type Schema } from '../support/schema-arbitrary.ts';
 import { sendRequest } from '../support/send-request.ts';
 
@@ -52,7 +50,7 @@ const WEIGHTS: Readonly<Record<string, number>> = { createUpload: 8, presignPart
 let folder: string;
 let server: RunningServer;
 let document: Document;
-let log = '';
+const collected = collectLog();
 /** Everything that must not be shown: tokens and their hashes, keys, signatures. */
 const secrets = new Set<string>();
 const tokens: string[] = [];
@@ -62,24 +60,13 @@ const sessionIds: string[] = [];
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'partway-openapi-'));
   const database = join(folder, 'partway.db');
-  const { endpoint, accessKeyId, secretAccessKey } = sharedMinio();
-  const config = parseConfig({
-    PARTWAY_PORT: '0',
+  const { accessKeyId, secretAccessKey } = sharedMinio();
+  const config = serverConfig(await createTestBucket(), {
     PARTWAY_TOKEN: ADMIN,
     PARTWAY_DATABASE_URL: database,
-    PARTWAY_S3_ENDPOINT: endpoint,
-    PARTWAY_S3_BUCKET: await createTestBucket(),
-    PARTWAY_S3_ACCESS_KEY_ID: accessKeyId,
-    PARTWAY_S3_SECRET_ACCESS_KEY: secretAccessKey,
     PARTWAY_TRUSTED_PROXIES: 'loopback',
   });
-  const sink = new Writable({
-    write(line, _encoding, done) {
-      log += String(line);
-      done();
-    },
-  });
-  server = await startServer(config, pino({ level: 'trace' }, sink), () => {});
+  server = await startServer(config, collected.log, () => {});
   for (const secret of [accessKeyId, secretAccessKey]) secrets.add(secret);
   const store = openSqliteStore(database);
   const admin = createTokenAdmin(store, noAudit, Date.now);
@@ -217,10 +204,10 @@ it('whatever is sent to whatever operation of the document: no fault of the serv
   const reached = operations.filter((id) => id !== 'completeUpload' && id !== 'getObject');
   expect([...seen.keys()]).toEqual(expect.arrayContaining(reached));
   const audit = readFileSync(join(folder, 'audit.jsonl'), 'utf8');
-  expect(log.length * audit.length).toBeGreaterThan(0);
+  expect(collected.text().length * audit.length).toBeGreaterThan(0);
   for (const secret of secrets) {
-    expect(log.includes(secret), `the log shows ${secret.slice(0, 6)}…`).toBe(false);
+    expect(collected.text().includes(secret), `the log shows ${secret.slice(0, 6)}…`).toBe(false);
     expect(audit.includes(secret), `the audit log shows ${secret.slice(0, 6)}…`).toBe(false);
   }
-  expect(log).not.toContain('X-Amz-');
+  expect(collected.text()).not.toContain('X-Amz-');
 }, 120_000);

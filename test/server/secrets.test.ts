@@ -1,33 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { Writable } from 'node:stream';
-import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { bytesSource, ControlPlane, openUpload, runUpload } from '../../src/client/index.ts';
-import { parseConfig } from '../../src/server/config.ts';
 import { startServer } from '../../src/server/main.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
+import { collectLog, serverConfig } from '../support/real-server.ts';
 
 it('the log of a whole upload, with refusals and a store that fails, holds no token, URL, signature or key', async () => {
   const token = `pw_${randomBytes(24).toString('hex')}`;
-  const { endpoint, accessKeyId, secretAccessKey } = sharedMinio();
-  let log = '';
-  const sink = new Writable({
-    write(line, _encoding, done) {
-      log += String(line);
-      done();
-    },
-  });
+  const { accessKeyId, secretAccessKey } = sharedMinio();
+  const collected = collectLog();
   const start = (bucket: string) => {
-    const config = parseConfig({
-      PARTWAY_PORT: '0',
-      PARTWAY_TOKEN: token,
-      PARTWAY_DATABASE_URL: ':memory:',
-      PARTWAY_S3_ENDPOINT: endpoint,
-      PARTWAY_S3_BUCKET: bucket,
-      PARTWAY_S3_ACCESS_KEY_ID: accessKeyId,
-      PARTWAY_S3_SECRET_ACCESS_KEY: secretAccessKey,
-    });
-    return startServer(config, pino({ level: 'trace' }, sink), () => {});
+    const config = serverConfig(bucket, { PARTWAY_TOKEN: token });
+    return startServer(config, collected.log, () => {});
   };
   const source = bytesSource(randomBytes(100_000), 'film.mp4');
 
@@ -47,9 +31,9 @@ it('the log of a whole upload, with refusals and a store that fails, holds no to
   const signingSession = query.get('X-Amz-Security-Token') ?? '';
   expect(signature).toMatch(/^[0-9a-f]{64}$/);
   expect(signingSession.length).toBeGreaterThan(100);
-  expect(log).toContain('/parts/presign');
-  expect(log).toContain('BUCKET_NOT_FOUND');
+  expect(collected.text()).toContain('/parts/presign');
+  expect(collected.text()).toContain('BUCKET_NOT_FOUND');
   for (const secret of [token, 'pw_somebody-elses', accessKeyId, secretAccessKey, signature, signingSession, 'X-Amz-']) {
-    expect(log.includes(secret), `the log shows ${secret.slice(0, 6)}…`).toBe(false);
+    expect(collected.text().includes(secret), `the log shows ${secret.slice(0, 6)}…`).toBe(false);
   }
 });
