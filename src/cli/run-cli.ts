@@ -26,6 +26,7 @@ const COMMANDS = {
   'token create': async () => (await import('./commands/token-create.ts')).default,
   'token list': async () => (await import('./commands/token-list.ts')).default,
   'token revoke': async () => (await import('./commands/token-revoke.ts')).default,
+  backup: async () => (await import('./commands/backup.ts')).default,
   audit: async () => (await import('./commands/audit.ts')).default,
   serve: async () => (await import('./commands/serve.ts')).default,
 } satisfies Record<string, () => Promise<CommandModule>>;

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Instant } from '../session/session.ts';
 import { openSqliteStore } from '../session-store/sqlite.ts';
+import { backUpSqlite } from '../session-store/sqlite-backup.ts';
 import { SessionStoreStartError } from '../session-store/start-error.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { noAudit } from './audit/event.ts';
@@ -29,6 +30,11 @@ export function openTokenAdmin(env: Environment, now: () => Instant, { mayMake }
       await sessions.close();
     },
   };
+}
+
+/** @throws SessionStoreStartError */
+export function backUp(env: Environment, destination: string): number {
+  return backUpSqlite(findDatabase(env), destination);
 }
 
 function noDatabase(path: string): SessionStoreStartError {

@@ -15,15 +15,27 @@ describe('the command line', () => {
       expect(stdout.text).toContain(word);
   });
 
-  test.for(['upload', 'resume', 'pause', 'continue', 'limit', 'status', 'list', 'verify', 'abort', 'doctor', 'serve', 'audit'])(
-    'has help for %s, without colours in a pipe',
-    async (name, { partway }) => {
-      const { exitCode, stdout } = await partway([name, '--help']);
-      expect(exitCode).toBe(0);
-      for (const word of [`partway ${name}`, 'EXAMPLES', 'ENVIRONMENT', 'EXIT CODES']) expect(stdout.text).toContain(word);
-      expect(stdout.text).not.toContain('\x1b');
-    },
-  );
+  test.for([
+    'upload',
+    'resume',
+    'pause',
+    'continue',
+    'limit',
+    'status',
+    'list',
+    'verify',
+    'abort',
+    'doctor',
+    'serve',
+    'grant',
+    'backup',
+    'audit',
+  ])('has help for %s, without colours in a pipe', async (name, { partway }) => {
+    const { exitCode, stdout } = await partway([name, '--help']);
+    expect(exitCode).toBe(0);
+    for (const word of [`partway ${name}`, 'EXAMPLES', 'ENVIRONMENT', 'EXIT CODES']) expect(stdout.text).toContain(word);
+    expect(stdout.text).not.toContain('\x1b');
+  });
 
   test('prints its version', async ({ partway }) => {
     expect((await partway(['--version'])).stdout.text).toMatch(/^\d+\.\d+\.\d+\n$/);
