@@ -44,6 +44,8 @@ export class TestClock {
 }
 
 export interface BenchOptions {
+  /** A new, empty one unless given. */
+  readonly objects?: FakeObjectStore;
   /** Of the server: every key begins with it. */
   readonly keyPrefix?: string;
   /** A new, empty one unless given. */
@@ -66,6 +68,7 @@ export class ServiceBench {
   readonly deps: ServiceDeps;
 
   constructor({
+    objects,
     keyPrefix = '',
     policy,
     sessions = openSqliteStore(':memory:'),
@@ -73,7 +76,7 @@ export class ServiceBench {
     aroundObjects,
   }: BenchOptions = {}) {
     this.sessions = sessions;
-    this.objects = new FakeObjectStore({ now: this.clock.now, minPartSize: 1, keyPrefix });
+    this.objects = objects ?? new FakeObjectStore({ now: this.clock.now, minPartSize: 1, keyPrefix });
     const logAt = (level: LogLine['level']) => (fields: object, message: string) => {
       this.logged.push({ level, fields, message });
     };
