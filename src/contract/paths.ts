@@ -16,6 +16,7 @@ export const PATHS = {
   store: '/api/store',
   healthz: '/healthz',
   readyz: '/readyz',
+  metrics: '/metrics',
   openapi: '/openapi.json',
   problem: '/problems/{slug}',
 } as const;

@@ -179,6 +179,12 @@ export const PROBLEMS = {
     title: 'The object store does not answer',
     explanation: 'It is starting, overloaded or out of reach. Try again after `retryAfterSeconds`; nothing is lost.',
   },
+  STOPPING: {
+    status: 503,
+    title: 'The server is about to stop',
+    explanation:
+      'It finishes what is under way and takes no new work: a balancer should send requests elsewhere. Nothing is lost; clients go on with another server, or with this one once it is back.',
+  },
   INTERNAL: {
     status: 500,
     title: 'Something unforeseen went wrong in the server',

@@ -19,6 +19,8 @@ export type Access =
   | 'create'
   /** Any scope; a capability has none. */
   | 'use'
+  /** `read`, of a token that is limited to no bucket and no prefix: it is about everybody's sessions. */
+  | 'oversee'
   /** The session's owner, its capability, or `read`. */
   | 'see'
   /** The session's owner, its capability, or `admin`. */
@@ -178,6 +180,21 @@ export const getStore = {
   responses: { 200: json(schemas.storeReport, 'Bucket, key prefix, and what the signing credentials can do'), ...problems },
 } as const;
 
+export const getMetrics = {
+  operationId: 'getMetrics',
+  method: 'get',
+  path: PATHS.metrics,
+  summary: 'Metrics of this process and of all sessions, for Prometheus',
+  ...needs('oversee'),
+  responses: {
+    200: {
+      description: "Prometheus' text format, 0.0.4",
+      content: { 'text/plain': { schema: z.string() } },
+    },
+    ...problems,
+  },
+} as const;
+
 export const healthz = {
   operationId: 'healthz',
   method: 'get',
@@ -190,6 +207,6 @@ export const readyz = {
   operationId: 'readyz',
   method: 'get',
   path: PATHS.readyz,
-  summary: 'Whether the database and the bucket can be used',
+  summary: 'Whether the database and the bucket can be used, and part URLs be signed; asked at most once a second',
   responses: { 200: json(schemas.readiness, 'They can'), ...problems },
 } as const;

@@ -143,6 +143,9 @@ export interface ObjectStore {
   /** Throws unless the bucket is there and the credentials may use it. */
   checkBucket(): Promise<void>;
 
+  /** Throws where presigning would: credentials are there, or are asked for. What they are good for is not tried. */
+  checkSigning(): Promise<void>;
+
   /**
    * Costs a handful of requests, which a store may count as refused. Touches no object.
    * @throws ObjectStoreError as presigning would; `refused` also where the store does not know the credentials.

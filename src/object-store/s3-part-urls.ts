@@ -20,7 +20,9 @@ export interface PartUrlsOptions extends S3Account {
 }
 
 /** Part URLs, and the credentials that they are signed with. */
-export function createPartUrls(options: PartUrlsOptions): Pick<ObjectStore, 'presignPart' | 'signing'> & { close(): void } {
+export function createPartUrls(
+  options: PartUrlsOptions,
+): Pick<ObjectStore, 'presignPart' | 'checkSigning' | 'signing'> & { close(): void } {
   const { accessKeyId, secretAccessKey, checkAccount, now, log } = options;
   const sessions = createAssumeRole(options, options, now);
   const signing = createSigning(options.signing, {
@@ -33,6 +35,9 @@ export function createPartUrls(options: PartUrlsOptions): Pick<ObjectStore, 'pre
   return {
     presignPart: createPartPresigner({ ...options, credentials: signing.current }),
     close: sessions.close,
+    async checkSigning() {
+      await signing.current();
+    },
     async signing(): Promise<SigningReport> {
       const credentials = await signing.current();
       try {

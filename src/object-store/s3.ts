@@ -205,6 +205,7 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
     headObject,
     findKeyConflict: (key) => findKeyConflict(calls, bucket, key),
     checkBucket,
+    checkSigning: partUrls.checkSigning,
     signing: partUrls.signing,
     close() {
       partUrls.close();

@@ -35,6 +35,12 @@ export function mustHaveOneOf(grant: Grant, ...scopes: readonly Scope[]): void {
   );
 }
 
+/** For what is about all buckets and keys at once. @throws UploadError `FORBIDDEN` */
+export function mustBeUnlimited({ owner, limits: { bucket, keyPrefix } }: Grant): void {
+  if (bucket === null && keyPrefix === '') return;
+  throw forbidden(`The token "${owner}" is limited to a bucket or a key prefix; this is about everything.`);
+}
+
 function forbidden(detail: string): UploadError {
   return new UploadError('FORBIDDEN', detail, { hint: 'Whoever runs the server can make another token: partway token create' });
 }

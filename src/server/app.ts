@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { requestId } from 'hono/request-id';
+import { routePath } from 'hono/route';
 import { MAX_BODY_BYTES, PATHS } from '../contract/paths.ts';
 import { PROBLEMS, type Problem, problemType } from '../contract/problems.ts';
 import * as routes from '../contract/routes.ts';
@@ -17,8 +18,11 @@ import { allowOrigins } from './edge/cors.ts';
 import type { GuardedAuthenticate } from './edge/failure-limit.ts';
 import type { LimitRequests } from './edge/request-limit.ts';
 import { setSecurityHeaders } from './edge/security-headers.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { problemResponse } from './problem-response.ts';
 import { streamProgress } from './progress-stream.ts';
+import { STOPPING } from './readiness.ts';
+import { logOfRequest } from './request-log.ts';
 import type { UploadService } from './service.ts';
 
 export interface AppDeps {
@@ -27,8 +31,11 @@ export interface AppDeps {
   readonly audit: Audit;
   readonly edge?: EdgeOptions;
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly version: string;
-  /** Aborts when the server is about to stop: live streams end. */
+  /** Aborts when the server was told to stop: `/readyz` says so, and everything else goes on. As `shutdown` unless given. */
+  readonly stopping?: AbortSignal;
+  /** Aborts when the server takes no more requests: live streams end. */
   readonly shutdown: AbortSignal;
   /** Who is at the other end, as far as the way there is trusted. */
   readonly addressOf: (context: Context) => string;
@@ -48,7 +55,7 @@ type Env = { Variables: RequestFacts & { caller: Caller } };
 
 /** The control plane as a Hono app. It never listens: tests call `app.request()`. */
 export function createApp(deps: AppDeps) {
-  const { service, authenticate, audit, log, version, shutdown, addressOf, keepAliveMs, edge = {} } = deps;
+  const { service, authenticate, audit, log, metrics, version, shutdown, stopping = shutdown, addressOf, edge = {} } = deps;
   const { limitRequests = async () => {}, corsOrigins = [], tls = false } = edge;
   const app = new OpenAPIHono<Env>({
     getPath: pathWithoutTokens,
@@ -62,15 +69,17 @@ export function createApp(deps: AppDeps) {
     context.set('address', addressOf(context));
     await next();
   });
-  app.use(logRequests(log));
+  app.use(tellRequests(log, metrics));
   app.use(setSecurityHeaders({ tls }));
   app.use(allowOrigins(corsOrigins));
-  app.use('/api/*', async (context, next) => {
-    const caller = await callerOf(context);
-    context.set('caller', caller);
-    await limitRequests(caller.grant.tokenId);
-    await next();
-  });
+  for (const path of ['/api/*', PATHS.metrics]) {
+    app.use(path, async (context, next) => {
+      const caller = await callerOf(context);
+      context.set('caller', caller);
+      await limitRequests(caller.grant.tokenId);
+      await next();
+    });
+  }
   app.use('/api/*', limitBody(MAX_BODY_BYTES));
 
   app.openapi(createRoute(routes.createUpload), async (context) => {
@@ -105,9 +114,13 @@ export function createApp(deps: AppDeps) {
   );
   app.openapi(createRoute(routes.getStore), async (context) => context.json(await service.store(context.get('caller')), 200));
 
+  app.openapi(createRoute(routes.getMetrics), async (context) => {
+    service.mustOversee(context.get('caller'));
+    return context.text(await metrics.expose(), 200, { 'content-type': metrics.contentType });
+  });
   app.openapi(createRoute(routes.healthz), (context) => context.json({ ok: true as const }, 200));
   app.openapi(createRoute(routes.readyz), async (context) => {
-    const readiness = await service.readiness();
+    const readiness = stopping.aborted ? STOPPING : await service.readiness(context.get('requestId'));
     if (readiness.ready) return context.json(readiness, 200);
     const { code = 'INTERNAL' } = Object.values(readiness.checks).find(({ ok }) => !ok) ?? {};
     throw new UploadError(code, 'The server cannot work now: `checks` says what is missing.', { facts: { ...readiness } });
@@ -116,11 +129,12 @@ export function createApp(deps: AppDeps) {
   app.doc31(PATHS.openapi, { openapi: '3.1.0', info: { title: 'partway', version, description: API_DESCRIPTION } });
   app.get('/problems/:slug', explainProblem);
 
-  app.notFound((context) => problemResponse(context, noRoute(context), log));
+  const listeners = { log, refused: metrics.requests.refused };
+  app.notFound((context) => problemResponse(context, noRoute(context), listeners));
   app.onError((error, context) => {
     const refusal = refusalOf(error, { method: context.req.method, path: context.req.path, ...context.var });
     if (refusal !== undefined) audit.record(refusal);
-    return problemResponse(context, error, log);
+    return problemResponse(context, error, listeners);
   });
   return app;
 
@@ -135,7 +149,12 @@ export function createApp(deps: AppDeps) {
     if (!context.req.header('accept')?.includes('text/event-stream')) return context.json(progress, 200);
     // A watcher may watch for days: his token may be revoked meanwhile.
     const next = async () => service.progress(await callerOf(context), sessionId);
-    return streamProgress(context, progress, next, { shutdown, log, keepAliveMs }) as never;
+    return streamProgress(context, progress, next, {
+      shutdown,
+      log: logOfRequest(log, context.get('requestId')),
+      opened: metrics.requests.streamOpened,
+      keepAliveMs: deps.keepAliveMs,
+    }) as never;
   }
 }
 
@@ -150,14 +169,16 @@ function target(context: {
   return [context.get('caller'), context.req.valid('param').sessionId];
 }
 
-function logRequests(log: Log) {
-  return async function logRequest(context: Context<Env>, next: () => Promise<void>) {
+function tellRequests(log: Log, { requests }: Metrics) {
+  return async function tellRequest(context: Context<Env>, next: () => Promise<void>) {
     const startedAt = performance.now();
     await next();
     // The path without its query; no header and no body: they may carry tokens and URLs.
     const { method, path } = context.req;
-    const ms = Math.round(performance.now() - startedAt);
-    log.info({ requestId: context.get('requestId'), method, path, status: context.res.status, ms }, 'request');
+    const { status } = context.res;
+    const ms = performance.now() - startedAt;
+    requests.answered(method, routePath(context, -1), status, ms);
+    log.info({ requestId: context.get('requestId'), method, path, status, ms: Math.round(ms) }, 'request');
   };
 }
 

@@ -112,6 +112,7 @@ const schema = z.object({
   PARTWAY_TLS_KEY: z.string().min(1, 'is empty (the path of a PEM file)').optional(),
   PARTWAY_TRUSTED_PROXIES: list(parseNetworks),
   PARTWAY_CORS_ORIGINS: list(parseOrigins),
+  PARTWAY_DRAIN_DELAY: duration('0s', ['0s', '5m']),
   PARTWAY_RATE_LIMIT: z
     .string()
     .regex(/^([1-9]\d{0,6}|off)$/, 'must be a number of requests a second, from 1 to 9999999, or off')
@@ -169,6 +170,8 @@ export function parseConfig(env: Env, faultsOf: (files: TlsFiles) => readonly st
     host: data.PARTWAY_HOST,
     port: data.PARTWAY_PORT,
     adminToken: data.PARTWAY_TOKEN,
+    /** How long it still takes requests once it was told to stop. */
+    drainDelayMs: data.PARTWAY_DRAIN_DELAY,
     databasePath,
     /** Undefined where none is kept. */
     auditPath: auditLogPath(data.PARTWAY_AUDIT_LOG, databasePath),

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpBindings } from '@hono/node-server';
 import { type Logger, pino } from 'pino';
 import { createS3ObjectStore } from '../object-store/s3.ts';
@@ -15,6 +16,7 @@ import { listen } from './edge/listen.ts';
 import { judgeListening } from './edge/listening-rule.ts';
 import { createRequestLimit } from './edge/request-limit.ts';
 import { readTlsPair, type TlsFiles } from './edge/tls.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import { createService } from './service.ts';
 import { newSessionId } from './session-id.ts';
 import { startSweeper } from './sweeper.ts';
@@ -26,7 +28,10 @@ export interface RunningServer {
   readonly url: string;
   /** Puts a renewed certificate into use at once, and goes on with a new audit log where the old one was moved away. */
   reload(): Promise<void>;
-  /** Ends live streams, lets running requests finish for up to 10 s, closes the database. Idempotent. */
+  /**
+   * Says at `/readyz` that it stops, and goes on for the drain delay of the configuration; then takes no more requests, sends live
+   * streams elsewhere, lets running requests finish for up to 10 s, and closes the database. Idempotent.
+   */
   stop(): Promise<void>;
 }
 
@@ -48,19 +53,24 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
 /** Composition root: config → adapters → service → app → listen. */
 export async function startServer(config: Config, log: Logger, onFirstToken: (token: string) => void): Promise<RunningServer> {
   const sessions = openSqliteStore(config.databasePath);
-  const objects = createS3ObjectStore({
+  const version = packageVersion();
+  const metrics = createMetrics({ sessions, log, version });
+  const s3 = createS3ObjectStore({
     ...config.s3,
     accessKeyId: config.s3.accessKeyId.reveal(),
     secretAccessKey: config.s3.secretAccessKey.reveal(),
     signing: signingOptions(config),
     log,
   });
-  const audit = openAudit(config, log);
+  const auditLog = openAudit(config, log);
+  const audit = metrics.sessions.countEvents(auditLog);
+  const objects = metrics.measureStore(s3);
   const deps = { sessions, objects, now: Date.now, newSessionId, policy: config.policy, log };
+  const stopping = new AbortController();
   const shutdown = new AbortController();
   const { tls, trustedProxies, corsOrigins, requestsPerSecond } = config.edge;
   const app = createApp({
-    service: createService(deps, audit),
+    service: createService(deps, audit, metrics.sessions),
     authenticate: guardAuthentication(createAuthenticate(sessions, config.adminToken?.reveal(), Date.now)),
     audit,
     addressOf: ({ env, req }) =>
@@ -71,13 +81,15 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
       tls: tls !== undefined,
     },
     log,
-    version: packageVersion(),
+    metrics,
+    version,
+    stopping: stopping.signal,
     shutdown: shutdown.signal,
   });
   const closeStores = async () => {
-    objects.close();
+    s3.close();
     await sessions.close();
-    audit.close();
+    auditLog.close();
   };
   const listening = await startListening().catch(async (error: unknown) => {
     await closeStores();
@@ -88,22 +100,26 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     const token = await createFirstToken(sessions, audit, Date.now());
     if (token !== undefined) onFirstToken(token);
   }
-  const sweeper = startSweeper({ ...deps, audit: auditAsServer(audit) }, SWEEP_INTERVAL_MS);
+  const sweeper = startSweeper({ ...deps, audit: auditAsServer(audit) }, SWEEP_INTERVAL_MS, metrics.swept);
+  const watching = metrics.watchProcess();
 
-  let stopping: Promise<void> | undefined;
+  let stopped: Promise<void> | undefined;
   return {
     url: listening.url,
     reload() {
-      audit.reopen();
+      auditLog.reopen();
       return listening.reloadCertificate();
     },
     stop() {
-      stopping ??= (async () => {
+      stopped ??= (async () => {
+        stopping.abort();
+        await sleep(config.drainDelayMs);
         shutdown.abort();
+        watching.stop();
         await Promise.all([listening.close(), sweeper.stop()]);
         await closeStores();
       })();
-      return stopping;
+      return stopped;
     },
   };
 
@@ -111,7 +127,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     const hasToken = config.adminToken !== undefined || (await hasLiveToken(sessions, Date.now()));
     const { refusal, warning } = judgeListening({ host: config.host, hasToken, hasTls: tls !== undefined });
     if (refusal !== undefined) throw new ConfigError([refusal]);
-    const running = await listen(app.fetch, { ...config, tls, trustedProxies, log });
+    const running = await listen(app.fetch, { ...config, tls, trustedProxies, log, refused: metrics.requests.refused });
     if (warning !== undefined) log.warn({ url: running.url }, warning);
     return running;
   }

@@ -19,9 +19,16 @@ export interface ProblemAnswer {
   readonly body: string;
 }
 
+export interface ProblemListeners {
+  readonly log: Log;
+  /** Told of each problem that is answered. */
+  readonly refused: (code: ServiceErrorCode) => void;
+}
+
 /** Any thrown value becomes application/problem+json here, and only here a status is chosen. */
-export function problemResponse(context: Context, error: unknown, log: Log): Response {
+export function problemResponse(context: Context, error: unknown, { log, refused }: ProblemListeners): Response {
   const { code, status, instance, headers, body } = problemAnswer(error, context.get('requestId') as string);
+  refused(code);
   if (status >= 500) log.error({ requestId: instance, code, err: error }, 'request failed');
   return context.body(body, status as ContentfulStatusCode, { ...headers, 'content-type': PROBLEM_MEDIA_TYPE });
 }

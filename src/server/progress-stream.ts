@@ -8,13 +8,17 @@ import type { Log } from './deps.ts';
 
 /** An event reaches a watcher within 1 s of a change; asking the session store by primary key costs microseconds. */
 const POLL_MS = 500;
+/** How soon a watcher comes back after a stop, in milliseconds: by then a balancer sends him to another replica. */
+const RECONNECT_MS = 1_000;
 /** Proxies close connections that stay silent, most after 30 to 60 s. */
 const KEEP_ALIVE_MS = 15_000;
 
 export interface StreamOptions {
-  /** Aborts when the server is about to stop. */
+  /** Aborts when the server is about to stop: the watcher is told to come back, and the stream ends. */
   readonly shutdown: AbortSignal;
   readonly log: Log;
+  /** Returns what to call when the stream has ended. */
+  readonly opened: () => () => void;
   readonly keepAliveMs?: number | undefined;
 }
 
@@ -23,18 +27,22 @@ export function streamProgress(
   context: Context,
   first: Progress,
   next: () => Promise<Progress>,
-  { shutdown, log, keepAliveMs = KEEP_ALIVE_MS }: StreamOptions,
+  { shutdown, log, opened, keepAliveMs = KEEP_ALIVE_MS }: StreamOptions,
 ): Response {
   return streamSSE(context, async (stream) => {
     const closed = new AbortController();
     stream.onAbort(() => closed.abort());
+    const ended = opened();
     try {
       await writeUntilEnd(stream, AbortSignal.any([closed.signal, shutdown]));
+      if (shutdown.aborted && !closed.signal.aborted) await tellToReconnect(stream);
     } catch (error) {
       // Revoked or expired while it ran: whoever asks again is told so.
       if (isUploadError(error)) return;
       // The watcher asks again and gets a proper answer; Hono would print the error and send its message.
       log.error({ sessionId: first.sessionId, err: error }, 'a progress stream broke');
+    } finally {
+      ended();
     }
   });
 
@@ -56,6 +64,11 @@ export function streamProgress(
       if (stop.aborted) return;
     }
   }
+}
+
+/** The event is for programs; an EventSource reads `retry` and comes back by itself, told by the end of the stream. */
+function tellToReconnect(stream: SSEStreamingApi): Promise<void> {
+  return stream.writeSSE({ event: 'reconnect', data: JSON.stringify({ afterMs: RECONNECT_MS }), retry: RECONNECT_MS });
 }
 
 /** Ends early, without an error, when `stop` aborts. */

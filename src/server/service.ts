@@ -1,4 +1,3 @@
-import { PROBLEMS } from '../contract/problems.ts';
 import type * as wire from '../contract/wire.ts';
 import { ObjectStoreError } from '../object-store/port.ts';
 import { hasScope } from '../session/access.ts';
@@ -7,7 +6,7 @@ import { isTerminal, type Status } from '../session/machine.ts';
 import { partLength, partRange } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
 import type { StoredPart, UploadSession } from '../session/session.ts';
-import { type Caller, mustChange, mustHaveOneOf, mustSee } from './access.ts';
+import { type Caller, mustBeUnlimited, mustChange, mustHaveOneOf, mustSee } from './access.ts';
 import { type Audit, subjectOf } from './audit/event.ts';
 import { grantCapability } from './capability.ts';
 import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts, refuse } from './completion.ts';
@@ -15,8 +14,9 @@ import { create } from './creation.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
 import { ensureOpen, heal, mustGet, notOpen, objectsOf } from './generations.ts';
+import { createReadiness } from './readiness.ts';
+import { logOfRequest } from './request-log.ts';
 import { createFreshFlight, createSingleFlight } from './single-flight.ts';
-import { STORE_CODES } from './store-codes.ts';
 import { createStoreReport } from './store-report.ts';
 import { progressView, sessionView, toIso } from './views.ts';
 
@@ -29,11 +29,18 @@ export interface ListQuery {
 /** What the control plane can do, in the wire's words. The only place where statuses, session store and object store meet. */
 export type UploadService = ReturnType<typeof createService>;
 
+/** Told of what is worth counting and nobody else is told of. */
+export interface ServiceEvents {
+  reported(parts: readonly StoredPart[]): void;
+}
+const NOBODY: ServiceEvents = { reported() {} };
+
 /** Every method that a token is needed for takes the caller first, and nothing of a session is told or done before he is judged. */
-export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Audit) {
-  const { sessions, objects, now, policy } = serverDeps;
+export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Audit, events: ServiceEvents = NOBODY) {
+  const { sessions, now, policy } = serverDeps;
   const completions = createSingleFlight<UploadSession>();
   const storeReport = createStoreReport(serverDeps);
+  const readiness = createReadiness(serverDeps);
   const listings = createFreshFlight<{ session: UploadSession; parts: readonly StoredPart[] }>();
 
   return {
@@ -92,16 +99,18 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
         '/parts',
         parts.map((part) => part.partNumber),
       );
+      const stored = parts.map((part) => reportedPart(session, part));
       const outcome = await sessions.report({
         sessionId,
         generation: session.generation,
         clientId: report.clientId,
-        parts: parts.map((part) => reportedPart(session, part)),
+        parts: stored,
         inFlightBytes: report.inFlightBytes ?? 0,
         bytesPerSecond: report.bytesPerSecond ?? 0,
         at: now(),
       });
       if (outcome === 'replaced') throw clientReplaced(session);
+      if (outcome === 'recorded') events.reported(stored);
       return progressView(await mustGet(serverDeps, sessionId), now());
     },
 
@@ -164,31 +173,24 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       return storeReport();
     },
 
-    async readiness(): Promise<wire.Readiness> {
-      const checks = {
-        database: await check('database', () => sessions.ping()),
-        bucket: await check('bucket', () => objects.checkBucket()),
-      };
-      return { ready: checks.database.ok && checks.bucket.ok, checks };
+    /** About the whole server, so for those who may see all of it. @throws UploadError `FORBIDDEN` */
+    mustOversee({ grant }: Caller): void {
+      mustHaveOneOf(grant, 'read');
+      mustBeUnlimited(grant);
     },
+
+    readiness,
   };
 
-  /** The audit log says on whose behalf a session changed. */
+  /** The audit log says on whose behalf a session changed, and each line of the log in which request it was written. */
   function depsFor({ grant, address, requestId }: Caller): ServiceDeps {
     const who = { token: grant.owner, tokenId: grant.tokenId, address, requestId };
-    return { ...serverDeps, audit: (event, session, more) => audit.record({ event, ...who, ...subjectOf(session), ...more }) };
-  }
-
-  /** Anybody may ask, so the answer is in words of ours; the log has those of the dependency. */
-  async function check(name: string, probe: () => Promise<void>): Promise<wire.Readiness['checks'][string]> {
-    try {
-      await probe();
-      return { ok: true };
-    } catch (error) {
-      serverDeps.log.warn({ check: name, err: error }, 'not ready');
-      const code = error instanceof ObjectStoreError ? STORE_CODES[error.failure] : 'INTERNAL';
-      return { ok: false, code, detail: PROBLEMS[code].title };
-    }
+    const log = logOfRequest(serverDeps.log, requestId);
+    return {
+      ...serverDeps,
+      log,
+      audit: (event, session, more) => audit.record({ event, ...who, ...subjectOf(session), ...more }),
+    };
   }
 
   async function presignPart(session: UploadSession, partNumber: number, checksums: Record<string, string> | undefined) {

@@ -7,6 +7,7 @@ import { settle } from './completion.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end, finishEnding } from './ending.ts';
 import { mustGet, objectsOf, openUpload, releaseUpload } from './generations.ts';
+import type { TellSweep } from './metrics/sweep-metrics.ts';
 
 /** A running request may leave an `-ing` status for this long; older ones were left by a crash. Longest is Complete of a huge object. */
 const GRACE_MS = 15 * 60_000;
@@ -125,15 +126,19 @@ async function releaseOrphans(deps: ServiceDeps, suspect: OrphanSuspect, before:
   await deps.sessions.clearOrphanSuspicion(suspect.sessionId, before);
 }
 
-/** Sweeps at once, then every `intervalMs`, one at a time, until stopped. */
-export function startSweeper(deps: ServiceDeps, intervalMs: number): { stop(): Promise<void> } {
+/** Sweeps at once, then every `intervalMs`, one at a time, until stopped. `tell` hears of each. */
+export function startSweeper(deps: ServiceDeps, intervalMs: number, tell: TellSweep = () => {}): { stop(): Promise<void> } {
   let running: Promise<void> = Promise.resolve();
   const run = (graceMs?: number) => {
     running = running.then(async () => {
+      const startedAt = performance.now();
+      const end = () => ({ ms: performance.now() - startedAt, at: deps.now() });
       try {
         const report = await sweep(deps, graceMs);
+        tell({ report, ...end() });
         if (Object.values(report).some((count) => count > 0)) deps.log.info({ ...report }, 'swept');
       } catch (error) {
+        tell(end());
         deps.log.error({ err: error }, 'sweep failed; the next one tries again');
       }
     });

@@ -50,6 +50,16 @@ export interface Usage {
   readonly settledBytes: number;
 }
 
+/** What all owners' sessions amount to. */
+export interface Totals {
+  /** How many there are in each status that is no end. */
+  readonly unfinished: Readonly<Record<Exclude<Status, 'completed' | 'aborted' | 'expired'>, number>>;
+  /** Sizes of the sessions that have not ended. */
+  readonly reservedBytes: number;
+  /** Sizes of the completed ones. */
+  readonly settledBytes: number;
+}
+
 /** The row that a change was decided on. If it is no longer in this status and generation, the change does not happen. */
 export interface Expected {
   readonly sessionId: string;
@@ -156,6 +166,12 @@ export interface SessionStore {
 
   /** Zeros for an owner without sessions. */
   usageOf(owner: string): Promise<Usage>;
+
+  /**
+   * Cheap however long the history is: sessions that ended are not counted. Sums of bytes beyond 2^53 are rounded. The counts may be
+   * of another moment than the sums.
+   */
+  totals(): Promise<Totals>;
 
   get(sessionId: string): Promise<UploadSession | undefined>;
 

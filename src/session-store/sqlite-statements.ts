@@ -11,6 +11,7 @@ import type {
   NewSession,
   OrphanSuspect,
   OwnerLimits,
+  Totals,
   Usage,
 } from './port.ts';
 import type { SqliteDatabase, SqliteStatement } from './sqlite-driver.ts';
@@ -38,9 +39,12 @@ const IN_PLACE = '(@bucket IS NULL OR s.bucket = @bucket) AND substr(s.object_ke
 const UNFINISHED = "status IN ('creating', 'open', 'completing')";
 /** Or made it after the object store was looked at. */
 const MAKES_OBJECT = `(${UNFINISHED} OR (status = 'completed' AND updated_at >= @since))`;
-const ENDED = STATUSES.filter(isTerminal)
-  .map((status) => `'${status}'`)
-  .join(', ');
+const ENDED = quoted(STATUSES.filter(isTerminal));
+const NOT_ENDED = quoted(STATUSES.filter((status) => !isTerminal(status)));
+
+function quoted(statuses: readonly Status[]): string {
+  return statuses.map((status) => `'${status}'`).join(', ');
+}
 
 /**
  * Every statement of the store, prepared once and kept as long as the database: preparing costs more than most of them
@@ -111,6 +115,11 @@ function sessionStatements(db: SqliteDatabase) {
     usageOf: db.prepare<[owner: string], Usage>(`
       SELECT open_sessions AS openSessions, reserved_bytes AS reservedBytes, settled_bytes AS settledBytes
       FROM owner_usage WHERE owner = ?`),
+    countUnfinished: db.prepare<[], { status: keyof Totals['unfinished']; count: number }>(`
+      SELECT status, COUNT(*) AS count FROM upload_sessions WHERE status IN (${NOT_ENDED}) GROUP BY status`),
+    // As floating-point numbers: the sum of what is merely declared may leave 64 bits.
+    sumUsage: db.prepare<[], Pick<Totals, 'reservedBytes' | 'settledBytes'>>(`
+      SELECT TOTAL(reserved_bytes) AS reservedBytes, TOTAL(settled_bytes) AS settledBytes FROM owner_usage`),
     // In SQL, where sums are 64-bit.
     findExcess: db.prepare<Pick<NewSession, 'owner' | 'size'> & OwnerLimits, { overQuota: 0 | 1; overSessions: 0 | 1 }>(`
       SELECT COALESCE(@quotaBytes < @size + COALESCE(MAX(reserved_bytes + settled_bytes), 0), 0) AS overQuota,

@@ -18,6 +18,7 @@ import type {
   SessionStore,
   StatusChange,
   Token,
+  Totals,
   Usage,
 } from './port.ts';
 import { REMEMBERED_CLIENTS } from './port.ts';
@@ -88,6 +89,12 @@ class SqliteStore implements SessionStore {
 
   async usageOf(owner: string): Promise<Usage> {
     return this.#statements.usageOf.get(owner) ?? { openSessions: 0, reservedBytes: 0, settledBytes: 0 };
+  }
+
+  async totals(): Promise<Totals> {
+    const unfinished = { creating: 0, open: 0, completing: 0, aborting: 0 };
+    for (const { status, count } of this.#statements.countUnfinished.all()) unfinished[status] = count;
+    return { unfinished, ...(this.#statements.sumUsage.get() ?? { reservedBytes: 0, settledBytes: 0 }) };
   }
 
   async get(sessionId: string): Promise<UploadSession | undefined> {

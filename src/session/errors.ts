@@ -31,6 +31,8 @@ export const SERVICE_ERROR_CODES = [
   'STORE_REFUSED',
   'STORE_FULL',
   'STORE_UNAVAILABLE',
+  /** `/readyz` of a server that was told to stop; requests under way are answered as ever. */
+  'STOPPING',
   'INTERNAL',
 ] as const;
 export type ServiceErrorCode = (typeof SERVICE_ERROR_CODES)[number];

@@ -412,6 +412,10 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         expect(await store.listParts(key, upload.uploadId)).toHaveLength(1);
       });
 
+      it('passes the check where parts can be presigned', async () => {
+        await expect(store.checkSigning()).resolves.toBeUndefined();
+      });
+
       it('never ends before a URL does', async () => {
         const { expiresAt } = await store.signing();
         const part = { key: 'k', uploadId: 'u', partNumber: 1, contentLength: 1, expiresInSeconds: 604_800 };

@@ -19,7 +19,7 @@ import {
   describePingAndClose,
 } from './session-store-records.ts';
 import { describeCapabilities, describeTokens } from './session-store-tokens.ts';
-import { describeKeyConflicts, describeLimits, describeUsage } from './session-store-usage.ts';
+import { describeKeyConflicts, describeLimits, describeTotals, describeUsage } from './session-store-usage.ts';
 
 export interface SessionStoreFixture {
   /** With nothing in it. */
@@ -55,6 +55,7 @@ export function describeSessionStore(name: string, factory: () => Promise<Sessio
     describe('replaceParts', () => describeReplaceParts(current));
     describe('report', () => describeReport(current));
     describe('usage', () => describeUsage(current));
+    describe('totals', () => describeTotals(current));
     describe('limits of an owner', () => describeLimits(current));
     describe('keys above and below others', () => describeKeyConflicts(current));
     describe('tokens', () => describeTokens(current));

@@ -7,6 +7,7 @@ import { createApp } from '../../src/server/app.ts';
 import { noAudit } from '../../src/server/audit/event.ts';
 import { createAuthenticate } from '../../src/server/auth.ts';
 import type { ServiceDeps } from '../../src/server/deps.ts';
+import { createMetrics } from '../../src/server/metrics/metrics.ts';
 import { createService } from '../../src/server/service.ts';
 import { newSessionId } from '../../src/server/session-id.ts';
 import { sweep } from '../../src/server/sweeper.ts';
@@ -115,6 +116,7 @@ export class ModelServer {
       audit: noAudit,
       addressOf: () => '192.0.2.7',
       log: life.deps.log,
+      metrics: createMetrics({ sessions, log: life.deps.log, version: '0.0.0' }),
       version: '0.0.0',
       shutdown: new AbortController().signal,
     });

@@ -232,8 +232,16 @@ describe('what the store says to AssumeRole', () => {
     ['later', answer(500, stsError('InternalError'))],
     ['what is not of STS', answer(200, '<html></html>', { 'content-type': 'text/html' })],
   ])('%s: that it is unavailable', async (_, handler) => {
-    const { store } = await cannedS3With({ signing: { kind: 'auto', urlTtlSeconds: 60 } }, handler, handler, uploads);
+    const { store } = await cannedS3With(
+      { signing: { kind: 'auto', urlTtlSeconds: 60 } },
+      handler,
+      handler,
+      handler,
+      handler,
+      uploads,
+    );
     await expectFailure('unavailable', store.presignPart(part));
+    await expectFailure('unavailable', store.checkSigning());
   });
 
   it('is taken by the clock of the store: what counts is how long after its answer the session ends', async () => {

@@ -187,7 +187,10 @@ describe('the token', () => {
 describe('/healthz and /readyz', () => {
   it('answer that all is well', async () => {
     expect(await bench.ask('GET', '/healthz')).toEqual({ ok: true });
-    expect(await bench.ask('GET', '/readyz')).toEqual({ ready: true, checks: { database: { ok: true }, bucket: { ok: true } } });
+    expect(await bench.ask('GET', '/readyz')).toEqual({
+      ready: true,
+      checks: { database: { ok: true }, bucket: { ok: true }, signing: { ok: true } },
+    });
   });
 
   it('tell a process that answers from one that can work', async () => {

@@ -98,6 +98,21 @@ const USE = {
   'a capability of another session': 'FORBIDDEN',
 } as const satisfies Record<CallerName, Expected>;
 
+const OVERSEE = {
+  ...USE,
+  'another owner': 'FORBIDDEN',
+  'the owner, limited to another prefix': 'FORBIDDEN',
+  'the owner, limited to another bucket': 'FORBIDDEN',
+  'the owner over its quota': 'FORBIDDEN',
+  'the owner with as many sessions as allowed': 'FORBIDDEN',
+  'the owner, allowed other content types': 'FORBIDDEN',
+  'the owner, allowed smaller files': 'FORBIDDEN',
+  'who may read another prefix': 'FORBIDDEN',
+  'an admin of another prefix': 'FORBIDDEN',
+  'the owner': 'FORBIDDEN',
+  'the owner with a new token': 'FORBIDDEN',
+} as const satisfies Record<CallerName, Expected>;
+
 const CREATE = {
   ...USE,
   'the owner, limited to another prefix': 'KEY_NOT_ALLOWED',
@@ -115,6 +130,7 @@ const MATRIX: Record<OperationId, Record<CallerName, Expected>> = {
   createUpload: CREATE,
   listUploads: USE,
   getStore: USE,
+  getMetrics: OVERSEE,
   getUpload: SEE,
   getProgress: SEE,
   getProgressByUploadId: SEE,
@@ -130,6 +146,7 @@ const MATRIX: Record<OperationId, Record<CallerName, Expected>> = {
 const ROW_OF_ACCESS: Record<contract.Access, Record<CallerName, Expected>> = {
   create: CREATE,
   use: USE,
+  oversee: OVERSEE,
   see: SEE,
   change: CHANGE,
   grant: GRANT,

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { type Logger, pino } from 'pino';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { PresignResponse, Progress, Session } from '../../src/contract/wire.ts';
@@ -165,7 +166,10 @@ describe('readiness', () => {
   it('is there where database and bucket are', async () => {
     const response = await fetch(`${(await start()).url}/readyz`);
     expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({ ready: true, checks: { database: { ok: true }, bucket: { ok: true } } });
+    expect(await response.json()).toEqual({
+      ready: true,
+      checks: { database: { ok: true }, bucket: { ok: true }, signing: { ok: true } },
+    });
   });
 
   it('is refused with the reason as a problem document for a missing bucket, while the process is healthy', async () => {
@@ -219,6 +223,52 @@ describe('stopping', () => {
     await server.stop();
     // SQLite removes this file when the last connection closes.
     expect(existsSync(`${database}-wal`)).toBe(false);
+  });
+});
+
+describe('draining', () => {
+  it('goes on for the drain delay, while /readyz tells balancers to look away', async () => {
+    const server = await start({ env: { PARTWAY_DRAIN_DELAY: '1s' } });
+    const { sessionId } = await aSession(server);
+    const stream = await watch(server, sessionId);
+    const streamed = text(stream);
+    const stopping = stopAndMeasure(server);
+
+    expect(await readProblem(await fetch(`${server.url}/readyz`))).toMatchObject({ status: 503, code: 'STOPPING', ready: false });
+    // A new connection, new work, and the stream is still open.
+    expect(await aSession(server)).toMatchObject({ status: 'open' });
+    expect(stream.complete).toBe(false);
+
+    expect(await stopping).toBeGreaterThanOrEqual(990);
+    expect(await streamed).toMatch(/\n\nevent: reconnect\ndata: .*\nretry: 1000\n\n$/);
+    await expect(fetch(`${server.url}/readyz`)).rejects.toThrow();
+  });
+});
+
+describe('metrics', () => {
+  it('count what a running server, its object store and its sweeper do', async () => {
+    const server = await start();
+    const { sessionId } = await aSession(server);
+    await ask(server, 'POST', `/api/uploads/${sessionId}/parts/presign`, { partNumbers: [1] });
+    const report = { clientId: 'c', parts: [{ partNumber: 1, etag: '"e"' }] };
+    await ask(server, 'POST', `/api/uploads/${sessionId}/report`, report);
+    await fetch(`${server.url}/api/uploads`, { headers: { authorization: 'Bearer a-token-of-nobody' } });
+    await fetch(server.url, { headers: { 'x-large': 'x'.repeat(20_000) } });
+    const metrics = await (await send(server, 'GET', '/metrics')).text();
+    for (const line of [
+      'partway_sessions{status="open"} 1',
+      'partway_session_events_total{event="created"} 1',
+      'partway_presigned_urls_total 1',
+      'partway_reported_bytes_total 3',
+      'partway_object_store_calls_total{operation="createMultipartUpload",outcome="ok"} 1',
+      'partway_problems_total{code="UNAUTHORIZED"} 1',
+      'partway_problems_total{code="HEADERS_TOO_LARGE"} 1',
+      'partway_sweeps_total{outcome="ok"} 1',
+    ]) {
+      expect(metrics.split('\n')).toContain(line);
+    }
+    expect(metrics).toMatch(/^partway_event_loop_delay_seconds\{quantile="0.99"\} \d/m);
+    expect(metrics).toMatch(/^process_cpu_seconds_total \d/m);
   });
 });
 

@@ -87,10 +87,10 @@ describe('/openapi.json', () => {
     }
   });
 
-  it('asks for the bearer token everywhere under /api and nowhere else', () => {
+  it('asks for the bearer token everywhere under /api, for the metrics, and nowhere else', () => {
     expect(document.components.securitySchemes).toEqual({ bearer: { type: 'http', scheme: 'bearer' } });
     for (const [path, , { security }] of operations) {
-      expect(security, path).toEqual(path.startsWith('/api/') ? [{ bearer: [] }] : undefined);
+      expect(security, path).toEqual(path.startsWith('/api/') || path === PATHS.metrics ? [{ bearer: [] }] : undefined);
     }
   });
 

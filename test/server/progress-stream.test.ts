@@ -108,12 +108,13 @@ describe.each(['/api/uploads', '/api/upload'])('progress as Server-Sent Events a
     await cancel();
   });
 
-  it('ends when the server is about to stop', async () => {
-    const { nextEvent } = await openStream();
-    await nextEvent();
+  it('ends when the server is about to stop, and tells the watcher to come back in a second', async () => {
+    const { nextFrame } = await openStream();
+    await nextFrame();
     const startedAt = performance.now();
     bench.shutdown.abort();
-    expect(await nextEvent()).toBeUndefined();
+    expect(await nextFrame()).toBe('event: reconnect\ndata: {"afterMs":1000}\nretry: 1000');
+    expect(await nextFrame()).toBeUndefined();
     expect(performance.now() - startedAt).toBeLessThan(400);
   });
 

@@ -26,6 +26,8 @@ function planOf(name: keyof Statements): string[] {
 const MAY_SCAN: Partial<Record<keyof Statements, RegExp>> = {
   // Some hundreds of rows, for who administers them.
   listTokens: /^SCAN tokens/,
+  // A row for each owner, that is for each name of a token.
+  sumUsage: /^SCAN owner_usage$/,
   // Only while a foreign key is violated within the transaction, which none ever is.
   insertSession: /^SCAN (?:capabilities|idempotency_keys)$/,
   // Ends at the first row.
@@ -69,6 +71,12 @@ describe('the hot queries', () => {
     ['findByFingerprint', 'upload_sessions_fingerprint (fingerprint=?)'],
   ] as const)('%s uses %s', (name, index) => {
     expect(planOf(name)).toContain(`SEARCH s USING INDEX ${index}`);
+  });
+
+  it('counts unfinished sessions in the index alone, and only those', () => {
+    expect(planOf('countUnfinished')).toStrictEqual([
+      expect.stringMatching(/^SEARCH upload_sessions USING COVERING INDEX \w+ \(status=\?\)$/),
+    ]);
   });
 
   it('finds an upload by its id in the index alone', () => {

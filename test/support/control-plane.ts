@@ -7,6 +7,7 @@ import { createApp } from '../../src/server/app.ts';
 import { type Audit, type AuditEvent, auditAsServer, noAudit } from '../../src/server/audit/event.ts';
 import { createAuthenticate, hashToken, newToken, TOKEN_PREFIX } from '../../src/server/auth.ts';
 import type { Policy, ServiceDeps } from '../../src/server/deps.ts';
+import { createMetrics, type Metrics } from '../../src/server/metrics/metrics.ts';
 import { createService, type UploadService } from '../../src/server/service.ts';
 import { NO_LIMITS } from '../../src/session/access.ts';
 import { MiB } from '../../src/session/part-plan.ts';
@@ -65,6 +66,7 @@ export class ServiceBench {
   readonly logged: LogLine[] = [];
   readonly audited: AuditEvent[] = [];
   readonly audit: Audit = { record: (event) => this.audited.push(event) };
+  readonly metrics: Metrics;
   readonly deps: ServiceDeps;
 
   constructor({
@@ -80,13 +82,16 @@ export class ServiceBench {
     const logAt = (level: LogLine['level']) => (fields: object, message: string) => {
       this.logged.push({ level, fields, message });
     };
+    const log = { info: logAt('info'), warn: logAt('warn'), error: logAt('error') };
+    const seen = aroundSessions ? interpose(this.sessions, aroundSessions) : this.sessions;
+    this.metrics = createMetrics({ sessions: seen, log, version: '1.2.3' });
     this.deps = {
-      sessions: aroundSessions ? interpose(this.sessions, aroundSessions) : this.sessions,
-      objects: aroundObjects ? interpose<ObjectStore>(this.objects, aroundObjects) : this.objects,
+      sessions: seen,
+      objects: this.metrics.measureStore(aroundObjects ? interpose<ObjectStore>(this.objects, aroundObjects) : this.objects),
       now: this.clock.now,
       newSessionId: () => aUniqueName('ses'),
       policy: { ...POLICY, ...policy },
-      log: { info: logAt('info'), warn: logAt('warn'), error: logAt('error') },
+      log,
       audit: auditAsServer(this.audit),
     };
   }
@@ -190,17 +195,21 @@ export class ControlPlaneBench extends ServiceBench {
   readonly shutdown = new AbortController();
   readonly app: ReturnType<typeof createApp>;
 
-  constructor(options: BenchOptions & { readonly keepAliveMs?: number; readonly adminToken?: string } = {}) {
+  constructor(
+    options: BenchOptions & { readonly keepAliveMs?: number; readonly adminToken?: string; readonly stopping?: AbortSignal } = {},
+  ) {
     super(options);
     onTestFinished(() => this.shutdown.abort());
     this.app = createApp({
-      service: createService(this.deps, this.audit),
+      service: createService(this.deps, this.metrics.sessions.countEvents(this.audit), this.metrics.sessions),
       authenticate: createAuthenticate(this.sessions, options.adminToken ?? ADMIN_TOKEN, this.clock.now),
       audit: this.audit,
       addressOf: () => ADDRESS,
       log: this.deps.log,
+      metrics: this.metrics,
       version: '1.2.3',
       shutdown: this.shutdown.signal,
+      ...(options.stopping && { stopping: options.stopping }),
       ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
     });
   }

@@ -23,11 +23,12 @@ export class EdgeBench extends ServiceBench {
     const shutdown = new AbortController();
     onTestFinished(() => shutdown.abort());
     this.app = createApp({
-      service: createService(this.deps, this.audit),
+      service: createService(this.deps, this.metrics.sessions.countEvents(this.audit), this.metrics.sessions),
       authenticate: guardAuthentication(createAuthenticate(this.sessions, ADMIN_TOKEN, this.clock.now), failures),
       audit: this.audit,
       addressOf: () => this.address,
       log: this.deps.log,
+      metrics: this.metrics,
       version: '1.2.3',
       shutdown: shutdown.signal,
       ...(edge === undefined ? {} : { edge }),
@@ -46,7 +47,8 @@ export class EdgeBench extends ServiceBench {
 
   /** On a free port of loopback, until the test is over. */
   async listen(limits: Partial<HttpLimits> = {}, trustedProxies: readonly Network[] = []): Promise<Listening> {
-    const options = { host: '127.0.0.1', port: 0, trustedProxies, log: this.deps.log, limits };
+    const { refused } = this.metrics.requests;
+    const options = { host: '127.0.0.1', port: 0, trustedProxies, log: this.deps.log, refused, limits };
     const listening = await listen(this.app.fetch, options);
     onTestFinished(() => listening.close());
     return listening;

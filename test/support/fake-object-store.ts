@@ -230,6 +230,10 @@ export class FakeObjectStore implements ObjectStore {
     return this.#run({ method: 'checkBucket' }, () => undefined);
   }
 
+  checkSigning(): Promise<void> {
+    return this.#run({ method: 'checkSigning' }, () => undefined);
+  }
+
   signing(): Promise<SigningReport> {
     return this.#run({ method: 'signing' }, () => this.signingReport);
   }
@@ -240,7 +244,7 @@ export class FakeObjectStore implements ObjectStore {
     const fault = this.#faults.get(call.method)?.shift();
     if (fault && !fault.afterEffect) throw fault.error;
     // Presigning asks nobody, and who may not read is not told whether the bucket is there.
-    if (this.bucketMissing && call.method !== 'presignPart' && call.method !== 'signing')
+    if (this.bucketMissing && !['presignPart', 'checkSigning', 'signing'].includes(call.method))
       throw new ObjectStoreError('bucket-missing', 'NoSuchBucket');
     const result = effect();
     if (fault) throw fault.error;

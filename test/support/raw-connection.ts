@@ -47,6 +47,11 @@ export class RawConnection {
     void this.#closed.then(() => clearInterval(dripping));
   }
 
+  /** Fails by the test's own time limit where it never comes. */
+  async untilReceived(words: string): Promise<void> {
+    while (!this.#received.includes(words)) await once(this.#socket, 'data');
+  }
+
   /** Everything that came, once the other end closed the connection. */
   async untilClosed(): Promise<string> {
     await this.#closed;

@@ -137,6 +137,10 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Free space at the store (MinIO gives it back within 5 minutes), then:',
     offer: ['resume', 'abort'],
   },
+  STOPPING: {
+    meaning: `The server is about to stop. ${NOTHING_LOST}`,
+    advice: 'Run the command again in a moment.',
+  },
   STORE_UNAVAILABLE: {
     meaning: `The object store is starting, overloaded or out of reach. ${NOTHING_LOST}`,
     advice: 'Later:',

@@ -48,6 +48,7 @@ const EXIT_CODE_OF_ERROR = {
   SOURCE_CHANGED: EXIT.sourceChanged,
   CHECKSUM_MISMATCH: EXIT.sourceChanged,
   SERVER_UNREACHABLE: EXIT.temporary,
+  STOPPING: EXIT.temporary,
   STORE_UNAVAILABLE: EXIT.temporary,
   OUTAGE_TOO_LONG: EXIT.temporary,
   PART_FAILED: EXIT.temporary,

@@ -5,14 +5,14 @@ import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { PROBLEM_MEDIA_TYPE } from '../../contract/problems.ts';
-import { UploadError } from '../../session/errors.ts';
+import { type ServiceErrorCode, UploadError } from '../../session/errors.ts';
 import { ConfigError } from '../config.ts';
 import type { Log } from '../deps.ts';
 import { problemAnswer } from '../problem-response.ts';
 import { isWithin, type Network } from './client-address.ts';
 import { HTTP_LIMITS, type HttpLimits, limitConnections, serverOptions } from './http-limits.ts';
 import { lingerAtClose } from './lingering-close.ts';
-import { answerRefusedRequests } from './refused-requests.ts';
+import { answerRefusedRequests, type RefusedRequestsOptions } from './refused-requests.ts';
 import { securityHeaders } from './security-headers.ts';
 import { readTlsPair, type TlsFiles } from './tls.ts';
 import { startTlsReload, type TlsReload } from './tls-reload.ts';
@@ -30,6 +30,8 @@ export interface ListenOptions {
   readonly tls?: TlsFiles | undefined;
   readonly trustedProxies: readonly Network[];
   readonly log: Log;
+  /** Told of each request that is refused before the app sees it. */
+  readonly refused?: (code: ServiceErrorCode) => void;
   readonly limits?: Partial<HttpLimits>;
   readonly certificateLookMs?: number;
 }
@@ -44,17 +46,17 @@ export interface Listening {
 
 /** Takes the port and hands requests to the app, within limits. @throws ConfigError for certificate files that cannot be used; why the port cannot be had. */
 export async function listen(fetch: Fetch, options: ListenOptions): Promise<Listening> {
-  const { host, port, tls, log, trustedProxies } = options;
+  const { host, port, tls, log, trustedProxies, refused = () => {} } = options;
   const limits = { ...HTTP_LIMITS, ...options.limits };
   const headers = securityHeaders({ tls: tls !== undefined });
   const certificate = tls && readCertificate(tls);
-  const handle = getRequestListener(fetch, { errorHandler: (error) => answerUnreadable(error, headers, log) });
+  const handle = getRequestListener(fetch, { errorHandler: (error) => answerUnreadable(error, { headers, log, refused }) });
   const server = certificate
     ? createHttpsServer({ ...serverOptions(limits), ...certificate, handshakeTimeout: limits.headersTimeoutMs }, handle)
     : createHttpServer(serverOptions(limits), handle);
   limitConnections(server, limits, (address) => isWithin(trustedProxies, address));
   lingerAtClose(server);
-  answerRefusedRequests(server, { headers, log });
+  answerRefusedRequests(server, { headers, log, refused });
   const reload = tls && (await reloadInto(server as HttpsServer, tls, options));
   try {
     await bind(server, host, port);
@@ -84,9 +86,10 @@ function reloadInto(server: HttpsServer, files: TlsFiles, { log, certificateLook
 }
 
 /** A request whose target or Host header makes no URL never reaches the app. */
-function answerUnreadable(error: unknown, headers: Readonly<Record<string, string>>, log: Log): Response {
+function answerUnreadable(error: unknown, { headers, log, refused }: RefusedRequestsOptions): Response {
   const isWrong = error instanceof RequestError;
   const answer = problemAnswer(isWrong ? new UploadError('INVALID_REQUEST', `${error.message}.`) : error, randomUUID());
+  refused(answer.code);
   if (!isWrong) log.error({ requestId: answer.instance, err: error }, 'request failed');
   const all = { ...headers, ...answer.headers, 'content-type': PROBLEM_MEDIA_TYPE };
   return new Response(answer.body, { status: answer.status, headers: all });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { PROBLEM_MEDIA_TYPE } from '../../contract/problems.ts';
-import { UploadError } from '../../session/errors.ts';
+import { type ServiceErrorCode, UploadError } from '../../session/errors.ts';
 import type { Log } from '../deps.ts';
 import { type ProblemAnswer, problemAnswer } from '../problem-response.ts';
 import { closeLingering } from './lingering-close.ts';
@@ -10,10 +10,12 @@ import { closeLingering } from './lingering-close.ts';
 export interface RefusedRequestsOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly log: Log;
+  /** Told of each. */
+  readonly refused: (code: ServiceErrorCode) => void;
 }
 
 /** What Node's HTTP server refuses before the app sees it is answered like every other error: with a problem document. */
-export function answerRefusedRequests(server: Server, { headers, log }: RefusedRequestsOptions): void {
+export function answerRefusedRequests(server: Server, { headers, log, refused: tell }: RefusedRequestsOptions): void {
   const exchanges = new WeakMap<Socket, { readonly request: IncomingMessage; readonly response: ServerResponse }>();
   const refused = new WeakSet<Socket>();
 
@@ -31,6 +33,7 @@ export function answerRefusedRequests(server: Server, { headers, log }: RefusedR
     }
     const answer = problemAnswer(refusal, randomUUID());
     const { code, status, instance } = answer;
+    tell(code);
     log.info({ requestId: instance, code, status, address: socket.remoteAddress }, 'request refused before it was whole');
     closeLingering(socket, httpText(answer, headers));
   });

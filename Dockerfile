@@ -1,0 +1,30 @@
+# The control plane: docker build --tag partway:local .
+# `docker run` needs the settings of docs/server.md and a volume at /data; compose.yaml has all of it.
+
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+# No install scripts: on this Node, better-sqlite3 brings its binary along, and nothing has to be compiled.
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY src ./src
+RUN npm run build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production \
+    PARTWAY_HOST=0.0.0.0 \
+    PARTWAY_DATABASE_URL=/data/partway.db
+WORKDIR /app
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY package.json ./
+COPY bin ./bin
+COPY migrations ./migrations
+COPY deploy/healthcheck.js ./deploy/
+# A new named volume takes over the owner of the folder that it is mounted on.
+RUN mkdir /data && chown node:node /data
+USER node
+VOLUME /data
+EXPOSE 7373
+HEALTHCHECK --interval=5s --timeout=5s --retries=3 --start-period=30s CMD ["node", "deploy/healthcheck.js"]
+CMD ["node", "bin/partway.js", "serve"]

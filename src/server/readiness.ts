@@ -1,0 +1,54 @@
+import { PROBLEMS } from '../contract/problems.ts';
+import type * as wire from '../contract/wire.ts';
+import { ObjectStoreError } from '../object-store/port.ts';
+import type { ServiceDeps } from './deps.ts';
+import { logOfRequest } from './request-log.ts';
+import { createSingleFlight } from './single-flight.ts';
+import { STORE_CODES } from './store-codes.ts';
+
+/** Anybody may ask, as often as he likes: the dependencies are not asked more often than that. */
+const KEPT_MS = 1_000;
+
+type Checks = wire.Readiness['checks'];
+
+/** Whether everything is there that an upload needs, each under its name. All who ask meanwhile share the answer of a second. */
+export function createReadiness({ sessions, objects, now, log }: Pick<ServiceDeps, 'sessions' | 'objects' | 'now' | 'log'>) {
+  const flights = createSingleFlight<wire.Readiness>();
+  let kept: { readonly readiness: wire.Readiness; readonly at: number } | undefined;
+
+  async function ask(requestId: string): Promise<wire.Readiness> {
+    const [database, bucket, signing] = await Promise.all([
+      check('database', requestId, () => sessions.ping()),
+      check('bucket', requestId, () => objects.checkBucket()),
+      check('signing', requestId, () => objects.checkSigning()),
+    ]);
+    const readiness = { ready: database.ok && bucket.ok && signing.ok, checks: { database, bucket, signing } };
+    kept = { readiness, at: now() };
+    return readiness;
+  }
+
+  /** Anybody may ask, so the answer is in words of ours; the log has those of the dependency. */
+  async function check(name: string, requestId: string, probe: () => Promise<void>): Promise<Checks[string]> {
+    try {
+      await probe();
+      return { ok: true };
+    } catch (error) {
+      logOfRequest(log, requestId).warn({ check: name, err: error }, 'not ready');
+      const code = error instanceof ObjectStoreError ? STORE_CODES[error.failure] : 'INTERNAL';
+      return { ok: false, code, detail: PROBLEMS[code].title };
+    }
+  }
+
+  /** `requestId`: of who asks; the log has it where the dependencies are asked for him. */
+  return async (requestId: string): Promise<wire.Readiness> => {
+    // A clock that was set back must not keep an answer for longer.
+    if (kept !== undefined && Math.abs(now() - kept.at) < KEPT_MS) return kept.readiness;
+    return flights.run('readiness', '', () => ask(requestId));
+  };
+}
+
+/** While the server stops: nothing is asked, as the answer is no in any case. */
+export const STOPPING: wire.Readiness = {
+  ready: false,
+  checks: { server: { ok: false, code: 'STOPPING', detail: PROBLEMS.STOPPING.title } },
+};

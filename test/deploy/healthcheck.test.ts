@@ -1,0 +1,51 @@
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import { pino } from 'pino';
+import { expect, it, onTestFinished } from 'vitest';
+import { parseConfig } from '../../src/server/config.ts';
+import { type RunningServer, startServer } from '../../src/server/main.ts';
+import { makeCertificate, writeCertificate } from '../support/certificates.ts';
+import { createTestBucket, sharedMinio } from '../support/minio.ts';
+import { aFolder } from '../support/sources.ts';
+
+async function start(env: Record<string, string>): Promise<RunningServer> {
+  const { endpoint, accessKeyId, secretAccessKey } = sharedMinio();
+  const config = parseConfig({
+    PARTWAY_PORT: '0',
+    PARTWAY_TOKEN: 'the-token-of-the-healthcheck-tests',
+    PARTWAY_DATABASE_URL: ':memory:',
+    PARTWAY_S3_ENDPOINT: endpoint,
+    PARTWAY_S3_BUCKET: await createTestBucket(),
+    PARTWAY_S3_ACCESS_KEY_ID: accessKeyId,
+    PARTWAY_S3_SECRET_ACCESS_KEY: secretAccessKey,
+    ...env,
+  });
+  const server = await startServer(config, pino({ level: 'silent' }), () => {});
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+/** As the container runs it; its exit code. */
+function check(server: RunningServer, env: Record<string, string> = {}): Promise<number> {
+  return new Promise((done) => {
+    const options = { env: { ...env, PARTWAY_PORT: new URL(server.url).port } };
+    const child = execFile(process.execPath, [resolve('deploy/healthcheck.js')], options, () => done(child.exitCode ?? -1));
+  });
+}
+
+it("the image's healthcheck passes for a server that is ready, and not once it has stopped", async () => {
+  const server = await start({});
+  expect(await check(server)).toBe(0);
+  await server.stop();
+  expect(await check(server)).toBe(1);
+});
+
+it('does not pass while the bucket is missing', async () => {
+  expect(await check(await start({ PARTWAY_S3_BUCKET: 'no-such-bucket-of-the-healthcheck' }))).toBe(1);
+});
+
+it('passes over TLS, whatever name the certificate is for', async () => {
+  const { certPath, keyPath } = writeCertificate(await aFolder(), makeCertificate('uploads.example.com'));
+  const tls = { PARTWAY_TLS_CERT: certPath, PARTWAY_TLS_KEY: keyPath };
+  expect(await check(await start(tls), tls)).toBe(0);
+});
