@@ -9,11 +9,11 @@ import { createAuditLog } from './audit/audit-log.ts';
 import { auditAsServer, noAudit } from './audit/event.ts';
 import { createAuthenticate, createFirstToken, hasLiveToken } from './auth.ts';
 import { type Config, ConfigError, parseConfig } from './config.ts';
-import { clientAddress } from './edge/client-address.ts';
+import { clientAddress, isWithin, parseNetworks } from './edge/client-address.ts';
 import { guardAuthentication } from './edge/failure-limit.ts';
 import { listen } from './edge/listen.ts';
 import { judgeListening } from './edge/listening-rule.ts';
-import { createRequestLimit } from './edge/request-limit.ts';
+import { createAddressLimit, createRequestLimit } from './edge/request-limit.ts';
 import { readTlsPair, type TlsFiles } from './edge/tls.ts';
 import { createService } from './service.ts';
 import { newSessionId } from './session-id.ts';
@@ -59,6 +59,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   const deps = { sessions, objects, now: Date.now, newSessionId, policy: config.policy, log };
   const shutdown = new AbortController();
   const { tls, trustedProxies, corsOrigins, requestsPerSecond } = config.edge;
+  const neverRefused = [...parseNetworks('loopback'), ...trustedProxies];
   const app = createApp({
     service: createService(deps, audit),
     authenticate: guardAuthentication(createAuthenticate(sessions, config.adminToken?.reveal(), Date.now)),
@@ -67,6 +68,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
       clientAddress((env as HttpBindings).incoming.socket.remoteAddress, req.header('x-forwarded-for'), trustedProxies),
     edge: {
       limitRequests: createRequestLimit(requestsPerSecond),
+      limitAddress: createAddressLimit((address) => isWithin(neverRefused, address)),
       corsOrigins,
       tls: tls !== undefined,
     },
