@@ -50,5 +50,15 @@ export const MAX_PRESIGN_BATCH = 1_000;
 export const MAX_LIST_PAGE = 200;
 /** How long a capability token may live, in seconds: 30 days. */
 export const MAX_CAPABILITY_SECONDS = 30 * 86_400;
-/** Largest request body, in bytes: a report of 10,000 stored parts fits. */
+/** Largest body of a request that may list parts, in bytes: a report of 10,000 stored parts fits. */
 export const MAX_BODY_BYTES = 2 * 1024 * 1024;
+/** Largest body of all others, in bytes. */
+export const MAX_PLAIN_BODY_BYTES = 64 * 1024;
+
+const PATHS_THAT_LIST_PARTS = [PATHS.presign, PATHS.report, PATHS.complete].map(
+  (template) => new RegExp(`^${template.replace('{sessionId}', '[^/]+')}$`),
+);
+
+export function maxBodyBytes(path: string): number {
+  return PATHS_THAT_LIST_PARTS.some((pattern) => pattern.test(path)) ? MAX_BODY_BYTES : MAX_PLAIN_BODY_BYTES;
+}

@@ -140,7 +140,8 @@ export const PROBLEMS = {
   BODY_TOO_LARGE: {
     status: 413,
     title: 'The request body is too large',
-    explanation: 'File bytes never go to this server; its JSON bodies have at most 2 MiB.',
+    explanation:
+      'File bytes never go to this server. JSON bodies have at most 64 KiB, and 2 MiB where they may list parts; `maxBodyBytes` is the limit of the request.',
   },
   HEADERS_TOO_LARGE: {
     status: 431,
@@ -156,7 +157,7 @@ export const PROBLEMS = {
     status: 429,
     title: 'Too many requests',
     explanation:
-      'This token sent more requests in a second than the server allows, or this address failed to authenticate too often. Ask again after `retryAfterSeconds`.',
+      'The token, or the address, asks for more than the server allows: requests in a second (large ones count as several), bodies on their way or live streams at once, failed authentication. Ask again after `retryAfterSeconds`.',
   },
   BUCKET_NOT_FOUND: {
     status: 502,

@@ -2,28 +2,32 @@ import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { requestId } from 'hono/request-id';
 import { routePath } from 'hono/route';
-import { MAX_BODY_BYTES, PATHS } from '../contract/paths.ts';
+import { PATHS } from '../contract/paths.ts';
 import { PROBLEMS, type Problem, problemType } from '../contract/problems.ts';
 import * as routes from '../contract/routes.ts';
+import type * as wire from '../contract/wire.ts';
 import type { Grant } from '../session/access.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../session/errors.ts';
 import type { Caller } from './access.ts';
 import type { Audit } from './audit/event.ts';
 import { type RequestFacts, refusalOf } from './audit/refusal.ts';
-import type { Credentials } from './auth.ts';
+import { type Credentials, credentialsIn } from './auth.ts';
 import { capabilityIn, pathWithoutTokens } from './capability-path.ts';
 import type { Log } from './deps.ts';
-import { limitBody } from './edge/body-limit.ts';
+import { type BodyLimits, receiveBodies } from './edge/body-limit.ts';
 import { allowOrigins } from './edge/cors.ts';
 import type { GuardedAuthenticate } from './edge/failure-limit.ts';
-import type { LimitRequests } from './edge/request-limit.ts';
+import { costOfBody, costOfCreate, costOfList, costOfPresign, costOfReport } from './edge/request-cost.ts';
+import type { LimitAddress, LimitRequests } from './edge/request-limit.ts';
 import { setSecurityHeaders } from './edge/security-headers.ts';
+import { createStreamLimit, type StreamLimits } from './edge/stream-limit.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { problemResponse } from './problem-response.ts';
 import { streamProgress } from './progress-stream.ts';
 import { STOPPING } from './readiness.ts';
 import { logOfRequest } from './request-log.ts';
 import type { UploadService } from './service.ts';
+import { createSharedFlight } from './single-flight.ts';
 
 export interface AppDeps {
   readonly service: UploadService;
@@ -43,20 +47,29 @@ export interface AppDeps {
   readonly keepAliveMs?: number;
 }
 
-/** What stands between the network and the API; nothing of it where left out. */
+/** What stands between the network and the API; where left out: nothing, and of `bodies` and `streams` the usual. */
 export interface EdgeOptions {
   readonly limitRequests?: LimitRequests;
+  /** Of requests that need no token. */
+  readonly limitAddress?: LimitAddress;
+  readonly bodies?: BodyLimits;
+  readonly streams?: StreamLimits;
   readonly corsOrigins?: readonly string[];
   /** Whether clients connect by TLS to this process. */
   readonly tls?: boolean;
 }
+
+/** All who watch a session share what the session store was asked; together with the time between polls less than the second that an event may take. */
+const SHARE_PROGRESS_MS = 250;
 
 type Env = { Variables: RequestFacts & { caller: Caller } };
 
 /** The control plane as a Hono app. It never listens: tests call `app.request()`. */
 export function createApp(deps: AppDeps) {
   const { service, authenticate, audit, log, metrics, version, shutdown, stopping = shutdown, addressOf, edge = {} } = deps;
-  const { limitRequests = async () => {}, corsOrigins = [], tls = false } = edge;
+  const { limitRequests = async () => {}, limitAddress = async () => {}, bodies, streams, corsOrigins = [], tls = false } = edge;
+  const takeStream = createStreamLimit(streams);
+  const watched = createSharedFlight<wire.Progress>(SHARE_PROGRESS_MS);
   const app = new OpenAPIHono<Env>({
     getPath: pathWithoutTokens,
     defaultHook: (result) => {
@@ -72,34 +85,49 @@ export function createApp(deps: AppDeps) {
   app.use(tellRequests(log, metrics));
   app.use(setSecurityHeaders({ tls }));
   app.use(allowOrigins(corsOrigins));
+  app.use(async (context, next) => {
+    const { path } = context.req;
+    if (!path.startsWith('/api/') && path !== PATHS.metrics) await limitAddress(context.get('address'));
+    await next();
+  });
   for (const path of ['/api/*', PATHS.metrics]) {
     app.use(path, async (context, next) => {
       const caller = await callerOf(context);
       context.set('caller', caller);
-      await limitRequests(caller.grant.tokenId);
+      await limitRequests(caller.grant.limitKey);
       await next();
     });
   }
-  app.use('/api/*', limitBody(MAX_BODY_BYTES));
+  app.use(
+    '/api/*',
+    receiveBodies({ limits: bodies, keyOf: limitKeyOf, onBody: (context, bytes) => charge(context, costOfBody(bytes)) }),
+  );
 
   app.openapi(createRoute(routes.createUpload), async (context) => {
     const request = context.req.valid('json');
     context.set('wanted', { key: request.key ?? request.keyTemplate ?? request.fileName, size: request.size });
+    await charge(context, costOfCreate(request));
     const idempotencyKey = context.req.valid('header')['idempotency-key'];
     const { session, created } = await service.create(context.get('caller'), request, idempotencyKey);
     return context.json(session, created ? 201 : 200);
   });
   app.openapi(createRoute(routes.listUploads), async (context) => {
-    return context.json(await service.list(context.get('caller'), context.req.valid('query')), 200);
+    const query = context.req.valid('query');
+    await charge(context, costOfList(query));
+    return context.json(await service.list(context.get('caller'), query), 200);
   });
   app.openapi(createRoute(routes.getUpload), async (context) => context.json(await service.get(...target(context)), 200));
   app.openapi(createRoute(routes.abortUpload), async (context) => context.json(await service.abort(...target(context)), 200));
   app.openapi(createRoute(routes.presignParts), async (context) => {
-    return context.json(await service.presign(...target(context), context.req.valid('json')), 200);
+    const request = context.req.valid('json');
+    await charge(context, costOfPresign(request));
+    return context.json(await service.presign(...target(context), request), 200);
   });
   app.openapi(createRoute(routes.listParts), async (context) => context.json(await service.parts(...target(context)), 200));
   app.openapi(createRoute(routes.reportProgress), async (context) => {
-    return context.json(await service.report(...target(context), context.req.valid('json')), 200);
+    const report = context.req.valid('json');
+    await charge(context, costOfReport(report));
+    return context.json(await service.report(...target(context), report), 200);
   });
   app.openapi(createRoute(routes.completeUpload), async (context) => {
     return context.json(await service.complete(...target(context), context.req.valid('json') ?? {}), 200);
@@ -126,7 +154,17 @@ export function createApp(deps: AppDeps) {
     throw new UploadError(code, 'The server cannot work now: `checks` says what is missing.', { facts: { ...readiness } });
   });
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
-  app.doc31(PATHS.openapi, { openapi: '3.1.0', info: { title: 'partway', version, description: API_DESCRIPTION } });
+  // Anybody may ask for it, and making it takes milliseconds.
+  let openapi: string | undefined;
+  app.get(PATHS.openapi, (context) => {
+    openapi ??= JSON.stringify(
+      app.getOpenAPI31Document({
+        openapi: '3.1.0',
+        info: { title: 'partway', version, description: API_DESCRIPTION },
+      }),
+    );
+    return context.body(openapi, 200, { 'content-type': 'application/json' });
+  });
   app.get('/problems/:slug', explainProblem);
 
   const listeners = { log, refused: metrics.requests.refused };
@@ -138,24 +176,43 @@ export function createApp(deps: AppDeps) {
   });
   return app;
 
+  /** What a request costs beyond others, before it is done. */
+  async function charge(context: Context, points: number): Promise<void> {
+    await limitRequests(limitKeyOf(context), points);
+  }
+
   async function callerOf(context: Context<Env>): Promise<Caller> {
-    const credentials = { authorization: context.req.header('authorization'), capability: capabilityIn(context.req.raw) };
+    const credentials = credentialsIn(context.req.header('authorization'), capabilityIn(context.req.raw));
     const address = context.get('address');
     return { grant: await authenticate(credentials, address), address, requestId: context.get('requestId') };
   }
 
   async function answerProgress(context: Context<Env>, sessionId: string) {
-    const progress = await service.progress(context.get('caller'), sessionId);
-    if (!context.req.header('accept')?.includes('text/event-stream')) return context.json(progress, 200);
+    const caller = context.get('caller');
+    const first = await service.progress(caller, sessionId);
+    if (!context.req.header('accept')?.includes('text/event-stream')) return context.json(first, 200);
+    // Nobody would read the stream, nor notice that it goes on.
+    if (context.req.method === 'HEAD') return context.body(null, 200, { 'content-type': 'text/event-stream' }) as never;
+    const leave = takeStream(caller.grant, sessionId);
+    const closed = metrics.requests.streamOpened();
+    const onEnd = () => {
+      leave();
+      closed();
+    };
+    // Whoever of the watchers asks asks for all: each has been judged, and what a token may see never changes while it lives.
+    const next = () => watched.run(sessionId, () => service.progress(caller, sessionId));
     // A watcher may watch for days: his token may be revoked meanwhile.
-    const next = async () => service.progress(await callerOf(context), sessionId);
-    return streamProgress(context, progress, next, {
-      shutdown,
-      log: logOfRequest(log, context.get('requestId')),
-      opened: metrics.requests.streamOpened,
-      keepAliveMs: deps.keepAliveMs,
-    }) as never;
+    const authenticateAgain = () => callerOf(context);
+    return streamProgress(
+      context,
+      { first, next, authenticateAgain, onEnd },
+      { shutdown, log: logOfRequest(log, context.get('requestId')), keepAliveMs: deps.keepAliveMs },
+    ) as never;
   }
+}
+
+function limitKeyOf(context: Context): string {
+  return (context.get('caller') as Caller).grant.limitKey;
 }
 
 const API_DESCRIPTION =

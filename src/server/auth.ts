@@ -14,10 +14,16 @@ export const CAPABILITY_PREFIX = 'pwc_';
 /** The owner of what is uploaded with the token in the environment, or with the first one. */
 export const ADMIN = 'admin';
 
-/** What a request shows: the header as it came, and the capability in its path, if there is one. */
+/** What of a request counts, and nothing else of it: one token is one, whatever else is sent along. */
 export interface Credentials {
-  readonly authorization: string | undefined;
-  readonly capability: string | undefined;
+  readonly token: string | undefined;
+  readonly isInPath: boolean;
+}
+
+/** @param authorization The header. @param capability From the path; it comes before the header. */
+export function credentialsIn(authorization: string | undefined, capability: string | undefined): Credentials {
+  const token = capability ?? /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization ?? '')?.[1];
+  return { token, isInPath: capability !== undefined };
 }
 
 /** @throws UploadError `UNAUTHORIZED` */
@@ -42,12 +48,10 @@ type Tokens = Pick<SessionStore, 'findTokenByHash' | 'findToken' | 'findCapabili
 export function createAuthenticate(tokens: Tokens, adminToken: string | undefined, now: () => Instant): Authenticate {
   const admin = adminToken === undefined ? undefined : adminGrant(adminToken);
 
-  return async ({ authorization, capability }) => {
-    const token = capability ?? /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization ?? '')?.[1];
+  return async ({ token, isInPath }) => {
     if (token === undefined) throw unauthorized('The request carries no bearer token.');
     // Paths end up in the logs of proxies: what opens more than one session is refused there, even if it is right.
-    if (capability !== undefined && !capability.startsWith(CAPABILITY_PREFIX))
-      throw unauthorized('Only a capability token may stand in the path.');
+    if (isInPath && !token.startsWith(CAPABILITY_PREFIX)) throw unauthorized('Only a capability token may stand in the path.');
     const hash = hashToken(token);
     if (token.startsWith(CAPABILITY_PREFIX)) return capabilityGrant(hash);
     if (admin !== undefined && timingSafeEqual(Buffer.from(hash), Buffer.from(admin.hash))) return admin.grant;
@@ -60,8 +64,8 @@ export function createAuthenticate(tokens: Tokens, adminToken: string | undefine
     if (found === undefined) throw unknown();
     if (found.expiresAt <= now()) throw unauthorized('The token has expired.');
     const owner = await ownerOfGrantor(found);
-    const { capabilityId, sessionId, expiresAt } = found;
-    return { owner, tokenId: capabilityId, scopes: [], limits: NO_LIMITS, sessionId, expiresAt };
+    const { capabilityId: tokenId, grantedBy: limitKey, sessionId, expiresAt } = found;
+    return { owner, tokenId, limitKey, scopes: [], limits: NO_LIMITS, sessionId, expiresAt };
   }
 
   /** Whoever granted it must still be let in: revoking a token revokes all that came of it. */
@@ -82,11 +86,12 @@ function adminGrant(token: string): { readonly hash: string; readonly grant: Gra
   const hash = hashToken(token);
   // Of the hash, so that another token in the environment ends the capabilities that this one granted.
   const tokenId = `env_${hash.slice(0, 16)}`;
-  return { hash, grant: { owner: ADMIN, tokenId, scopes: ['admin'], limits: NO_LIMITS, sessionId: null, expiresAt: null } };
+  const grant = { owner: ADMIN, tokenId, limitKey: tokenId, scopes: ['admin'], limits: NO_LIMITS } as const;
+  return { hash, grant: { ...grant, sessionId: null, expiresAt: null } };
 }
 
 function tokenGrant({ name, tokenId, scopes, limits, expiresAt }: Token): Grant {
-  return { owner: name, tokenId, scopes, limits, sessionId: null, expiresAt };
+  return { owner: name, tokenId, limitKey: tokenId, scopes, limits, sessionId: null, expiresAt };
 }
 
 function unknown(): UploadError {

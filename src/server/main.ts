@@ -10,11 +10,11 @@ import { createAuditLog } from './audit/audit-log.ts';
 import { auditAsServer, noAudit } from './audit/event.ts';
 import { createAuthenticate, createFirstToken, hasLiveToken } from './auth.ts';
 import { type Config, ConfigError, parseConfig } from './config.ts';
-import { clientAddress } from './edge/client-address.ts';
+import { clientAddress, isWithin, parseNetworks } from './edge/client-address.ts';
 import { guardAuthentication } from './edge/failure-limit.ts';
 import { listen } from './edge/listen.ts';
 import { judgeListening } from './edge/listening-rule.ts';
-import { createRequestLimit } from './edge/request-limit.ts';
+import { createAddressLimit, createRequestLimit } from './edge/request-limit.ts';
 import { readTlsPair, type TlsFiles } from './edge/tls.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { createService } from './service.ts';
@@ -69,6 +69,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   const stopping = new AbortController();
   const shutdown = new AbortController();
   const { tls, trustedProxies, corsOrigins, requestsPerSecond } = config.edge;
+  const neverRefused = [...parseNetworks('loopback'), ...trustedProxies];
   const app = createApp({
     service: createService(deps, audit, metrics.sessions),
     authenticate: guardAuthentication(createAuthenticate(sessions, config.adminToken?.reveal(), Date.now)),
@@ -77,6 +78,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
       clientAddress((env as HttpBindings).incoming.socket.remoteAddress, req.header('x-forwarded-for'), trustedProxies),
     edge: {
       limitRequests: createRequestLimit(requestsPerSecond),
+      limitAddress: createAddressLimit((address) => isWithin(neverRefused, address)),
       corsOrigins,
       tls: tls !== undefined,
     },

@@ -13,26 +13,36 @@ const RECONNECT_MS = 1_000;
 /** Proxies close connections that stay silent, most after 30 to 60 s. */
 const KEEP_ALIVE_MS = 15_000;
 
+/** A revoked token's stream ends within five seconds; looking at each poll would cost more than the poll. */
+const LOOK_AT_TOKEN_EVERY_MS = 3_000;
+
+/** What a stream shows, and to whom. */
+export interface Watch {
+  readonly first: Progress;
+  /** The progress now, or a moment ago. */
+  next(): Promise<Progress>;
+  /** @throws UploadError for who may not watch any longer. */
+  authenticateAgain(): Promise<unknown>;
+  /** Called once, when the stream has ended. */
+  onEnd(): void;
+}
+
 export interface StreamOptions {
   /** Aborts when the server is about to stop: the watcher is told to come back, and the stream ends. */
   readonly shutdown: AbortSignal;
   readonly log: Log;
-  /** Returns what to call when the stream has ended. */
-  readonly opened: () => () => void;
   readonly keepAliveMs?: number | undefined;
 }
 
 /** Progress as Server-Sent Events: one at once, one for each change, the last when the session ends. */
 export function streamProgress(
   context: Context,
-  first: Progress,
-  next: () => Promise<Progress>,
-  { shutdown, log, opened, keepAliveMs = KEEP_ALIVE_MS }: StreamOptions,
+  { first, next, authenticateAgain, onEnd }: Watch,
+  { shutdown, log, keepAliveMs = KEEP_ALIVE_MS }: StreamOptions,
 ): Response {
   return streamSSE(context, async (stream) => {
     const closed = new AbortController();
     stream.onAbort(() => closed.abort());
-    const ended = opened();
     try {
       await writeUntilEnd(stream, AbortSignal.any([closed.signal, shutdown]));
       if (shutdown.aborted && !closed.signal.aborted) await tellToReconnect(stream);
@@ -42,13 +52,14 @@ export function streamProgress(
       // The watcher asks again and gets a proper answer; Hono would print the error and send its message.
       log.error({ sessionId: first.sessionId, err: error }, 'a progress stream broke');
     } finally {
-      ended();
+      onEnd();
     }
   });
 
   async function writeUntilEnd(stream: SSEStreamingApi, stop: AbortSignal): Promise<void> {
     let shown = '';
     let quietSince = Date.now();
+    let authenticatedAt = Date.now();
     for (let progress = first; ; progress = await next()) {
       const text = JSON.stringify(progress);
       if (text !== shown) {
@@ -62,6 +73,9 @@ export function streamProgress(
       if (isTerminal(progress.status)) return;
       await pause(POLL_MS, stop);
       if (stop.aborted) return;
+      if (Date.now() - authenticatedAt < LOOK_AT_TOKEN_EVERY_MS) continue;
+      await authenticateAgain();
+      authenticatedAt = Date.now();
     }
   }
 }

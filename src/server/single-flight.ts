@@ -17,6 +17,21 @@ export function createSingleFlight<Result>() {
   };
 }
 
+/** Callers who come within `forMs` of an execution's begin share its outcome, so an answer may be that old. */
+export function createSharedFlight<Result>(forMs: number) {
+  const recent = new Map<string, Promise<Result>>();
+  return {
+    run(name: string, work: () => Promise<Result>): Promise<Result> {
+      const shared = recent.get(name);
+      if (shared !== undefined) return shared;
+      const execution = work();
+      recent.set(name, execution);
+      setTimeout(() => recent.delete(name), forMs).unref();
+      return execution;
+    },
+  };
+}
+
 /**
  * One execution at a time under a name. Callers that come while one runs share the next one: what they learn was not asked
  * before they came.

@@ -37,6 +37,8 @@ export interface Grant {
   readonly owner: string;
   /** Names the token in the audit log; never the token itself. */
   readonly tokenId: string;
+  /** What limits on requests count by: the `tokenId`, of a capability that of the token that granted it, which may grant any number. */
+  readonly limitKey: string;
   readonly scopes: readonly Scope[];
   readonly limits: Limits;
   /** A capability: this session's upload and nothing else. */

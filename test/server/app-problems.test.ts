@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { PATHS } from '../../src/contract/paths.ts';
+import { MAX_BODY_BYTES, MAX_PLAIN_BODY_BYTES, PATHS } from '../../src/contract/paths.ts';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, problemType } from '../../src/contract/problems.ts';
 import { problem as problemSchema } from '../../src/contract/schemas.ts';
 import type { ProblemDocument } from '../../src/contract/wire.ts';
@@ -95,14 +95,30 @@ describe('every error', () => {
 });
 
 describe('a body', () => {
-  it('of exactly 2 MiB is read, and one byte more is refused', async () => {
-    const padded = (length: number) => JSON.stringify(SMALL_FILE_REQUEST).padEnd(length);
-    const headers = (length: number) => ({ 'content-length': String(length) });
-    const fits = await bench.send('POST', '/api/uploads', { body: padded(2 * MiB), headers: headers(2 * MiB) });
-    expect(fits.status).toBe(201);
-    const body = padded(2 * MiB + 1);
-    expect((await bench.send('POST', '/api/uploads', { body, headers: headers(body.length) })).status).toBe(413);
-  });
+  it.each<[string, number, string, object, number]>([
+    ['64 KiB', MAX_PLAIN_BODY_BYTES, '', SMALL_FILE_REQUEST, 201],
+    ['64 KiB', MAX_PLAIN_BODY_BYTES, '/{id}/capabilities', {}, 201],
+    ['2 MiB', MAX_BODY_BYTES, '/{id}/parts/presign', { partNumbers: [1] }, 200],
+    ['2 MiB', MAX_BODY_BYTES, '/{id}/report', { clientId: 'client-1' }, 200],
+    ['2 MiB', MAX_BODY_BYTES, '/{id}/complete', {}, 409],
+  ])(
+    'of %s (%i bytes) is read at …%s, and one byte more is refused with the limit named',
+    async (_, most, path, request, status) => {
+      const { sessionId } = await bench.create({ key: 'another' });
+      const send = (length: number) => {
+        const body = JSON.stringify(request).padEnd(length);
+        const headers = { 'content-length': String(length) };
+        return bench.send('POST', `/api/uploads${path.replace('{id}', sessionId)}`, { body, headers });
+      };
+      expect((await send(most)).status).toBe(status);
+      const problem = await readProblem(await send(most + 1));
+      expect(problem).toMatchObject({
+        code: 'BODY_TOO_LARGE',
+        maxBodyBytes: most,
+        detail: expect.stringContaining(String(most)),
+      });
+    },
+  );
 
   it('that comes in chunks of unknown length is counted as it comes', async () => {
     const chunk = new TextEncoder().encode(' '.repeat(MiB));

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { noAudit } from '../../src/server/audit/event.ts';
-import { createAuthenticate, createFirstToken, hashToken } from '../../src/server/auth.ts';
+import { createAuthenticate, createFirstToken, credentialsIn, hashToken } from '../../src/server/auth.ts';
 import type { SessionStore } from '../../src/session-store/port.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite.ts';
 import { aToken, NOON } from '../support/sessions.ts';
@@ -10,7 +10,7 @@ const ADMIN = 'admin-token-of-the-tests';
 /** With the header alone. */
 function authenticateOn(tokens: SessionStore, adminToken: string | undefined, now = () => NOON) {
   const authenticate = createAuthenticate(tokens, adminToken, now);
-  return (authorization: string | undefined) => authenticate({ authorization, capability: undefined });
+  return (authorization: string | undefined) => authenticate(credentialsIn(authorization, undefined));
 }
 
 let store: SessionStore;

@@ -160,6 +160,29 @@ describe.each(['/api/uploads', '/api/upload'])('progress as Server-Sent Events a
   });
 });
 
+describe('many who watch one session', () => {
+  it('share what the session store is asked, however many they are', async () => {
+    let asked = 0;
+    bench = new ControlPlaneBench({
+      aroundSessions: (method, call) => {
+        if (method === 'get') asked += 1;
+        return call();
+      },
+    });
+    const { sessionId: id } = await bench.create();
+    const watchers = await Promise.all(Array.from({ length: 15 }, () => open(`/api/uploads/${id}/progress`)));
+    for (const { nextEvent } of watchers) await nextEvent();
+    const before = asked;
+    await bench.ask('POST', `/api/uploads/${id}/report`, { body: { clientId: 'client-1', inFlightBytes: 7, bytesPerSecond: 1 } });
+    const reported = asked;
+    for (const { nextEvent } of watchers) expect(await nextEvent()).toMatchObject({ inFlightBytes: 7 });
+    // They opened one after the other, so their polls may fall into a few answers.
+    expect(asked - reported).toBeLessThan(6);
+    expect(reported).toBeGreaterThan(before);
+    for (const { cancel } of watchers) await cancel();
+  });
+});
+
 describe('a HEAD of a live stream', () => {
   it('leaves nothing behind that goes on asking', async () => {
     let asked = 0;
@@ -172,11 +195,15 @@ describe('a HEAD of a live stream', () => {
     const { sessionId: id } = await bench.create();
     const { status } = await bench.send('HEAD', `/api/uploads/${id}/progress`, { headers: { accept: 'text/event-stream' } });
     expect(status).toBe(200);
-    const { nextEvent, cancel } = await open(`/api/uploads/${id}/progress`);
+    // Of another session: those who watch the same share what is asked.
+    const { sessionId: other } = await bench.create({ key: 'another' });
+    const { nextEvent, cancel } = await open(`/api/uploads/${other}/progress`);
     await nextEvent();
     const before = asked;
     // The stream that is read asks once for this event; it began after the other, which would have asked by then.
-    await bench.ask('POST', `/api/uploads/${id}/report`, { body: { clientId: 'client-1', inFlightBytes: 1, bytesPerSecond: 1 } });
+    await bench.ask('POST', `/api/uploads/${other}/report`, {
+      body: { clientId: 'client-1', inFlightBytes: 1, bytesPerSecond: 1 },
+    });
     const reported = asked;
     await nextEvent();
     expect(asked - reported).toBe(1);

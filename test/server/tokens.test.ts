@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { AuditEvent } from '../../src/server/audit/event.ts';
-import { createAuthenticate } from '../../src/server/auth.ts';
+import { createAuthenticate, credentialsIn } from '../../src/server/auth.ts';
 import { createTokenAdmin, type TokenRequest } from '../../src/server/tokens.ts';
 import { NO_LIMITS } from '../../src/session/access.ts';
 import type { SessionStore } from '../../src/session-store/port.ts';
@@ -20,7 +20,7 @@ const admin = () => createTokenAdmin(store, { record: (event) => audited.push(ev
 const create = (changes: Partial<TokenRequest> = {}) =>
   admin().create({ name: 'camera-1', scopes: ['upload'], limits: NO_LIMITS, expiresAt: null, rotate: false, ...changes });
 const authenticate = (token: string) =>
-  createAuthenticate(store, undefined, () => now)({ authorization: `Bearer ${token}`, capability: undefined });
+  createAuthenticate(store, undefined, () => now)(credentialsIn(`Bearer ${token}`, undefined));
 
 describe('creating a token', () => {
   it('gives one of 192 random bits that lets its name in, and stores its hash alone', async () => {

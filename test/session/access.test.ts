@@ -17,6 +17,7 @@ function aGrant(changes: Partial<Grant> = {}): Grant {
   return {
     owner: 'alice',
     tokenId: 'tok_1',
+    limitKey: 'tok_1',
     scopes: ['upload'],
     limits: NO_LIMITS,
     sessionId: null,
@@ -51,6 +52,7 @@ describe('a session', () => {
     const grants = fc.record({
       owner: text,
       tokenId: fc.constant('t'),
+      limitKey: fc.constant('t'),
       scopes: fc.subarray([...SCOPES]),
       limits: text.map((keyPrefix) => limited({ keyPrefix })),
       sessionId: fc.constantFrom(null, 'ses_1', 'ses_2'),

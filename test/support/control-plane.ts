@@ -165,7 +165,15 @@ export const SMALL_FILE_REQUEST = {
 } as const satisfies wire.CreateRequest;
 
 export const ADMIN_CALLER: Caller = {
-  grant: { owner: 'admin', tokenId: 'tok_admin', scopes: ['admin'], limits: NO_LIMITS, sessionId: null, expiresAt: null },
+  grant: {
+    owner: 'admin',
+    tokenId: 'tok_admin',
+    limitKey: 'tok_admin',
+    scopes: ['admin'],
+    limits: NO_LIMITS,
+    sessionId: null,
+    expiresAt: null,
+  },
   address: ADDRESS,
   requestId: 'request-1',
 };

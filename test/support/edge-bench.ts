@@ -1,12 +1,13 @@
 import { onTestFinished } from 'vitest';
 import { createApp, type EdgeOptions } from '../../src/server/app.ts';
-import { createAuthenticate } from '../../src/server/auth.ts';
+import { createAuthenticate, hashToken, newToken, TOKEN_PREFIX } from '../../src/server/auth.ts';
 import type { Network } from '../../src/server/edge/client-address.ts';
 import { type FailureLimits, guardAuthentication } from '../../src/server/edge/failure-limit.ts';
 import type { HttpLimits } from '../../src/server/edge/http-limits.ts';
 import { type Listening, listen } from '../../src/server/edge/listen.ts';
 import { createService } from '../../src/server/service.ts';
 import { ADMIN_TOKEN, ServiceBench } from './control-plane.ts';
+import { aToken } from './sessions.ts';
 
 export interface EdgeBenchOptions {
   readonly edge?: EdgeOptions;
@@ -43,6 +44,13 @@ export class EdgeBench extends ServiceBench {
 
   list(token: string): Promise<Response> {
     return this.send('GET', '/api/uploads', { authorization: `Bearer ${token}` });
+  }
+
+  /** Another token that may do everything. */
+  async issueAdminToken(): Promise<string> {
+    const token = newToken(TOKEN_PREFIX);
+    await this.sessions.insertToken(aToken({ scopes: ['admin'], hash: hashToken(token) }));
+    return token;
   }
 
   /** On a free port of loopback, until the test is over. */

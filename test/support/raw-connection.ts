@@ -32,6 +32,11 @@ export class RawConnection {
     return connection;
   }
 
+  /** What came so far. */
+  get received(): string {
+    return this.#received;
+  }
+
   send(text: string): void {
     this.#socket.write(text);
   }

@@ -1,22 +1,86 @@
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { MAX_BODY_BYTES, MAX_PLAIN_BODY_BYTES, maxBodyBytes } from '../../contract/paths.ts';
 import { UploadError } from '../../session/errors.ts';
+import { createHoldings, type Take } from './holdings.ts';
 
-/** Refuses bodies of more bytes, by the length they announce or as they come. */
-export function limitBody(maxSize: number): MiddlewareHandler {
-  const limit = bodyLimit({
-    maxSize,
-    onError: () => {
-      throw new UploadError('BODY_TOO_LARGE', `A request body can have at most ${maxSize} bytes.`);
-    },
-  });
-  return async function readBody(context, next) {
+const MiB = 1_024 * 1_024;
+
+export interface BodyLimits {
+  /** Bytes of bodies that are on their way at once, in all; 64 MiB unless told. */
+  readonly inAll?: number;
+  /** Of those under one key, so that one client cannot keep all others waiting; 16 MiB unless told. */
+  readonly perKey?: number;
+}
+
+export interface BodyOptions {
+  readonly limits?: BodyLimits | undefined;
+  /** Who sends it: a token with all its capabilities. */
+  readonly keyOf: (context: Context) => string;
+  /** Told once the body has come. */
+  readonly onBody: (context: Context, bytes: number) => Promise<void>;
+}
+
+/**
+ * Reads bodies before anybody else does, within what the route takes, by the length they announce or as they come. A body counts
+ * with all that it may become until it is whole: a client may hold back the last of it for minutes.
+ * @throws UploadError `BODY_TOO_LARGE`, `RATE_LIMITED`, and `INVALID_REQUEST` for a body that broke off.
+ */
+export function receiveBodies({
+  limits: { inAll = 64 * MiB, perKey = 16 * MiB } = {},
+  keyOf,
+  onBody,
+}: BodyOptions): MiddlewareHandler {
+  const take = createHoldings();
+  const within = new Map([MAX_PLAIN_BODY_BYTES, MAX_BODY_BYTES].map((bytes) => [bytes, limitBody(bytes)]));
+
+  return async function receiveBody(context, next) {
+    if (context.req.method !== 'GET' && context.req.method !== 'HEAD') await receive(context);
+    await next();
+  };
+
+  async function receive(context: Context): Promise<void> {
+    const most = maxBodyBytes(context.req.path);
+    const release = reserve(take, Math.min(most, announcedBytes(context, most)), [
+      { key: 'all', most: inAll },
+      { key: `of ${keyOf(context)}`, most: perKey },
+    ]);
+    let body = '';
     try {
-      return await limit(context, next);
+      await within.get(most)?.(context, async () => {
+        body = await context.req.text();
+      });
     } catch (error) {
       if (error instanceof UploadError) throw error;
-      // Faults of what comes after are answered there (Hono): this is a body that broke off, and no fault of ours to be logged.
+      // No fault of ours to be logged.
       throw new UploadError('INVALID_REQUEST', 'The body of the request did not come whole.', { cause: error });
+    } finally {
+      release();
     }
-  };
+    await onBody(context, body.length);
+  }
+}
+
+function reserve(take: Take, bytes: number, claims: Parameters<Take>[0]): () => void {
+  const release = take(claims, bytes);
+  if (release !== undefined) return release;
+  throw new UploadError('RATE_LIMITED', 'Too many request bodies are on their way at once, of this token or in all.', {
+    hint: 'Wait until those that were begun have come whole, or send them one after the other.',
+  });
+}
+
+function limitBody(maxSize: number): MiddlewareHandler {
+  return bodyLimit({
+    maxSize,
+    onError: () => {
+      throw new UploadError('BODY_TOO_LARGE', `The body of this request can have at most ${maxSize} bytes.`, {
+        facts: { maxBodyBytes: maxSize },
+      });
+    },
+  });
+}
+
+/** A body in chunks may become as large as any; without chunks and without a length there is none (RFC 9112, section 6.3). */
+function announcedBytes({ req }: Context, most: number): number {
+  return req.header('transfer-encoding') === undefined ? Number(req.header('content-length') ?? 0) : most;
 }

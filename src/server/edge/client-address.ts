@@ -72,8 +72,18 @@ export function clientAddress(peer: string | undefined, forwardedFor: string | u
 }
 
 /** What limits count by. Who has one IPv6 address has the 2^64 of its subnet (RFC 6177), so they are one. */
-export function limitKey(address: string): string {
+export function limitKey(address: string, ipv6Bits = 64): string {
   const parsed = parseAddress(address);
   if (!(parsed instanceof ipaddr.IPv6)) return parsed?.toString() ?? UNKNOWN_ADDRESS;
-  return `${new ipaddr.IPv6([...parsed.parts.slice(0, 4), 0, 0, 0, 0]).toString()}/64`;
+  const parts = parsed.parts.map((part, index) => part & groupMask(ipv6Bits - 16 * index));
+  return `${new ipaddr.IPv6(parts).toString()}/${ipv6Bits}`;
+}
+
+/** The first `bits` of a group of 16. */
+function groupMask(bits: number): number {
+  return 0xffff & (0xffff << (16 - Math.min(16, Math.max(0, bits))));
+}
+
+export function isIPv6(address: string): boolean {
+  return parseAddress(address) instanceof ipaddr.IPv6;
 }

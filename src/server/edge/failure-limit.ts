@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { isUploadError } from '../../session/errors.ts';
 import { limitKey } from './client-address.ts';
-import { consumePoint } from './rate-limited.ts';
+import { consumePoints } from './rate-limited.ts';
 import { createRecentSet } from './recent-set.ts';
 
 export interface FailureLimits {
@@ -40,7 +40,7 @@ export function guardAuthentication<Credentials, Caller>(
   /** The point is taken first and given back for a success: guesses that come all at once find no gap between check and count. */
   async function authenticateNew(credentials: Credentials, key: string): Promise<Caller> {
     failing.add(key);
-    await consumePoint(limiter, key, TOO_MANY_FAILURES, HINT);
+    await consumePoints(limiter, key, 1, TOO_MANY_FAILURES);
     try {
       const caller = await authenticate(credentials);
       await limiter.reward(key);
@@ -82,5 +82,7 @@ export function guardAuthentication<Credentials, Caller>(
   };
 }
 
-const TOO_MANY_FAILURES = 'Too many requests from this address had no valid token.';
-const HINT = 'Check the token (PARTWAY_TOKEN) before asking again.';
+const TOO_MANY_FAILURES = {
+  detail: 'Too many requests from this address had no valid token.',
+  hint: 'Check the token (PARTWAY_TOKEN) before asking again.',
+};

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { limitKey, UNKNOWN_ADDRESS } from './client-address.ts';
+import { isIPv6, limitKey, UNKNOWN_ADDRESS } from './client-address.ts';
+import { type Claim, createHoldings } from './holdings.ts';
 
 export interface HttpLimits {
   /** Bytes of the request line and all headers. */
@@ -14,6 +15,7 @@ export interface HttpLimits {
   /** How long a connection is kept for its next request: longer than proxies keep theirs, most of them 60 s. */
   readonly keepAliveMs: number;
   readonly maxConnections: number;
+  /** An IPv6 address counts with all of its /56, and a /48 may have twice as many. */
   readonly maxConnectionsPerAddress: number;
 }
 
@@ -43,23 +45,23 @@ export function serverOptions(limits: HttpLimits) {
 
 /** Connections beyond the limits are closed without a word: an answer to each is what a flood is after. */
 export function limitConnections(server: Server, limits: HttpLimits, isTrusted: (address: string) => boolean): void {
-  const open = new Map<string, number>();
+  const take = createHoldings();
   server.maxConnections = limits.maxConnections;
   server.on('connection', (socket: Socket) => {
     const address = socket.remoteAddress ?? UNKNOWN_ADDRESS;
     // All clients behind a proxy come from its address; it has limits of its own.
     if (isTrusted(address)) return;
-    const key = limitKey(address);
-    const count = (open.get(key) ?? 0) + 1;
-    if (count > limits.maxConnectionsPerAddress) {
-      socket.destroy();
-      return;
-    }
-    open.set(key, count);
-    socket.once('close', () => {
-      const left = (open.get(key) ?? 1) - 1;
-      if (left === 0) open.delete(key);
-      else open.set(key, left);
-    });
+    const release = take(claimsOf(address, limits));
+    if (release === undefined) socket.destroy();
+    else socket.once('close', release);
   });
+}
+
+/** Homes are given a /56 of IPv6, companies and tunnels a /48 (RFC 6177): whoever has one must not get a share for each /64 of it. */
+function claimsOf(address: string, { maxConnectionsPerAddress: most }: HttpLimits): Claim[] {
+  if (!isIPv6(address)) return [{ key: limitKey(address), most }];
+  return [
+    { key: limitKey(address, 56), most },
+    { key: limitKey(address, 48), most: 2 * most },
+  ];
 }

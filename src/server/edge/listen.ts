@@ -12,6 +12,7 @@ import { problemAnswer } from '../problem-response.ts';
 import { isWithin, type Network } from './client-address.ts';
 import { HTTP_LIMITS, type HttpLimits, limitConnections, serverOptions } from './http-limits.ts';
 import { lingerAtClose } from './lingering-close.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import { answerRefusedRequests, type RefusedRequestsOptions } from './refused-requests.ts';
 import { securityHeaders } from './security-headers.ts';
 import { readTlsPair, type TlsFiles } from './tls.ts';
@@ -50,7 +51,8 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
   const limits = { ...HTTP_LIMITS, ...options.limits };
   const headers = securityHeaders({ tls: tls !== undefined });
   const certificate = tls && readCertificate(tls);
-  const handle = getRequestListener(fetch, { errorHandler: (error) => answerUnreadable(error, { headers, log, refused }) });
+  const answer = getRequestListener(fetch, { errorHandler: (error) => answerUnreadable(error, { headers, log, refused }) });
+  const handle = oneAtATime(answer, log);
   const server = certificate
     ? createHttpsServer({ ...serverOptions(limits), ...certificate, handshakeTimeout: limits.headersTimeoutMs }, handle)
     : createHttpServer(serverOptions(limits), handle);

@@ -1,10 +1,15 @@
 import { type RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { UploadError } from '../../session/errors.ts';
 
-/** Uses up one point of the key. @throws UploadError `RATE_LIMITED`, which says when there are points again, if there is none. */
-export async function consumePoint(limiter: RateLimiterMemory, key: string, detail: string, hint: string): Promise<void> {
+/** Uses up points of the key. @throws UploadError `RATE_LIMITED`, which says when there are points again, if there are too few. */
+export async function consumePoints(
+  limiter: RateLimiterMemory,
+  key: string,
+  points: number,
+  { detail, hint }: { readonly detail: string; readonly hint: string },
+): Promise<void> {
   try {
-    await limiter.consume(key);
+    await limiter.consume(key, points);
   } catch (refusal) {
     if (!(refusal instanceof RateLimiterRes)) throw refusal;
     // Whole seconds, as the header has them, and never 0: the client would be back too early.

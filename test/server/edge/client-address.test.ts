@@ -62,6 +62,12 @@ describe('what limits count by', () => {
     expect(limitKey('192.0.2.8')).not.toBe(limitKey('192.0.2.7'));
     expect(limitKey('unknown')).toBe('unknown');
   });
+
+  it('is a larger network where that is asked for', () => {
+    expect(limitKey('2001:db8:1:2f3:4:5:6:7', 56)).toBe('2001:db8:1:200::/56');
+    expect(limitKey('2001:db8:1:2f3:4:5:6:7', 48)).toBe('2001:db8:1::/48');
+    expect(limitKey('192.0.2.7', 56)).toBe('192.0.2.7');
+  });
 });
 
 describe('networks', () => {

@@ -1,9 +1,10 @@
-import { request } from 'node:http';
+import { EventEmitter } from 'node:events';
+import { request, type Server } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { MAX_BODY_BYTES } from '../../../src/contract/paths.ts';
+import { MAX_BODY_BYTES, MAX_PLAIN_BODY_BYTES } from '../../../src/contract/paths.ts';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS } from '../../../src/contract/problems.ts';
 import { parseNetworks } from '../../../src/server/edge/client-address.ts';
-import { HTTP_LIMITS } from '../../../src/server/edge/http-limits.ts';
+import { HTTP_LIMITS, limitConnections } from '../../../src/server/edge/http-limits.ts';
 import { listen } from '../../../src/server/edge/listen.ts';
 import type { ServiceErrorCode } from '../../../src/session/errors.ts';
 import { ADMIN_TOKEN } from '../../support/control-plane.ts';
@@ -39,6 +40,7 @@ describe('the limits of HTTP', () => {
     expect(PROBLEMS.REQUEST_TIMEOUT.explanation).toContain(`${HTTP_LIMITS.headersTimeoutMs / 1_000} seconds`);
     expect(PROBLEMS.REQUEST_TIMEOUT.explanation).toContain(`${HTTP_LIMITS.requestTimeoutMs / 60_000} minutes`);
     expect(PROBLEMS.BODY_TOO_LARGE.explanation).toContain(`${MAX_BODY_BYTES / KiB ** 2} MiB`);
+    expect(PROBLEMS.BODY_TOO_LARGE.explanation).toContain(`${MAX_PLAIN_BODY_BYTES / KiB} KiB`);
   });
 });
 
@@ -48,7 +50,7 @@ describe('a request that comes too slowly', () => {
     ['nothing after the first line', SHORT_FOR_HEADERS, 'GET /healthz HTTP/1.1\r\n', ''],
     ['nothing at all', SHORT_FOR_HEADERS, '', ''],
     ['a body that stops', SHORT, `${HEAD}content-length: 100\r\n\r\n{"fileName`, ''],
-    ['a byte of the body now and then', SHORT, `${HEAD}content-length: 100000\r\n\r\n`, ' '],
+    ['a byte of the body now and then', SHORT, `${HEAD}content-length: 60000\r\n\r\n`, ' '],
     ['a chunk of the body now and then', SHORT, `${HEAD}transfer-encoding: chunked\r\n\r\n`, '1\r\n \r\n'],
   ])('is answered 408 and its connection closed, while others are served: %s', async (_, limits, start, more) => {
     const bench = new EdgeBench();
@@ -139,7 +141,7 @@ describe('headers', () => {
   });
 });
 
-describe('a body of more than 2 MiB', () => {
+describe('a body that is too large', () => {
   it.each([
     ['with its length', `content-length: ${KiB ** 3}\r\n\r\n`, ' '.repeat(64 * KiB)],
     ['without its length', 'transfer-encoding: chunked\r\n\r\n', `10000\r\n${' '.repeat(64 * KiB)}\r\n`],
@@ -265,6 +267,28 @@ describe('connections', () => {
     expect(await (await RawConnection.to(url)).untilClosed()).toBe('');
   });
 
+  it('of IPv6 are counted by the networks that sites are given, not by the subnets that each of them has thousands of', () => {
+    const server = new EventEmitter();
+    limitConnections(server as Server, { ...HTTP_LIMITS, maxConnectionsPerAddress: 3 }, () => false);
+    const open = (remoteAddress: string) => {
+      const socket = Object.assign(new EventEmitter(), { remoteAddress, destroyed: false });
+      server.emit('connection', Object.assign(socket, { destroy: () => Object.assign(socket, { destroyed: true }) }));
+      return socket;
+    };
+    const areOpen = (...addresses: string[]) => addresses.map((address) => !open(address).destroyed);
+
+    const first = open('2001:db8:1:100::1');
+    // One /56, four /64.
+    expect(areOpen('2001:db8:1:101::1', '2001:db8:1:1ff::1', '2001:db8:1:102::1')).toEqual([true, true, false]);
+    // The same /48: twice as many, in whatever /56.
+    expect(areOpen('2001:db8:1:200::1', '2001:db8:1:300::1', '2001:db8:1:400::1')).toEqual([true, true, true]);
+    expect(areOpen('2001:db8:1:500::1')).toEqual([false]);
+    expect(areOpen('2001:db8:2:100::1', '192.0.2.1', '192.0.2.1', '::ffff:192.0.2.1')).toEqual([true, true, true, true]);
+    expect(areOpen('192.0.2.1', '192.0.2.2')).toEqual([false, true]);
+    first.emit('close');
+    expect(areOpen('2001:db8:1:500::1', '2001:db8:1:500::1')).toEqual([true, false]);
+  });
+
   it('are kept for the next request', async () => {
     const { url } = await new EdgeBench().listen();
     const keepAlive = await new Promise((resolve, reject) => {
@@ -297,5 +321,28 @@ describe('requests that come behind one another without waiting', () => {
     client.send('GET /openapi.json HTTP/1.1\r\nhost: partway\r\n\r\n'.repeat(200));
     await expect.poll(() => begun).toBeGreaterThan(0);
     expect(begun).toBeLessThan(10);
+  });
+
+  it('lose their connection, and the log tells of it once', async () => {
+    const bench = new EdgeBench();
+    const { url } = await bench.listen();
+    const { sessionId } = await bench.openTinySession();
+    const stream = `GET /api/uploads/${sessionId}/progress HTTP/1.1\r\nhost: partway\r\nauthorization: Bearer ${ADMIN_TOKEN}\r\naccept: text/event-stream\r\n\r\n`;
+    const client = await RawConnection.to(url);
+    client.send(stream + 'GET /healthz HTTP/1.1\r\nhost: partway\r\n\r\n'.repeat(50));
+    await client.untilClosed();
+    const isOfConnection = ({ message }: { message: string }) => message.startsWith('connection closed');
+    expect(bench.logged.filter(isOfConnection)).toMatchObject([{ level: 'info', fields: { address: '127.0.0.1' } }]);
+    expect(bench.logged.filter(({ fields }) => 'path' in fields && fields.path === '/healthz')).toEqual([]);
+    expect(await isServed(url)).toBe(true);
+  });
+
+  it('are not those that wait for their answers: one connection serves them all', async () => {
+    const { url } = await new EdgeBench().listen();
+    const client = await RawConnection.to(url);
+    for (let request = 1; request <= 5; request++) {
+      client.send('GET /openapi.json HTTP/1.1\r\nhost: partway\r\n\r\n');
+      await expect.poll(() => client.received.split('"openapi":"3.1.0"').length - 1).toBe(request);
+    }
   });
 });
