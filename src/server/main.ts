@@ -3,7 +3,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { type Logger, pino } from 'pino';
 import { createS3ObjectStore } from '../object-store/s3.ts';
 import type { SigningOptions } from '../object-store/s3-signing.ts';
-import { openSqliteStore } from '../session-store/sqlite.ts';
+import { openSessionStore } from '../session-store/open.ts';
 import { createApp } from './app.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { auditAsServer, noAudit } from './audit/event.ts';
@@ -15,6 +15,7 @@ import { listen } from './edge/listen.ts';
 import { judgeListening } from './edge/listening-rule.ts';
 import { createRequestLimit } from './edge/request-limit.ts';
 import { readTlsPair, type TlsFiles } from './edge/tls.ts';
+import { describeDatabase } from './file-locations.ts';
 import { createService } from './service.ts';
 import { newSessionId } from './session-id.ts';
 import { startSweeper } from './sweeper.ts';
@@ -35,7 +36,7 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
   const config = parseConfig(env, faultsOfTls);
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime });
   const server = await startServer(config, log, (token) => showFirstToken(token));
-  log.info({ url: server.url, database: config.databasePath, bucket: config.s3.bucket }, 'listening');
+  log.info({ url: server.url, database: describeDatabase(config.database), bucket: config.s3.bucket }, 'listening');
   // Not at a terminal, when that is closed: there it ends the server, as it ends every program.
   if (!process.stdout.isTTY) process.on('SIGHUP', () => void server.reload());
   await new Promise<void>((resolve) => {
@@ -47,7 +48,7 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
 
 /** Composition root: config → adapters → service → app → listen. */
 export async function startServer(config: Config, log: Logger, onFirstToken: (token: string) => void): Promise<RunningServer> {
-  const sessions = openSqliteStore(config.databasePath);
+  const sessions = await openSessionStore(config.database);
   const objects = createS3ObjectStore({
     ...config.s3,
     accessKeyId: config.s3.accessKeyId.reveal(),
