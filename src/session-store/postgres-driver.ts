@@ -134,7 +134,8 @@ function queriesOf(client: ClientBase): Queries {
   return {
     async run(statement, parameters) {
       const { name, text } = statement;
-      const { rows, rowCount } = await ask(client, { name, text, values: statement.values(parameters) });
+      const values = statement.values(parameters);
+      const { rows, rowCount } = await ask(client, name === undefined ? { text, values } : { name, text, values });
       return { rows, changes: rowCount ?? 0 };
     },
   };

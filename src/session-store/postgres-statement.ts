@@ -1,7 +1,7 @@
-/** SQL with named parameters, prepared once on each connection. `Row` is what it answers. */
+/** SQL with named parameters. `Row` is what it answers. */
 export interface Statement<Parameters extends object, Row> {
-  /** PostgreSQL keeps prepared statements by name. */
-  readonly name: string;
+  /** PostgreSQL keeps prepared statements by name, on each connection. One without a name is planned anew each time. */
+  readonly name: string | undefined;
   readonly text: string;
   values(parameters: Parameters): unknown[];
   /** For the compiler alone. */
@@ -10,16 +10,21 @@ export interface Statement<Parameters extends object, Row> {
 
 let prepared = 0;
 
-/** PostgreSQL numbers its parameters; in `sql` they are `@names`, as in the statements of SQLite. */
+/** Prepared. PostgreSQL numbers its parameters; in `sql` they are `@names`, as in the statements of SQLite. */
 export function statement<Parameters extends object, Row = unknown>(sql: string): Statement<Parameters, Row> {
+  prepared += 1;
+  return { ...unpreparedStatement<Parameters, Row>(sql), name: `partway_${prepared}` };
+}
+
+/** For which the best plan depends on the values: planning costs less than a plan for any values may. */
+export function unpreparedStatement<Parameters extends object, Row = unknown>(sql: string): Statement<Parameters, Row> {
   const names: string[] = [];
   const text = sql.replaceAll(/@(\w+)/g, (_, name: string) => {
     if (!names.includes(name)) names.push(name);
     return `$${names.indexOf(name) + 1}`;
   });
-  prepared += 1;
   return {
-    name: `partway_${prepared}`,
+    name: undefined,
     text,
     values(parameters) {
       return names.map((name) => toValue((parameters as Readonly<Record<string, unknown>>)[name], name));

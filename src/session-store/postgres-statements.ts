@@ -14,7 +14,7 @@ import type {
   Usage,
 } from './port.ts';
 import { type Generation, PART_STATEMENTS } from './postgres-parts.ts';
-import { type Statement, statement } from './postgres-statement.ts';
+import { type Statement, statement, unpreparedStatement } from './postgres-statement.ts';
 import { TOKEN_STATEMENTS } from './postgres-tokens.ts';
 import { SESSION_COLUMNS, type SessionRow } from './rows.ts';
 
@@ -43,8 +43,9 @@ const ENDED = STATUSES.filter(isTerminal)
   .map((status) => `'${status}'`)
   .join(', ');
 
+/** Many sessions are completed and few are open: a list of one status or the other is best read by another index. */
 const list = (filter: string): Statement<ListParameters, SessionRow> =>
-  statement<ListParameters, SessionRow>(`${SESSION_SQL}
+  unpreparedStatement<ListParameters, SessionRow>(`${SESSION_SQL}
     WHERE ${filter} (s.created_at, s.session_id) < (@createdAt, @sessionId) AND ${IN_PLACE}
     ORDER BY s.created_at DESC, s.session_id DESC LIMIT @rows`);
 

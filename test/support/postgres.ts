@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
 import { afterAll, beforeEach, inject } from 'vitest';
 import { migratePostgres } from '../../src/session-store/postgres-migrate.ts';
@@ -8,6 +9,10 @@ export interface TestDatabase {
   readonly url: string;
   /** As another program would, beside the store: SQL without parameters. */
   query<Row extends object = Record<string, unknown>>(sql: string): Promise<Row[]>;
+  /** A connection that stays, with a transaction for example. The caller ends it. */
+  connect(): Promise<Client>;
+  /** Resolves once somebody waits for a lock. */
+  untilSomebodyWaits(): Promise<void>;
   /** Takes all rows away: faster than another database. */
   clear(): Promise<void>;
   /** Ends all connections to it but ours, as an administrator can. */
@@ -47,8 +52,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 }
 
 /** With nothing in it. */
-export function createEmptyDatabase(): Promise<TestDatabase> {
-  return makeDatabase('TEMPLATE template0');
+export function createEmptyDatabase(options = "ENCODING 'UTF8'"): Promise<TestDatabase> {
+  return makeDatabase(`TEMPLATE template0 ${options}`);
 }
 
 /** One for each test file: copying it takes a fraction of the time that migrations take. */
@@ -76,6 +81,17 @@ async function makeDatabase(options: string): Promise<TestDatabase> {
   return {
     url,
     query: (sql) => withClient(url, async (client) => (await client.query(sql)).rows),
+    async connect() {
+      const client = new Client({ connectionString: url });
+      await client.connect();
+      return client;
+    },
+    async untilSomebodyWaits() {
+      const waiting = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+      await withClient(url, async (client) => {
+        while ((await client.query(`SELECT 1 ${waiting}`)).rows.length === 0) await pause(5);
+      });
+    },
     async clear() {
       await withClient(url, (client) => client.query(`TRUNCATE ${TABLES.join(', ')}`));
     },
