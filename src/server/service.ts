@@ -2,11 +2,12 @@ import { PROBLEMS } from '../contract/problems.ts';
 import type * as wire from '../contract/wire.ts';
 import { ObjectStoreError } from '../object-store/port.ts';
 import { hasScope } from '../session/access.ts';
-import { UploadError } from '../session/errors.ts';
+import { type ServiceErrorCode, UploadError } from '../session/errors.ts';
 import { isTerminal, type Status } from '../session/machine.ts';
 import { partLength, partRange } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
 import type { StoredPart, UploadSession } from '../session/session.ts';
+import { SessionStoreUnavailable } from '../session-store/port.ts';
 import { type Caller, mustChange, mustHaveOneOf, mustSee } from './access.ts';
 import type { Audit } from './audit/event.ts';
 import { grantCapability } from './capability.ts';
@@ -174,9 +175,14 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       return { ok: true };
     } catch (error) {
       serverDeps.log.warn({ check: name, err: error }, 'not ready');
-      const code = error instanceof ObjectStoreError ? STORE_CODES[error.failure] : 'INTERNAL';
+      const code = codeOfFailure(error);
       return { ok: false, code, detail: PROBLEMS[code].title };
     }
+  }
+
+  function codeOfFailure(error: unknown): ServiceErrorCode {
+    if (error instanceof SessionStoreUnavailable) return 'STORE_UNAVAILABLE';
+    return error instanceof ObjectStoreError ? STORE_CODES[error.failure] : 'INTERNAL';
   }
 
   async function presignPart(session: UploadSession, partNumber: number, checksums: Record<string, string> | undefined) {
