@@ -39,9 +39,9 @@ export function needsPostgres(): void {
     const name = await template;
     await asAdmin((admin) => admin.query(`DROP DATABASE ${name}`));
   });
-  beforeEach((context) => {
+  beforeEach(({ task, skip }) => {
     const postgres = inject('postgres');
-    if ('missing' in postgres) skipBecause(context, postgres.missing);
+    if ('missing' in postgres) skipBecause({ task, skip }, postgres.missing);
   });
 }
 
