@@ -77,12 +77,23 @@ async function localeOf(admin: Client): Promise<string> {
 async function makeDatabase(options: string): Promise<TestDatabase> {
   const name = aName('test');
   await asAdmin((admin) => admin.query(`CREATE DATABASE ${name} ${options}`));
-  const url = urlOf(name);
+  return {
+    ...databaseAt(urlOf(name)),
+    async drop() {
+      await asAdmin((admin) => admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+    },
+  };
+}
+
+/** One that is there, on any server. */
+export function databaseAt(url: string): Omit<TestDatabase, 'drop'> {
   return {
     url,
     query: (sql) => withClient(url, async (client) => (await client.query(sql)).rows),
     async connect() {
       const client = new Client({ connectionString: url });
+      // A test may take its server away.
+      client.on('error', () => {});
       await client.connect();
       return client;
     },
@@ -98,9 +109,6 @@ async function makeDatabase(options: string): Promise<TestDatabase> {
     async disconnectAll() {
       const others = 'FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()';
       await withClient(url, (client) => client.query(`SELECT pg_terminate_backend(pid, 5000) ${others}`));
-    },
-    async drop() {
-      await asAdmin((admin) => admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
     },
   };
 }
