@@ -177,7 +177,7 @@ export const PROBLEMS = {
   },
   STORE_UNAVAILABLE: {
     status: 503,
-    title: 'The object store does not answer',
+    title: 'The object store or the database does not answer',
     explanation: 'It is starting, overloaded or out of reach. Try again after `retryAfterSeconds`; nothing is lost.',
   },
   STOPPING: {

@@ -11,6 +11,8 @@ export interface ServerCommand {
   readonly env: NodeJS.ProcessEnv;
   /** Values that the output may contain and that must never be shown. */
   readonly secrets: readonly string[];
+  /** Run as somebody else; needs root. */
+  readonly user?: { readonly uid: number; readonly gid: number };
   /** Gets all that it writes, for reading after something went wrong. Started anew each time. */
   readonly logFile?: string;
 }
@@ -32,13 +34,14 @@ const STOP_GRACE_MS = 15_000;
 const KEPT_OUTPUT = 4_000;
 
 /** Starts a server that ends with this process at the latest. */
-export function startServerProcess({ name, command, args, env, secrets, logFile }: ServerCommand): ServerProcess {
+export function startServerProcess({ name, command, args, env, secrets, user, logFile }: ServerCommand): ServerProcess {
   const child = spawn(command, args, {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
     // Its own process group: Ctrl-C in the terminal reaches us only, and we stop servers after their clients have finished.
     detached: process.platform !== 'win32',
     windowsHide: true,
+    ...user,
   });
   let output = '';
   let end: string | undefined;

@@ -1,31 +1,11 @@
-import { inspect } from 'node:util';
 import { z } from 'zod';
 import { parseDuration } from '../contract/duration.ts';
 import { isKeyTemplate, PLACEHOLDERS } from '../session/key-template.ts';
 import { parseNetworks } from './edge/client-address.ts';
 import { parseOrigins } from './edge/cors.ts';
 import type { TlsFiles } from './edge/tls.ts';
-import { auditLogPath, defaultDatabasePath } from './file-locations.ts';
-
-/** A secret that does not show itself by accident: not in logs, not in JSON, not in error messages. */
-export class Secret {
-  readonly #value: string;
-  constructor(value: string) {
-    this.#value = value;
-  }
-  reveal(): string {
-    return this.#value;
-  }
-  toString(): string {
-    return '[secret]';
-  }
-  toJSON(): string {
-    return '[secret]';
-  }
-  [inspect.custom](): string {
-    return '[secret]';
-  }
-}
+import { auditLogPath, databaseAt, faultOfDatabase } from './file-locations.ts';
+import { Secret } from './secret.ts';
 
 /** Every fault of a configuration at once, so that it is mended in one go. */
 export class ConfigError extends Error {
@@ -121,7 +101,10 @@ const schema = z.object({
   PARTWAY_DATABASE_URL: z
     .string()
     .min(1, 'is empty')
-    .refine((value) => !/^\w+:\/\//.test(value), 'must be the path of a SQLite file')
+    .superRefine((value, context) => {
+      const fault = faultOfDatabase(value);
+      if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+    })
     .optional(),
   PARTWAY_AUDIT_LOG: z.string().min(1, 'is empty').optional(),
   PARTWAY_S3_ENDPOINT: url('where the object store is, such as http://127.0.0.1:9000'),
@@ -165,16 +148,16 @@ export function parseConfig(env: Env, faultsOf: (files: TlsFiles) => readonly st
   ];
   if (!parsed.success || typeof tls === 'string' || faults.length > 0) throw new ConfigError(faults);
   const { data } = parsed;
-  const databasePath = data.PARTWAY_DATABASE_URL ?? defaultDatabasePath(env);
+  const database = databaseAt(data.PARTWAY_DATABASE_URL, env);
   return {
     host: data.PARTWAY_HOST,
     port: data.PARTWAY_PORT,
     adminToken: data.PARTWAY_TOKEN,
     /** How long it still takes requests once it was told to stop. */
     drainDelayMs: data.PARTWAY_DRAIN_DELAY,
-    databasePath,
+    database,
     /** Undefined where none is kept. */
-    auditPath: auditLogPath(data.PARTWAY_AUDIT_LOG, databasePath),
+    auditPath: auditLogPath(data.PARTWAY_AUDIT_LOG, database, env),
     edge: {
       tls,
       trustedProxies: data.PARTWAY_TRUSTED_PROXIES,

@@ -4,7 +4,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { type Logger, pino } from 'pino';
 import { createS3ObjectStore } from '../object-store/s3.ts';
 import type { SigningOptions } from '../object-store/s3-signing.ts';
-import { openSqliteStore } from '../session-store/sqlite.ts';
+import { openSessionStore } from '../session-store/open.ts';
 import { createApp } from './app.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { auditAsServer, noAudit } from './audit/event.ts';
@@ -16,6 +16,7 @@ import { listen } from './edge/listen.ts';
 import { judgeListening } from './edge/listening-rule.ts';
 import { createAddressLimit, createRequestLimit } from './edge/request-limit.ts';
 import { readTlsPair, type TlsFiles } from './edge/tls.ts';
+import { describeDatabase } from './file-locations.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { createService } from './service.ts';
 import { newSessionId } from './session-id.ts';
@@ -40,7 +41,7 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
   const config = parseConfig(env, faultsOfTls);
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime });
   const server = await startServer(config, log, (token) => showFirstToken(token));
-  log.info({ url: server.url, database: config.databasePath, bucket: config.s3.bucket }, 'listening');
+  log.info({ url: server.url, database: describeDatabase(config.database), bucket: config.s3.bucket }, 'listening');
   // Not at a terminal, when that is closed: there it ends the server, as it ends every program.
   if (!process.stdout.isTTY) process.on('SIGHUP', () => void server.reload());
   await new Promise<void>((resolve) => {
@@ -52,7 +53,7 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
 
 /** Composition root: config → adapters → service → app → listen. */
 export async function startServer(config: Config, log: Logger, onFirstToken: (token: string) => void): Promise<RunningServer> {
-  const sessions = openSqliteStore(config.databasePath);
+  const sessions = await openSessionStore(config.database);
   const version = packageVersion();
   const metrics = createMetrics({ sessions, log, version });
   const s3 = createS3ObjectStore({

@@ -4,6 +4,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, problemType } from '../contract/problems.ts';
 import { ObjectStoreError } from '../object-store/port.ts';
 import { SERVICE_ERROR_CODES, type ServiceErrorCode, UploadError } from '../session/errors.ts';
+import { SessionStoreUnavailable } from '../session-store/port.ts';
 import type { Log } from './deps.ts';
 import { STORE_CODES } from './store-codes.ts';
 
@@ -70,6 +71,9 @@ function asServiceError(error: unknown): ServiceError {
     return { code: error.code, detail: error.detail, hint: error.hint, facts: error.facts };
   if (error instanceof ObjectStoreError)
     return { code: STORE_CODES[error.failure], detail: `The object store answered: ${error.message}` };
+  // Its message is for the log: it names the database's address.
+  if (error instanceof SessionStoreUnavailable)
+    return { code: 'STORE_UNAVAILABLE', detail: "The server's database does not answer. Nothing that it had recorded is lost." };
   if (error instanceof HTTPException && error.status < 500) return { code: 'INVALID_REQUEST', detail: error.message };
   // Never the message of an unforeseen error: it may name anything. The log has it.
   return { code: 'INTERNAL', detail: 'The server met an error that it did not foresee.' };

@@ -1,6 +1,8 @@
 import { PROBLEMS } from '../contract/problems.ts';
 import type * as wire from '../contract/wire.ts';
 import { ObjectStoreError } from '../object-store/port.ts';
+import type { ServiceErrorCode } from '../session/errors.ts';
+import { SessionStoreUnavailable } from '../session-store/port.ts';
 import type { ServiceDeps } from './deps.ts';
 import { logOfRequest } from './request-log.ts';
 import { createSingleFlight } from './single-flight.ts';
@@ -34,7 +36,7 @@ export function createReadiness({ sessions, objects, now, log }: Pick<ServiceDep
       return { ok: true };
     } catch (error) {
       logOfRequest(log, requestId).warn({ check: name, err: error }, 'not ready');
-      const code = error instanceof ObjectStoreError ? STORE_CODES[error.failure] : 'INTERNAL';
+      const code = codeOfFailure(error);
       return { ok: false, code, detail: PROBLEMS[code].title };
     }
   }
@@ -45,6 +47,11 @@ export function createReadiness({ sessions, objects, now, log }: Pick<ServiceDep
     if (kept !== undefined && Math.abs(now() - kept.at) < KEPT_MS) return kept.readiness;
     return flights.run('readiness', '', () => ask(requestId));
   };
+}
+
+function codeOfFailure(error: unknown): ServiceErrorCode {
+  if (error instanceof SessionStoreUnavailable) return 'STORE_UNAVAILABLE';
+  return error instanceof ObjectStoreError ? STORE_CODES[error.failure] : 'INTERNAL';
 }
 
 /** While the server stops: nothing is asked, as the answer is no in any case. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { ObjectStoreError } from '../object-store/port.ts';
 import { isUploadError } from '../session/errors.ts';
 import type { Status } from '../session/machine.ts';
@@ -11,6 +12,8 @@ import type { TellSweep } from './metrics/sweep-metrics.ts';
 
 /** A running request may leave an `-ing` status for this long; older ones were left by a crash. Longest is Complete of a huge object. */
 const GRACE_MS = 15 * 60_000;
+/** A sweep that is late, or a database that was away for a moment, does not lose it. */
+const LEASE_INTERVALS = 3;
 /** One sweep handles this many of a kind; the next one goes on. */
 const BATCH = 100;
 /** A request for a multipart upload takes at most two minutes (twice its time limit); clocks that differ by less than one are not corrected. */
@@ -27,7 +30,7 @@ export interface SweepReport {
 /**
  * Ends sessions whose time ran out and finishes what a crash interrupted. Every repair is the same code that a request runs,
  * and each is safe to run beside requests: statuses change by compare-and-set, and the store's calls are idempotent or checked.
- * `graceMs` 0 suits the start of the only server on a database: nothing can be under way then.
+ * `graceMs` 0 suits the start of the only server on a database (`isShared`): nothing can be under way then.
  */
 export async function sweep(deps: ServiceDeps, graceMs = GRACE_MS): Promise<SweepReport> {
   const { sessions, now, policy } = deps;
@@ -126,30 +129,63 @@ async function releaseOrphans(deps: ServiceDeps, suspect: OrphanSuspect, before:
   await deps.sessions.clearOrphanSuspicion(suspect.sessionId, before);
 }
 
-/** Sweeps at once, then every `intervalMs`, one at a time, until stopped. `tell` hears of each. */
+/**
+ * Sweeps at once, then every `intervalMs`, one at a time, until stopped; of several servers on one database, one of them. Without
+ * grace at the start where no other server can use the database: there, whoever left something under way is gone.
+ */
 export function startSweeper(deps: ServiceDeps, intervalMs: number, tell: TellSweep = () => {}): { stop(): Promise<void> } {
+  const { sessions, log } = deps;
+  const lease = createLease(deps, LEASE_INTERVALS * intervalMs);
   let running: Promise<void> = Promise.resolve();
   const run = (graceMs?: number) => {
+    // Asked for now, not when an earlier sweep is done: one that takes longer than the lease keeps it.
+    const isOurs = lease.acquire();
     running = running.then(async () => {
       const startedAt = performance.now();
       const end = () => ({ ms: performance.now() - startedAt, at: deps.now() });
       try {
+        if (!(await isOurs)) return;
         const report = await sweep(deps, graceMs);
         tell({ report, ...end() });
-        if (Object.values(report).some((count) => count > 0)) deps.log.info({ ...report }, 'swept');
+        if (Object.values(report).some((count) => count > 0)) log.info({ ...report }, 'swept');
       } catch (error) {
         tell(end());
-        deps.log.error({ err: error }, 'sweep failed; the next one tries again');
+        log.error({ err: error }, 'sweep failed; the next one tries again');
       }
     });
   };
-  run(0);
+  run(sessions.isShared ? GRACE_MS : 0);
   const timer = setInterval(run, intervalMs);
   timer.unref();
   return {
-    stop() {
+    async stop() {
       clearInterval(timer);
-      return running;
+      await running;
+      await lease.release();
+    },
+  };
+}
+
+/** The right to sweep. A server that dies keeps it from the others for `ttlMs`. */
+function createLease({ sessions, now, log }: ServiceDeps, ttlMs: number) {
+  // The one server of a database that is not shared is the same holder after a crash, and need not wait for itself.
+  const holder = sessions.isShared ? randomUUID() : 'the only server';
+  return {
+    /** False also where the database cannot say. */
+    async acquire(): Promise<boolean> {
+      try {
+        return await sessions.acquireSweepLease(holder, now(), ttlMs);
+      } catch (error) {
+        log.error({ err: error }, 'no sweep: the database did not say whose turn it is');
+        return false;
+      }
+    },
+    async release(): Promise<void> {
+      try {
+        await sessions.releaseSweepLease(holder);
+      } catch (error) {
+        log.warn({ err: error }, 'the lease of the sweep was not given back; another server sweeps once it has expired');
+      }
     },
   };
 }

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import type { Instant } from '../session/session.ts';
-import { openSqliteStore } from '../session-store/sqlite.ts';
+import { openSessionStore } from '../session-store/open.ts';
 import { backUpSqlite } from '../session-store/sqlite-backup.ts';
 import { SessionStoreStartError } from '../session-store/start-error.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { noAudit } from './audit/event.ts';
-import { findAuditLog, findDatabase } from './file-locations.ts';
+import { type DatabaseLocation, faultOfDatabase, findAuditLog, locateDatabase } from './file-locations.ts';
 import { createTokenAdmin } from './tokens.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -15,15 +15,17 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * first token may be made before the server has ever started.
  * @throws SessionStoreStartError
  */
-export function openTokenAdmin(env: Environment, now: () => Instant, { mayMake }: { readonly mayMake: boolean }) {
-  const path = findDatabase(env);
-  const isNew = !existsSync(path);
-  if (isNew && !mayMake) throw noDatabase(path);
-  const sessions = openSqliteStore(path);
+export async function openTokenAdmin(env: Environment, now: () => Instant, { mayMake }: { readonly mayMake: boolean }) {
+  const database = findDatabase(env);
+  // A PostgreSQL database is never made here, only its tables are.
+  const newFile = database.kind === 'sqlite' && !existsSync(database.path) ? database.path : undefined;
+  if (newFile !== undefined && !mayMake) throw noDatabase(newFile);
+  const sessions = await openSessionStore(database);
   const auditPath = findAuditLog(env);
   const audit = auditPath === undefined ? undefined : createAuditLog({ path: auditPath, now, log: { error: tellOnStderr } });
   return {
-    database: { path, isNew },
+    /** The path of the database that was just made. */
+    newFile,
     admin: createTokenAdmin(sessions, audit ?? noAudit, now),
     async close(): Promise<void> {
       audit?.close();
@@ -32,9 +34,17 @@ export function openTokenAdmin(env: Environment, now: () => Instant, { mayMake }
   };
 }
 
-/** @throws SessionStoreStartError */
+/** @throws SessionStoreStartError also where the database is none of SQLite's. */
 export function backUp(env: Environment, destination: string): number {
-  return backUpSqlite(findDatabase(env), destination);
+  const database = findDatabase(env);
+  if (database.kind === 'sqlite') return backUpSqlite(database.path, destination);
+  throw new SessionStoreStartError('The database is PostgreSQL: this command copies SQLite files.', 'Use pg_dump for it.');
+}
+
+function findDatabase(env: Environment): DatabaseLocation {
+  const fault = env.PARTWAY_DATABASE_URL ? faultOfDatabase(env.PARTWAY_DATABASE_URL) : undefined;
+  if (fault === undefined) return locateDatabase(env);
+  throw new SessionStoreStartError(`PARTWAY_DATABASE_URL ${fault}.`, 'Set it as the server has it.');
 }
 
 function noDatabase(path: string): SessionStoreStartError {

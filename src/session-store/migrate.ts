@@ -13,9 +13,9 @@ export interface Migration {
 /** What a database's own ledger says was done to it. */
 export type AppliedMigration = Pick<Migration, 'number' | 'name'>;
 
-/** Made in the transaction that first needs it, hence outside the numbered files. */
+/** Made in the transaction that first needs it, hence outside the numbered files. Both databases understand it. */
 export const LEDGER_SQL = `CREATE TABLE IF NOT EXISTS schema_migrations (
-  number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL)`;
+  number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)`;
 
 const FILE_NAME = /^(\d{4})_([a-z0-9_]+)\.sql$/;
 
@@ -69,4 +69,13 @@ function otherHistory(done: AppliedMigration, expected: AppliedMigration): Sessi
 
 function describe({ number, name }: AppliedMigration): string {
   return `migration ${number} "${name}"`;
+}
+
+/** Why a migration, all of which was one transaction, is not in the database. */
+export function migrationFailed({ number, name }: AppliedMigration, cause: unknown): SessionStoreStartError {
+  return new SessionStoreStartError(
+    `Migration ${number} "${name}" failed, and nothing of it was applied: ${cause instanceof Error ? cause.message : cause}.`,
+    'The database is as it was: the version of partway that last used it still works with it.',
+    { cause },
+  );
 }

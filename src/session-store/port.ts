@@ -3,6 +3,14 @@ import type { Status } from '../session/machine.ts';
 import type { PartPlan } from '../session/part-plan.ts';
 import type { EndsAs, Instant, StoredPart, UploadSession } from '../session/session.ts';
 
+/**
+ * The database is away, or went away in the midst: whether a write happened is unknown. It may be back at the next call. The message
+ * never holds the database's URL or a password.
+ */
+export class SessionStoreUnavailable extends Error {
+  override readonly name = 'SessionStoreUnavailable';
+}
+
 /** What a new row is made of; everything else starts empty, in `creating`, generation 1. */
 export type NewSession = Pick<
   UploadSession,
@@ -157,6 +165,12 @@ export const REMEMBERED_CLIENTS = 100;
  */
 export interface SessionStore {
   /**
+   * Whether several servers may serve from it at the same time. Of one that is not shared, a server that starts may take it that
+   * nothing is under way: who left an `-ing` status is gone.
+   */
+  readonly isShared: boolean;
+
+  /**
    * Inserts a session in `creating`. Atomically with the row, claims the idempotency key if given: where the owner used
    * it before, nothing is inserted and the outcome is `taken` (see `findByIdempotencyKey`). The same where a session with this
    * owner, bucket, key request, size and fingerprint is `creating`, `open` or `completing`. Limits, and the keys of unfinished
@@ -273,6 +287,14 @@ export interface SessionStore {
   findCapabilityByHash(hash: string): Promise<Capability | undefined>;
   /** Forgets those that expired before `before`; returns how many. */
   deleteExpiredCapabilities(before: Instant): Promise<number>;
+
+  /**
+   * One sweeps at a time: true where nobody else holds the lease, or its time has run out. It is the caller's for `ttlMs` from `at`
+   * then; who asks again while he holds it renews it.
+   */
+  acquireSweepLease(holder: string, at: Instant, ttlMs: number): Promise<boolean>;
+  /** Does nothing where somebody else holds it. Idempotent. */
+  releaseSweepLease(holder: string): Promise<void>;
 
   /** A cheap write-free question that fails when the store cannot serve. */
   ping(): Promise<void>;

@@ -1,7 +1,13 @@
 import { fileURLToPath } from 'node:url';
-import { type AppliedMigration, LEDGER_SQL, type Migration, pendingMigrations, readMigrations } from './migrate.ts';
+import {
+  type AppliedMigration,
+  LEDGER_SQL,
+  type Migration,
+  migrationFailed,
+  pendingMigrations,
+  readMigrations,
+} from './migrate.ts';
 import type { SqliteDatabase } from './sqlite-driver.ts';
-import { SessionStoreStartError } from './start-error.ts';
 
 /** The same from src/session-store and from dist/session-store. */
 export const SQLITE_MIGRATIONS = fileURLToPath(new URL('../../migrations/sqlite', import.meta.url));
@@ -33,10 +39,6 @@ function apply(db: SqliteDatabase, { number, name, sql }: Migration): void {
     const record = 'INSERT INTO schema_migrations (number, name, applied_at) VALUES (?, ?, unixepoch() * 1000)';
     db.prepare<[number, string]>(record).run(number, name);
   } catch (cause) {
-    throw new SessionStoreStartError(
-      `Migration ${number} "${name}" failed, and nothing of it was applied: ${cause instanceof Error ? cause.message : cause}.`,
-      'The database is as it was: the version of partway that last used it still works with it.',
-      { cause },
-    );
+    throw migrationFailed({ number, name }, cause);
   }
 }

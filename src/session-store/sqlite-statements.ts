@@ -14,8 +14,8 @@ import type {
   Totals,
   Usage,
 } from './port.ts';
+import { type PartRow, SESSION_COLUMNS, type SessionRow } from './rows.ts';
 import type { SqliteDatabase, SqliteStatement } from './sqlite-driver.ts';
-import { type PartRow, SESSION_SQL, type SessionRow } from './sqlite-rows.ts';
 import { tokenStatements } from './sqlite-tokens.ts';
 
 interface Generation {
@@ -32,6 +32,19 @@ type ListParameters = ListPosition & {
 };
 type SinceParameters = { readonly status: Status; readonly before: Instant; readonly limit: number };
 type PartParameters = Generation & StoredPart & { readonly at: Instant };
+
+/**
+ * Stored bytes are summed from the parts and kept nowhere else. Two subqueries over the same stretch of the primary key
+ * measure 2.5 times as fast as one join with GROUP BY (100 sessions of 2,000 parts: 30 ms).
+ */
+const SESSION_SQL = `
+  SELECT ${SESSION_COLUMNS},
+    (SELECT COALESCE(SUM(p.size), 0) FROM parts p
+      WHERE p.session_id = s.session_id AND p.generation = s.generation) AS stored_bytes,
+    (SELECT COUNT(*) FROM parts p
+      WHERE p.session_id = s.session_id AND p.generation = s.generation) AS parts_stored
+  FROM upload_sessions s
+  LEFT JOIN multipart_uploads u ON u.session_id = s.session_id AND u.generation = s.generation`;
 
 const AS_EXPECTED = 'session_id = @sessionId AND generation = @generation AND status = @status';
 /** Walks on past what lies elsewhere: an index for every prefix there cannot be. */
@@ -52,7 +65,13 @@ function quoted(statuses: readonly Status[]): string {
  * A test explains each of them and accepts no scan of a table that grows.
  */
 export function prepareStatements(db: SqliteDatabase) {
-  return { ...sessionStatements(db), ...uploadStatements(db), ...partStatements(db), ...tokenStatements(db) };
+  return {
+    ...sessionStatements(db),
+    ...uploadStatements(db),
+    ...partStatements(db),
+    ...tokenStatements(db),
+    ...leaseStatements(db),
+  };
 }
 export type Statements = ReturnType<typeof prepareStatements>;
 
@@ -210,5 +229,15 @@ function partStatements(db: SqliteDatabase) {
     insertClient: db.prepare<{ sessionId: string; clientId: string; ordinal: number; at: Instant }>(`
       INSERT INTO session_clients (session_id, client_id, ordinal, first_reported_at)
       VALUES (@sessionId, @clientId, @ordinal, @at)`),
+  };
+}
+
+function leaseStatements(db: SqliteDatabase) {
+  return {
+    acquireSweepLease: db.prepare<{ holder: string; at: Instant; expiresAt: Instant }>(`
+      INSERT INTO sweep_lease (only_row, holder, expires_at) VALUES (1, @holder, @expiresAt)
+      ON CONFLICT (only_row) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+        WHERE sweep_lease.holder = excluded.holder OR sweep_lease.expires_at <= @at`),
+    releaseSweepLease: db.prepare<[holder: string]>('DELETE FROM sweep_lease WHERE only_row = 1 AND holder = ?'),
   };
 }

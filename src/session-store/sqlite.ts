@@ -22,11 +22,11 @@ import type {
   Usage,
 } from './port.ts';
 import { REMEMBERED_CLIENTS } from './port.ts';
+import { toPart, toSession } from './rows.ts';
 import { openSqliteDatabase, type SqliteDatabase } from './sqlite-driver.ts';
 import { migrateSqlite } from './sqlite-migrate.ts';
-import { toPart, toSession } from './sqlite-rows.ts';
 import { prepareStatements, type Statements } from './sqlite-statements.ts';
-import { toToken, toTokenRow } from './sqlite-tokens.ts';
+import { toToken, toTokenRow } from './token-rows.ts';
 
 /**
  * Opens the database at `path`, creating or migrating it where needed; `:memory:` is one that ends with the store.
@@ -49,6 +49,7 @@ export function openSqliteStore(path: string): SessionStore {
  * another process cannot write in between.
  */
 class SqliteStore implements SessionStore {
+  readonly isShared = false;
   readonly #db: SqliteDatabase;
   readonly #statements: Statements;
 
@@ -273,6 +274,14 @@ class SqliteStore implements SessionStore {
 
   async deleteExpiredCapabilities(before: Instant): Promise<number> {
     return this.#statements.deleteExpiredCapabilities.run(before).changes;
+  }
+
+  async acquireSweepLease(holder: string, at: Instant, ttlMs: number): Promise<boolean> {
+    return this.#statements.acquireSweepLease.run({ holder, at, expiresAt: at + ttlMs }).changes === 1;
+  }
+
+  async releaseSweepLease(holder: string): Promise<void> {
+    this.#statements.releaseSweepLease.run(holder);
   }
 
   async ping(): Promise<void> {

@@ -6,6 +6,7 @@ import type { FingerprintQuery, NewSession, SessionQuery, SessionStore } from '.
 import {
   aNewSession,
   aReport,
+  aStoredPart,
   expected,
   healSession,
   insertInStatus,
@@ -356,6 +357,13 @@ export function describeList(current: () => SessionStore): void {
     expect((await listAll({ limit: 2 })).sort()).toStrictEqual(inserted.sort());
   });
 
+  it('orders sessions of one instant by the bytes of their ids, whatever language the database speaks', async () => {
+    const ids = ['A', 'Z', '_', 'a', 'a-b', 'ab', 'z', 'ä'];
+    for (const sessionId of ids) await insertSession(current(), { sessionId });
+
+    expect(await listAll({ limit: 3 })).toStrictEqual(ids.reverse());
+  });
+
   it('ends with a null cursor, also where the last page is full', async () => {
     await insertMany(4, (index) => ({ createdAt: NOON + index }));
 
@@ -426,6 +434,29 @@ export function describeList(current: () => SessionStore): void {
       where((row) => row.owner === 'alice' && row.status === 'completing'),
     );
     expect(await listAll({ limit: 2, owner: 'carol' })).toStrictEqual([]);
+  });
+}
+
+/** U+0000, for which PostgreSQL has no place. Keys and names never hold it, and ids and ETags do when a client sends them so. */
+export function describeNul(current: () => SessionStore): void {
+  it('names nothing', async () => {
+    await current().insert(aNewSession(), { key: 'key-1', requestHash: 'hash-1' });
+
+    expect(await current().get('\0')).toBeUndefined();
+    expect(await current().findByIdempotencyKey('alice', 'key-1\0')).toBeUndefined();
+    expect(await current().findCapabilityByHash('\0')).toBeUndefined();
+    expect((await current().list({ limit: 10, keyPrefix: '\0' })).sessions).toStrictEqual([]);
+    const cursor = Buffer.from(JSON.stringify([NOON + 1, '\0'])).toString('base64url');
+    expect((await current().list({ limit: 10, cursor })).sessions).toHaveLength(1);
+  });
+
+  it('does no harm in what a client says', async () => {
+    const { sessionId } = await insertOpenSession(current(), { fingerprint: 'v1\0' });
+
+    const report = aReport(sessionId, { clientId: 'client\0', parts: [aStoredPart(1, { etag: '"\0"' })] });
+    expect(await current().report(report)).toBe('recorded');
+    expect(await current().report(report)).toBe('recorded');
+    expect((await mustGet(current(), sessionId)).partsStored).toBe(1);
   });
 }
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 import type { SessionStore } from '../../src/session-store/port.ts';
+import { describeSweepLease } from './session-store-lease.ts';
 import {
   describeChangeStatus,
   describeLeftoverUploads,
@@ -15,6 +16,7 @@ import {
   describeIdempotencyKeys,
   describeInsert,
   describeList,
+  describeNul,
   describeOneRunningSession,
   describePingAndClose,
 } from './session-store-records.ts';
@@ -49,6 +51,7 @@ export function describeSessionStore(name: string, factory: () => Promise<Sessio
     describe('startGeneration', () => describeStartGeneration(current));
     describe('leftover uploads', () => describeLeftoverUploads(current));
     describe('what the sweeper asks', () => describeSweeperQueries(current));
+    describe('the lease of the sweep', () => describeSweepLease(current));
     describe('orphan suspicion', () => describeOrphanSuspicion(current));
     describe('setOverwrite', () => describeSetOverwrite(current));
     describe('touch', () => describeTouch(current));
@@ -60,6 +63,7 @@ export function describeSessionStore(name: string, factory: () => Promise<Sessio
     describe('keys above and below others', () => describeKeyConflicts(current));
     describe('tokens', () => describeTokens(current));
     describe('capabilities', () => describeCapabilities(current));
+    describe('NUL', () => describeNul(current));
     describe('ping and close', () => describePingAndClose(current));
   });
 }

@@ -5,6 +5,7 @@ import { problem as problemSchema } from '../../src/contract/schemas.ts';
 import type { ProblemDocument } from '../../src/contract/wire.ts';
 import { ObjectStoreError } from '../../src/object-store/port.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../../src/session/errors.ts';
+import { SessionStoreUnavailable } from '../../src/session-store/port.ts';
 import { ADMIN_TOKEN, ControlPlaneBench, readProblem, SMALL_FILE_REQUEST } from '../support/control-plane.ts';
 
 const MiB = 1024 ** 2;
@@ -61,6 +62,23 @@ describe('every error', () => {
     bench.objects.failNext('headObject', failure);
     const problem = await bench.askForProblem('POST', '/api/uploads', { body: SMALL_FILE_REQUEST });
     expect(problem).toMatchObject({ code, status: PROBLEMS[code].status });
+  });
+
+  it('of a database that is away for a while is one that passes, and does not say where it is', async () => {
+    const away = new ControlPlaneBench({
+      aroundSessions: () =>
+        Promise.reject(new SessionStoreUnavailable('PostgreSQL cannot be reached: connect ECONNREFUSED 10.0.0.7:5432.')),
+    });
+    const response = await away.send('POST', '/api/uploads', { body: SMALL_FILE_REQUEST });
+    expect(response.headers.get('retry-after')).toBe('2');
+    const problem = await readProblem(response);
+    expect(problem).toMatchObject({ status: 503, code: 'STORE_UNAVAILABLE', detail: expect.stringContaining('database') });
+    const ready = await away.askForProblem('GET', '/readyz');
+    expect(ready).toMatchObject({
+      status: 503,
+      checks: { database: { ok: false, code: 'STORE_UNAVAILABLE' }, bucket: { ok: true } },
+    });
+    expect(JSON.stringify([problem, ready])).not.toContain('10.0.0.7');
   });
 
   it('of too many requests says when to come again, also where nobody knows exactly', async () => {

@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import serve from '../../src/cli/commands/serve.ts';
 import { ConfigError, parseConfig } from '../../src/server/config.ts';
-import { findAuditLog } from '../../src/server/file-locations.ts';
+import { describeDatabase, findAuditLog } from '../../src/server/file-locations.ts';
 
 const DAY = 86_400_000;
 const SECRETS = { token: 'swordfish-admin-token', key: 'swordfish-access-key', secret: 'swordfish-secret-key' };
@@ -33,7 +33,7 @@ describe('the configuration', () => {
       host: '127.0.0.1',
       port: 7373,
       adminToken: undefined,
-      databasePath: '/data/partway/partway.db',
+      database: { kind: 'sqlite', path: '/data/partway/partway.db' },
       s3: { endpoint: 'http://127.0.0.1:9000', publicEndpoint: 'http://127.0.0.1:9000', region: 'us-east-1', bucket: 'uploads' },
       policy: { sessionTtlMs: 7 * DAY, staleUploadsExpiryMs: DAY, urlTtlSeconds: 3_600 },
     });
@@ -55,7 +55,7 @@ describe('the configuration', () => {
     expect(config).toMatchObject({
       host: '0.0.0.0',
       port: 80,
-      databasePath: './sessions.db',
+      database: { kind: 'sqlite', path: './sessions.db' },
       s3: { publicEndpoint: 'https://s3.example.com', region: 'eu-west-1' },
       policy: { staleUploadsExpiryMs: 30 * DAY, sessionTtlMs: 14 * DAY, urlTtlSeconds: 5_400 },
     });
@@ -68,7 +68,7 @@ describe('the configuration', () => {
     [{ HOME: '/home/ann' }, '/home/ann/.local/share/partway/partway.db'],
     [{ XDG_DATA_HOME: '', HOME: '/home/ann' }, '/home/ann/.local/share/partway/partway.db'],
   ])('keeps the database where the environment keeps data: %o', (env, path) => {
-    expect(parseConfig({ ...needed, ...env }).databasePath).toBe(path);
+    expect(parseConfig({ ...needed, ...env }).database).toStrictEqual({ kind: 'sqlite', path });
   });
 
   it.each([
@@ -78,10 +78,33 @@ describe('the configuration', () => {
     [{ PARTWAY_DATABASE_URL: ':memory:' }, undefined],
     [{ PARTWAY_AUDIT_LOG: 'off' }, undefined],
     [{ XDG_DATA_HOME: '/data' }, '/data/partway/audit.jsonl'],
+    [{ XDG_DATA_HOME: '/data', PARTWAY_DATABASE_URL: 'postgres://db.example.com/partway' }, '/data/partway/audit.jsonl'],
   ])('keeps the audit log beside the database, or where it is told: %o', (env, path) => {
     expect(parseConfig({ ...needed, ...env }).auditPath).toBe(path);
     // What `partway audit` does, which knows none of the other settings.
     expect(findAuditLog(env)).toBe(path);
+  });
+
+  it.each(['postgres', 'postgresql'])('takes a PostgreSQL database by a %s:// URL, which it keeps to itself', (scheme) => {
+    const url = `${scheme}://partway:swordfish%40@db.example.com:5433/sessions?sslmode=verify-full&password=swordfish`;
+    const { database, auditPath } = parseConfig({ ...needed, PARTWAY_DATABASE_URL: url, HOME: '/home/ann' });
+
+    expect(database).toMatchObject({ kind: 'postgres' });
+    expect('url' in database && database.url.reveal()).toBe(url);
+    expect(auditPath).toBe('/home/ann/.local/share/partway/audit.jsonl');
+    expect(describeDatabase(database)).toBe('postgres://db.example.com:5433/sessions');
+    expect(`${inspect(database)} ${JSON.stringify(database)}`).not.toContain('swordfish');
+  });
+
+  it.each([
+    ['postgres://partway:sword/fish@db.example.com/sessions', /^PARTWAY_DATABASE_URL is not a URL; .*%40 for @/],
+    ['postgres://partway:swordfish@db.example.com:port/sessions', /^PARTWAY_DATABASE_URL is not a URL/],
+    ['mysql://partway:swordfish@db.example.com/sessions', /^PARTWAY_DATABASE_URL must be .*postgres:\/\//],
+  ])('refuses %s as a database without quoting it', (url, fault) => {
+    const faults = faultsOf({ ...needed, PARTWAY_DATABASE_URL: url });
+
+    expect(faults).toEqual([expect.stringMatching(fault)]);
+    expect(faults.join()).not.toContain('fish');
   });
 
   it('names every fault at once', () => {
@@ -118,7 +141,7 @@ describe('the configuration', () => {
     ['PARTWAY_TOKEN', ''],
     ['PARTWAY_TOKEN', 'fifteen-letters'],
     ['PARTWAY_TOKEN', 'words that no header carries as one token'],
-    ['PARTWAY_DATABASE_URL', 'postgres://localhost/partway'],
+    ['PARTWAY_DATABASE_URL', 'mysql://localhost/partway'],
     ['PARTWAY_DATABASE_URL', ''],
     ['PARTWAY_AUDIT_LOG', ''],
     ['PARTWAY_S3_ENDPOINT', 'ftp://127.0.0.1'],

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { bytesSource, ControlPlane, openUpload, runUpload } from '../../src/client/index.ts';
+import { describeDatabase } from '../../src/server/file-locations.ts';
 import { startServer } from '../../src/server/main.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
+import { createTestDatabase, needsPostgres } from '../support/postgres.ts';
 import { collectLog, serverConfig } from '../support/real-server.ts';
 
 it('the log of a whole upload, with refusals and a store that fails, holds no token, URL, signature or key', async () => {
@@ -36,4 +38,33 @@ it('the log of a whole upload, with refusals and a store that fails, holds no to
   for (const secret of [token, 'pw_somebody-elses', accessKeyId, secretAccessKey, signature, signingSession, 'X-Amz-']) {
     expect(collected.text().includes(secret), `the log shows ${secret.slice(0, 6)}…`).toBe(false);
   }
+});
+
+describe('a server on PostgreSQL', () => {
+  needsPostgres();
+
+  it('names the database in its log and answers when it is gone, and never its user and password', async () => {
+    const database = await createTestDatabase();
+    onTestFinished(() => database.drop());
+    const { password, username } = new URL(database.url);
+    const collected = collectLog();
+    const config = serverConfig(await createTestBucket(), {
+      PARTWAY_TOKEN: 'the-token-of-this-test',
+      PARTWAY_DATABASE_URL: database.url,
+      PARTWAY_AUDIT_LOG: 'off',
+    });
+    const server = await startServer(config, collected.log, () => {});
+    onTestFinished(() => server.stop());
+    const controlPlane = new ControlPlane({ server: server.url, token: 'the-token-of-this-test' });
+    expect((await controlPlane.list()).uploads).toEqual([]);
+    expect(describeDatabase(config.database)).toContain(new URL(database.url).pathname);
+
+    await database.drop();
+    const answers = await Promise.allSettled([controlPlane.list(), controlPlane.readiness()]);
+
+    expect(answers).toMatchObject([{ status: 'rejected' }, { status: 'fulfilled', value: { ready: false } }]);
+    expect(collected.text()).toContain('PostgreSQL');
+    for (const secret of [password, `${username}:`])
+      expect(`${collected.text()} ${JSON.stringify(answers)} ${describeDatabase(config.database)}`).not.toContain(secret);
+  });
 });

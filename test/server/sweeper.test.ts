@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startSweeper, sweep } from '../../src/server/sweeper.ts';
+import type { SessionStore } from '../../src/session-store/port.ts';
 import { type AdminService, adminService, POLICY, ServiceBench, TINY_FILE } from '../support/control-plane.ts';
 import { FakeObjectStore } from '../support/fake-object-store.ts';
 
@@ -305,6 +306,103 @@ describe('the sweeper of a running server', () => {
 
     await sweeper.stop();
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  /** The database of the bench as one of several servers sees it. */
+  function shared(changes: Partial<SessionStore> = {}): SessionStore {
+    const own: Partial<SessionStore> = { isShared: true, ...changes };
+    return new Proxy(bench.sessions, {
+      get(target, property) {
+        if (property in own) return Reflect.get(own, property);
+        const value: unknown = Reflect.get(target, property, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  }
+
+  /** A server's dependencies on the database of the bench, and how often it swept. */
+  function aReplica({ until = Promise.resolve() } = {}) {
+    const replica = { sweeps: 0, deps: bench.deps };
+    const listIdleSince: SessionStore['listIdleSince'] = async (status, ...rest) => {
+      await until;
+      if (status === 'open') replica.sweeps += 1;
+      return bench.sessions.listIdleSince(status, ...rest);
+    };
+    replica.deps = { ...bench.deps, sessions: shared({ listIdleSince }) };
+    return replica;
+  }
+  const INTERVAL = 60_000;
+
+  it('of several on one database sweeps alone, until it stops', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const [one, two] = [aReplica(), aReplica()];
+    const first = startSweeper(one.deps, INTERVAL);
+    await vi.waitFor(() => expect(one.sweeps).toBe(1));
+    const second = startSweeper(two.deps, INTERVAL);
+    for (const sweeps of [2, 3, 4]) {
+      bench.clock.advance(INTERVAL);
+      vi.advanceTimersByTime(INTERVAL);
+      await vi.waitFor(() => expect(one.sweeps).toBe(sweeps));
+    }
+    expect(two.sweeps).toBe(0);
+
+    await first.stop();
+    vi.advanceTimersByTime(INTERVAL);
+    await vi.waitFor(() => expect(two.sweeps).toBe(1));
+    await second.stop();
+  });
+
+  it('takes over from one that died once that one’s lease has expired', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    await bench.sessions.acquireSweepLease('a server that was killed', bench.clock.now(), 3 * INTERVAL);
+    const replica = aReplica();
+    const sweeper = startSweeper(replica.deps, INTERVAL);
+    bench.clock.advance(3 * INTERVAL - 1);
+    vi.advanceTimersByTime(INTERVAL);
+    bench.clock.advance(1);
+    vi.advanceTimersByTime(INTERVAL);
+    await vi.waitFor(() => expect(replica.sweeps).toBe(1));
+    await sweeper.stop();
+    expect(replica.sweeps).toBe(1);
+  });
+
+  it('keeps its lease during a sweep that takes longer than that', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    let goOn = () => {};
+    const slow = aReplica({
+      until: new Promise((resolve) => {
+        goOn = resolve;
+      }),
+    });
+    const sweeper = startSweeper(slow.deps, INTERVAL);
+    for (let tick = 0; tick < 5; tick++) {
+      bench.clock.advance(INTERVAL);
+      vi.advanceTimersByTime(INTERVAL);
+      // The renewal of this tick comes before whoever asks now.
+      expect(await bench.sessions.acquireSweepLease('another', bench.clock.now(), INTERVAL)).toBe(false);
+    }
+    goOn();
+    await sweeper.stop();
+  });
+
+  it('leaves what the other servers are just doing alone at its start', async () => {
+    const underWay = await leaveAborting('a');
+    const sweeper = startSweeper({ ...bench.deps, sessions: shared() }, INTERVAL);
+    await sweeper.stop();
+    expect(await statusOf(underWay)).toBe('aborting');
+  });
+
+  it('of a database of its own need not wait for a lease that it held before it was killed', async () => {
+    const stuck = await leaveAborting('a');
+    const killed = startSweeper(bench.deps, INTERVAL);
+    await vi.waitFor(async () => expect(await statusOf(stuck)).toBe('aborted'));
+    const next = await leaveAborting('b');
+    const restarted = startSweeper(bench.deps, INTERVAL);
+    await vi.waitFor(async () => expect(await statusOf(next)).toBe('aborted'));
+    await Promise.all([killed.stop(), restarted.stop()]);
   });
 
   it('goes on after a sweep that failed as a whole', async () => {

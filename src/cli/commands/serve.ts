@@ -43,8 +43,14 @@ export default {
     ['PARTWAY_CORS_ORIGINS', 'Origins whose pages may call the API, comma between; none if not set'],
     ['PARTWAY_DRAIN_DELAY', 'How long it still takes requests after SIGTERM, while /readyz tells balancers to look away (0s)'],
     ['PARTWAY_RATE_LIMIT', 'Requests a second of one token (2000), or off'],
-    ['PARTWAY_DATABASE_URL', 'Path of the SQLite file'],
-    ['PARTWAY_AUDIT_LOG', 'Who did what, read by partway audit (audit.jsonl beside the database); off for none'],
+    [
+      'PARTWAY_DATABASE_URL',
+      'Path of the SQLite file, or postgres://user:password@host/database; several servers may share that',
+    ],
+    [
+      'PARTWAY_AUDIT_LOG',
+      'Who did what, read by partway audit (audit.jsonl beside the SQLite file, or in ~/.local/share/partway); off for none',
+    ],
     ['PARTWAY_S3_ENDPOINT', 'Where the server reaches the object store'],
     ['PARTWAY_S3_PUBLIC_ENDPOINT', 'Where clients reach it; the same if not set'],
     ['PARTWAY_S3_REGION', 'Region (us-east-1)'],

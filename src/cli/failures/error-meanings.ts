@@ -142,7 +142,7 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Run the command again in a moment.',
   },
   STORE_UNAVAILABLE: {
-    meaning: `The object store is starting, overloaded or out of reach. ${NOTHING_LOST}`,
+    meaning: `The object store, or the server's database, is starting, overloaded or out of reach. ${NOTHING_LOST}`,
     advice: 'Later:',
     offer: ['resume'],
   },

@@ -8,7 +8,7 @@ type TokenAdmin = ReturnType<typeof createTokenAdmin>;
 
 /** Of the commands that work on the server's own files. */
 export const MACHINE_ENVIRONMENT = [
-  ['PARTWAY_DATABASE_URL', "Path of the server's SQLite file, as `partway serve` has it"],
+  ['PARTWAY_DATABASE_URL', "The server's database, as `partway serve` has it"],
   ['PARTWAY_AUDIT_LOG', "Path of the server's audit log, as `partway serve` has it"],
 ] as const;
 
@@ -19,10 +19,10 @@ export async function withTokenAdmin<T>(
   { mayMakeDatabase = false } = {},
 ): Promise<T> {
   const { openTokenAdmin } = await import('../../server/token-main.ts');
-  const { admin, database, close } = explainingStart(() =>
+  const { admin, newFile, close } = await explainingStart(() =>
     openTokenAdmin(context.env, context.now, { mayMake: mayMakeDatabase }),
   );
-  if (database.isNew) context.stderr.write(`note: made a new database, ${database.path}\n`);
+  if (newFile !== undefined) context.stderr.write(`note: made a new database, ${newFile}\n`);
   try {
     return await work(admin);
   } finally {

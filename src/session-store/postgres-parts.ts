@@ -1,0 +1,108 @@
+import type { Instant, StoredPart } from '../session/session.ts';
+import type { ClientReport } from './port.ts';
+import { statement } from './postgres-statement.ts';
+import type { PartRow } from './rows.ts';
+
+export interface Generation {
+  readonly sessionId: string;
+  readonly generation: number;
+}
+
+/** Parts as PostgreSQL takes any number of them in one statement: an array for each column. */
+export interface PartColumns {
+  readonly partNumbers: readonly number[];
+  readonly etags: readonly string[];
+  readonly checksums: readonly (string | null)[];
+  readonly sizes: readonly number[];
+}
+
+/** The last one of a number counts: one statement cannot write a row twice. */
+export function toPartColumns(parts: readonly StoredPart[]): PartColumns {
+  const unique = [...new Map(parts.map((part) => [part.partNumber, part])).values()];
+  return {
+    partNumbers: unique.map((part) => part.partNumber),
+    etags: unique.map((part) => part.etag),
+    checksums: unique.map((part) => part.checksum),
+    sizes: unique.map((part) => part.size),
+  };
+}
+
+type RecordedPart = PartRow & { readonly recorded_at: Instant };
+
+/**
+ * What a listing taken at `at` changes of what is on record. Compared here, under the session's lock, because PostgreSQL, which guesses
+ * that a session has few parts, would compare each of 10,000 with every other one. A listing mostly repeats what is on record.
+ */
+export function compareListing(
+  recorded: readonly RecordedPart[],
+  listed: readonly StoredPart[],
+  at: Instant,
+): { gone: number[]; changed: StoredPart[] } {
+  const before = new Map(recorded.map((row) => [row.part_number, row]));
+  const numbers = new Set(listed.map((part) => part.partNumber));
+  const gone = recorded.filter((row) => row.recorded_at <= at && !numbers.has(row.part_number));
+  return {
+    gone: gone.map((row) => row.part_number),
+    changed: listed.filter((part) => {
+      const old = before.get(part.partNumber);
+      return old === undefined || (old.recorded_at <= at && !isSame(old, part));
+    }),
+  };
+}
+
+function isSame(row: PartRow, part: StoredPart): boolean {
+  return row.etag === part.etag && row.checksum === part.checksum && row.size === part.size;
+}
+
+const UPSERT = `
+  INSERT INTO parts (session_id, generation, part_number, etag, checksum, size, recorded_at)
+    SELECT @sessionId, @generation::integer, part_number, etag, checksum, size, @at::bigint
+    FROM unnest(@partNumbers::integer[], @etags::text[], @checksums::text[], @sizes::bigint[])
+      AS given (part_number, etag, checksum, size)
+  ON CONFLICT (session_id, generation, part_number) DO UPDATE SET etag = excluded.etag, checksum = excluded.checksum,
+    size = excluded.size, recorded_at = excluded.recorded_at`;
+
+export const PART_STATEMENTS = {
+  listParts: statement<Generation, PartRow>(`
+    SELECT part_number, etag, checksum, size FROM parts
+    WHERE session_id = @sessionId AND generation = @generation ORDER BY part_number`),
+
+  /** Reports and listings of a session come one after another: what is decided on its rows stays true until it is written. */
+  lockSession: statement<{ sessionId: string }>('SELECT 1 FROM upload_sessions WHERE session_id = @sessionId FOR NO KEY UPDATE'),
+  // `ordinal` is null for a client that has not reported before, `newest` for a session that nobody has reported on.
+  readOwnership: statement<
+    { sessionId: string; clientId: string },
+    { generation: number; opened: boolean; ordinal: number | null; newest: number | null }
+  >(`
+    SELECT s.generation,
+      EXISTS (SELECT 1 FROM multipart_uploads u WHERE u.session_id = s.session_id AND u.generation = s.generation) AS opened,
+      (SELECT ordinal FROM session_clients WHERE session_id = @sessionId AND client_id = @clientId) AS ordinal,
+      (SELECT MAX(ordinal) FROM session_clients WHERE session_id = @sessionId) AS newest
+    FROM upload_sessions s WHERE s.session_id = @sessionId`),
+  insertClient: statement<{ sessionId: string; clientId: string; ordinal: number; at: Instant }>(`
+    INSERT INTO session_clients (session_id, client_id, ordinal, first_reported_at)
+    VALUES (@sessionId, @clientId, @ordinal, @at)`),
+  forgetClients: statement<{ sessionId: string; ordinal: number }>(
+    'DELETE FROM session_clients WHERE session_id = @sessionId AND ordinal <= @ordinal',
+  ),
+  touch: statement<{ sessionId: string; at: Instant }>(`
+    UPDATE upload_sessions SET last_activity_at = GREATEST(last_activity_at, @at) WHERE session_id = @sessionId`),
+  // One way to the server for the parts and the figures.
+  recordReport: statement<
+    PartColumns & Pick<ClientReport, 'sessionId' | 'generation' | 'inFlightBytes' | 'bytesPerSecond' | 'at'>
+  >(`
+    WITH reported AS (${UPSERT})
+    UPDATE upload_sessions SET last_activity_at = GREATEST(last_activity_at, @at), reported_at = @at,
+      in_flight_bytes = @inFlightBytes, bytes_per_second = @bytesPerSecond
+    WHERE session_id = @sessionId`),
+
+  recordListing: statement<Generation & { at: Instant }>(`
+    UPDATE multipart_uploads SET parts_listed_at = @at WHERE session_id = @sessionId AND generation = @generation`),
+  listRecordedParts: statement<Generation, RecordedPart>(`
+    SELECT part_number, etag, checksum, size, recorded_at FROM parts
+    WHERE session_id = @sessionId AND generation = @generation`),
+  dropParts: statement<Generation & { partNumbers: readonly number[] }>(`
+    DELETE FROM parts
+    WHERE session_id = @sessionId AND generation = @generation AND part_number = ANY(@partNumbers::integer[])`),
+  recordParts: statement<PartColumns & Generation & { at: Instant }>(UPSERT),
+};

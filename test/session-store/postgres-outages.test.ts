@@ -1,0 +1,229 @@
+import { inspect } from 'node:util';
+import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { type SessionStore, SessionStoreUnavailable } from '../../src/session-store/port.ts';
+import { openPostgresStore } from '../../src/session-store/postgres.ts';
+import { SessionStoreStartError } from '../../src/session-store/start-error.ts';
+import { createTestDatabase, databaseAt, needsPostgres, type TestDatabase } from '../support/postgres.ts';
+import { findPostgres, startPostgres } from '../support/postgres-server.ts';
+import {
+  aNewSession,
+  aReport,
+  aStoredPart,
+  insertOpenSession,
+  insertSession,
+  mustGet,
+  NOON,
+  storedParts,
+} from '../support/sessions.ts';
+import { skipBecause } from '../support/skip-because.ts';
+
+needsPostgres();
+
+let shared: TestDatabase | undefined;
+let database: TestDatabase;
+let store: SessionStore;
+beforeEach(async () => {
+  shared ??= await createTestDatabase();
+  database = shared;
+  store = await openPostgresStore(database.url);
+});
+afterEach(async () => {
+  await store?.close();
+  await shared?.clear();
+});
+afterAll(() => shared?.drop());
+
+describe('a PostgreSQL connection that is lost', () => {
+  it('is replaced: all that were idle are gone, and the store goes on', async () => {
+    const { sessionId } = await insertOpenSession(store);
+    await Promise.all(Array.from({ length: 10 }, () => store.ping()));
+
+    await database.disconnectAll();
+    await untilAnswered();
+
+    expect((await mustGet(store, sessionId)).status).toBe('open');
+    await insertSession(store);
+  });
+
+  it('takes its half-done transaction along, and whoever waits hears that the database is away', async () => {
+    const { sessionId } = await insertOpenSession(store);
+    const before = await mustGet(store, sessionId);
+    const other = await database.connect();
+    await other.query('BEGIN');
+    await other.query(`SELECT 1 FROM upload_sessions WHERE session_id = '${sessionId}' FOR UPDATE`);
+    const report = store.report(aReport(sessionId, { parts: storedParts(1, 3) }));
+    const told = expect(report).rejects.toThrow(SessionStoreUnavailable);
+    await database.untilSomebodyWaits();
+
+    await database.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    );
+    await told;
+    await other.query('ROLLBACK');
+    await other.end();
+
+    expect(await store.get(sessionId)).toStrictEqual(before);
+    expect(await store.report(aReport(sessionId, { parts: storedParts(1, 3) }))).toBe('recorded');
+  });
+
+  /** The pool hears of the end of its idle connections in its own time, and one call may still meet one. */
+  async function untilAnswered(): Promise<void> {
+    for (let failures = 0; ; failures++) {
+      try {
+        await store.ping();
+        return;
+      } catch (error) {
+        expect(error).toBeInstanceOf(SessionStoreUnavailable);
+        expect(failures).toBeLessThan(10);
+      }
+    }
+  }
+});
+
+describe('a PostgreSQL server that is killed -9', () => {
+  it('fails pings with its name and without its password, and serves all that it had acknowledged when it is back', async (context) => {
+    const binaries = await findPostgres();
+    if (binaries === undefined)
+      return skipBecause(context, 'PostgreSQL is not installed here, and the given one is not ours to kill');
+    const server = await startPostgres(binaries);
+    onTestFinished(() => server.stop());
+    const mortal = await openPostgresStore(server.url);
+    onTestFinished(() => mortal.close());
+    const { sessionId } = await insertOpenSession(mortal);
+    await mortal.report(aReport(sessionId, { parts: storedParts(1, 5) }));
+
+    const own = databaseAt(server.url);
+    const other = await own.connect();
+    await other.query('BEGIN');
+    await other.query('SELECT 1 FROM upload_sessions FOR UPDATE');
+    const underWay = errorOf(mortal.touch(sessionId, NOON));
+    await own.untilSomebodyWaits();
+
+    await server.kill();
+    expect(await underWay).toBeInstanceOf(SessionStoreUnavailable);
+    const errors = await Promise.all([mortal.ping(), mortal.get(sessionId), mortal.insert(aNewSession())].map(errorOf));
+    for (const error of errors) {
+      expect(error).toBeInstanceOf(SessionStoreUnavailable);
+      expect(inspect(error, { depth: null, showHidden: true })).not.toContain(new URL(server.url).password);
+    }
+    expect(String(errors[0])).toContain('PostgreSQL');
+
+    await server.restart();
+    expect((await mustGet(mortal, sessionId)).partsStored).toBe(5);
+    await insertSession(mortal);
+  });
+});
+
+describe('a PostgreSQL database that cannot be opened', () => {
+  it.each<[string, (url: URL) => void, RegExp]>([
+    ['nobody listens', (url) => Object.assign(url, { port: '1' }), /ECONNREFUSED/],
+    ['the password is wrong', (url) => Object.assign(url, { password: 'swordfish' }), /password authentication failed/],
+    ['the database does not exist', (url) => Object.assign(url, { pathname: '/nowhere' }), /"nowhere" does not exist/],
+  ])('says so where %s, says what to check, and shows no password', async (_, change, reason) => {
+    const url = new URL(database.url);
+    change(url);
+
+    const error = await errorOf(openPostgresStore(url.href));
+
+    expect(error).toBeInstanceOf(SessionStoreStartError);
+    expect(error).toMatchObject({
+      message: expect.stringMatching(reason),
+      hint: expect.stringContaining('PARTWAY_DATABASE_URL'),
+    });
+    for (const password of ['swordfish', new URL(database.url).password])
+      expect(inspect(error, { depth: null, showHidden: true })).not.toContain(password);
+  });
+});
+
+/** Triggers fail the last write of each method that makes several; what it wrote before must be gone. */
+describe('a PostgreSQL write that fails half-way', () => {
+  async function failWhen(event: string, condition = 'true', code = 'P0001'): Promise<void> {
+    await database.query('CREATE SEQUENCE faults');
+    await database.query(`CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN IF nextval('faults') <= 3 THEN RAISE EXCEPTION 'injected fault' USING ERRCODE = '${code}'; END IF; RETURN new; END $$`);
+    await database.query(`CREATE TRIGGER fault BEFORE ${event} FOR EACH ROW WHEN (${condition}) EXECUTE FUNCTION fault()`);
+    onTestFinished(async () => {
+      await database.query('DROP FUNCTION fault CASCADE');
+      await database.query('DROP SEQUENCE faults');
+    });
+  }
+
+  it('inserts no session whose idempotency key was not claimed', async () => {
+    await failWhen('INSERT ON idempotency_keys');
+    const session = aNewSession();
+
+    await expect(store.insert(session, { key: 'key-1', requestHash: 'hash-1' })).rejects.toThrow('injected fault');
+
+    expect(await store.get(session.sessionId)).toBeUndefined();
+    expect(await store.usageOf(session.owner)).toMatchObject({ openSessions: 0, reservedBytes: 0 });
+  });
+
+  it('opens no session whose upload was not recorded', async () => {
+    await failWhen('INSERT ON multipart_uploads');
+    const { sessionId } = await insertSession(store);
+    const upload = { uploadId: 'upload-a', initiatedAt: NOON };
+
+    await expect(store.openUpload({ sessionId, status: 'creating', generation: 1 }, upload, NOON)).rejects.toThrow(
+      'injected fault',
+    );
+
+    expect((await mustGet(store, sessionId)).status).toBe('creating');
+  });
+
+  it('replaces no parts unless all were replaced', async () => {
+    const { sessionId } = await insertOpenSession(store);
+    await store.replaceParts(sessionId, 1, storedParts(1, 5), NOON + 1);
+    await failWhen('INSERT ON parts', 'new.part_number = 9');
+
+    await expect(store.replaceParts(sessionId, 1, storedParts(6, 9), NOON + 2)).rejects.toThrow('injected fault');
+
+    expect(await store.listParts(sessionId, 1)).toStrictEqual(storedParts(1, 5));
+  });
+
+  it('records neither client nor parts of a report whose figures were not recorded', async () => {
+    const { sessionId } = await insertOpenSession(store);
+    await store.report(aReport(sessionId, { clientId: 'old' }));
+    const before = await store.get(sessionId);
+    await failWhen('UPDATE ON upload_sessions', 'new.in_flight_bytes = 13');
+
+    const report = aReport(sessionId, { clientId: 'new', parts: [aStoredPart(1)], inFlightBytes: 13 });
+    await expect(store.report(report)).rejects.toThrow('injected fault');
+
+    expect(await store.get(sessionId)).toStrictEqual(before);
+    expect(await store.report(aReport(sessionId, { clientId: 'old' }))).toBe('recorded');
+  });
+
+  it.each([
+    ['a deadlock', '40P01'],
+    ['a serialization failure', '40001'],
+  ])('is done again after %s', async (_, code) => {
+    await failWhen('INSERT ON upload_sessions', 'true', code);
+    const session = aNewSession();
+
+    expect(await store.insert(session)).toStrictEqual({ outcome: 'inserted' });
+
+    expect(await store.get(session.sessionId)).toBeDefined();
+  });
+
+  it('says what was refused, and quotes no row', async () => {
+    const impossible = aNewSession({
+      fileName: 'my-private-file-name',
+      size: -1,
+      plan: { strategy: 'single', partSize: 1, partCount: 1 },
+    });
+
+    const error = await errorOf(store.insert(impossible));
+
+    expect(String(error)).toContain('upload_sessions_size_check');
+    expect(inspect(error, { depth: null, showHidden: true })).not.toContain('my-private-file-name');
+  });
+});
+
+async function errorOf(promise: Promise<unknown>): Promise<unknown> {
+  const outcome = await promise.then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  if (outcome === undefined) throw new Error('nothing was thrown');
+  return outcome.error;
+}
