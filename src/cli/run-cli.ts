@@ -27,6 +27,7 @@ const COMMANDS = {
   'token list': async () => (await import('./commands/token-list.ts')).default,
   'token revoke': async () => (await import('./commands/token-revoke.ts')).default,
   backup: async () => (await import('./commands/backup.ts')).default,
+  sweep: async () => (await import('./commands/sweep.ts')).default,
   audit: async () => (await import('./commands/audit.ts')).default,
   serve: async () => (await import('./commands/serve.ts')).default,
 } satisfies Record<string, () => Promise<CommandModule>>;

@@ -132,6 +132,13 @@ export type Config = ReturnType<typeof parseConfig>;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** The one setting that a look at the database needs, in milliseconds. @throws ConfigError */
+export function parseSessionTtl(env: Env): number {
+  const parsed = schema.pick({ PARTWAY_SESSION_TTL: true }).safeParse(env);
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`));
+  return parsed.data.PARTWAY_SESSION_TTL;
+}
+
 /**
  * Reads the server's settings from the environment.
  * @param faultsOf Looks at the certificate files, so that what is wrong with them is told with the rest.

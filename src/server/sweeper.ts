@@ -27,6 +27,11 @@ export interface SweepReport {
   failed: number;
 }
 
+/** Sessions that have been idle, or in an `-ing` status, since before these are swept. */
+export function sweepLimits(now: Instant, sessionTtlMs: number, graceMs = GRACE_MS): { stuckSince: Instant; idleSince: Instant } {
+  return { stuckSince: now - graceMs + (graceMs === 0 ? 1 : 0), idleSince: now - sessionTtlMs };
+}
+
 /**
  * Ends sessions whose time ran out and finishes what a crash interrupted. Every repair is the same code that a request runs,
  * and each is safe to run beside requests: statuses change by compare-and-set, and the store's calls are idempotent or checked.
@@ -35,8 +40,7 @@ export interface SweepReport {
 export async function sweep(deps: ServiceDeps, graceMs = GRACE_MS): Promise<SweepReport> {
   const { sessions, now, policy } = deps;
   const report: SweepReport = { expired: 0, repaired: 0, released: 0, failed: 0 };
-  const stuckSince = now() - graceMs + (graceMs === 0 ? 1 : 0);
-  const idleSince = now() - policy.sessionTtlMs;
+  const { stuckSince, idleSince } = sweepLimits(now(), policy.sessionTtlMs, graceMs);
 
   for (const status of ['open', 'creating'] as const) {
     const idle = (limit: number) => sessions.listIdleSince(status, idleSince, limit);

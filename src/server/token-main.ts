@@ -5,13 +5,15 @@ import { backUpSqlite } from '../session-store/sqlite-backup.ts';
 import { SessionStoreStartError } from '../session-store/start-error.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { noAudit } from './audit/event.ts';
+import { parseSessionTtl } from './config.ts';
 import { type DatabaseLocation, faultOfDatabase, findAuditLog, locateDatabase } from './file-locations.ts';
+import { type PlannedSweep, planSweep } from './sweep-plan.ts';
 import { createTokenAdmin } from './tokens.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Composition root of the token commands: the server's database and audit log, whether the server runs or not. `mayMake`: the
+ * Composition root of the commands on the server's machine: its database and audit log, whether the server runs or not. `mayMake`: the
  * first token may be made before the server has ever started.
  * @throws SessionStoreStartError
  */
@@ -39,6 +41,19 @@ export function backUp(env: Environment, destination: string): number {
   const database = findDatabase(env);
   if (database.kind === 'sqlite') return backUpSqlite(database.path, destination);
   throw new SessionStoreStartError('The database is PostgreSQL: this command copies SQLite files.', 'Use pg_dump for it.');
+}
+
+/** @throws SessionStoreStartError, ConfigError */
+export async function planSweepOf(env: Environment, now: Instant): Promise<PlannedSweep[]> {
+  const sessionTtlMs = parseSessionTtl(env);
+  const database = findDatabase(env);
+  if (database.kind === 'sqlite' && !existsSync(database.path)) throw noDatabase(database.path);
+  const sessions = await openSessionStore(database);
+  try {
+    return await planSweep(sessions, now, sessionTtlMs);
+  } finally {
+    await sessions.close();
+  }
 }
 
 function findDatabase(env: Environment): DatabaseLocation {

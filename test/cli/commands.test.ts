@@ -29,6 +29,7 @@ describe('the command line', () => {
     'serve',
     'grant',
     'backup',
+    'sweep',
     'audit',
   ])('has help for %s, without colours in a pipe', async (name, { partway }) => {
     const { exitCode, stdout } = await partway([name, '--help']);

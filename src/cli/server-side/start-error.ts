@@ -5,7 +5,13 @@ export async function explainingStart<T>(open: () => T | Promise<T>): Promise<T>
   try {
     return await open();
   } catch (error) {
-    const { name, message, hint } = error as { name?: unknown; message: string; hint?: string };
+    const { name, message, hint, faults } = error as {
+      name?: unknown;
+      message: string;
+      hint?: string;
+      faults?: readonly string[];
+    };
+    if (name === 'ConfigError' && faults !== undefined) throw new UsageError(faults);
     throw name === 'SessionStoreStartError' ? new UsageError(message, hint) : error;
   }
 }
