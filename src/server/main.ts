@@ -19,6 +19,7 @@ import { describeDatabase } from './file-locations.ts';
 import { createService } from './service.ts';
 import { newSessionId } from './session-id.ts';
 import { startSweeper } from './sweeper.ts';
+import { startTelling } from './webhooks/telling.ts';
 
 const SWEEP_INTERVAL_MS = 60_000;
 
@@ -90,6 +91,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     if (token !== undefined) onFirstToken(token);
   }
   const sweeper = startSweeper({ ...deps, audit: auditAsServer(audit) }, SWEEP_INTERVAL_MS);
+  const telling = startTelling({ outbox: sessions.outbox, now: Date.now, log }, config.webhook);
 
   let stopping: Promise<void> | undefined;
   return {
@@ -101,7 +103,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     stop() {
       stopping ??= (async () => {
         shutdown.abort();
-        await Promise.all([listening.close(), sweeper.stop()]);
+        await Promise.all([listening.close(), sweeper.stop(), telling.stop()]);
         await closeStores();
       })();
       return stopping;

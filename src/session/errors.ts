@@ -53,6 +53,7 @@ export const CLIENT_ERROR_CODES = [
   'INTERRUPTED',
   'TOKEN_NAME_TAKEN',
   'TOKEN_NOT_FOUND',
+  'EVENT_NOT_FOUND',
 ] as const;
 export type ClientErrorCode = (typeof CLIENT_ERROR_CODES)[number];
 

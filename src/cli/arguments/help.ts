@@ -23,6 +23,7 @@ const COMMAND_ROWS: readonly Row[] = [
   ['serve', 'Run the control plane'],
   ['grant SESSION_ID', 'Make a token for one session, for a browser or a script'],
   ['token create|list|revoke', "Who may put what where, on the server's machine"],
+  ['events list|replay', "What the webhook is told, and telling it again, on the server's machine"],
   ['audit', "Show who did what, from the audit log on the server's machine"],
 ];
 

@@ -1,6 +1,6 @@
 import type { createTokenAdmin, TokenWithUsage } from '../../server/tokens.ts';
-import { UsageError } from '../arguments/usage-error.ts';
 import type { CliContext } from '../context.ts';
+import { explainingStart } from './start-failure.ts';
 
 export type { TokenWithUsage };
 
@@ -27,15 +27,5 @@ export async function withTokenAdmin<T>(
     return await work(admin);
   } finally {
     await close();
-  }
-}
-
-/** Known by its name: its class is the server's. */
-async function explainingStart<T>(open: () => Promise<T>): Promise<T> {
-  try {
-    return await open();
-  } catch (error) {
-    const { name, message, hint } = error as { name?: unknown; message: string; hint?: string };
-    throw name === 'SessionStoreStartError' ? new UsageError(message, hint) : error;
   }
 }
