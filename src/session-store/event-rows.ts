@@ -25,18 +25,6 @@ export interface EventRow {
   checksum: string | null;
 }
 
-/** Of `e`, the event, and `s`, its session, which may have been completed since its beginning is told. */
-export const EVENT_COLUMNS = `e.event_id, e.sequence, e.type, e.created_at, e.status, e.attempts, e.pending_since, e.next_attempt_at,
-    e.last_error, e.settled_at, s.session_id, s.owner, s.bucket, s.object_key, s.file_name, s.size, s.content_type, s.metadata,
-    CASE WHEN e.type = 'upload.completed' THEN s.etag END AS etag,
-    CASE WHEN e.type = 'upload.completed' THEN s.checksum END AS checksum`;
-
-export const NO_EARLIER_PENDING = `NOT EXISTS (SELECT 1 FROM events earlier
-    WHERE earlier.session_id = e.session_id AND earlier.sequence < e.sequence AND earlier.status = 'pending')`;
-
-/** Where a list begins: later than all events. */
-export const EVENTS_START = { createdAt: Number.MAX_SAFE_INTEGER, eventId: '' } as const;
-
 export function toEvent(row: EventRow): UploadEvent {
   return {
     eventId: row.event_id,

@@ -1,7 +1,17 @@
-import { isTerminal, STATUSES } from '../session/machine.ts';
 import type { Instant } from '../session/session.ts';
 import type { DeliveryStatus } from '../session/upload-event.ts';
-import { EVENT_COLUMNS, EVENTS_START, type EventRow, NO_EARLIER_PENDING, toEvent } from './event-rows.ts';
+import { type EventRow, toEvent } from './event-rows.ts';
+import {
+  ENDED,
+  EVENT_COLUMNS,
+  EVENT_SQL,
+  EVENTS_START,
+  LATER,
+  NEWEST_FIRST,
+  NO_EARLIER_PENDING,
+  OF_THIS_CLAIM,
+  PENDING_AGAIN,
+} from './event-sql.ts';
 import type { ClaimedEvent, Outbox } from './outbox-port.ts';
 import type { PostgresDatabase } from './postgres-driver.ts';
 import { statement, unpreparedStatement } from './postgres-statement.ts';
@@ -9,16 +19,6 @@ import { statement, unpreparedStatement } from './postgres-statement.ts';
 type Position = { readonly createdAt: Instant; readonly eventId: string; readonly limit: number };
 type Claim = Pick<ClaimedEvent, 'eventId' | 'attempts'>;
 type Later = { readonly sessionId: string; readonly sequence: number; readonly at: Instant };
-
-const EVENT_SQL = `SELECT ${EVENT_COLUMNS} FROM events e JOIN upload_sessions s ON s.session_id = e.session_id`;
-const NEWEST_FIRST =
-  '(e.created_at, e.event_id) < (@createdAt, @eventId) ORDER BY e.created_at DESC, e.event_id DESC LIMIT @limit';
-const LATER = "session_id = @sessionId AND sequence > @sequence AND status = 'pending'";
-const OF_THIS_CLAIM = "event_id = @eventId AND status = 'pending' AND attempts = @attempts";
-const PENDING_AGAIN = "status = 'pending', attempts = 0, pending_since = @at, next_attempt_at = @at, settled_at = NULL";
-const ENDED = STATUSES.filter(isTerminal)
-  .map((status) => `'${status}'`)
-  .join(', ');
 
 export const OUTBOX_STATEMENTS = {
   // Who claims at the same time takes others: none waits for a row that another one is just taking.
