@@ -27,12 +27,38 @@ export function toPartColumns(parts: readonly StoredPart[]): PartColumns {
   };
 }
 
-const LISTED = `unnest(@partNumbers::integer[], @etags::text[], @checksums::text[], @sizes::bigint[])
-      AS listed (part_number, etag, checksum, size)`;
-const UPSERT = (where: string) => `
+type RecordedPart = PartRow & { readonly recorded_at: Instant };
+
+/**
+ * What a listing taken at `at` changes of what is on record. Compared here, under the session's lock, because PostgreSQL, which guesses
+ * that a session has few parts, would compare each of 10,000 with every other one. A listing mostly repeats what is on record.
+ */
+export function compareListing(
+  recorded: readonly RecordedPart[],
+  listed: readonly StoredPart[],
+  at: Instant,
+): { gone: number[]; changed: StoredPart[] } {
+  const before = new Map(recorded.map((row) => [row.part_number, row]));
+  const numbers = new Set(listed.map((part) => part.partNumber));
+  const gone = recorded.filter((row) => row.recorded_at <= at && !numbers.has(row.part_number));
+  return {
+    gone: gone.map((row) => row.part_number),
+    changed: listed.filter((part) => {
+      const old = before.get(part.partNumber);
+      return old === undefined || (old.recorded_at <= at && !isSame(old, part));
+    }),
+  };
+}
+
+function isSame(row: PartRow, part: StoredPart): boolean {
+  return row.etag === part.etag && row.checksum === part.checksum && row.size === part.size;
+}
+
+const UPSERT = `
   INSERT INTO parts (session_id, generation, part_number, etag, checksum, size, recorded_at)
-    SELECT @sessionId, @generation::integer, listed.part_number, listed.etag, listed.checksum, listed.size, @at::bigint
-    FROM ${LISTED} ${where}
+    SELECT @sessionId, @generation::integer, part_number, etag, checksum, size, @at::bigint
+    FROM unnest(@partNumbers::integer[], @etags::text[], @checksums::text[], @sizes::bigint[])
+      AS given (part_number, etag, checksum, size)
   ON CONFLICT (session_id, generation, part_number) DO UPDATE SET etag = excluded.etag, checksum = excluded.checksum,
     size = excluded.size, recorded_at = excluded.recorded_at`;
 
@@ -62,22 +88,18 @@ export const PART_STATEMENTS = {
   recordReport: statement<
     PartColumns & Pick<ClientReport, 'sessionId' | 'generation' | 'inFlightBytes' | 'bytesPerSecond' | 'at'>
   >(`
-    WITH reported AS (${UPSERT('')})
+    WITH reported AS (${UPSERT})
     UPDATE upload_sessions SET last_activity_at = GREATEST(last_activity_at, @at), reported_at = @at,
       in_flight_bytes = @inFlightBytes, bytes_per_second = @bytesPerSecond
     WHERE session_id = @sessionId`),
 
   recordListing: statement<Generation & { at: Instant }>(`
     UPDATE multipart_uploads SET parts_listed_at = @at WHERE session_id = @sessionId AND generation = @generation`),
-  dropUnlistedParts: statement<Generation & { at: Instant; partNumbers: readonly number[] }>(`
-    DELETE FROM parts WHERE session_id = @sessionId AND generation = @generation AND recorded_at <= @at
-      AND NOT EXISTS (SELECT 1 FROM unnest(@partNumbers::integer[]) AS listed (part_number) WHERE listed.part_number = parts.part_number)`),
-  // A listing mostly repeats what is on record: rows that stay the same, or are newer, are not written again, nor locked.
-  recordListedParts: statement<PartColumns & Generation & { at: Instant }>(
-    UPSERT(`
-    WHERE NOT EXISTS (SELECT 1 FROM parts old
-      WHERE old.session_id = @sessionId AND old.generation = @generation AND old.part_number = listed.part_number
-        AND (old.recorded_at > @at
-          OR (old.etag, old.checksum, old.size) IS NOT DISTINCT FROM (listed.etag, listed.checksum, listed.size)))`),
-  ),
+  listRecordedParts: statement<Generation, RecordedPart>(`
+    SELECT part_number, etag, checksum, size, recorded_at FROM parts
+    WHERE session_id = @sessionId AND generation = @generation`),
+  dropParts: statement<Generation & { partNumbers: readonly number[] }>(`
+    DELETE FROM parts
+    WHERE session_id = @sessionId AND generation = @generation AND part_number = ANY(@partNumbers::integer[])`),
+  recordParts: statement<PartColumns & Generation & { at: Instant }>(UPSERT),
 };

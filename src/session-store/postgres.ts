@@ -26,7 +26,7 @@ import { isUniqueViolation } from './postgres-errors.ts';
 import { keyLocks, LOCK_KEYS } from './postgres-locks.ts';
 import { migratePostgres } from './postgres-migrate.ts';
 import { createPostgresOutbox } from './postgres-outbox.ts';
-import { toPartColumns } from './postgres-parts.ts';
+import { compareListing, toPartColumns } from './postgres-parts.ts';
 import type { Statement } from './postgres-statement.ts';
 import { STATEMENTS } from './postgres-statements.ts';
 import { toPart, toSession } from './rows.ts';
@@ -179,13 +179,15 @@ class PostgresStore implements SessionStore {
   }
 
   async replaceParts(sessionId: string, generation: number, parts: readonly StoredPart[], at: Instant): Promise<void> {
-    const listing = { sessionId, generation, at, ...toPartColumns(parts) };
+    const which = { sessionId, generation };
     await this.#db.transaction(async (transaction) => {
-      await transaction.run(STATEMENTS.lockSession, { sessionId });
-      const { changes } = await transaction.run(STATEMENTS.recordListing, listing);
+      await transaction.run(STATEMENTS.lockSession, which);
+      const { changes } = await transaction.run(STATEMENTS.recordListing, { ...which, at });
       if (changes === 0) throw new Error(`no multipart upload on record for session ${sessionId}, generation ${generation}`);
-      await transaction.run(STATEMENTS.dropUnlistedParts, listing);
-      await transaction.run(STATEMENTS.recordListedParts, listing);
+      const recorded = await transaction.run(STATEMENTS.listRecordedParts, which);
+      const { gone, changed } = compareListing(recorded.rows, parts, at);
+      if (gone.length > 0) await transaction.run(STATEMENTS.dropParts, { ...which, partNumbers: gone });
+      if (changed.length > 0) await transaction.run(STATEMENTS.recordParts, { ...which, at, ...toPartColumns(changed) });
     });
   }
 

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { describe, expect } from 'vitest';
+import { describe, expect, onTestFinished } from 'vitest';
 import type { TestContext } from '../support/cli-run.ts';
 import { test } from '../support/cli-test.ts';
+import { createTestDatabase, needsPostgres } from '../support/postgres.ts';
 
 /** The database and the audit log of a server, in the folder of the test. */
 function onServerOf(folder: string): Partial<TestContext> {
@@ -129,6 +130,33 @@ describe('partway token', () => {
       const { exitCode, stdout } = await partway(argv);
       expect(exitCode).toBe(0);
       for (const word of [`partway token ${name}`, 'EXAMPLES', 'PARTWAY_DATABASE_URL']) expect(stdout.text).toContain(word);
+    }
+  });
+});
+
+describe('partway token, for a server on PostgreSQL', () => {
+  needsPostgres();
+
+  test('makes and lists tokens in its database', async ({ partway }) => {
+    const database = await createTestDatabase();
+    onTestFinished(() => database.drop());
+    const onServer = { env: { LANG: 'C.UTF-8', PARTWAY_DATABASE_URL: database.url, PARTWAY_AUDIT_LOG: 'off' } };
+
+    expect((await partway(['token', 'create', '--name', 'camera-1'], onServer)).stderr.text).not.toContain('made a new database');
+    expect((await partway(['token', 'list'], onServer)).stdout.text).toContain('camera-1');
+  });
+
+  test('says what is wrong with the database, and shows no password', async ({ partway }) => {
+    for (const url of [
+      'postgres://partway:swordfish@127.0.0.1:1/partway',
+      'postgres://partway:sword/fish@db/partway',
+      'mysql://u:swordfish@db/x',
+    ]) {
+      const { exitCode, stderr } = await partway(['token', 'list'], { env: { LANG: 'C.UTF-8', PARTWAY_DATABASE_URL: url } });
+
+      expect(exitCode).toBe(2);
+      expect(stderr.text).toContain('PARTWAY_DATABASE_URL');
+      expect(stderr.text).not.toContain('fish');
     }
   });
 });

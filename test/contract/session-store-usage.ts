@@ -160,6 +160,9 @@ export function describeKeyConflicts(current: () => SessionStore): void {
       ['a/b', 'a/c'],
       ['a_', 'ax/b'],
       ['a%', 'ab/c'],
+      // Between `a/` and `a0` for a language, not for bytes.
+      ['a+b', 'a'],
+      ['a&b', 'a'],
     ])('of the key %s, there may be one of %s', async (first, second) => {
       await insertInStatus(current(), status, { key: first });
 

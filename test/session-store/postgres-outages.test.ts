@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished }
 import { type SessionStore, SessionStoreUnavailable } from '../../src/session-store/port.ts';
 import { openPostgresStore } from '../../src/session-store/postgres.ts';
 import { SessionStoreStartError } from '../../src/session-store/start-error.ts';
-import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/postgres.ts';
+import { createTestDatabase, databaseAt, needsPostgres, type TestDatabase } from '../support/postgres.ts';
 import { findPostgres, startPostgres } from '../support/postgres-server.ts';
 import {
   aNewSession,
@@ -92,7 +92,15 @@ describe('a PostgreSQL server that is killed -9', () => {
     const { sessionId } = await insertOpenSession(mortal);
     await mortal.report(aReport(sessionId, { parts: storedParts(1, 5) }));
 
+    const own = databaseAt(server.url);
+    const other = await own.connect();
+    await other.query('BEGIN');
+    await other.query('SELECT 1 FROM upload_sessions FOR UPDATE');
+    const underWay = errorOf(mortal.touch(sessionId, NOON));
+    await own.untilSomebodyWaits();
+
     await server.kill();
+    expect(await underWay).toBeInstanceOf(SessionStoreUnavailable);
     const errors = await Promise.all([mortal.ping(), mortal.get(sessionId), mortal.insert(aNewSession())].map(errorOf));
     for (const error of errors) {
       expect(error).toBeInstanceOf(SessionStoreUnavailable);

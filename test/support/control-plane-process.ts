@@ -38,7 +38,7 @@ export interface ControlPlaneProcess {
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlaneProcess> {
   const port = await freePort();
   const server = `http://127.0.0.1:${port}`;
-  const token = `pw_${randomBytes(24).toString('base64url')}`;
+  const token = options.env?.PARTWAY_TOKEN ?? `pw_${randomBytes(24).toString('base64url')}`;
   const user = await createRestrictedUser(options.bucket, options.env?.PARTWAY_S3_KEY_PREFIX, options.store);
   const folder = mkdtempSync(join(tmpdir(), 'partway-control-plane-'));
   const start = async () => {

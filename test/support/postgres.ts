@@ -40,9 +40,9 @@ export function needsPostgres(): void {
     const name = await template;
     await asAdmin((admin) => admin.query(`DROP DATABASE ${name}`));
   });
-  beforeEach((context) => {
+  beforeEach(({ task, skip }) => {
     const postgres = inject('postgres');
-    if ('missing' in postgres) skipBecause(context, postgres.missing);
+    if ('missing' in postgres) skipBecause({ task, skip }, postgres.missing);
   });
 }
 
@@ -78,12 +78,23 @@ async function localeOf(admin: Client): Promise<string> {
 async function makeDatabase(options: string): Promise<TestDatabase> {
   const name = aName('test');
   await asAdmin((admin) => admin.query(`CREATE DATABASE ${name} ${options}`));
-  const url = urlOf(name);
+  return {
+    ...databaseAt(urlOf(name)),
+    async drop() {
+      await asAdmin((admin) => admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+    },
+  };
+}
+
+/** One that is there, on any server. */
+export function databaseAt(url: string): Omit<TestDatabase, 'drop'> {
   return {
     url,
     query: (sql) => withClient(url, async (client) => (await client.query(sql)).rows),
     async connect() {
       const client = new Client({ connectionString: url });
+      // A test may take its server away.
+      client.on('error', () => {});
       await client.connect();
       return client;
     },
@@ -99,9 +110,6 @@ async function makeDatabase(options: string): Promise<TestDatabase> {
     async disconnectAll() {
       const others = 'FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()';
       await withClient(url, (client) => client.query(`SELECT pg_terminate_backend(pid, 5000) ${others}`));
-    },
-    async drop() {
-      await asAdmin((admin) => admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
     },
   };
 }

@@ -8,7 +8,7 @@ declare module 'vitest' {
 }
 
 /** For a test that this machine cannot run. Nothing is skipped without saying why. */
-export function skipBecause({ task, skip }: TestContext, reason: string): never {
+export function skipBecause({ task, skip }: Pick<TestContext, 'task' | 'skip'>, reason: string): never {
   task.meta.skipReason = reason;
   return skip(reason);
 }
