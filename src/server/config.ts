@@ -6,6 +6,7 @@ import { parseOrigins } from './edge/cors.ts';
 import type { TlsFiles } from './edge/tls.ts';
 import { auditLogPath, databaseAt, faultOfDatabase } from './file-locations.ts';
 import { Secret } from './secret.ts';
+import { parseSigningSecrets } from './webhooks/signing-secrets.ts';
 
 /** Every fault of a configuration at once, so that it is mended in one go. */
 export class ConfigError extends Error {
@@ -126,6 +127,23 @@ const schema = z.object({
     .default('{fileName}'),
   PARTWAY_SESSION_TTL: duration('7d', ['1m', '3650d']),
   PARTWAY_URL_TTL: duration('1h', ['10s', '7d']),
+  PARTWAY_WEBHOOK_URL: z
+    .url({ protocol: /^https?$/, hostname: /./, error: 'must be an http:// or https:// URL' })
+    .transform((value) => new Secret(value))
+    .optional(),
+  PARTWAY_WEBHOOK_SECRET: z
+    .string()
+    .transform((value, context) => {
+      const secrets = parseSigningSecrets(value);
+      if (secrets !== undefined) return secrets;
+      context.addIssue({
+        code: 'custom',
+        message:
+          'must be whsec_ and the base64 of 24 to 64 random bytes; two of them, with a space between, while one takes over',
+      });
+      return z.NEVER;
+    })
+    .optional(),
 });
 
 export type Config = ReturnType<typeof parseConfig>;
@@ -150,6 +168,7 @@ export function parseConfig(env: Env, faultsOf: (files: TlsFiles) => readonly st
   const faults = [
     ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`),
     ...signingKeyFaults(env),
+    ...webhookFaults(env),
     ...(typeof tls === 'string' ? [tls] : []),
     ...(typeof tls === 'object' ? faultsOf(tls) : []),
   ];
@@ -182,6 +201,8 @@ export function parseConfig(env: Env, faultsOf: (files: TlsFiles) => readonly st
       keyPrefix: data.PARTWAY_S3_KEY_PREFIX,
       signing: signingOf(data),
     },
+    /** Undefined where nobody is told what happens to sessions. */
+    webhook: webhookOf(data),
     policy: {
       sessionTtlMs: data.PARTWAY_SESSION_TTL,
       staleUploadsExpiryMs: data.PARTWAY_S3_STALE_UPLOADS_EXPIRY,
@@ -213,6 +234,18 @@ function signingKeyFaults(env: Readonly<Record<string, string | undefined>>): st
     return [`PARTWAY_S3_SIGNING is ${kind}, so ${names.join(' and ')} must not be set`];
   if (!isNamed && kind !== 'key') return [];
   return names.filter((name) => env[name] === undefined).map((name) => `${name} is not set (signing by a key needs both)`);
+}
+
+function webhookOf({ PARTWAY_WEBHOOK_URL: url, PARTWAY_WEBHOOK_SECRET: secrets }: z.output<typeof schema>) {
+  return url === undefined || secrets === undefined ? undefined : { url, secrets };
+}
+
+/** One without the other. */
+function webhookFaults({ PARTWAY_WEBHOOK_URL: url, PARTWAY_WEBHOOK_SECRET: secret }: Env): string[] {
+  if (url !== undefined && secret === undefined)
+    return ['PARTWAY_WEBHOOK_SECRET is not set (what events to PARTWAY_WEBHOOK_URL are signed with)'];
+  if (url === undefined && secret !== undefined) return ['PARTWAY_WEBHOOK_URL is not set (where events are sent)'];
+  return [];
 }
 
 /** The two files, none of them, or the fault. */

@@ -21,6 +21,7 @@ import { createMetrics } from './metrics/metrics.ts';
 import { createService } from './service.ts';
 import { newSessionId } from './session-id.ts';
 import { startSweeper } from './sweeper.ts';
+import { startTelling } from './webhooks/telling.ts';
 
 const SWEEP_INTERVAL_MS = 60_000;
 
@@ -105,6 +106,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   }
   const sweeper = startSweeper({ ...deps, audit: auditAsServer(audit) }, SWEEP_INTERVAL_MS, metrics.swept);
   const watching = metrics.watchProcess();
+  const telling = startTelling({ outbox: sessions.outbox, now: Date.now, log }, config.webhook);
 
   let stopped: Promise<void> | undefined;
   return {
@@ -119,7 +121,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
         await sleep(config.drainDelayMs);
         shutdown.abort();
         watching.stop();
-        await Promise.all([listening.close(), sweeper.stop()]);
+        await Promise.all([listening.close(), sweeper.stop(), telling.stop()]);
         await closeStores();
       })();
       return stopped;

@@ -2,6 +2,9 @@ import type { Limits, Scope } from '../session/access.ts';
 import type { Status } from '../session/machine.ts';
 import type { PartPlan } from '../session/part-plan.ts';
 import type { EndsAs, Instant, StoredPart, UploadSession } from '../session/session.ts';
+import type { Outbox } from './outbox-port.ts';
+
+export type { Outbox } from './outbox-port.ts';
 
 /**
  * The database is away, or went away in the midst: whether a write happened is unknown. It may be back at the next call. The message
@@ -169,6 +172,9 @@ export interface SessionStore {
    * nothing is under way: who left an `-ing` status is gone.
    */
   readonly isShared: boolean;
+
+  /** What webhooks tell: written with each `insert`, and with each `changeStatus` that ends a session. */
+  readonly outbox: Outbox;
 
   /**
    * Inserts a session in `creating`. Atomically with the row, claims the idempotency key if given: where the owner used

@@ -14,6 +14,7 @@ import type {
   Totals,
   Usage,
 } from './port.ts';
+import { OUTBOX_STATEMENTS } from './postgres-outbox.ts';
 import { type Generation, PART_STATEMENTS } from './postgres-parts.ts';
 import { type Statement, statement, unpreparedStatement } from './postgres-statement.ts';
 import { TOKEN_STATEMENTS } from './postgres-tokens.ts';
@@ -189,4 +190,5 @@ export const STATEMENTS = {
   ...PART_STATEMENTS,
   ...TOKEN_STATEMENTS,
   ...LEASE_STATEMENTS,
+  ...OUTBOX_STATEMENTS,
 };

@@ -13,6 +13,7 @@ import type {
   LeftoverUpload,
   NewSession,
   OrphanSuspect,
+  Outbox,
   OwnerLimits,
   SessionQuery,
   SessionStore,
@@ -26,6 +27,7 @@ import { PostgresDatabase, type Queries } from './postgres-driver.ts';
 import { isUniqueViolation } from './postgres-errors.ts';
 import { keyLocks, LOCK_KEYS } from './postgres-locks.ts';
 import { migratePostgres } from './postgres-migrate.ts';
+import { createPostgresOutbox } from './postgres-outbox.ts';
 import { compareListing, toPartColumns } from './postgres-parts.ts';
 import type { Statement } from './postgres-statement.ts';
 import { STATEMENTS } from './postgres-statements.ts';
@@ -48,10 +50,12 @@ export async function openPostgresStore(url: string): Promise<SessionStore> {
  */
 class PostgresStore implements SessionStore {
   readonly isShared = true;
+  readonly outbox: Outbox;
   readonly #db: PostgresDatabase;
 
   constructor(db: PostgresDatabase) {
     this.#db = db;
+    this.outbox = createPostgresOutbox(db);
   }
 
   async insert(session: NewSession, idempotency?: IdempotencyRecord, limits?: OwnerLimits): Promise<InsertOutcome> {

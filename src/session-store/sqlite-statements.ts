@@ -16,6 +16,7 @@ import type {
 } from './port.ts';
 import { type PartRow, SESSION_COLUMNS, type SessionRow } from './rows.ts';
 import type { SqliteDatabase, SqliteStatement } from './sqlite-driver.ts';
+import { outboxStatements } from './sqlite-outbox.ts';
 import { tokenStatements } from './sqlite-tokens.ts';
 
 interface Generation {
@@ -71,6 +72,7 @@ export function prepareStatements(db: SqliteDatabase) {
     ...partStatements(db),
     ...tokenStatements(db),
     ...leaseStatements(db),
+    ...outboxStatements(db),
   };
 }
 export type Statements = ReturnType<typeof prepareStatements>;

@@ -13,6 +13,7 @@ import type {
   LeftoverUpload,
   NewSession,
   OrphanSuspect,
+  Outbox,
   OwnerLimits,
   SessionQuery,
   SessionStore,
@@ -25,6 +26,7 @@ import { REMEMBERED_CLIENTS } from './port.ts';
 import { toPart, toSession } from './rows.ts';
 import { openSqliteDatabase, type SqliteDatabase } from './sqlite-driver.ts';
 import { migrateSqlite } from './sqlite-migrate.ts';
+import { createSqliteOutbox } from './sqlite-outbox.ts';
 import { prepareStatements, type Statements } from './sqlite-statements.ts';
 import { toToken, toTokenRow } from './token-rows.ts';
 
@@ -50,12 +52,14 @@ export function openSqliteStore(path: string): SessionStore {
  */
 class SqliteStore implements SessionStore {
   readonly isShared = false;
+  readonly outbox: Outbox;
   readonly #db: SqliteDatabase;
   readonly #statements: Statements;
 
   constructor(db: SqliteDatabase) {
     this.#db = db;
     this.#statements = prepareStatements(db);
+    this.outbox = createSqliteOutbox(db, this.#statements);
   }
 
   async insert(session: NewSession, idempotency?: IdempotencyRecord, limits?: OwnerLimits): Promise<InsertOutcome> {

@@ -55,6 +55,7 @@ export const CLIENT_ERROR_CODES = [
   'INTERRUPTED',
   'TOKEN_NAME_TAKEN',
   'TOKEN_NOT_FOUND',
+  'EVENT_NOT_FOUND',
 ] as const;
 export type ClientErrorCode = (typeof CLIENT_ERROR_CODES)[number];
 

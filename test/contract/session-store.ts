@@ -10,6 +10,7 @@ import {
   describeStartGeneration,
   describeSweeperQueries,
 } from './session-store-lifecycle.ts';
+import { describeOutboxDelivery, describeOutboxHistory, describeOutboxWriting } from './session-store-outbox.ts';
 import { describeReplaceParts, describeReport, describeTouch } from './session-store-parts.ts';
 import {
   describeFindByFingerprint,
@@ -61,6 +62,9 @@ export function describeSessionStore(name: string, factory: () => Promise<Sessio
     describe('totals', () => describeTotals(current));
     describe('limits of an owner', () => describeLimits(current));
     describe('keys above and below others', () => describeKeyConflicts(current));
+    describe('what the outbox holds', () => describeOutboxWriting(current));
+    describe('delivery of events', () => describeOutboxDelivery(current));
+    describe('history of events', () => describeOutboxHistory(current));
     describe('tokens', () => describeTokens(current));
     describe('capabilities', () => describeCapabilities(current));
     describe('NUL', () => describeNul(current));

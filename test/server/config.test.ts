@@ -24,6 +24,11 @@ function faultsOf(env: Record<string, string | undefined>): readonly string[] {
   return [];
 }
 
+/** What a variable needs beside it to be looked at alone. */
+const WEBHOOK_URL_FOR: Record<string, Record<string, string>> = {
+  PARTWAY_WEBHOOK_SECRET: { PARTWAY_WEBHOOK_URL: 'https://ingest.example.com/' },
+};
+
 /** The names of the variables that are at fault. */
 const namesOf = (faults: readonly string[]) => faults.map((fault) => fault.split(' ')[0]);
 
@@ -162,8 +167,37 @@ describe('the configuration', () => {
     ['PARTWAY_RATE_LIMIT', '1.5'],
     ['PARTWAY_RATE_LIMIT', ''],
     ['PARTWAY_RATE_LIMIT', 'none'],
+    ['PARTWAY_WEBHOOK_SECRET', 'whsec_c2hvcnQ='],
+    ['PARTWAY_WEBHOOK_SECRET', ''],
   ])('refuses %s=%j', (name, value) => {
-    expect(namesOf(faultsOf({ ...needed, [name]: value }))).toEqual([name]);
+    expect(namesOf(faultsOf({ ...needed, ...WEBHOOK_URL_FOR[name], [name]: value }))).toEqual([name]);
+  });
+
+  describe('of the webhook', () => {
+    const PARTWAY_WEBHOOK_URL = 'https://ann:swordfish@ingest.example.com/hooks/swordfish/';
+    const PARTWAY_WEBHOOK_SECRET = `whsec_${Buffer.from('swordfish'.repeat(3)).toString('base64')}`;
+
+    it('is none unless there is one', () => {
+      expect(parseConfig(needed).webhook).toBeUndefined();
+    });
+
+    it('keeps URL and secret to itself, and the URL as it is', () => {
+      const { webhook } = parseConfig({ ...needed, PARTWAY_WEBHOOK_URL, PARTWAY_WEBHOOK_SECRET });
+
+      expect(webhook?.url.reveal()).toBe(PARTWAY_WEBHOOK_URL);
+      expect(webhook?.secrets.map((one) => one.reveal())).toEqual([PARTWAY_WEBHOOK_SECRET]);
+      expect(inspect(webhook, { depth: Infinity, showHidden: true }) + JSON.stringify(webhook)).not.toMatch(/swordfish|whsec/);
+    });
+
+    it('needs both', () => {
+      expect(namesOf(faultsOf({ ...needed, PARTWAY_WEBHOOK_URL }))).toEqual(['PARTWAY_WEBHOOK_SECRET']);
+      expect(namesOf(faultsOf({ ...needed, PARTWAY_WEBHOOK_SECRET }))).toEqual(['PARTWAY_WEBHOOK_URL']);
+    });
+
+    it.each(['ftp://ann:swordfish@example.com/', 'swordfish', 'https://'])('refuses the URL %j without repeating it', (url) => {
+      const faults = faultsOf({ ...needed, PARTWAY_WEBHOOK_SECRET, PARTWAY_WEBHOOK_URL: url });
+      expect(faults).toEqual(['PARTWAY_WEBHOOK_URL must be an http:// or https:// URL']);
+    });
   });
 
   describe('of what signs part URLs', () => {

@@ -20,6 +20,8 @@ beforeEach(async () => {
     SELECT n, 'owner ' || n % 300, 'uploads', 'key ' || n, 'key ' || n, 'f', n, '{}', false, 'print ' || n, 'single', n, 1,
       CASE WHEN n % 100 = 0 THEN 'aborting' WHEN n % 4 = 0 THEN 'open' ELSE 'completed' END, 'aborted', 'e', 1, n, n, n
     FROM generate_series(1, 10000) n`);
+  await client.query(`UPDATE events SET status = CASE WHEN created_at % 100 = 0 THEN 'dead' ELSE 'delivered' END, settled_at = created_at
+    WHERE created_at % 100 < 99`);
   await client.query('ANALYZE');
   // Whatever can be done without reading a whole table, or without sorting, is done so. The plan is the one for any parameters.
   for (const detour of ['seqscan', 'sort', 'bitmapscan', 'hashjoin', 'mergejoin'])
@@ -35,11 +37,14 @@ type Name = keyof typeof STATEMENTS;
 const NAMES = Object.keys(STATEMENTS) as Name[];
 
 const LIST = { ...LIST_START, owner: 'owner 5', status: 'aborting', bucket: null, keyPrefix: '', rows: 51 };
+/** Of the statements that are planned for their values. */
+const VALUES = { ...LIST, eventId: '', before: 5_000, limit: 51 };
 
 /** How PostgreSQL would run the statement, a step a line: prepared ones for any values. */
 async function planOf(name: Name): Promise<string[]> {
   const statement: Statement<typeof LIST, unknown> = STATEMENTS[name] as never;
-  if (statement.name === undefined) return explain(statement.text, statement.values(LIST));
+  if (statement.name === undefined)
+    return explain(statement.text, statement.values({ ...VALUES, ...(name.includes('Event') && { status: 'dead' }) }));
   const count = new Set(statement.text.match(/\$\d+/g)).size;
   const nulls = count === 0 ? '' : `(${Array.from({ length: count }, () => 'NULL').join(', ')})`;
   await client.query(`PREPARE explained AS ${statement.text}`);
@@ -82,6 +87,10 @@ describe('every statement of the PostgreSQL store', () => {
     ['leftoverUploads', 'multipart_uploads_not_ended'],
     ['findUpload', 'multipart_uploads_upload_id'],
     ['deleteExpiredCapabilities', 'capabilities_expiry'],
+    ['claimEvents', 'events_due'],
+    ['listEvents', 'events_newest'],
+    ['listEventsInStatus', 'events_newest_in_status'],
+    ['forgetEvents', 'events_newest_in_status'],
     ['getSession', 'parts_pkey'],
     ['listParts', 'parts_pkey'],
   ] as const)('%s uses %s', async (name, index) => {

@@ -79,6 +79,15 @@ describe('the hot queries', () => {
     ]);
   });
 
+  it.each([
+    ['dueEvents', 'events_due (next_attempt_at<?)'],
+    ['listEvents', 'events_newest ((created_at,event_id)<(?,?))'],
+    ['listEventsInStatus', 'events_newest_in_status (status=? AND (created_at,event_id)<(?,?))'],
+    ['forgetEvents', 'events_newest_in_status (status=? AND created_at<?)'],
+  ] as const)('%s uses %s', (name, index) => {
+    expect(planOf(name).join('\n')).toContain(`SEARCH e USING INDEX ${index}`);
+  });
+
   it('finds an upload by its id in the index alone', () => {
     expect(planOf('findUpload')).toStrictEqual([
       'SEARCH multipart_uploads USING COVERING INDEX multipart_uploads_upload_id (upload_id=?)',

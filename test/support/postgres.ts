@@ -22,6 +22,7 @@ export interface TestDatabase {
 
 const TABLES = [
   'capabilities',
+  'events',
   'idempotency_keys',
   'multipart_uploads',
   'owner_usage',

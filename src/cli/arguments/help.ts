@@ -25,6 +25,7 @@ const COMMAND_ROWS: readonly Row[] = [
   ['token create|list|revoke', "Who may put what where, on the server's machine"],
   ['backup FILE', "Copy the server's SQLite database, while the server runs"],
   ['sweep --dry-run', "Show what the server's sweeper would do now"],
+  ['events list|replay', "What the webhook is told, and telling it again, on the server's machine"],
   ['audit', "Show who did what, from the audit log on the server's machine"],
 ];
 

@@ -198,5 +198,9 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Choose another name, or say --rotate.',
   },
   TOKEN_NOT_FOUND: { meaning: 'Nothing was revoked.', advice: 'partway token list shows them all.' },
+  EVENT_NOT_FOUND: {
+    meaning: 'Nothing is sent again. Events are forgotten some days after they were delivered.',
+    advice: 'partway events list shows those that there are.',
+  },
   INTERRUPTED: { meaning: NOTHING_LOST, offer: ['resume', 'abort'] },
 };

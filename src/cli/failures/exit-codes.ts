@@ -79,6 +79,7 @@ const EXIT_CODE_OF_ERROR = {
   VERIFY_MISMATCH: EXIT.mismatch,
   TOKEN_NAME_TAKEN: EXIT.conflict,
   TOKEN_NOT_FOUND: EXIT.failure,
+  EVENT_NOT_FOUND: EXIT.failure,
   CLIENT_NOT_FOUND: EXIT.failure,
   INTERRUPTED: EXIT.interrupted,
   BODY_TOO_LARGE: EXIT.failure,

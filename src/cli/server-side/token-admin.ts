@@ -1,6 +1,6 @@
 import type { createTokenAdmin, TokenWithUsage } from '../../server/tokens.ts';
 import type { CliContext } from '../context.ts';
-import { explainingStart } from './start-error.ts';
+import { explainingStart } from './start-failure.ts';
 
 export type { TokenWithUsage };
 

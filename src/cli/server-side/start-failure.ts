@@ -1,6 +1,6 @@
 import { UsageError } from '../arguments/usage-error.ts';
 
-/** What keeps a database from being opened, in the words of the CLI. Known by its name: its class is the server's. */
+/** A database that cannot be opened is told as what it is: a setting that is wrong. Known by its name: its class is the server's. */
 export async function explainingStart<T>(open: () => T | Promise<T>): Promise<T> {
   try {
     return await open();

@@ -1,0 +1,63 @@
+import { defineCommand } from 'citty';
+import { DELIVERY_STATUSES, type UploadEvent } from '../../session/upload-event.ts';
+import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
+import { FlagReader } from '../arguments/flag-reader.ts';
+import { EXIT } from '../failures/exit-codes.ts';
+import { eventLine, renderEvents } from '../output/event-table.ts';
+import { writeThrough } from '../output/write-through.ts';
+import { EVENT_ENVIRONMENT, withEventAdmin } from '../server-side/event-admin.ts';
+
+/** Of a table, whose columns can be laid out only when all rows are known. */
+const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 100_000;
+
+const command = defineCommand({
+  meta: { name: 'events list', description: "List what the webhook is told, newest first, on the server's machine" },
+  args: {
+    status: { type: 'enum', options: [...DELIVERY_STATUSES], description: 'Only events of this status' },
+    session: { type: 'string', valueHint: 'id', description: 'Only events of this session' },
+    limit: { type: 'string', valueHint: 'n', description: `Most events to list (${DEFAULT_LIMIT}; all with --json)` },
+    json: JSON_FLAG,
+  },
+  async run({ args: flags, data }) {
+    const context = contextOf(data);
+    const reader = new FlagReader();
+    const limit = reader.integer('limit', flags.limit, 1, MAX_LIMIT);
+    reader.check('events list');
+    const filter = { status: DELIVERY_STATUSES.find((status) => status === flags.status), sessionId: flags.session };
+    return withEventAdmin(context, async (admin) => {
+      const events = admin.list(filter);
+      if (flags.json) {
+        for await (const event of firstOf(events, limit ?? Number.POSITIVE_INFINITY))
+          if (!(await writeThrough(context.stdout, eventLine(event)))) break;
+        return EXIT.ok;
+      }
+      const shown = limit ?? DEFAULT_LIMIT;
+      const found: UploadEvent[] = [];
+      // One more than shown, to know whether there are more.
+      for await (const event of firstOf(events, shown + 1)) found.push(event);
+      await writeThrough(context.stdout, renderEvents(found.slice(0, shown)));
+      if (found.length > shown) context.stderr.write('There are more: --limit shows them.\n');
+      return EXIT.ok;
+    });
+  },
+});
+
+async function* firstOf(events: AsyncIterable<UploadEvent>, count: number): AsyncGenerator<UploadEvent> {
+  let left = count;
+  for await (const event of events) {
+    yield event;
+    left -= 1;
+    if (left <= 0) return;
+  }
+}
+
+export default {
+  command,
+  examples: [
+    'partway events list --status dead                       what the webhook never took',
+    'partway events list --session ses_01kaz3v8f6q2m4n7x9y0w5r1td',
+    'partway events list --json | jq -r .type | sort | uniq -c   all of them, one a line',
+  ],
+  environment: EVENT_ENVIRONMENT,
+} satisfies CommandModule;

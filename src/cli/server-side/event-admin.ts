@@ -1,0 +1,18 @@
+import type { createEventAdmin } from '../../server/webhooks/event-admin.ts';
+import type { CliContext } from '../context.ts';
+import { explainingStart } from './start-failure.ts';
+
+type EventAdmin = ReturnType<typeof createEventAdmin>;
+
+export const EVENT_ENVIRONMENT = [['PARTWAY_DATABASE_URL', "The server's database, as `partway serve` has it"]] as const;
+
+/** Works on the database that a server on this machine uses, whether it runs or not, and closes it. */
+export async function withEventAdmin<T>(context: CliContext, work: (admin: EventAdmin) => Promise<T>): Promise<T> {
+  const { openEventAdmin } = await import('../../server/webhooks/event-admin.ts');
+  const { admin, close } = await explainingStart(() => openEventAdmin(context.env, context.now));
+  try {
+    return await work(admin);
+  } finally {
+    await close();
+  }
+}

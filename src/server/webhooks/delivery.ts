@@ -1,0 +1,95 @@
+import type { Instant } from '../../session/session.ts';
+import type { UploadEvent } from '../../session/upload-event.ts';
+import type { Outbox } from '../../session-store/port.ts';
+import type { Log } from '../deps.ts';
+import { askedForMs, nextAttemptAt } from './backoff.ts';
+import type { Sign } from './message.ts';
+import type { Post, WebhookAnswer } from './post.ts';
+
+/** For the answer's headers. */
+export const ATTEMPT_TIMEOUT_MS = 15_000;
+const GONE = 410;
+const ASK_TO_WAIT = [429, 503];
+
+export interface DeliveryDeps {
+  readonly outbox: Outbox;
+  readonly sign: Sign;
+  readonly post: Post;
+  readonly now: () => Instant;
+  /** From 0 to below 1. */
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+export interface Outcome {
+  readonly delivered: boolean;
+  /** In a word or two, without anything secret; undefined where it was delivered, or the server is about to stop. */
+  readonly error?: string;
+  /** For how long the receiver wants nothing at all. */
+  readonly askedMs: number;
+}
+
+/** Sends a claimed event once and records how it went. `stop` ends the attempt: it is given back, and due at once. */
+export async function deliver(
+  deps: DeliveryDeps,
+  event: UploadEvent,
+  stop: AbortSignal,
+  timeoutMs = ATTEMPT_TIMEOUT_MS,
+): Promise<Outcome> {
+  const { outbox, now } = deps;
+  const result = await attempt(deps, event, stop, timeoutMs);
+  if (result === 'stopped') {
+    await outbox.postpone(event, now(), 'the server stopped during the attempt');
+    return { delivered: false, askedMs: 0 };
+  }
+  const { status, retryAfter, error } = result;
+  if (error === undefined) {
+    await outbox.markDelivered(event, now());
+    return { delivered: true, askedMs: 0 };
+  }
+  const askedMs = ASK_TO_WAIT.includes(status) ? askedForMs(retryAfter, now()) : 0;
+  const next = status === GONE ? undefined : nextAttemptAt(event, now(), deps.random(), askedMs);
+  if (next === undefined) await bury(deps, event, error);
+  else await outbox.postpone(event, next, error);
+  return { delivered: false, error, askedMs };
+}
+
+type Attempt = WebhookAnswer & { readonly error: string | undefined };
+
+async function attempt(
+  { sign, post, now, log }: DeliveryDeps,
+  event: UploadEvent,
+  stop: AbortSignal,
+  timeoutMs: number,
+): Promise<Attempt | 'stopped'> {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  try {
+    const answer = await post(sign(event, now()), AbortSignal.any([stop, timeout]));
+    return { ...answer, error: faultOf(answer) };
+  } catch (error) {
+    if (stop.aborted) return 'stopped';
+    if (timeout.aborted) return failed(`no answer within ${timeoutMs / 1_000} s`);
+    const { code } = error as { code?: unknown };
+    if (typeof code === 'string' && !(error instanceof TypeError)) return failed(code);
+    log.error({ eventId: event.eventId, err: error }, 'an event could not be sent, for a reason that was not foreseen');
+    return failed('an error in the server; its log has it');
+  }
+}
+
+function failed(error: string): Attempt {
+  return { status: 0, retryAfter: undefined, error };
+}
+
+function faultOf({ status }: WebhookAnswer): string | undefined {
+  if (status >= 200 && status < 300) return undefined;
+  return status >= 300 && status < 400 ? `HTTP ${status}: redirects are not followed` : `HTTP ${status}`;
+}
+
+async function bury({ outbox, now, log }: DeliveryDeps, event: UploadEvent, error: string): Promise<void> {
+  const { eventId, type, attempts, session } = event;
+  await outbox.giveUp(event, now(), error);
+  log.warn(
+    { eventId, type, sessionId: session.sessionId, attempts, error },
+    'event is dead; partway events replay sends it again',
+  );
+}

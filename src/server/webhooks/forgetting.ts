@@ -1,0 +1,51 @@
+import type { Instant } from '../../session/session.ts';
+import type { Outbox } from '../../session-store/port.ts';
+import type { Log } from '../deps.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** Since the event. What is dead is kept for long: somebody has to notice it, mend the receiver and replay it. */
+const KEPT_MS = { delivered: 7 * DAY_MS, dead: 30 * DAY_MS } as const;
+/** Without a webhook nobody is told, and events do not pile up; one that is set up later hears of the last day. */
+const KEPT_WITHOUT_WEBHOOK_MS = DAY_MS;
+/** At a time, so that a SQLite database answers others in between. */
+const BATCH = 1_000;
+
+export interface ForgettingDeps {
+  readonly outbox: Outbox;
+  readonly now: () => Instant;
+  readonly log: Log;
+}
+
+/** @returns how many events were forgotten. */
+export async function forgetOldEvents({ outbox, now }: ForgettingDeps, hasWebhook: boolean): Promise<number> {
+  const ages = Object.entries({ ...KEPT_MS, ...(hasWebhook ? {} : { pending: KEPT_WITHOUT_WEBHOOK_MS }) });
+  let forgotten = 0;
+  for (const [status, ageMs] of ages) {
+    const before = now() - ageMs;
+    for (let count = BATCH; count === BATCH; forgotten += count) {
+      count = await outbox.forget(status as 'pending' | 'delivered' | 'dead', before, BATCH);
+    }
+  }
+  return forgotten;
+}
+
+/** At once, then every hour. Several servers may do this: it is idempotent. */
+export function startForgetting(deps: ForgettingDeps, hasWebhook: boolean): { stop(): Promise<void> } {
+  let running: Promise<unknown> = Promise.resolve();
+  const run = () => {
+    running = running
+      .then(() => forgetOldEvents(deps, hasWebhook))
+      .catch((error: unknown) => deps.log.error({ err: error }, 'old events could not be forgotten; tried again in an hour'));
+  };
+  run();
+  const timer = setInterval(run, HOUR_MS);
+  timer.unref();
+  return {
+    async stop() {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import type { Instant } from '../../session/session.ts';
+import type { Outbox } from '../../session-store/port.ts';
+import type { Log } from '../deps.ts';
+import type { Secret } from '../secret.ts';
+import { startDispatcher } from './dispatcher.ts';
+import { startForgetting } from './forgetting.ts';
+import { createSign } from './message.ts';
+import { createPost } from './post.ts';
+
+export interface WebhookConfig {
+  /** May hold a password, or a path that is one. */
+  readonly url: Secret;
+  /** At least one. */
+  readonly secrets: readonly Secret[];
+}
+
+interface TellingDeps {
+  readonly outbox: Outbox;
+  readonly now: () => Instant;
+  readonly log: Log;
+}
+
+/** Tells the webhook, where there is one, what happens to sessions, and forgets old events. */
+export function startTelling(deps: TellingDeps, webhook: WebhookConfig | undefined): { stop(): Promise<void> } {
+  const forgetting = startForgetting(deps, webhook !== undefined);
+  if (webhook === undefined) return forgetting;
+  const { post, close } = createPost(webhook.url.reveal());
+  const dispatcher = startDispatcher({ ...deps, post, sign: createSign(webhook.secrets), random: Math.random });
+  return {
+    async stop() {
+      await Promise.all([dispatcher.stop(), forgetting.stop()]);
+      close();
+    },
+  };
+}
