@@ -2,6 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { forgetOldEvents } from '../../../src/server/webhooks/forgetting.ts';
 import type { SessionStore } from '../../../src/session-store/port.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite.ts';
+import { interpose } from '../../support/interpose.ts';
 import { aUniqueName, insertInStatus, insertSession, NOON } from '../../support/sessions.ts';
 
 const DAY = 86_400_000;
@@ -56,8 +57,29 @@ it('forgets everything after a day where there is no webhook, but what a session
   expect(await count()).toBe(1);
 });
 
-it('forgets any number', async () => {
+it('forgets any number, and lets others have their turn in between', async () => {
   for (let n = 0; n < 600; n++) await insertInStatus(store, 'aborted', { key: aUniqueName('key') });
+  let turns = 0;
+  const takeTurn = () => {
+    turns += 1;
+    turn = setImmediate(takeTurn);
+  };
+  let turn = setImmediate(takeTurn);
 
   expect(await forgetAt(NOON + 2 * DAY, false)).toBe(1_200);
+  clearImmediate(turn);
+  expect(turns).toBeGreaterThanOrEqual(1_200 / 200);
+});
+
+it('stops after the batch that it is at', async () => {
+  for (let n = 0; n < 300; n++) await insertInStatus(store, 'aborted', { key: aUniqueName('key') });
+  const stop = new AbortController();
+  const outbox = interpose(store.outbox, async (_method, call) => {
+    const forgotten = await call();
+    if (forgotten !== 0) stop.abort();
+    return forgotten;
+  });
+
+  expect(await forgetOldEvents({ outbox, now: () => NOON + 2 * DAY, log }, false, stop.signal)).toBe(200);
+  expect(await count()).toBe(400);
 });
