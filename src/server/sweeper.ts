@@ -144,6 +144,8 @@ export function startSweeper(deps: ServiceDeps, intervalMs: number, tell: TellSw
   const run = (graceMs?: number) => {
     // Asked for now, not when an earlier sweep is done: one that takes longer than the lease keeps it.
     const isOurs = lease.acquire();
+    // Told below, when it is this sweep's turn; until then nobody waits for it.
+    isOurs.catch(() => {});
     running = running.then(async () => {
       const startedAt = performance.now();
       const end = () => ({ ms: performance.now() - startedAt, at: deps.now() });
@@ -175,15 +177,7 @@ function createLease({ sessions, now, log }: ServiceDeps, ttlMs: number) {
   // The one server of a database that is not shared is the same holder after a crash, and need not wait for itself.
   const holder = sessions.isShared ? randomUUID() : 'the only server';
   return {
-    /** False also where the database cannot say. */
-    async acquire(): Promise<boolean> {
-      try {
-        return await sessions.acquireSweepLease(holder, now(), ttlMs);
-      } catch (error) {
-        log.error({ err: error }, 'no sweep: the database did not say whose turn it is');
-        return false;
-      }
-    },
+    acquire: (): Promise<boolean> => sessions.acquireSweepLease(holder, now(), ttlMs),
     async release(): Promise<void> {
       try {
         await sessions.releaseSweepLease(holder);
