@@ -27,6 +27,7 @@ const COMMANDS = {
   'token list': async () => (await import('./commands/token-list.ts')).default,
   'token revoke': async () => (await import('./commands/token-revoke.ts')).default,
   backup: async () => (await import('./commands/backup.ts')).default,
+  'migrate-store': async () => (await import('./commands/migrate-store.ts')).default,
   sweep: async () => (await import('./commands/sweep.ts')).default,
   'events list': async () => (await import('./commands/events-list.ts')).default,
   'events replay': async () => (await import('./commands/events-replay.ts')).default,

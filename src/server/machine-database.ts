@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import type { Instant } from '../session/session.ts';
 import { openSessionStore } from '../session-store/open.ts';
 import type { SessionStore } from '../session-store/port.ts';
 import { backUpSqlite } from '../session-store/sqlite-backup.ts';
@@ -33,6 +34,24 @@ export function backUpMachineDatabase(env: Environment, destination: string): nu
   const database = findDatabase(env);
   if (database.kind === 'sqlite') return backUpSqlite(database.path, destination);
   throw new SessionStoreStartError('The database is PostgreSQL: this command copies SQLite files.', 'Use pg_dump for it.');
+}
+
+/** Copies the SQLite file to the PostgreSQL database of PARTWAY_TARGET_DATABASE_URL. @throws SessionStoreStartError */
+export async function moveMachineDatabase(env: Environment, now: Instant): Promise<Readonly<Record<string, number>>> {
+  const source = findDatabase(env);
+  const target = env.PARTWAY_TARGET_DATABASE_URL ?? '';
+  if (source.kind !== 'sqlite') {
+    throw new SessionStoreStartError('PARTWAY_DATABASE_URL is not a SQLite file.', 'Only a SQLite file can be copied from.');
+  }
+  if (!existsSync(source.path)) throw noDatabase(source.path);
+  if (!/^postgres(?:ql)?:\/\//.test(target)) {
+    throw new SessionStoreStartError(
+      'PARTWAY_TARGET_DATABASE_URL is not the URL of a PostgreSQL database.',
+      'Set it to postgres://user:password@host/database.',
+    );
+  }
+  const { moveToPostgres } = await import('../session-store/move-to-postgres.ts');
+  return moveToPostgres(source.path, target, now);
 }
 
 function findDatabase(env: Environment): DatabaseLocation {

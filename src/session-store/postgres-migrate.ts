@@ -26,7 +26,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
  */
 export async function migratePostgres(url: string, folder: string = POSTGRES_MIGRATIONS): Promise<void> {
   const known = readMigrations(folder);
-  const client = await connect(url);
+  const client = await connectToPostgres(url);
   try {
     await checkEncoding(client);
     while (await applyNext(client, known));
@@ -38,7 +38,8 @@ export async function migratePostgres(url: string, folder: string = POSTGRES_MIG
   }
 }
 
-async function connect(url: string): Promise<Client> {
+/** Without time limits. @throws SessionStoreStartError */
+export async function connectToPostgres(url: string): Promise<Client> {
   try {
     const client = new Client({ ...connectionOptions(url), connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
     // What breaks between two statements is told by the next one.

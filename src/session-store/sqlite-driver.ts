@@ -18,6 +18,8 @@ export interface SqliteStatement<Parameters extends unknown[], Row> {
   run(...parameters: Parameters): { changes: number };
   get(...parameters: Parameters): Row | undefined;
   all(...parameters: Parameters): Row[];
+  /** The connection does nothing else until the end, or until it is left. */
+  iterate(...parameters: Parameters): IterableIterator<Row>;
 }
 
 type SqliteDriver = new (file: string) => SqliteDatabase;

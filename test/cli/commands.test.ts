@@ -30,6 +30,7 @@ describe('the command line', () => {
     'grant',
     'backup',
     'sweep',
+    'migrate-store',
     'audit',
   ])('has help for %s, without colours in a pipe', async (name, { partway }) => {
     const { exitCode, stdout } = await partway([name, '--help']);

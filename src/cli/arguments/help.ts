@@ -24,6 +24,7 @@ const COMMAND_ROWS: readonly Row[] = [
   ['grant SESSION_ID', 'Make a token for one session, for a browser or a script'],
   ['token create|list|revoke', "Who may put what where, on the server's machine"],
   ['backup FILE', "Copy the server's SQLite database, while the server runs"],
+  ['migrate-store', 'Copy a stopped server from SQLite to PostgreSQL'],
   ['sweep --dry-run', "Show what the server's sweeper would do now"],
   ['events list|replay', "What the webhook is told, and telling it again, on the server's machine"],
   ['audit', "Show who did what, from the audit log on the server's machine"],
