@@ -62,7 +62,10 @@ function openForAppending(path: string): number {
   }
 }
 
-/** A power cut may have left half a line; the next one must not become part of it. */
+/**
+ * A power cut may have left half a line; the next one must not become part of it. Another process that is writing its line now
+ * may look the same, as the size grows by pages: an empty line then, which readers skip.
+ */
 function endUnfinishedLine(descriptor: number): void {
   const { size } = fstatSync(descriptor);
   if (size === 0) return;

@@ -2,6 +2,9 @@ import type { Instant } from '../../session/session.ts';
 import type { AuditLine } from './event.ts';
 import { readLines } from './lines.ts';
 
+/** Of each line that the audit log writes. */
+const BEGINNING = '{"at":"';
+
 export interface AuditFilter {
   readonly sessionId?: string | undefined;
   /** A token's name or id. */
@@ -29,12 +32,22 @@ export async function* readAudit(path: string, filter: AuditFilter): AsyncGenera
     const records: AuditRecord[] = [];
     let damaged = tooLong;
     for (const text of lines) {
-      const line = parseLine(text);
-      if (line === undefined) damaged += 1;
-      else if (fits(line, filter)) records.push({ text, line });
+      const whole = parseLine(text);
+      if (whole === undefined) damaged += 1;
+      const after = whole === undefined ? afterTorn(text) : text;
+      const line = whole ?? parseLine(after);
+      if (line !== undefined && fits(line, filter)) records.push({ text: after, line });
     }
     yield { records, damaged };
   }
+}
+
+/**
+ * What another process wrote behind a line that a kill -9 had cut short: Linux may end a write between two pages of the file.
+ * No text within a line looks like this beginning, as JSON puts a backslash before each quotation mark of it.
+ */
+function afterTorn(text: string): string {
+  return text.slice(Math.max(0, text.lastIndexOf(BEGINNING)));
 }
 
 function fits(line: AuditLine, { sessionId, token, events, since }: AuditFilter): boolean {

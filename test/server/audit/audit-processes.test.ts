@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { AuditLine } from '../../../src/server/audit/event.ts';
+import { readAudit } from '../../../src/server/audit/read-audit.ts';
 import { skipBecause } from '../../support/skip-because.ts';
 
 const WRITER = fileURLToPath(new URL('./write-events.js', import.meta.url));
@@ -36,19 +37,16 @@ async function recordAndKill(name: string, enough: number, keyLength = 1_000): P
   return named;
 }
 
-function readLines(): AuditLine[] {
-  const text = readFileSync(path, 'utf8');
-  expect(text.endsWith('\n')).toBe(true);
-  return text
-    .slice(0, -1)
-    .split('\n')
-    .map((line) => JSON.parse(line) as AuditLine);
+async function readRecords(): Promise<readonly AuditLine[]> {
+  const lines: AuditLine[] = [];
+  for await (const { records } of readAudit(path, {})) lines.push(...records.map(({ line }) => line));
+  return lines;
 }
 
-it('keeps every event that was recorded before a kill -9, of several processes at once, each on a line of its own', async () => {
+it('keeps every event that was recorded before a kill -9, of several processes at once', async () => {
   const writers = ['serve', 'token', 'sweep'];
   const named = await Promise.all(writers.map((name) => recordAndKill(name, 500)));
-  const lines = readLines();
+  const lines = await readRecords();
   for (const [index, name] of writers.entries()) {
     const sizes = lines.filter(({ token }) => token === name).map(({ size }) => size);
     expect(named[index]).toBeGreaterThanOrEqual(500);

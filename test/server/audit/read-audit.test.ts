@@ -53,7 +53,8 @@ describe('reading the audit log', () => {
 
   it.each([
     ['half a line', '{"at":"2026-11-23T12:00:00.000Z","ev'],
-    ['two lines in one', `{"at":"${NOON}","event":"cre{"at":"${NOON}","event":"created"}`],
+    ['two lines in one, the second short of something', `{"at":"${NOON}","event":"cre{"at":"${NOON}"}`],
+    ['a line within a line', `{"key":{"at":"${NOON}","event":"created"}}`],
     ['text', 'hello'],
     ['a list', '[]'],
     ['null', 'null'],
@@ -66,6 +67,12 @@ describe('reading the audit log', () => {
   ])('counts %s as damaged, and goes on', async (_, damaged) => {
     write({ at: NOON, event: 'created', size: 1 }, damaged, { at: NOON, event: 'created', size: 2 });
     expect(await read()).toEqual({ sizes: [1, 2], damaged: 1 });
+  });
+
+  it('loses no line to the half line of a killed process before it, whatever its key says', async () => {
+    const whole = { at: NOON, event: 'created', key: '{"at":"', size: 2 };
+    write(`{"at":"${NOON}","event":"cre${JSON.stringify(whole)}`);
+    expect(await read()).toEqual({ sizes: [2], damaged: 1 });
   });
 
   it('takes events that a newer server knows', async () => {
