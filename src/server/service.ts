@@ -134,24 +134,12 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
     async object(caller: Caller, sessionId: string): Promise<wire.StoredObject> {
       const session = await mustSee(depsFor(caller), caller, sessionId);
       const head = await objectsOf(serverDeps, session).headObject(session.key);
-      if (head === undefined) {
-        throw new UploadError('OBJECT_NOT_FOUND', `Bucket ${session.bucket} holds no object ${session.key}.`, {
-          hint: `The session is ${session.status}.`,
-          facts: { sessionStatus: session.status },
-        });
-      }
-      const uploadedBySession = isObjectOf(session, head);
       const { bucket, key } = session;
+      if (head === undefined) throw objectNotFound(session, `Bucket ${bucket} holds no object ${key}.`);
+      const uploadedBySession = isObjectOf(session, head);
       // An uploader may name any key below his prefix: that does not let him look at what others put there.
       if (!uploadedBySession && !hasScope(caller.grant, 'read')) {
-        throw new UploadError(
-          'OBJECT_NOT_FOUND',
-          `At the key ${key} of bucket ${bucket} is another object than that of this session.`,
-          {
-            hint: `The session is ${session.status}.`,
-            facts: { sessionStatus: session.status },
-          },
-        );
+        throw objectNotFound(session, `At the key ${key} of bucket ${bucket} is another object than that of this session.`);
       }
       return {
         sessionId,
@@ -288,6 +276,13 @@ function checkPartNumbers(session: UploadSession, pointer: string, partNumbers: 
   if (outside.length === 0) return;
   throw new UploadError('INVALID_REQUEST', `The session has ${session.plan.partCount} parts; there is no part ${outside[0]}.`, {
     facts: { errors: [{ pointer, message: `must be from 1 to ${session.plan.partCount}` }] },
+  });
+}
+
+function objectNotFound({ status }: UploadSession, detail: string): UploadError {
+  return new UploadError('OBJECT_NOT_FOUND', detail, {
+    hint: `The session is ${status}.`,
+    facts: { sessionStatus: status },
   });
 }
 

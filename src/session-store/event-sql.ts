@@ -1,4 +1,4 @@
-import { isTerminal, STATUSES } from '../session/machine.ts';
+import { ENDED } from './session-sql.ts';
 
 // What both databases understand, of the outbox. Parameters are `@names` in both.
 
@@ -20,11 +20,19 @@ export const NEWEST_FIRST =
   '(e.created_at, e.event_id) < (@createdAt, @eventId) ORDER BY e.created_at DESC, e.event_id DESC LIMIT @limit';
 /** What has to wait for an event. */
 export const LATER = "session_id = @sessionId AND sequence > @sequence AND status = 'pending'";
+
+export const MARK_DELIVERED = `UPDATE events SET status = 'delivered', settled_at = @at, last_error = NULL
+  WHERE event_id = @eventId AND status = 'pending'`;
 /** Neither settled nor claimed again since. */
-export const OF_THIS_CLAIM = "event_id = @eventId AND status = 'pending' AND attempts = @attempts";
-/** Of a replay. */
-export const PENDING_AGAIN = "status = 'pending', attempts = 0, pending_since = @at, next_attempt_at = @at, settled_at = NULL";
-/** Statuses of sessions that do not go on. */
-export const ENDED = STATUSES.filter(isTerminal)
-  .map((status) => `'${status}'`)
-  .join(', ');
+const OF_THIS_CLAIM = "event_id = @eventId AND status = 'pending' AND attempts = @attempts";
+export const POSTPONE = `UPDATE events SET next_attempt_at = @at, last_error = @error WHERE ${OF_THIS_CLAIM}`;
+export const GIVE_UP = `UPDATE events SET status = 'dead', settled_at = @at, last_error = @error WHERE ${OF_THIS_CLAIM}`;
+
+const REPLAY =
+  "UPDATE events SET status = 'pending', attempts = 0, pending_since = @at, next_attempt_at = @at, settled_at = NULL";
+export const REPLAY_ONE = `${REPLAY} WHERE event_id = @eventId`;
+export const REPLAY_DEAD = `${REPLAY} WHERE status = 'dead'`;
+
+export const FORGET = `DELETE FROM events WHERE event_id IN (
+  SELECT e.event_id FROM events e JOIN upload_sessions s ON s.session_id = e.session_id
+  WHERE e.status = @status AND e.created_at < @before AND s.status IN (${ENDED}) LIMIT @limit)`;

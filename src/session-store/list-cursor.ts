@@ -1,4 +1,7 @@
+import type { Status } from '../session/machine.ts';
 import type { Instant, UploadSession } from '../session/session.ts';
+import type { SessionQuery } from './port.ts';
+import { type SessionRow, toSession } from './rows.ts';
 
 /** Where a page of a list ended. Lists go from newer to older; sessions of the same instant, from higher to lower id. */
 export interface ListPosition {
@@ -26,4 +29,32 @@ export function decodeCursor(cursor: string | undefined): ListPosition {
   } catch {
     return LIST_START;
   }
+}
+
+/** Null is no filter. */
+export interface ListParameters extends ListPosition {
+  readonly owner: string | null;
+  readonly status: Status | null;
+  readonly bucket: string | null;
+  readonly keyPrefix: string;
+  readonly rows: number;
+}
+
+/** One row more than the page tells whether there is a next page. */
+export function listParameters({ owner, status, bucket, keyPrefix = '', limit, cursor }: SessionQuery): ListParameters {
+  return {
+    ...decodeCursor(cursor),
+    owner: owner ?? null,
+    status: status ?? null,
+    bucket: bucket ?? null,
+    keyPrefix,
+    rows: limit + 1,
+  };
+}
+
+/** @param rows As many as `listParameters` asks for. */
+export function toListPage(rows: readonly SessionRow[], limit: number): { sessions: UploadSession[]; nextCursor: string | null } {
+  const sessions = rows.slice(0, limit).map(toSession);
+  const last = sessions.at(-1);
+  return { sessions, nextCursor: rows.length > limit && last !== undefined ? encodeCursor(last) : null };
 }

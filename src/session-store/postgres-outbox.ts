@@ -2,15 +2,18 @@ import type { Instant } from '../session/session.ts';
 import type { DeliveryStatus } from '../session/upload-event.ts';
 import { type EventRow, toEvent } from './event-rows.ts';
 import {
-  ENDED,
   EVENT_COLUMNS,
   EVENT_SQL,
   EVENTS_START,
+  FORGET,
+  GIVE_UP,
   LATER,
+  MARK_DELIVERED,
   NEWEST_FIRST,
   NO_EARLIER_PENDING,
-  OF_THIS_CLAIM,
-  PENDING_AGAIN,
+  POSTPONE,
+  REPLAY_DEAD,
+  REPLAY_ONE,
 } from './event-sql.ts';
 import type { ClaimedEvent, Outbox } from './outbox-port.ts';
 import type { PostgresDatabase } from './postgres-driver.ts';
@@ -31,14 +34,9 @@ export const OUTBOX_STATEMENTS = {
       UPDATE events SET attempts = attempts + 1, next_attempt_at = @until
       FROM due WHERE events.event_id = due.event_id RETURNING events.*)
     SELECT ${EVENT_COLUMNS} FROM claimed e JOIN upload_sessions s ON s.session_id = e.session_id`),
-  markEventDelivered: statement<{ eventId: string; at: Instant }>(`
-    UPDATE events SET status = 'delivered', settled_at = @at, last_error = NULL WHERE event_id = @eventId AND status = 'pending'`),
-  postponeEvent: statement<Claim & { at: Instant; error: string }>(
-    `UPDATE events SET next_attempt_at = @at, last_error = @error WHERE ${OF_THIS_CLAIM}`,
-  ),
-  giveEventUp: statement<Claim & { at: Instant; error: string }>(
-    `UPDATE events SET status = 'dead', settled_at = @at, last_error = @error WHERE ${OF_THIS_CLAIM}`,
-  ),
+  markEventDelivered: statement<{ eventId: string; at: Instant }>(MARK_DELIVERED),
+  postponeEvent: statement<Claim & { at: Instant; error: string }>(POSTPONE),
+  giveEventUp: statement<Claim & { at: Instant; error: string }>(GIVE_UP),
   // What has to wait for another one is not due before it: thousands that wait would be looked at again and again.
   postponeLater: statement<Later>(`UPDATE events SET next_attempt_at = GREATEST(next_attempt_at, @at) WHERE ${LATER}`),
   advanceLater: statement<Later>(`UPDATE events SET next_attempt_at = LEAST(next_attempt_at, @at) WHERE ${LATER}`),
@@ -50,12 +48,9 @@ export const OUTBOX_STATEMENTS = {
   ),
   eventsOfSession: statement<{ sessionId: string }, EventRow>(`${EVENT_SQL} WHERE e.session_id = @sessionId ORDER BY e.sequence`),
   findEvent: statement<{ eventId: string }, EventRow>(`${EVENT_SQL} WHERE e.event_id = @eventId`),
-  replayEvent: statement<{ eventId: string; at: Instant }>(`UPDATE events SET ${PENDING_AGAIN} WHERE event_id = @eventId`),
-  replayDeadEvents: statement<{ at: Instant }>(`UPDATE events SET ${PENDING_AGAIN} WHERE status = 'dead'`),
-  forgetEvents: unpreparedStatement<{ status: DeliveryStatus; before: Instant; limit: number }>(`
-    DELETE FROM events WHERE event_id IN (
-      SELECT e.event_id FROM events e JOIN upload_sessions s ON s.session_id = e.session_id
-      WHERE e.status = @status AND e.created_at < @before AND s.status IN (${ENDED}) LIMIT @limit)`),
+  replayEvent: statement<{ eventId: string; at: Instant }>(REPLAY_ONE),
+  replayDeadEvents: statement<{ at: Instant }>(REPLAY_DEAD),
+  forgetEvents: unpreparedStatement<{ status: DeliveryStatus; before: Instant; limit: number }>(FORGET),
 };
 
 /** The outbox of a PostgreSQL store. Replicas may claim from it at the same time. */

@@ -2,6 +2,7 @@ import type { Instant, StoredPart } from '../session/session.ts';
 import type { ClientReport } from './port.ts';
 import { statement } from './postgres-statement.ts';
 import type { PartRow } from './rows.ts';
+import { OWNERSHIP_SQL, type Ownership } from './session-sql.ts';
 
 export interface Generation {
   readonly sessionId: string;
@@ -69,16 +70,7 @@ export const PART_STATEMENTS = {
 
   /** Reports and listings of a session come one after another: what is decided on its rows stays true until it is written. */
   lockSession: statement<{ sessionId: string }>('SELECT 1 FROM upload_sessions WHERE session_id = @sessionId FOR NO KEY UPDATE'),
-  // `ordinal` is null for a client that has not reported before, `newest` for a session that nobody has reported on.
-  readOwnership: statement<
-    { sessionId: string; clientId: string },
-    { generation: number; opened: boolean; ordinal: number | null; newest: number | null }
-  >(`
-    SELECT s.generation,
-      EXISTS (SELECT 1 FROM multipart_uploads u WHERE u.session_id = s.session_id AND u.generation = s.generation) AS opened,
-      (SELECT ordinal FROM session_clients WHERE session_id = @sessionId AND client_id = @clientId) AS ordinal,
-      (SELECT MAX(ordinal) FROM session_clients WHERE session_id = @sessionId) AS newest
-    FROM upload_sessions s WHERE s.session_id = @sessionId`),
+  readOwnership: statement<{ sessionId: string; clientId: string }, Ownership>(OWNERSHIP_SQL),
   insertClient: statement<{ sessionId: string; clientId: string; ordinal: number; at: Instant }>(`
     INSERT INTO session_clients (session_id, client_id, ordinal, first_reported_at)
     VALUES (@sessionId, @clientId, @ordinal, @at)`),

@@ -1,7 +1,7 @@
-import { isTerminal, STATUSES, type Status } from '../session/machine.ts';
+import type { Status } from '../session/machine.ts';
 import type { PartPlan } from '../session/part-plan.ts';
 import type { Instant } from '../session/session.ts';
-import type { ListPosition } from './list-cursor.ts';
+import type { ListParameters } from './list-cursor.ts';
 import type {
   Expected,
   FingerprintQuery,
@@ -10,7 +10,6 @@ import type {
   NewSession,
   OrphanSuspect,
   OwnerLimits,
-  SessionQuery,
   Totals,
   Usage,
 } from './port.ts';
@@ -19,14 +18,8 @@ import { type Generation, PART_STATEMENTS } from './postgres-parts.ts';
 import { type Statement, statement, unpreparedStatement } from './postgres-statement.ts';
 import { TOKEN_STATEMENTS } from './postgres-tokens.ts';
 import { SESSION_COLUMNS, type SessionRow } from './rows.ts';
+import { AS_EXPECTED, ENDED, MAKES_OBJECT, NOT_ENDED, UNFINISHED } from './session-sql.ts';
 
-type ListParameters = ListPosition & {
-  readonly owner: string | null;
-  readonly status: Status | null;
-  readonly bucket: string | null;
-  readonly keyPrefix: string;
-  readonly rows: SessionQuery['limit'];
-};
 type SinceParameters = { readonly status: Status; readonly before: Instant; readonly limit: number };
 
 /** Stored bytes are summed from the parts and kept nowhere else; once for both sums, and for the rows of the page alone. */
@@ -37,18 +30,8 @@ const SESSION_SQL = `
   CROSS JOIN LATERAL (SELECT COALESCE(SUM(p.size), 0)::bigint AS stored_bytes, COUNT(*) AS parts_stored FROM parts p
     WHERE p.session_id = s.session_id AND p.generation = s.generation) sums`;
 
-const AS_EXPECTED = 'session_id = @sessionId AND generation = @generation AND status = @status';
 /** Walks on past what lies elsewhere: an index for every prefix there cannot be. */
 const IN_PLACE = '(@bucket::text IS NULL OR s.bucket = @bucket) AND starts_with(s.object_key, @keyPrefix)';
-const UNFINISHED = "status IN ('creating', 'open', 'completing')";
-/** Or made it after the object store was looked at. */
-const MAKES_OBJECT = `(${UNFINISHED} OR (status = 'completed' AND updated_at >= @since))`;
-const NOT_ENDED = STATUSES.filter((status) => !isTerminal(status))
-  .map((status) => `'${status}'`)
-  .join(', ');
-const ENDED = STATUSES.filter(isTerminal)
-  .map((status) => `'${status}'`)
-  .join(', ');
 
 /** Many sessions are completed and few are open: a list of one status or the other is best read by another index. */
 const list = (filter: string): Statement<ListParameters, SessionRow> =>

@@ -2,7 +2,7 @@ import type { Status } from '../session/machine.ts';
 import { parentsOf } from '../session/object-key.ts';
 import type { PartPlan } from '../session/part-plan.ts';
 import type { Instant, StoredPart, UploadSession } from '../session/session.ts';
-import { decodeCursor, encodeCursor } from './list-cursor.ts';
+import { listParameters, toListPage } from './list-cursor.ts';
 import type {
   Capability,
   ClientReport,
@@ -117,14 +117,8 @@ class PostgresStore implements SessionStore {
   }
 
   async list(query: SessionQuery): Promise<{ sessions: UploadSession[]; nextCursor: string | null }> {
-    const { owner, status, bucket = null, keyPrefix = '', limit, cursor } = query;
-    const statement = listStatement(owner !== undefined, status !== undefined);
-    // One row more than the page tells whether there is a next page.
-    const filters = { owner: owner ?? null, status: status ?? null, bucket, keyPrefix };
-    const rows = await this.#all(statement, { ...decodeCursor(cursor), ...filters, rows: limit + 1 });
-    const sessions = rows.slice(0, limit).map(toSession);
-    const last = sessions.at(-1);
-    return { sessions, nextCursor: rows.length > limit && last !== undefined ? encodeCursor(last) : null };
+    const statement = listStatement(query.owner !== undefined, query.status !== undefined);
+    return toListPage(await this.#all(statement, listParameters(query)), query.limit);
   }
 
   changeStatus(expected: Expected, change: StatusChange): Promise<boolean> {

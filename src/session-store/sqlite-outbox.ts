@@ -2,15 +2,18 @@ import type { Instant } from '../session/session.ts';
 import type { DeliveryStatus, UploadEvent } from '../session/upload-event.ts';
 import { type EventRow, toEvent } from './event-rows.ts';
 import {
-  ENDED,
   EVENT_COLUMNS,
   EVENT_SQL,
   EVENTS_START,
+  FORGET,
+  GIVE_UP,
   LATER,
+  MARK_DELIVERED,
   NEWEST_FIRST,
   NO_EARLIER_PENDING,
-  OF_THIS_CLAIM,
-  PENDING_AGAIN,
+  POSTPONE,
+  REPLAY_DEAD,
+  REPLAY_ONE,
 } from './event-sql.ts';
 import type { ClaimedEvent, Outbox } from './outbox-port.ts';
 import type { SqliteDatabase } from './sqlite-driver.ts';
@@ -29,14 +32,9 @@ export function outboxStatements(db: SqliteDatabase) {
     claimEvent: db.prepare<{ eventId: string; until: Instant }>(
       'UPDATE events SET attempts = attempts + 1, next_attempt_at = @until WHERE event_id = @eventId',
     ),
-    markEventDelivered: db.prepare<{ eventId: string; at: Instant }>(`
-      UPDATE events SET status = 'delivered', settled_at = @at, last_error = NULL WHERE event_id = @eventId AND status = 'pending'`),
-    postponeEvent: db.prepare<Claim & { at: Instant; error: string }>(
-      `UPDATE events SET next_attempt_at = @at, last_error = @error WHERE ${OF_THIS_CLAIM}`,
-    ),
-    giveEventUp: db.prepare<Claim & { at: Instant; error: string }>(
-      `UPDATE events SET status = 'dead', settled_at = @at, last_error = @error WHERE ${OF_THIS_CLAIM}`,
-    ),
+    markEventDelivered: db.prepare<{ eventId: string; at: Instant }>(MARK_DELIVERED),
+    postponeEvent: db.prepare<Claim & { at: Instant; error: string }>(POSTPONE),
+    giveEventUp: db.prepare<Claim & { at: Instant; error: string }>(GIVE_UP),
     // What has to wait for another one is not due before it: thousands that wait would be looked at again and again.
     postponeLater: db.prepare<Later>(`UPDATE events SET next_attempt_at = MAX(next_attempt_at, @at) WHERE ${LATER}`),
     advanceLater: db.prepare<Later>(`UPDATE events SET next_attempt_at = MIN(next_attempt_at, @at) WHERE ${LATER}`),
@@ -47,12 +45,9 @@ export function outboxStatements(db: SqliteDatabase) {
     ),
     eventsOfSession: db.prepare<[sessionId: string], EventRow>(`${EVENT_SQL} WHERE e.session_id = ? ORDER BY e.sequence`),
     findEvent: db.prepare<[eventId: string], EventRow>(`${EVENT_SQL} WHERE e.event_id = ?`),
-    replayEvent: db.prepare<{ eventId: string; at: Instant }>(`UPDATE events SET ${PENDING_AGAIN} WHERE event_id = @eventId`),
-    replayDeadEvents: db.prepare<{ at: Instant }>(`UPDATE events SET ${PENDING_AGAIN} WHERE status = 'dead'`),
-    forgetEvents: db.prepare<{ status: DeliveryStatus; before: Instant; limit: number }>(`
-      DELETE FROM events WHERE event_id IN (
-        SELECT e.event_id FROM events e JOIN upload_sessions s ON s.session_id = e.session_id
-        WHERE e.status = @status AND e.created_at < @before AND s.status IN (${ENDED}) LIMIT @limit)`),
+    replayEvent: db.prepare<{ eventId: string; at: Instant }>(REPLAY_ONE),
+    replayDeadEvents: db.prepare<{ at: Instant }>(REPLAY_DEAD),
+    forgetEvents: db.prepare<{ status: DeliveryStatus; before: Instant; limit: number }>(FORGET),
   };
 }
 

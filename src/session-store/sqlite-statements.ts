@@ -1,7 +1,7 @@
-import { isTerminal, STATUSES, type Status } from '../session/machine.ts';
+import type { Status } from '../session/machine.ts';
 import type { PartPlan } from '../session/part-plan.ts';
 import type { Instant, StoredPart } from '../session/session.ts';
-import type { ListPosition } from './list-cursor.ts';
+import type { ListParameters } from './list-cursor.ts';
 import type {
   ClientReport,
   Expected,
@@ -15,6 +15,7 @@ import type {
   Usage,
 } from './port.ts';
 import { type PartRow, SESSION_COLUMNS, type SessionRow } from './rows.ts';
+import { AS_EXPECTED, ENDED, MAKES_OBJECT, NOT_ENDED, OWNERSHIP_SQL, type Ownership, UNFINISHED } from './session-sql.ts';
 import type { SqliteDatabase, SqliteStatement } from './sqlite-driver.ts';
 import { outboxStatements } from './sqlite-outbox.ts';
 import { tokenStatements } from './sqlite-tokens.ts';
@@ -24,13 +25,6 @@ interface Generation {
   readonly generation: number;
 }
 
-type ListParameters = ListPosition & {
-  readonly owner: string | null;
-  readonly status: Status | null;
-  readonly bucket: string | null;
-  readonly keyPrefix: string;
-  readonly rows: number;
-};
 type SinceParameters = { readonly status: Status; readonly before: Instant; readonly limit: number };
 type PartParameters = Generation & StoredPart & { readonly at: Instant };
 
@@ -47,18 +41,8 @@ const SESSION_SQL = `
   FROM upload_sessions s
   LEFT JOIN multipart_uploads u ON u.session_id = s.session_id AND u.generation = s.generation`;
 
-const AS_EXPECTED = 'session_id = @sessionId AND generation = @generation AND status = @status';
 /** Walks on past what lies elsewhere: an index for every prefix there cannot be. */
 const IN_PLACE = '(@bucket IS NULL OR s.bucket = @bucket) AND substr(s.object_key, 1, length(@keyPrefix)) = @keyPrefix';
-const UNFINISHED = "status IN ('creating', 'open', 'completing')";
-/** Or made it after the object store was looked at. */
-const MAKES_OBJECT = `(${UNFINISHED} OR (status = 'completed' AND updated_at >= @since))`;
-const ENDED = quoted(STATUSES.filter(isTerminal));
-const NOT_ENDED = quoted(STATUSES.filter((status) => !isTerminal(status)));
-
-function quoted(statuses: readonly Status[]): string {
-  return statuses.map((status) => `'${status}'`).join(', ');
-}
 
 /**
  * Every statement of the store, prepared once and kept as long as the database: preparing costs more than most of them
@@ -215,16 +199,7 @@ function partStatements(db: SqliteDatabase) {
       DELETE FROM parts WHERE session_id = @sessionId AND generation = @generation AND recorded_at <= @at
         AND part_number NOT IN (SELECT value FROM json_each(@partNumbers))`),
 
-    // `ordinal` is null for a client that has not reported before, `newest` for a session that nobody has reported on.
-    readOwnership: db.prepare<
-      { sessionId: string; clientId: string },
-      { generation: number; opened: 0 | 1; ordinal: number | null; newest: number | null }
-    >(`
-      SELECT s.generation,
-        EXISTS (SELECT 1 FROM multipart_uploads u WHERE u.session_id = s.session_id AND u.generation = s.generation) AS opened,
-        (SELECT ordinal FROM session_clients WHERE session_id = @sessionId AND client_id = @clientId) AS ordinal,
-        (SELECT MAX(ordinal) FROM session_clients WHERE session_id = @sessionId) AS newest
-      FROM upload_sessions s WHERE s.session_id = @sessionId`),
+    readOwnership: db.prepare<{ sessionId: string; clientId: string }, Ownership>(OWNERSHIP_SQL),
     forgetClients: db.prepare<{ sessionId: string; ordinal: number }>(
       'DELETE FROM session_clients WHERE session_id = @sessionId AND ordinal <= @ordinal',
     ),
