@@ -2,24 +2,14 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { pino } from 'pino';
 import { expect, it, onTestFinished } from 'vitest';
-import { parseConfig } from '../../src/server/config.ts';
 import { type RunningServer, startServer } from '../../src/server/main.ts';
 import { makeCertificate, writeCertificate } from '../support/certificates.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
+import { createTestBucket } from '../support/minio.ts';
+import { serverConfig } from '../support/real-server.ts';
 import { aFolder } from '../support/sources.ts';
 
 async function start(env: Record<string, string>): Promise<RunningServer> {
-  const { endpoint, accessKeyId, secretAccessKey } = sharedMinio();
-  const config = parseConfig({
-    PARTWAY_PORT: '0',
-    PARTWAY_TOKEN: 'the-token-of-the-healthcheck-tests',
-    PARTWAY_DATABASE_URL: ':memory:',
-    PARTWAY_S3_ENDPOINT: endpoint,
-    PARTWAY_S3_BUCKET: await createTestBucket(),
-    PARTWAY_S3_ACCESS_KEY_ID: accessKeyId,
-    PARTWAY_S3_SECRET_ACCESS_KEY: secretAccessKey,
-    ...env,
-  });
+  const config = serverConfig(await createTestBucket(), { PARTWAY_TOKEN: 'the-token-of-the-healthcheck-tests', ...env });
   const server = await startServer(config, pino({ level: 'silent' }), () => {});
   onTestFinished(() => server.stop());
   return server;

@@ -3,17 +3,16 @@ import { Agent, get, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type Logger, pino } from 'pino';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { PresignResponse, Progress, Session } from '../../src/contract/wire.ts';
 import { freePort, isPortFree } from '../../src/dev/free-port.ts';
-import { parseConfig } from '../../src/server/config.ts';
 import { type RunningServer, startServer } from '../../src/server/main.ts';
 import { checksumOf } from '../contract/object-store.ts';
 import { readProblem } from '../support/control-plane.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
+import { createTestBucket } from '../support/minio.ts';
+import { collectLog, serverConfig } from '../support/real-server.ts';
 import { readObject } from '../support/s3-stores.ts';
 import { sendRequest } from '../support/send-request.ts';
 
@@ -30,17 +29,6 @@ beforeEach(async () => {
   database = join(folder, 'partway.db');
 });
 
-function collectLog(): { readonly log: Logger; text(): string } {
-  let text = '';
-  const sink = new Writable({
-    write(line, _encoding, done) {
-      text += String(line);
-      done();
-    },
-  });
-  return { log: pino({ level: 'trace' }, sink), text: () => text };
-}
-
 interface StartOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly log?: Logger;
@@ -52,18 +40,7 @@ async function start({
   log = pino({ level: 'silent' }),
   onFirstToken = () => {},
 }: StartOptions = {}): Promise<RunningServer> {
-  const { endpoint, region, accessKeyId, secretAccessKey } = sharedMinio();
-  const config = parseConfig({
-    PARTWAY_PORT: '0',
-    PARTWAY_TOKEN: TOKEN,
-    PARTWAY_DATABASE_URL: database,
-    PARTWAY_S3_ENDPOINT: endpoint,
-    PARTWAY_S3_REGION: region,
-    PARTWAY_S3_BUCKET: bucket,
-    PARTWAY_S3_ACCESS_KEY_ID: accessKeyId,
-    PARTWAY_S3_SECRET_ACCESS_KEY: secretAccessKey,
-    ...env,
-  });
+  const config = serverConfig(bucket, { PARTWAY_TOKEN: TOKEN, PARTWAY_DATABASE_URL: database, ...env });
   const server = await startServer(config, log, onFirstToken);
   onTestFinished(() => server.stop());
   return server;

@@ -1,14 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
-import { type Logger, pino } from 'pino';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { parseConfig } from '../../../src/server/config.ts';
 import { type RunningServer, startServer } from '../../../src/server/main.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite.ts';
 import { makeCertificate, writeCertificate } from '../../support/certificates.ts';
 import { readProblem } from '../../support/control-plane.ts';
-import { createTestBucket, sharedMinio } from '../../support/minio.ts';
+import { createTestBucket } from '../../support/minio.ts';
+import { collectLog, serverConfig } from '../../support/real-server.ts';
 import { sendRequest } from '../../support/send-request.ts';
 import { aToken } from '../../support/sessions.ts';
 import { aFolder } from '../../support/sources.ts';
@@ -17,39 +15,28 @@ const TOKEN = 'the-token-of-the-edge-tests';
 
 let folder: string;
 let bucket: string;
-let logged: { level: number; msg: string }[];
-let log: Logger;
+let collected: ReturnType<typeof collectLog>;
 beforeEach(async () => {
   folder = await aFolder();
   bucket = await createTestBucket();
-  logged = [];
-  const sink = new Writable({
-    write(line, _encoding, done) {
-      logged.push(JSON.parse(String(line)));
-      done();
-    },
-  });
-  log = pino({ level: 'trace' }, sink);
+  collected = collectLog();
 });
 
 const WARN = 40;
-const warnings = () => logged.filter(({ level }) => level >= WARN).map(({ msg }) => msg);
+const warnings = () =>
+  collected
+    .text()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { level: number; msg: string })
+    .filter(({ level }) => level >= WARN)
+    .map(({ msg }) => msg);
 const databasePath = () => join(folder, 'partway.db');
 
 /** Real starts on all addresses of the machine are stopped as soon as the test has seen what it is about. */
 async function start(env: Record<string, string> = {}, onFirstToken: (token: string) => void = () => {}): Promise<RunningServer> {
-  const { endpoint, region, accessKeyId, secretAccessKey } = sharedMinio();
-  const config = parseConfig({
-    PARTWAY_PORT: '0',
-    PARTWAY_DATABASE_URL: databasePath(),
-    PARTWAY_S3_ENDPOINT: endpoint,
-    PARTWAY_S3_REGION: region,
-    PARTWAY_S3_BUCKET: bucket,
-    PARTWAY_S3_ACCESS_KEY_ID: accessKeyId,
-    PARTWAY_S3_SECRET_ACCESS_KEY: secretAccessKey,
-    ...env,
-  });
-  const server = await startServer(config, log, onFirstToken);
+  const config = serverConfig(bucket, { PARTWAY_DATABASE_URL: databasePath(), ...env });
+  const server = await startServer(config, collected.log, onFirstToken);
   onTestFinished(() => server.stop());
   return server;
 }
