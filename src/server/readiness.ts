@@ -5,7 +5,7 @@ import type { ServiceErrorCode } from '../session/errors.ts';
 import { SessionStoreUnavailable } from '../session-store/port.ts';
 import type { ServiceDeps } from './deps.ts';
 import { logOfRequest } from './request-log.ts';
-import { createSingleFlight } from './single-flight.ts';
+import { createKeptAnswer } from './single-flight.ts';
 import { STORE_CODES } from './store-codes.ts';
 
 /** Anybody may ask, as often as he likes: the dependencies are not asked more often than that. */
@@ -15,8 +15,7 @@ type Checks = wire.Readiness['checks'];
 
 /** Whether everything is there that an upload needs, each under its name. All who ask meanwhile share the answer of a second. */
 export function createReadiness({ sessions, objects, now, log }: Pick<ServiceDeps, 'sessions' | 'objects' | 'now' | 'log'>) {
-  const flights = createSingleFlight<wire.Readiness>();
-  let kept: { readonly readiness: wire.Readiness; readonly at: number } | undefined;
+  const answers = createKeptAnswer<wire.Readiness>(KEPT_MS, now);
 
   async function ask(requestId: string): Promise<wire.Readiness> {
     const [database, bucket, signing] = await Promise.all([
@@ -24,9 +23,7 @@ export function createReadiness({ sessions, objects, now, log }: Pick<ServiceDep
       check('bucket', requestId, () => objects.checkBucket()),
       check('signing', requestId, () => objects.checkSigning()),
     ]);
-    const readiness = { ready: database.ok && bucket.ok && signing.ok, checks: { database, bucket, signing } };
-    kept = { readiness, at: now() };
-    return readiness;
+    return { ready: database.ok && bucket.ok && signing.ok, checks: { database, bucket, signing } };
   }
 
   /** Anybody may ask, so the answer is in words of ours; the log has those of the dependency. */
@@ -42,11 +39,7 @@ export function createReadiness({ sessions, objects, now, log }: Pick<ServiceDep
   }
 
   /** `requestId`: of who asks; the log has it where the dependencies are asked for him. */
-  return async (requestId: string): Promise<wire.Readiness> => {
-    // A clock that was set back must not keep an answer for longer.
-    if (kept !== undefined && Math.abs(now() - kept.at) < KEPT_MS) return kept.readiness;
-    return flights.run('readiness', '', () => ask(requestId));
-  };
+  return (requestId: string): Promise<wire.Readiness> => answers.get(() => ask(requestId));
 }
 
 function codeOfFailure(error: unknown): ServiceErrorCode {

@@ -1,3 +1,5 @@
+import type { Instant } from '../session/session.ts';
+
 /**
  * One execution at a time under a name. Callers with the same question share the running one and its outcome; those with
  * another question wait until it is over, and then ask theirs.
@@ -56,6 +58,23 @@ export function createFreshFlight<Result>() {
       const following = current.catch(() => {}).then(() => start(name, work));
       waiting.set(name, following);
       return following;
+    },
+  };
+}
+
+/** One answer for all who ask while it is found out, and for `forMs` after that. A failure is not kept. */
+export function createKeptAnswer<Answer>(forMs: number, now: () => Instant) {
+  const flights = createSingleFlight<Answer>();
+  let kept: { readonly answer: Answer; readonly at: Instant } | undefined;
+  return {
+    async get(ask: () => Promise<Answer>): Promise<Answer> {
+      // A clock that was set back must not keep an answer for longer.
+      if (kept !== undefined && Math.abs(now() - kept.at) < forMs) return kept.answer;
+      return flights.run('answer', '', async () => {
+        const answer = await ask();
+        kept = { answer, at: now() };
+        return answer;
+      });
     },
   };
 }

@@ -1,6 +1,6 @@
 import type * as wire from '../contract/wire.ts';
 import type { ServiceDeps } from './deps.ts';
-import { createSingleFlight } from './single-flight.ts';
+import { createKeptAnswer } from './single-flight.ts';
 import { toIso } from './views.ts';
 
 /** Finding out what the signing credentials can do costs the store some requests that it refuses, and may raise an alarm there. */
@@ -8,22 +8,16 @@ const KEPT_MS = 60_000;
 
 /** Where uploads go and what signs them; asked at the store once a minute at most, however many ask here. */
 export function createStoreReport({ objects, now }: Pick<ServiceDeps, 'objects' | 'now'>): () => Promise<wire.StoreReport> {
-  const flights = createSingleFlight<wire.StoreReport>();
-  let kept: { readonly report: wire.StoreReport; readonly at: number } | undefined;
+  const answers = createKeptAnswer<wire.StoreReport>(KEPT_MS, now);
 
   async function ask(): Promise<wire.StoreReport> {
     const { expiresAt, ...signing } = await objects.signing();
-    const report = {
+    return {
       bucket: objects.bucket,
       keyPrefix: objects.keyPrefix,
       signing: { ...signing, expiresAt: expiresAt === null ? null : toIso(expiresAt) },
     };
-    kept = { report, at: now() };
-    return report;
   }
 
-  return async () => {
-    if (kept !== undefined && now() - kept.at < KEPT_MS) return kept.report;
-    return flights.run('store', '', ask);
-  };
+  return () => answers.get(ask);
 }
