@@ -4,7 +4,7 @@ import { openSessionStore } from '../session-store/open.ts';
 import type { SessionStore } from '../session-store/port.ts';
 import { backUpSqlite } from '../session-store/sqlite-backup.ts';
 import { SessionStoreStartError } from '../session-store/start-error.ts';
-import { type DatabaseLocation, faultOfDatabase, locateDatabase } from './file-locations.ts';
+import { type DatabaseLocation, databaseAt, faultOfDatabase, locateDatabase } from './file-locations.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -39,19 +39,19 @@ export function backUpMachineDatabase(env: Environment, destination: string): nu
 /** Copies the SQLite file to the PostgreSQL database of PARTWAY_TARGET_DATABASE_URL. @throws SessionStoreStartError */
 export async function moveMachineDatabase(env: Environment, now: Instant): Promise<Readonly<Record<string, number>>> {
   const source = findDatabase(env);
-  const target = env.PARTWAY_TARGET_DATABASE_URL ?? '';
+  const target = databaseAt(env.PARTWAY_TARGET_DATABASE_URL || undefined, env);
   if (source.kind !== 'sqlite') {
     throw new SessionStoreStartError('PARTWAY_DATABASE_URL is not a SQLite file.', 'Only a SQLite file can be copied from.');
   }
   if (!existsSync(source.path)) throw noDatabase(source.path);
-  if (!/^postgres(?:ql)?:\/\//.test(target)) {
+  if (target.kind !== 'postgres') {
     throw new SessionStoreStartError(
       'PARTWAY_TARGET_DATABASE_URL is not the URL of a PostgreSQL database.',
       'Set it to postgres://user:password@host/database.',
     );
   }
   const { moveToPostgres } = await import('../session-store/move-to-postgres.ts');
-  return moveToPostgres(source.path, target, now);
+  return moveToPostgres(source.path, target.url.reveal(), now);
 }
 
 function findDatabase(env: Environment): DatabaseLocation {
