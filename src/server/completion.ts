@@ -127,7 +127,6 @@ export async function finishIfStored(deps: ServiceDeps, session: UploadSession):
   const current = await mustGet(deps, session.sessionId);
   if (!changed && current.status !== 'completed') throw notOpen(current);
   if (changed) deps.audit('completed', current);
-  await deps.sessions.endUpload(session.sessionId, session.generation, deps.now());
   return current;
 }
 

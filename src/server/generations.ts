@@ -120,11 +120,10 @@ async function nextGeneration(
   return opened;
 }
 
-/** Lets the store forget a multipart upload. Until this has succeeded, the sweeper finds it among the leftovers. */
+/** Lets the store forget a multipart upload. It stays on record among the leftovers, which the sweeper aborts once more. */
 export async function releaseUpload(
   deps: ServiceDeps,
-  upload: Pick<UploadSession, 'sessionId' | 'bucket' | 'key' | 'generation' | 'uploadId'>,
+  upload: Pick<UploadSession, 'sessionId' | 'bucket' | 'key' | 'uploadId'>,
 ): Promise<void> {
   if (upload.uploadId !== null) await objectsOf(deps, upload).abortMultipartUpload(upload.key, upload.uploadId);
-  await deps.sessions.endUpload(upload.sessionId, upload.generation, deps.now());
 }

@@ -37,7 +37,7 @@ export async function planSweep(sessions: SessionStore, now: Instant, sessionTtl
       planned.push({ action: 'repair', sessionId, bucket, key, status, heldBytes: storedBytes, since: updatedAt });
     }
   }
-  for (const { sessionId, bucket, key } of await sessions.leftoverUploads(MOST_OF_A_KIND)) {
+  for (const { sessionId, bucket, key } of await sessions.leftoverUploads(stuckSince, MOST_OF_A_KIND)) {
     planned.push({ action: 'release', sessionId, bucket, key, status: 'left over', heldBytes: null, since: null });
   }
   for (const { sessionId, bucket, key, suspectedAt } of await sessions.listOrphanSuspects(stuckSince, MOST_OF_A_KIND)) {

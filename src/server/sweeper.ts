@@ -3,7 +3,7 @@ import { ObjectStoreError } from '../object-store/port.ts';
 import { isUploadError } from '../session/errors.ts';
 import type { Status } from '../session/machine.ts';
 import type { Instant, UploadSession } from '../session/session.ts';
-import type { OrphanSuspect } from '../session-store/port.ts';
+import type { LeftoverUpload, OrphanSuspect } from '../session-store/port.ts';
 import { settle } from './completion.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end, finishEnding } from './ending.ts';
@@ -51,8 +51,8 @@ export async function sweep(deps: ServiceDeps, graceMs = GRACE_MS): Promise<Swee
   await each('repaired', stuckIn('aborting'), (session) => finishEnding(deps, session));
   await each(
     'released',
-    (limit) => sessions.leftoverUploads(limit),
-    (upload) => releaseUpload(deps, upload),
+    (limit) => sessions.leftoverUploads(stuckSince, limit),
+    (upload) => releaseLeftover(deps, upload),
   );
   const suspects = (limit: number) => sessions.listOrphanSuspects(stuckSince, limit);
   await each('released', suspects, (suspect) => releaseOrphans(deps, suspect, stuckSince));
@@ -114,6 +114,15 @@ async function settleAlone(deps: ServiceDeps, session: UploadSession): Promise<v
   } catch (error) {
     if (!isUploadError(error)) throw error;
   }
+}
+
+/**
+ * Every upload that is of no use any more is aborted here, a while after a request completed or aborted it: a part that arrived
+ * in that moment is kept by MinIO, listed as an upload that does not exist (measured), and S3 asks for abort to be repeated, too.
+ */
+async function releaseLeftover(deps: ServiceDeps, upload: LeftoverUpload): Promise<void> {
+  await releaseUpload(deps, upload);
+  await deps.sessions.endUpload(upload.sessionId, upload.generation, deps.now());
 }
 
 /**

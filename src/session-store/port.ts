@@ -230,8 +230,11 @@ export interface SessionStore {
   /** The object store no longer holds the multipart upload of that generation. Idempotent. Parts and `uploadId` stay on record. */
   endUpload(sessionId: string, generation: number, at: Instant): Promise<void>;
 
-  /** Uploads of earlier generations, or of ended sessions, that were not marked by `endUpload`; oldest first. */
-  leftoverUploads(limit: number): Promise<LeftoverUpload[]>;
+  /**
+   * Uploads of earlier generations, or of ended sessions, that were not marked by `endUpload` and whose session last changed
+   * before `before`; oldest first.
+   */
+  leftoverUploads(before: Instant, limit: number): Promise<LeftoverUpload[]>;
 
   /** Whether any session has recorded this multipart upload. */
   hasUpload(uploadId: string): Promise<boolean>;

@@ -144,8 +144,8 @@ class PostgresStore implements SessionStore {
     await this.#db.run(STATEMENTS.endUpload, { sessionId, generation, at });
   }
 
-  leftoverUploads(limit: number): Promise<LeftoverUpload[]> {
-    return this.#all(STATEMENTS.leftoverUploads, { limit });
+  leftoverUploads(before: Instant, limit: number): Promise<LeftoverUpload[]> {
+    return this.#all(STATEMENTS.leftoverUploads, { before, limit });
   }
 
   async hasUpload(uploadId: string): Promise<boolean> {

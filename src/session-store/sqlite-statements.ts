@@ -170,11 +170,11 @@ function uploadStatements(db: SqliteDatabase) {
     endUpload: db.prepare<Generation & { at: Instant }>(`
       UPDATE multipart_uploads SET ended_at = @at
       WHERE session_id = @sessionId AND generation = @generation AND ended_at IS NULL`),
-    leftoverUploads: db.prepare<[limit: number], LeftoverUpload>(`
+    leftoverUploads: db.prepare<{ before: Instant; limit: number }, LeftoverUpload>(`
       SELECT u.session_id AS sessionId, s.bucket, s.object_key AS key, u.generation, u.upload_id AS uploadId
       FROM multipart_uploads u JOIN upload_sessions s ON s.session_id = u.session_id
-      WHERE u.ended_at IS NULL AND (u.generation < s.generation OR s.status IN (${ENDED}))
-      ORDER BY u.initiated_at LIMIT ?`),
+      WHERE u.ended_at IS NULL AND s.updated_at < @before AND (u.generation < s.generation OR s.status IN (${ENDED}))
+      ORDER BY u.initiated_at LIMIT @limit`),
     findUpload: db.prepare<[uploadId: string]>('SELECT 1 FROM multipart_uploads WHERE upload_id = ? LIMIT 1'),
     recordListing: db.prepare<Generation & { at: Instant }>(`
       UPDATE multipart_uploads SET parts_listed_at = @at WHERE session_id = @sessionId AND generation = @generation`),

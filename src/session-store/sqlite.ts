@@ -165,8 +165,8 @@ class SqliteStore implements SessionStore {
     this.#statements.endUpload.run({ sessionId, generation, at });
   }
 
-  async leftoverUploads(limit: number): Promise<LeftoverUpload[]> {
-    return this.#statements.leftoverUploads.all(limit);
+  async leftoverUploads(before: Instant, limit: number): Promise<LeftoverUpload[]> {
+    return this.#statements.leftoverUploads.all({ before, limit });
   }
 
   async hasUpload(uploadId: string): Promise<boolean> {

@@ -16,6 +16,9 @@ import {
   uploadIdOf,
 } from '../support/sessions.ts';
 
+/** Whatever happened, was before this. */
+const EVER = Number.MAX_SAFE_INTEGER;
+
 function ids(sessions: readonly { sessionId: string }[]): string[] {
   return sessions.map((session) => session.sessionId);
 }
@@ -237,7 +240,7 @@ export function describeLeftoverUploads(current: () => SessionStore): void {
     await insertInStatus(current(), 'completing');
     await insertInStatus(current(), 'aborting');
 
-    expect(await current().leftoverUploads(10)).toStrictEqual([]);
+    expect(await current().leftoverUploads(EVER, 10)).toStrictEqual([]);
   });
 
   it('are uploads of earlier generations, until they are marked as ended', async () => {
@@ -245,9 +248,11 @@ export function describeLeftoverUploads(current: () => SessionStore): void {
     await healSession(current(), session.sessionId);
     const leftover = { sessionId: session.sessionId, bucket: 'films', key: 'a/b.mp4', generation: 1 };
 
-    expect(await current().leftoverUploads(10)).toStrictEqual([{ ...leftover, uploadId: uploadIdOf(session.sessionId, 1) }]);
+    expect(await current().leftoverUploads(EVER, 10)).toStrictEqual([
+      { ...leftover, uploadId: uploadIdOf(session.sessionId, 1) },
+    ]);
     await current().endUpload(session.sessionId, 1, NOON + 50);
-    expect(await current().leftoverUploads(10)).toStrictEqual([]);
+    expect(await current().leftoverUploads(EVER, 10)).toStrictEqual([]);
   });
 
   it('appear as soon as the next generation is started, before it has an upload', async () => {
@@ -255,15 +260,28 @@ export function describeLeftoverUploads(current: () => SessionStore): void {
 
     await current().startGeneration(expected(sessionId, 'open'), NOON);
 
-    expect((await current().leftoverUploads(10)).map((leftover) => leftover.generation)).toStrictEqual([1]);
+    expect((await current().leftoverUploads(EVER, 10)).map((leftover) => leftover.generation)).toStrictEqual([1]);
   });
 
   it.each(['completed', 'aborted', 'expired'] as const)('are uploads of a session that is %s, until marked', async (status) => {
     const sessionId = await insertInStatus(current(), status);
 
-    expect(ids(await current().leftoverUploads(10))).toStrictEqual([sessionId]);
+    expect(ids(await current().leftoverUploads(EVER, 10))).toStrictEqual([sessionId]);
     await current().endUpload(sessionId, 1, NOON + 50);
-    expect(await current().leftoverUploads(10)).toStrictEqual([]);
+    expect(await current().leftoverUploads(EVER, 10)).toStrictEqual([]);
+  });
+
+  it('are left alone while the last change of their session is younger than asked for', async () => {
+    const { sessionId } = await insertOpenSession(current());
+    await current().changeStatus(expected(sessionId, 'open'), {
+      to: 'completed',
+      at: NOON + 50,
+      etag: '"e"',
+      checksum: 'AAAAAA==',
+    });
+
+    expect(await current().leftoverUploads(NOON + 50, 10)).toStrictEqual([]);
+    expect(ids(await current().leftoverUploads(NOON + 51, 10))).toStrictEqual([sessionId]);
   });
 
   it('are at most as many as asked for, the oldest first', async () => {
@@ -276,7 +294,7 @@ export function describeLeftoverUploads(current: () => SessionStore): void {
       made.push(sessionId);
     }
 
-    expect(ids(await current().leftoverUploads(2))).toStrictEqual([made[1], made[2]]);
+    expect(ids(await current().leftoverUploads(EVER, 2))).toStrictEqual([made[1], made[2]]);
   });
 
   it('can be marked again, or though nobody knows them, and nothing else happens', async () => {

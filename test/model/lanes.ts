@@ -17,12 +17,18 @@ export interface Lanes {
  * sockets. Resolves to how many were played. A failure is told with the seed and the path of its schedule; they choose the same
  * schedule again (PARTWAY_TEST_SEED, PARTWAY_TEST_PATH), and the network's timing decides the rest.
  */
-export async function playMany({ lanes, schedulesInLane, budgetMs }: Lanes, setting: Setting, limits: Limits): Promise<number> {
+export async function playMany(
+  { lanes, schedulesInLane, budgetMs }: Lanes,
+  setting: Setting,
+  limits: Limits,
+  /** Schedules that once failed; the first lane plays them first. */
+  examples: readonly Schedule[] = [],
+): Promise<number> {
   const seed = testSeed();
   const path = process.env.PARTWAY_TEST_PATH;
   console.info(`schedules: PARTWAY_TEST_SEED=${seed}${path === undefined ? '' : ` PARTWAY_TEST_PATH=${path}`}`);
   let played = 0;
-  const lane = (laneSeed: number) =>
+  const lane = (laneSeed: number, index: number) =>
     fc.assert(
       fc.asyncProperty(schedule(limits), async (each: Schedule) => {
         await play(each, setting);
@@ -33,7 +39,7 @@ export async function playMany({ lanes, schedulesInLane, budgetMs }: Lanes, sett
         numRuns: schedulesInLane,
         interruptAfterTimeLimit: budgetMs,
         markInterruptAsFailure: true,
-        ...(path === undefined ? {} : { path }),
+        ...(path === undefined ? { examples: index === 0 ? examples.map((each): [Schedule] => [each]) : [] } : { path }),
       },
     );
   const seeds = path === undefined ? Array.from({ length: lanes }, (_, index) => seed + index) : [seed];

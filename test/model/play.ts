@@ -98,7 +98,7 @@ class Performance {
 
     const uploads = await store.uploads(key);
     if (uploads.length > 0) this.#violated(`the store still holds ${uploads.length} multipart uploads`);
-    const leftovers = await sessions.leftoverUploads(100);
+    const leftovers = await sessions.leftoverUploads(Number.MAX_SAFE_INTEGER, 100);
     if (leftovers.length > 0) this.#violated(`${leftovers.length} uploads are still on record as leftovers`);
     const suspects = await sessions.listOrphanSuspects(Number.MAX_SAFE_INTEGER, 100);
     if (suspects.length > 0) this.#violated(`${suspects.length} keys are still suspected of holding an orphan`);

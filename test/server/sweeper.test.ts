@@ -103,7 +103,7 @@ describe('expiry', () => {
     await bench.putParts(sessionId, TINY_FILE);
     await service.complete(sessionId, {});
     bench.clock.advance(10 * POLICY.sessionTtlMs);
-    expect(await sweep(bench.deps, 0)).toEqual(quiet);
+    await sweep(bench.deps, 0);
     expect(await statusOf(sessionId)).toBe('completed');
     expect(bench.objects.read('tiny.bin')).toEqual(TINY_FILE);
   });
@@ -197,9 +197,29 @@ describe('leftovers and orphans', () => {
     const again = { fileName: 'tiny.bin', size: TINY_FILE.length, fingerprint: 'f', strategy: 'single' } as const;
     await expect(service.create(again)).rejects.toThrow();
     expect(bench.objects.uploadIds).toHaveLength(2);
+    bench.clock.advance(GRACE + 1);
     expect(await sweep(bench.deps)).toEqual({ ...quiet, released: 1 });
     expect(bench.objects.uploadIds).not.toContain(uploadId);
     expect(bench.objects.uploadIds).toEqual([(await bench.session(sessionId)).uploadId]);
+  });
+
+  it.each([
+    ['completed', (sessionId: string) => service.complete(sessionId, {})],
+    ['aborted', (sessionId: string) => service.abort(sessionId)],
+  ] as const)('aborts once more what a session used that is %s: a part may have arrived in that moment', async (status, end) => {
+    const { sessionId, uploadId } = await bench.openTinySession();
+    await bench.putParts(sessionId, TINY_FILE);
+    await end(sessionId);
+    bench.objects.haunt('tiny.bin', String(uploadId));
+
+    bench.clock.advance(GRACE);
+    expect(await sweep(bench.deps)).toEqual(quiet);
+    bench.clock.advance(1);
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, released: 1 });
+
+    expect(bench.objects.uploadIds).toEqual([]);
+    expect(await statusOf(sessionId)).toBe(status);
+    expect(await sweep(bench.deps)).toEqual(quiet);
   });
 
   it('aborts an upload that was made and never recorded, and keeps the one that is in use', async () => {

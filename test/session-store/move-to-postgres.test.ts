@@ -84,7 +84,7 @@ async function contentsOf(store: SessionStore) {
     tokens: await store.listTokens(),
     capability: await store.findCapabilityByHash('hash-2'),
     idempotency: await store.findByIdempotencyKey('alice', 'key-1'),
-    leftovers: await store.leftoverUploads(100),
+    leftovers: await store.leftoverUploads(Number.MAX_SAFE_INTEGER, 100),
     suspects: await store.listOrphanSuspects(Number.MAX_SAFE_INTEGER, 100),
   };
 }

@@ -70,6 +70,7 @@ export class FakeObjectStore implements ObjectStore {
   readonly #minPartSize: number;
   readonly #publicEndpoint: string;
   readonly #uploads = new Map<string, FakeUpload>();
+  readonly #ghosts = new Map<string, Pick<FakeUpload, 'key' | 'initiatedAt'>>();
   readonly #objects = new Map<string, FakeObject>();
   readonly #faults = new Map<ObjectStoreMethod, Fault[]>();
   readonly #hooks = new Map<ObjectStoreMethod, (() => unknown)[]>();
@@ -132,9 +133,17 @@ export class FakeObjectStore implements ObjectStore {
     this.#uploads.get(uploadId)?.parts.delete(partNumber);
   }
 
-  /** All unfinished uploads, of any key. */
+  /**
+   * A part that arrived in the moment in which its upload was completed or aborted: MinIO keeps the part and lists the upload again,
+   * although it does not exist, until it is aborted (once more).
+   */
+  haunt(key: string, uploadId: string): void {
+    this.#ghosts.set(uploadId, { key, initiatedAt: this.#now() });
+  }
+
+  /** All uploads that hold space, of any key: the unfinished ones, and what is left of others. */
   get uploadIds(): string[] {
-    return [...this.#uploads.keys()];
+    return [...this.#uploads.keys(), ...this.#ghosts.keys()];
   }
 
   callsOf(method: ObjectStoreMethod): FakeCall[] {
@@ -201,13 +210,13 @@ export class FakeObjectStore implements ObjectStore {
 
   abortMultipartUpload(key: string, uploadId: string): Promise<void> {
     return this.#run({ method: 'abortMultipartUpload', key, uploadId }, () => {
-      if (this.#uploads.get(uploadId)?.key === key) this.#uploads.delete(uploadId);
+      for (const uploads of [this.#uploads, this.#ghosts]) if (uploads.get(uploadId)?.key === key) uploads.delete(uploadId);
     });
   }
 
   listMultipartUploads(key: string): Promise<{ uploadId: string; initiatedAt: Instant }[]> {
     return this.#run({ method: 'listMultipartUploads', key }, () =>
-      [...this.#uploads]
+      [...this.#uploads, ...this.#ghosts]
         .filter(([, upload]) => upload.key === key)
         .map(([uploadId, { initiatedAt }]) => ({ uploadId, initiatedAt })),
     );
