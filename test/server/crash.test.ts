@@ -1,11 +1,16 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { ObjectStoreError } from '../../src/object-store/port.ts';
 import { sweep } from '../../src/server/sweeper.ts';
+import { isTerminal } from '../../src/session/machine.ts';
 import { partNumbersOf } from '../../src/session/part-ranges.ts';
 import type { UploadSession } from '../../src/session/session.ts';
+import type { SessionStore } from '../../src/session-store/port.ts';
+import { openPostgresStore } from '../../src/session-store/postgres.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite.ts';
 import { checksumOf } from '../contract/object-store.ts';
 import { type AdminService, adminService, POLICY, ServiceBench, TINY_FILE } from '../support/control-plane.ts';
 import type { Around } from '../support/interpose.ts';
+import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/postgres.ts';
 
 /**
  * Every call that an operation makes to either store fails once, before its effect and after it, until a run has no such
@@ -257,6 +262,39 @@ const operations: Operation[] = [
     run: ({ bench }) => sweep(bench.deps, 0),
     endsAs: ['open'],
   },
+  {
+    name: 'the repair of a session left aborting',
+    async prepare(scene) {
+      const sessionId = await withParts(scene);
+      scene.bench.objects.failNext('abortMultipartUpload', 'unavailable');
+      await scene.service.abort(sessionId).catch(() => undefined);
+      return sessionId;
+    },
+    run: ({ bench }) => sweep(bench.deps, 0),
+    endsAs: ['aborted'],
+  },
+  {
+    name: 'the release of what an upload left that is completed',
+    async prepare(scene) {
+      const sessionId = await withParts(scene);
+      await scene.service.complete(sessionId, {});
+      scene.bench.objects.haunt('tiny.bin', String((await scene.bench.session(sessionId)).uploadId));
+      return sessionId;
+    },
+    run: ({ bench }) => sweep(bench.deps, 0),
+    endsAs: ['completed'],
+  },
+  {
+    name: 'the release of an orphan beside a session that goes on',
+    async prepare(scene) {
+      await afterLostCreate(scene);
+      const { session } = await scene.service.create(createRequest, 'k');
+      scene.bench.clock.advance(DAY / 24);
+      return session.sessionId;
+    },
+    run: ({ bench }) => sweep(bench.deps),
+    endsAs: ['open'],
+  },
 ];
 
 const faults: readonly [Store, Moment, Kind][] = (['session store', 'object store'] as const).flatMap((store) =>
@@ -268,30 +306,62 @@ const faults: readonly [Store, Moment, Kind][] = (['session store', 'object stor
 /** Far more calls than any operation makes: a run that never ends would be a bug of the test. */
 const ENOUGH = 60;
 
-describe.each(operations)('$name', (operation) => {
-  it.each(faults)('survives a failing %s, %s, as a %s', async (store, moment, kind) => {
-    for (let nth = 1; nth <= ENOUGH; nth++) {
-      const fault = new Fault(store, moment, kind, nth);
-      const scene = aScene(fault);
-      const sessionId = await operation.prepare(scene);
-      await fault.during(() => operation.run(scene, sessionId));
-      try {
-        await settleDown(scene.bench);
-        await checkInvariants(scene.bench, operation);
-        await finishWhatIsOpen(scene.bench);
-      } catch (error) {
-        throw new Error(`after a ${fault}`, { cause: error });
-      } finally {
-        await scene.bench.sessions.close();
-      }
-      if (fault.hit === undefined) return;
-    }
-    throw new Error(`more than ${ENOUGH} calls`);
+describe('with SQLite', () => {
+  describeOperations(async () => {
+    const store = openSqliteStore(':memory:');
+    return { store, close: () => store.close() };
   });
 });
 
-function aScene(fault: Fault): Scene {
+describe('with PostgreSQL', () => {
+  needsPostgres();
+  let database: TestDatabase | undefined;
+  let store: SessionStore | undefined;
+  afterAll(async () => {
+    await store?.close();
+    await database?.drop();
+  });
+
+  describeOperations(async () => {
+    database ??= await createTestDatabase();
+    store ??= await openPostgresStore(database.url);
+    // Some two thousand runs: one store serves them all.
+    return { store, close: database.clear };
+  });
+});
+
+function describeOperations(openEmptyStore: () => Promise<{ store: SessionStore; close(): Promise<void> }>): void {
+  describe.each(operations)('$name', (operation) => {
+    it.each(faults)(
+      'survives a failing %s, %s, as a %s',
+      async (store, moment, kind) => {
+        for (let nth = 1; nth <= ENOUGH; nth++) {
+          const fault = new Fault(store, moment, kind, nth);
+          const { store: sessions, close } = await openEmptyStore();
+          const scene = aScene(fault, sessions);
+          const sessionId = await operation.prepare(scene);
+          await fault.during(() => operation.run(scene, sessionId));
+          try {
+            await settleDown(scene.bench);
+            await checkInvariants(scene.bench, operation);
+            await finishWhatIsOpen(scene.bench);
+          } catch (error) {
+            throw new Error(`after a ${fault}`, { cause: error });
+          } finally {
+            await close();
+          }
+          if (fault.hit === undefined) return;
+        }
+        throw new Error(`more than ${ENOUGH} calls`);
+      },
+      30_000,
+    );
+  });
+}
+
+function aScene(fault: Fault, sessions: SessionStore): Scene {
   const bench = new ServiceBench({
+    sessions,
     aroundSessions: fault.around('session store'),
     aroundObjects: fault.around('object store'),
   });
@@ -310,6 +380,17 @@ async function allSessions(bench: ServiceBench): Promise<UploadSession[]> {
   return (await bench.sessions.list({ limit: 100 })).sessions;
 }
 
+/** What the owner is counted for is what the sessions amount to, right to the byte. */
+async function checkUsage(bench: ServiceBench, sessions: readonly UploadSession[]): Promise<void> {
+  const unended = sessions.filter(({ status }) => !isTerminal(status));
+  const bytesOf = (some: readonly UploadSession[]) => some.reduce((sum, { size }) => sum + size, 0);
+  expect(await bench.sessions.usageOf('admin')).toEqual({
+    openSessions: unended.length,
+    reservedBytes: bytesOf(unended),
+    settledBytes: bytesOf(sessions.filter(({ status }) => status === 'completed')),
+  });
+}
+
 async function checkInvariants(bench: ServiceBench, operation: Operation): Promise<void> {
   const sessions = await allSessions(bench);
   const statuses = sessions.map((session) => session.status);
@@ -323,6 +404,7 @@ async function checkInvariants(bench: ServiceBench, operation: Operation): Promi
   expect(bytes === undefined ? 'absent' : Buffer.from(bytes).toString()).toBe(
     statuses.includes('completed') ? TINY_FILE.toString() : 'absent',
   );
+  await checkUsage(bench, sessions);
   if (operation.neverCompletes) expect(statuses).not.toContain('completed');
 }
 

@@ -20,18 +20,21 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+/** Those that refer to others come first. */
 const TABLES = [
   'capabilities',
   'events',
   'idempotency_keys',
-  'multipart_uploads',
-  'owner_usage',
   'parts',
   'session_clients',
+  'multipart_uploads',
+  'upload_sessions',
+  'owner_usage',
   'sweep_lease',
   'tokens',
-  'upload_sessions',
 ];
+/** On a handful of rows much faster than TRUNCATE. */
+const CLEAR = TABLES.map((table) => `DELETE FROM ${table}`).join('; ');
 
 /** For a test file that needs PostgreSQL: each of its tests is skipped, saying why, where there is none. */
 export function needsPostgres(): void {
@@ -88,6 +91,7 @@ async function makeDatabase(options: string): Promise<TestDatabase> {
 
 /** One that is there, on any server. */
 export function databaseAt(url: string): Omit<TestDatabase, 'drop'> {
+  const connection = lastingConnection(url);
   return {
     url,
     query: (sql) => withClient(url, async (client) => (await client.query(sql)).rows),
@@ -105,13 +109,32 @@ export function databaseAt(url: string): Omit<TestDatabase, 'drop'> {
       });
     },
     async clear() {
-      await withClient(url, (client) => client.query(`TRUNCATE ${TABLES.join(', ')}`));
+      await (await connection()).query(CLEAR);
     },
     async disconnectAll() {
       const others = 'FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()';
       await withClient(url, (client) => client.query(`SELECT pg_terminate_backend(pid, 5000) ${others}`));
     },
   };
+}
+
+/** Made when it is first asked for, and again after somebody ended it: making one costs more than what it is made for. */
+function lastingConnection(url: string): () => Promise<Client> {
+  let current: Promise<Client> | undefined;
+  return () => {
+    current ??= connect(url, () => {
+      current = undefined;
+    });
+    return current;
+  };
+}
+
+async function connect(url: string, onEnd: () => void): Promise<Client> {
+  const client = new Client({ connectionString: url });
+  client.on('error', onEnd);
+  client.on('end', onEnd);
+  await client.connect();
+  return client;
 }
 
 function aName(kind: string): string {
