@@ -50,6 +50,11 @@ export class ControlPlane {
     this.#token = options.token;
   }
 
+  /** The next calls get new connections: idle ones may be dead without knowing it. Those under way keep theirs. */
+  renewConnections(): void {
+    this.#connections.renew();
+  }
+
   /** `created` is false where the server found the session that this file has already. */
   async create(request: wire.CreateRequest, options: { idempotencyKey?: string; signal?: AbortSignal | undefined } = {}) {
     const headers: Record<string, string> = options.idempotencyKey ? { 'idempotency-key': options.idempotencyKey } : {};

@@ -1,6 +1,7 @@
 import type { PartsResponse, PresignRequest, WireStoredPart } from '../contract/wire.ts';
 import { UploadError } from '../session/errors.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { firstAnswer } from './link/ask-again.ts';
 import { throughOutages } from './link/control-link.ts';
 import type { Link } from './link/link.ts';
 
@@ -35,7 +36,13 @@ export function createSessionCalls({ controlPlane, sessionId, link, signal, maxO
     );
   }
 
-  const parts = () => untilAnswered((callSignal) => controlPlane.parts(sessionId, callSignal));
+  /** For calls that may take the store long: what is slow and what is dead look alike. */
+  function untilSlowlyAnswered<Result>(call: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    const renewConnections = () => controlPlane.renewConnections();
+    return untilAnswered((callSignal) => firstAnswer(call, { signal: callSignal, renewConnections }));
+  }
+
+  const parts = () => untilSlowlyAnswered((callSignal) => controlPlane.parts(sessionId, callSignal));
 
   async function listAfter(running: Promise<PartsResponse> | undefined): Promise<PartsResponse> {
     await running?.catch(() => {});
@@ -50,7 +57,8 @@ export function createSessionCalls({ controlPlane, sessionId, link, signal, maxO
     session: () => untilAnswered((callSignal) => controlPlane.get(sessionId, callSignal)),
     parts,
     presign: (request: PresignRequest) => untilAnswered((callSignal) => controlPlane.presign(sessionId, request, callSignal)),
-    complete: (checksum: string) => untilAnswered((callSignal) => controlPlane.complete(sessionId, { checksum }, callSignal)),
+    complete: (checksum: string) =>
+      untilSlowlyAnswered((callSignal) => controlPlane.complete(sessionId, { checksum }, callSignal)),
     /**
      * The store's own list, when the answer to a part's PUT got lost. One that is under way may be older than the part: those
      * who come meanwhile share the next one.

@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../../src/session/part-plan.ts';
 import { isPut, isPutOf, type SeenRequest } from '../support/fault-proxy.ts';
-import { aGate, answers, losesAnswer, resetsAfter, S3_ANSWERS, stallsAfter } from '../support/faults.ts';
+import { aGate, answers, holdsAnswer, losesAnswer, resetsAfter, S3_ANSWERS, stallsAfter } from '../support/faults.ts';
 import type { FaultyLink } from '../support/faulty-link.ts';
 import { startFaultyPaths } from '../support/faulty-paths.ts';
 import { recordedSource, seededBytes } from '../support/sources.ts';
@@ -156,6 +156,24 @@ describe('the way to the control plane', () => {
       expect(paths.clientToStore.puts.length).toBe(3);
       expect(Buffer.compare(await paths.readObject('video.mp4'), bytes)).toBe(0);
     },
+  );
+
+  it.each(['parts', 'complete'])(
+    'swallows an answer to %s, and the connection stays as if it lived: it is asked again over another one',
+    async (call) => {
+      const paths = await startFaultyPaths();
+      const bytes = seededBytes(2 * PART, 52);
+      const source = recordedSource(bytes);
+      const session = await paths.open(source, MULTIPART);
+      const gate = aGate();
+      onTestFinished(gate.open);
+      const swallowed = paths.clientToServer.inject(holdsAnswer(gate), isCallTo(call), { times: 1 });
+      const run = paths.run(session, source);
+      expect(await run.result).toMatchObject({ status: 'completed', bytesSent: bytes.length });
+      expect(swallowed.hits).toBe(1);
+      expect(run.eventsOf('offline')).toEqual([]);
+    },
+    60_000,
   );
 
   it('has a gateway that answers for it: that is no answer of the control plane', async () => {

@@ -42,8 +42,8 @@ function versionsIn(folder: string): string[] {
   }
 }
 
-/** A new server on 127.0.0.1, with data in a temporary folder that it does not sync to the disk. */
-export async function startPostgres(binaries: string): Promise<PostgresServer> {
+/** A new server on 127.0.0.1, with data in a temporary folder that it does not sync to the disk, unless it is to be measured. */
+export async function startPostgres(binaries: string, { isDurable = false } = {}): Promise<PostgresServer> {
   const user = unprivilegedUser();
   const folder = mkdtempSync(join(tmpdir(), 'partway-postgres-'));
   const data = join(folder, 'data');
@@ -57,7 +57,7 @@ export async function startPostgres(binaries: string): Promise<PostgresServer> {
 
   const port = await freePort();
   const url = `postgres://partway:${password}@127.0.0.1:${port}/postgres`;
-  const settings = { ...SETTINGS, port };
+  const settings = { ...SETTINGS, ...(isDurable && DURABLE), port };
   const start = async () => {
     const args = ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
     const started = startServerProcess({
@@ -97,6 +97,9 @@ const SETTINGS = {
   full_page_writes: 'off',
   autovacuum: 'off',
 };
+
+/** As it is installed. */
+const DURABLE = { shared_buffers: '128MB', fsync: 'on', full_page_writes: 'on', autovacuum: 'on' };
 
 async function answers(url: string): Promise<boolean> {
   const client = new Client({ connectionString: url });

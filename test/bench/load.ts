@@ -1,0 +1,203 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { PATHS, pathOf } from '../../src/contract/paths.ts';
+import { startMinio } from '../../src/dev/minio.ts';
+import { MiB } from '../../src/session/part-plan.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
+import { findPostgres, startPostgres } from '../support/postgres-server.ts';
+import { type Ask, createAsk, every, type Latencies } from './load/ask.ts';
+import { fillDatabase, type ManySessions, partCountOf, sessionIdOf } from './load/many-sessions.ts';
+
+/** A client reports once a second, as the engine does, and here asks for a batch of URLs every five: 160 MiB/s at 8 MiB a part. */
+const REPORT_EVERY_MS = 1_000;
+const PRESIGN_EVERY_MS = 5_000;
+const PARTS_IN_REPORT = 2;
+const BATCH = 100;
+/** Those who look on: lists, page after page, and progress of one session after the other. */
+const LIST_EVERY_MS = 250;
+const PROGRESS_EVERY_MS = 50;
+const PAGE = 100;
+const WARM_UP_MS = 5_000;
+const LOADED = { sessions: 10_000, storedParts: 1_000, overdue: 500 };
+
+const OPTIONS = {
+  clients: { type: 'string', default: '200' },
+  seconds: { type: 'string', default: '75' },
+  sessions: { type: 'string', default: String(LOADED.sessions) },
+} as const;
+
+/**
+ * npm run bench:load -- sqlite|postgres [--clients 200] [--seconds 75] [--sessions 10000]: one control plane, on a database of so many
+ * open sessions of 1,000 stored parts, while so many clients upload and others look on. The parts themselves are not sent: they
+ * would not touch the control plane, and this machine has other work. What is measured is the whole of an answer, as a client sees it.
+ */
+export async function run(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+  const kind = positionals[0];
+  if (kind !== 'sqlite' && kind !== 'postgres') throw new Error('say which: npm run bench:load -- sqlite|postgres');
+  const many = { ...LOADED, sessions: Number(values.sessions), overdue: Number(values.sessions) / 20 };
+  const minio = await startMinio({ log: console.error, bucket: 'uploads' });
+  const database = kind === 'sqlite' ? sqliteFile() : await postgresServer();
+  try {
+    const startedAt = performance.now();
+    await fillDatabase(database.url, 'uploads', many);
+    console.error(`${many.sessions} sessions of ${many.storedParts} parts written in ${seconds(startedAt)} s`);
+    const env = { PARTWAY_DATABASE_URL: database.url, PARTWAY_RATE_LIMIT: 'off', PARTWAY_AUDIT_LOG: 'off' };
+    const controlPlane = await startControlPlane({ store: minio, bucket: 'uploads', env });
+    try {
+      await measure(controlPlane, many, Number(values.clients), 1_000 * Number(values.seconds));
+    } finally {
+      await controlPlane.stop();
+    }
+  } finally {
+    await database.stop();
+    await minio.stop();
+  }
+}
+
+async function measure(controlPlane: ControlPlaneProcess, many: ManySessions, clients: number, ms: number): Promise<void> {
+  const latencies: Latencies = new Map();
+  const { ask, close } = createAsk(controlPlane, latencies);
+  try {
+    const first = await untilSwept(ask);
+    console.log(
+      `first sweep, ${many.overdue} sessions expired: ${first.sweepSeconds.toFixed(1)} s, longest pause ${pauseOf(first)}`,
+    );
+    const working = [
+      ...Array.from({ length: clients }, (_, index) => upload(ask, index + 1, clients, many)).flat(),
+      every(LIST_EVERY_MS, 0, listPages(ask)),
+      every(PROGRESS_EVERY_MS, 0, lookAtProgress(ask, many)),
+    ];
+    await wait(WARM_UP_MS);
+    latencies.clear();
+    await readMetrics(ask);
+    await wait(ms);
+    const last = await readMetrics(ask);
+    await Promise.all(working.map((each) => each.stop()));
+    show(latencies, ms);
+    console.log(
+      `longest pause of the event loop ${pauseOf(last)}, at the 99th percentile ${pauseOf(last, '0.99')}; sweeps ${last.sweeps}`,
+    );
+    console.log(`resident memory at the most ${Math.round(peakOf(controlPlane.pid) / MiB)} MiB`);
+  } finally {
+    close();
+  }
+}
+
+/** What the client of the `index`th session asks, at its own moments of each second. */
+function upload(ask: Ask, index: number, clients: number, many: ManySessions) {
+  const sessionId = sessionIdOf(index);
+  let next = many.storedParts + 1;
+  const report = () => {
+    const parts = Array.from({ length: PARTS_IN_REPORT }, () => ({
+      partNumber: wrap(next++),
+      etag: '"5d41402abc4b2a76b9719d911017c592"',
+    }));
+    const body = { clientId: `client-${index}`, parts, inFlightBytes: 4 * MiB, bytesPerSecond: 16 * MiB };
+    return ask('report', { method: 'POST', path: pathOf(PATHS.report, sessionId), body });
+  };
+  const presign = () => {
+    const partNumbers = Array.from({ length: BATCH }, (_, ahead) => wrap(next + ahead));
+    const checksums = Object.fromEntries(partNumbers.map((partNumber) => [partNumber, 'AAAAAA==']));
+    return ask(`presign ${BATCH}`, { method: 'POST', path: pathOf(PATHS.presign, sessionId), body: { partNumbers, checksums } });
+  };
+  const share = (of: number) => (of * index) / clients;
+  return [every(REPORT_EVERY_MS, share(REPORT_EVERY_MS), report), every(PRESIGN_EVERY_MS, share(PRESIGN_EVERY_MS), presign)];
+
+  /** Those that are not stored, over and over. */
+  function wrap(partNumber: number): number {
+    const left = partCountOf(many) - many.storedParts;
+    return many.storedParts + 1 + ((partNumber - many.storedParts - 1) % left);
+  }
+}
+
+function listPages(ask: Ask): () => Promise<void> {
+  let cursor: string | null = null;
+  return async () => {
+    const after: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+    const answer = await ask(`list ${PAGE}`, { method: 'GET', path: `${PATHS.uploads}?limit=${PAGE}${after}` });
+    ({ nextCursor: cursor } = JSON.parse(answer) as { nextCursor: string | null });
+  };
+}
+
+function lookAtProgress(ask: Ask, { sessions }: ManySessions): () => Promise<unknown> {
+  let seen = 0;
+  // A prime, so that one session after the other is far from the last.
+  return () => ask('progress', { method: 'GET', path: pathOf(PATHS.progress, sessionIdOf(1 + ((seen++ * 7_919) % sessions))) });
+}
+
+interface Figures {
+  readonly delays: ReadonlyMap<string, number>;
+  readonly sweeps: number;
+  readonly sweepSeconds: number;
+}
+
+/** Each look at the pauses begins a new measurement of them. */
+async function readMetrics(ask: Ask): Promise<Figures> {
+  const text = await ask('metrics', { method: 'GET', path: PATHS.metrics });
+  const figure = (name: string) =>
+    Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${name} `))
+        ?.slice(name.length) ?? 0,
+    );
+  const delay = (quantile: string): [string, number] => [
+    quantile,
+    figure(`partway_event_loop_delay_seconds{quantile="${quantile}"}`),
+  ];
+  return {
+    delays: new Map([delay('0.99'), delay('1')]),
+    sweeps: figure('partway_sweeps_total{outcome="ok"}'),
+    sweepSeconds: figure('partway_sweep_duration_seconds_sum'),
+  };
+}
+
+/** Pauses while it waits are those of the sweep: the looks at them are not what ends one. */
+async function untilSwept(ask: Ask): Promise<Figures> {
+  const longest = new Map<string, number>();
+  for (;;) {
+    const figures = await readMetrics(ask);
+    for (const [quantile, delay] of figures.delays) longest.set(quantile, Math.max(delay, longest.get(quantile) ?? 0));
+    if (figures.sweeps > 0) return { ...figures, delays: longest };
+    await wait(100);
+  }
+}
+
+function pauseOf({ delays }: Figures, quantile = '1'): string {
+  return `${Math.round(1_000 * (delays.get(quantile) ?? Number.NaN))} ms`;
+}
+
+function show(latencies: Latencies, ms: number): void {
+  console.log('\n| | a second | median | p99 | longest |\n|---|---|---|---|---|');
+  for (const [name, took] of [...latencies].sort()) {
+    took.sort((a, b) => a - b);
+    const at = (share: number) => `${(took[Math.floor(share * (took.length - 1))] ?? Number.NaN).toFixed(1)} ms`;
+    console.log(`| ${name} | ${((1_000 * took.length) / ms).toFixed(1)} | ${at(0.5)} | ${at(0.99)} | ${at(1)} |`);
+  }
+  console.log();
+}
+
+/** Bytes; the kernel keeps the peak itself. Linux only. */
+function peakOf(pid: number): number {
+  return 1_024 * Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
+
+function sqliteFile(): { url: string; stop(): Promise<void> } {
+  const folder = mkdtempSync(join(tmpdir(), 'partway-bench-'));
+  return { url: join(folder, 'partway.db'), stop: async () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Syncs to the disk, as one in earnest does. */
+async function postgresServer(): Promise<{ url: string; stop(): Promise<void> }> {
+  const binaries = await findPostgres();
+  if (binaries === undefined) throw new Error('PostgreSQL is not installed (initdb and postgres)');
+  return startPostgres(binaries, { isDurable: true });
+}
+
+function seconds(since: number): string {
+  return ((performance.now() - since) / 1_000).toFixed(0);
+}

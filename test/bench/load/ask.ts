@@ -1,0 +1,73 @@
+import { Agent, request } from 'node:http';
+
+export interface Call {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: object;
+}
+
+/** `name` is what the call is counted as. Resolves to the body. */
+export type Ask = (name: string, call: Call) => Promise<string>;
+
+/** Milliseconds from the request to the end of its answer, by name of the call. */
+export type Latencies = Map<string, number[]>;
+
+/** Asks over connections that are kept, as clients do, and writes down how long each answer took. */
+export function createAsk(
+  { server, token }: { readonly server: string; readonly token: string },
+  latencies: Latencies,
+): { ask: Ask; close(): void } {
+  const agent = new Agent({ keepAlive: true });
+  const ask: Ask = (name, { method, path, body }) =>
+    new Promise((resolve, reject) => {
+      const text = body === undefined ? undefined : JSON.stringify(body);
+      const headers = { authorization: `Bearer ${token}`, ...(text !== undefined && { 'content-type': 'application/json' }) };
+      const startedAt = performance.now();
+      const asked = request(`${server}${path}`, { method, headers, agent }, (response) => {
+        let answer = '';
+        response.setEncoding('utf8').on('data', (piece) => {
+          answer += piece;
+        });
+        response.on('end', () => {
+          note(latencies, name, performance.now() - startedAt);
+          if (response.statusCode === 200 || response.statusCode === 201) resolve(answer);
+          else reject(new Error(`${method} ${path} answered ${response.statusCode}: ${answer.slice(0, 500)}`));
+        });
+      });
+      asked.on('error', reject);
+      asked.end(text);
+    });
+  return { ask, close: () => agent.destroy() };
+}
+
+function note(latencies: Latencies, name: string, ms: number): void {
+  const took = latencies.get(name);
+  if (took === undefined) latencies.set(name, [ms]);
+  else took.push(ms);
+}
+
+/**
+ * Begins `work` every `ms`, whatever the answers take: who waited for them would ask less when they are slow, and measure less.
+ * `stop` waits for what is under way. @throws what the first failure was.
+ */
+export function every(ms: number, offsetMs: number, work: () => Promise<unknown>): { stop(): Promise<void> } {
+  const running = new Set<Promise<unknown>>();
+  const failures: unknown[] = [];
+  const begin = () => {
+    const run = work()
+      .catch((error: unknown) => failures.push(error))
+      .finally(() => running.delete(run));
+    running.add(run);
+  };
+  let timer = setTimeout(() => {
+    begin();
+    timer = setInterval(begin, ms);
+  }, offsetMs);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await Promise.all(running);
+      if (failures.length > 0) throw failures[0];
+    },
+  };
+}
