@@ -4,7 +4,7 @@ import type { PartPlan } from '../session/part-plan.ts';
 import type { EndsAs, Instant, StoredPart, UploadSession } from '../session/session.ts';
 import type { Outbox } from './outbox-port.ts';
 
-export type { Outbox } from './outbox-port.ts';
+export type { Backlog, Outbox } from './outbox-port.ts';
 
 /**
  * The database is away, or went away in the midst: whether a write happened is unknown. It may be back at the next call. The message

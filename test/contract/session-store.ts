@@ -10,7 +10,12 @@ import {
   describeStartGeneration,
   describeSweeperQueries,
 } from './session-store-lifecycle.ts';
-import { describeOutboxDelivery, describeOutboxHistory, describeOutboxWriting } from './session-store-outbox.ts';
+import {
+  describeOutboxBacklog,
+  describeOutboxDelivery,
+  describeOutboxHistory,
+  describeOutboxWriting,
+} from './session-store-outbox.ts';
 import { describeReplaceParts, describeReport, describeTouch } from './session-store-parts.ts';
 import {
   describeFindByFingerprint,
@@ -64,6 +69,7 @@ export function describeSessionStore(name: string, factory: () => Promise<Sessio
     describe('keys above and below others', () => describeKeyConflicts(current));
     describe('what the outbox holds', () => describeOutboxWriting(current));
     describe('delivery of events', () => describeOutboxDelivery(current));
+    describe('the backlog of events', () => describeOutboxBacklog(current));
     describe('history of events', () => describeOutboxHistory(current));
     describe('tokens', () => describeTokens(current));
     describe('capabilities', () => describeCapabilities(current));
