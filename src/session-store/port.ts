@@ -69,6 +69,8 @@ export interface Totals {
   readonly reservedBytes: number;
   /** Sizes of the completed ones. */
   readonly settledBytes: number;
+  /** Of the parts on record of the sessions that have not ended: what they hold at the object store, as far as anybody has told. */
+  readonly heldBytes: number;
 }
 
 /** The row that a change was decided on. If it is no longer in this status and generation, the change does not happen. */

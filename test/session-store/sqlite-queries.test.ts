@@ -80,6 +80,12 @@ describe('the hot queries', () => {
     ]);
   });
 
+  it('adds up what unfinished sessions hold over those alone', () => {
+    expect(planOf('sumHeldBytes')).toStrictEqual([
+      expect.stringMatching(/^SEARCH upload_sessions USING INDEX \w+ \(status=\?\)$/),
+    ]);
+  });
+
   it('counts the events that have not arrived in indexes alone, and only those', () => {
     expect(planOf('countBacklog').filter((detail) => detail.includes('events'))).toStrictEqual([
       'SCAN events USING COVERING INDEX events_due',

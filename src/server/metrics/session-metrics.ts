@@ -36,6 +36,11 @@ export function createSessionMetrics(registry: Registry) {
     labelNames: ['state'],
     registers,
   });
+  const held = new Gauge({
+    name: 'partway_held_bytes',
+    help: 'Bytes of the stored parts of all sessions that have not ended, as reported by clients and listed by the store.',
+    registers,
+  });
   for (const event of SESSION_EVENTS) events.inc({ event }, 0);
 
   return {
@@ -58,10 +63,12 @@ export function createSessionMetrics(registry: Registry) {
     showTotals(totals: Totals | undefined): void {
       unfinished.reset();
       declared.reset();
+      held.remove();
       if (totals === undefined) return;
       for (const [status, count] of Object.entries(totals.unfinished)) unfinished.set({ status }, count);
       declared.set({ state: 'unfinished' }, totals.reservedBytes);
       declared.set({ state: 'completed' }, totals.settledBytes);
+      held.set(totals.heldBytes);
     },
   };
 }

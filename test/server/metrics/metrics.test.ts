@@ -133,6 +133,7 @@ describe('sessions', () => {
     expect((await report('old', [1, 2, 3])).status).toBe(409);
     expect(await read('partway_reported_parts_total')).toBe(3);
     expect(await read('partway_reported_bytes_total')).toBe(SMALL_FILE.length);
+    expect(await read('partway_held_bytes')).toBe(SMALL_FILE.length);
   });
 
   it('are left out where the session store does not answer, and everything else is there', async () => {
@@ -144,6 +145,7 @@ describe('sessions', () => {
     expect(text).toContain('partway_session_store_up 0\n');
     expect(text).not.toMatch(/^partway_sessions\{/m);
     expect(text).not.toMatch(/^partway_declared_bytes\{/m);
+    expect(text).not.toMatch(/^partway_held_bytes /m);
     expect(text).toContain('partway_session_events_total{event="created"} 1\n');
     expect(bench.logged.some(({ level }) => level === 'warn')).toBe(true);
   });
