@@ -56,7 +56,7 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
 export async function startServer(config: Config, log: Logger, onFirstToken: (token: string) => void): Promise<RunningServer> {
   const sessions = await openSessionStore(config.database);
   const version = packageVersion();
-  const metrics = createMetrics({ sessions, log, version });
+  const metrics = createMetrics({ sessions, hasWebhook: config.webhook !== undefined, now: Date.now, log, version });
   const s3 = createS3ObjectStore({
     ...config.s3,
     accessKeyId: config.s3.accessKeyId.reveal(),
@@ -106,7 +106,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   }
   const sweeper = startSweeper({ ...deps, audit: auditAsServer(audit) }, SWEEP_INTERVAL_MS, metrics.swept);
   const watching = metrics.watchProcess();
-  const telling = startTelling({ outbox: sessions.outbox, now: Date.now, log }, config.webhook);
+  const telling = startTelling({ outbox: sessions.outbox, now: Date.now, log, tell: metrics.eventDelivered }, config.webhook);
 
   let stopped: Promise<void> | undefined;
   return {

@@ -18,6 +18,9 @@ const TABLES = [
   'events',
 ] as const;
 
+/** The tables whose changes triggers count and tell. */
+const COUNTED = ['upload_sessions', 'parts'] as const;
+
 /** A batch is one statement, whose rows are one text: some hundred kilobytes. */
 const BATCH_ROWS = 1_000;
 
@@ -60,12 +63,12 @@ async function copyAll(source: SqliteDatabase, target: Client): Promise<MovedRow
   try {
     await refuseUnlessEmpty(target);
     // What they count and tell is copied, too.
-    await target.query('ALTER TABLE upload_sessions DISABLE TRIGGER USER');
+    for (const table of COUNTED) await target.query(`ALTER TABLE ${table} DISABLE TRIGGER USER`);
     source.exec('BEGIN');
     const moved: [string, number][] = [];
     for (const table of TABLES) moved.push([table, await copyTable(source, target, table)]);
     source.exec('COMMIT');
-    await target.query('ALTER TABLE upload_sessions ENABLE TRIGGER USER');
+    for (const table of COUNTED) await target.query(`ALTER TABLE ${table} ENABLE TRIGGER USER`);
     await target.query('COMMIT');
     return Object.fromEntries(moved) as MovedRows;
   } catch (error) {

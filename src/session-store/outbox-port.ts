@@ -8,6 +8,15 @@ export interface EventQuery {
   readonly after?: Pick<UploadEvent, 'eventId' | 'createdAt'>;
 }
 
+/** What has not arrived. */
+export interface Backlog {
+  readonly pending: number;
+  readonly dead: number;
+  /** When the oldest one that is pending happened; null where none is. */
+  readonly oldestPendingAt: Instant | null;
+}
+export const NO_BACKLOG: Backlog = { pending: 0, dead: 0, oldestPendingAt: null };
+
 /** An attempt that `claim` handed out. It is told apart from later ones of the same event by its number. */
 export type ClaimedEvent = Pick<UploadEvent, 'eventId' | 'attempts' | 'sequence'> & {
   readonly session: Pick<UploadEvent['session'], 'sessionId'>;
@@ -32,6 +41,9 @@ export interface Outbox {
 
   /** It failed, and is dead; the next one of its session is due. Nothing changes where it was settled, or claimed again, since. */
   giveUp(event: ClaimedEvent, at: Instant, error: string): Promise<void>;
+
+  /** Costs a look at each event that is pending or dead, in an index, and none at those that were delivered. */
+  backlog(): Promise<Backlog>;
 
   /** Newest first. */
   list(query: EventQuery): Promise<UploadEvent[]>;

@@ -4,7 +4,7 @@ import type { PartPlan } from '../session/part-plan.ts';
 import type { EndsAs, Instant, StoredPart, UploadSession } from '../session/session.ts';
 import type { Outbox } from './outbox-port.ts';
 
-export type { Outbox } from './outbox-port.ts';
+export type { Backlog, Outbox } from './outbox-port.ts';
 
 /**
  * The database is away, or went away in the midst: whether a write happened is unknown. It may be back at the next call. The message
@@ -69,6 +69,8 @@ export interface Totals {
   readonly reservedBytes: number;
   /** Sizes of the completed ones. */
   readonly settledBytes: number;
+  /** Of the parts on record of the sessions that have not ended: what they hold at the object store, as far as anybody has told. */
+  readonly heldBytes: number;
 }
 
 /** The row that a change was decided on. If it is no longer in this status and generation, the change does not happen. */

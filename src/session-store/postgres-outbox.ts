@@ -2,6 +2,7 @@ import type { Instant } from '../session/session.ts';
 import type { DeliveryStatus } from '../session/upload-event.ts';
 import { type EventRow, toEvent } from './event-rows.ts';
 import {
+  backlogSql,
   EVENT_COLUMNS,
   EVENT_SQL,
   EVENTS_START,
@@ -15,7 +16,7 @@ import {
   REPLAY_DEAD,
   REPLAY_ONE,
 } from './event-sql.ts';
-import type { ClaimedEvent, Outbox } from './outbox-port.ts';
+import { type Backlog, type ClaimedEvent, NO_BACKLOG, type Outbox } from './outbox-port.ts';
 import type { PostgresDatabase } from './postgres-driver.ts';
 import { statement, unpreparedStatement } from './postgres-statement.ts';
 
@@ -41,6 +42,7 @@ export const OUTBOX_STATEMENTS = {
   postponeLater: statement<Later>(`UPDATE events SET next_attempt_at = GREATEST(next_attempt_at, @at) WHERE ${LATER}`),
   advanceLater: statement<Later>(`UPDATE events SET next_attempt_at = LEAST(next_attempt_at, @at) WHERE ${LATER}`),
 
+  countBacklog: statement<object, Backlog>(backlogSql('events')),
   listEvents: statement<Position, EventRow>(`${EVENT_SQL} WHERE ${NEWEST_FIRST}`),
   // Many are delivered, and few are anything else.
   listEventsInStatus: unpreparedStatement<Position & { status: DeliveryStatus }, EventRow>(
@@ -81,6 +83,11 @@ export function createPostgresOutbox(db: PostgresDatabase): Outbox {
         const { changes } = await transaction.run(OUTBOX_STATEMENTS.giveEventUp, { eventId, attempts, at, error });
         if (changes > 0) await transaction.run(OUTBOX_STATEMENTS.advanceLater, { sessionId, sequence, at });
       });
+    },
+
+    async backlog() {
+      const [backlog] = (await db.run(OUTBOX_STATEMENTS.countBacklog, {})).rows;
+      return backlog ?? NO_BACKLOG;
     },
 
     async list({ status, limit, after = EVENTS_START }) {

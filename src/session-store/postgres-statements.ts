@@ -22,7 +22,7 @@ import { AS_EXPECTED, ENDED, MAKES_OBJECT, NOT_ENDED, UNFINISHED } from './sessi
 
 type SinceParameters = { readonly status: Status; readonly before: Instant; readonly limit: number };
 
-/** Stored bytes are summed from the parts and kept nowhere else; once for both sums, and for the rows of the page alone. */
+/** Stored bytes are summed from the parts, and `held_bytes` is for totals alone; once for both sums, and for the rows of the page alone. */
 const SESSION_SQL = `
   SELECT ${SESSION_COLUMNS}, sums.stored_bytes, sums.parts_stored
   FROM upload_sessions s
@@ -116,6 +116,8 @@ const SESSION_STATEMENTS = {
   sumUsage: statement<object, Pick<Totals, 'reservedBytes' | 'settledBytes'>>(`
     SELECT COALESCE(SUM(reserved_bytes::float8), 0) AS "reservedBytes", COALESCE(SUM(settled_bytes::float8), 0) AS "settledBytes"
     FROM owner_usage`),
+  sumHeldBytes: statement<object, Pick<Totals, 'heldBytes'>>(`
+    SELECT COALESCE(SUM(held_bytes::float8), 0) AS "heldBytes" FROM upload_sessions WHERE status IN (${NOT_ENDED})`),
 
   suspectOrphan: statement<{ sessionId: string; at: Instant }>(`
     UPDATE upload_sessions SET orphan_suspected_at = GREATEST(orphan_suspected_at, @at) WHERE session_id = @sessionId`),

@@ -87,7 +87,9 @@ class PostgresStore implements SessionStore {
   async totals(): Promise<Totals> {
     const unfinished = { creating: 0, open: 0, completing: 0, aborting: 0 };
     for (const { status, count } of await this.#all(STATEMENTS.countUnfinished, {})) unfinished[status] = count;
-    return { unfinished, ...((await this.#first(STATEMENTS.sumUsage, {})) ?? { reservedBytes: 0, settledBytes: 0 }) };
+    const { reservedBytes, settledBytes } = (await this.#first(STATEMENTS.sumUsage, {})) ?? { reservedBytes: 0, settledBytes: 0 };
+    const heldBytes = (await this.#first(STATEMENTS.sumHeldBytes, {}))?.heldBytes ?? 0;
+    return { unfinished, reservedBytes, settledBytes, heldBytes };
   }
 
   async deleteIdempotencyKeys(before: Instant): Promise<number> {

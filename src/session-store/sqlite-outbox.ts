@@ -2,6 +2,7 @@ import type { Instant } from '../session/session.ts';
 import type { DeliveryStatus, UploadEvent } from '../session/upload-event.ts';
 import { type EventRow, toEvent } from './event-rows.ts';
 import {
+  backlogSql,
   EVENT_COLUMNS,
   EVENT_SQL,
   EVENTS_START,
@@ -15,7 +16,7 @@ import {
   REPLAY_DEAD,
   REPLAY_ONE,
 } from './event-sql.ts';
-import type { ClaimedEvent, Outbox } from './outbox-port.ts';
+import { type Backlog, type ClaimedEvent, NO_BACKLOG, type Outbox } from './outbox-port.ts';
 import type { SqliteDatabase } from './sqlite-driver.ts';
 
 type Position = { readonly createdAt: Instant; readonly eventId: string };
@@ -39,6 +40,7 @@ export function outboxStatements(db: SqliteDatabase) {
     postponeLater: db.prepare<Later>(`UPDATE events SET next_attempt_at = MAX(next_attempt_at, @at) WHERE ${LATER}`),
     advanceLater: db.prepare<Later>(`UPDATE events SET next_attempt_at = MIN(next_attempt_at, @at) WHERE ${LATER}`),
 
+    countBacklog: db.prepare<[], Backlog>(backlogSql('events INDEXED BY events_due')),
     listEvents: db.prepare<Position & { limit: number }, EventRow>(`${EVENT_SQL} WHERE ${NEWEST_FIRST}`),
     listEventsInStatus: db.prepare<Position & { limit: number; status: DeliveryStatus }, EventRow>(
       `${EVENT_SQL} WHERE e.status = @status AND ${NEWEST_FIRST}`,
@@ -86,6 +88,10 @@ export function createSqliteOutbox(db: SqliteDatabase, statements: ReturnType<ty
         if (statements.giveEventUp.run({ eventId, attempts, at, error }).changes === 0) return;
         statements.advanceLater.run({ sessionId, sequence, at });
       });
+    },
+
+    async backlog() {
+      return statements.countBacklog.get() ?? NO_BACKLOG;
     },
 
     async list({ status, limit, after = EVENTS_START }) {

@@ -29,7 +29,7 @@ type SinceParameters = { readonly status: Status; readonly before: Instant; read
 type PartParameters = Generation & StoredPart & { readonly at: Instant };
 
 /**
- * Stored bytes are summed from the parts and kept nowhere else. Two subqueries over the same stretch of the primary key
+ * Stored bytes are summed from the parts; `held_bytes` is for totals alone. Two subqueries over the same stretch of the primary key
  * measure 2.5 times as fast as one join with GROUP BY (100 sessions of 2,000 parts: 30 ms).
  */
 const SESSION_SQL = `
@@ -125,6 +125,9 @@ function sessionStatements(db: SqliteDatabase) {
     // As floating-point numbers: the sum of what is merely declared may leave 64 bits.
     sumUsage: db.prepare<[], Pick<Totals, 'reservedBytes' | 'settledBytes'>>(`
       SELECT TOTAL(reserved_bytes) AS reservedBytes, TOTAL(settled_bytes) AS settledBytes FROM owner_usage`),
+    sumHeldBytes: db.prepare<[], Pick<Totals, 'heldBytes'>>(
+      `SELECT TOTAL(held_bytes) AS heldBytes FROM upload_sessions WHERE status IN (${NOT_ENDED})`,
+    ),
     // In SQL, where sums are 64-bit.
     findExcess: db.prepare<Pick<NewSession, 'owner' | 'size'> & OwnerLimits, { overQuota: 0 | 1; overSessions: 0 | 1 }>(`
       SELECT COALESCE(@quotaBytes < @size + COALESCE(MAX(reserved_bytes + settled_bytes), 0), 0) AS overQuota,

@@ -99,7 +99,8 @@ class SqliteStore implements SessionStore {
   async totals(): Promise<Totals> {
     const unfinished = { creating: 0, open: 0, completing: 0, aborting: 0 };
     for (const { status, count } of this.#statements.countUnfinished.all()) unfinished[status] = count;
-    return { unfinished, ...(this.#statements.sumUsage.get() ?? { reservedBytes: 0, settledBytes: 0 }) };
+    const { reservedBytes, settledBytes } = this.#statements.sumUsage.get() ?? { reservedBytes: 0, settledBytes: 0 };
+    return { unfinished, reservedBytes, settledBytes, heldBytes: this.#statements.sumHeldBytes.get()?.heldBytes ?? 0 };
   }
 
   async get(sessionId: string): Promise<UploadSession | undefined> {

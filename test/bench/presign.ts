@@ -26,7 +26,7 @@ export async function run([batches = '500']: readonly string[]): Promise<void> {
   const sessions = openSqliteStore(':memory:');
   try {
     const deps = { sessions, objects, now: Date.now, newSessionId: () => 'ses_bench', policy: POLICY, log: silent };
-    const metrics = createMetrics({ sessions, log: silent, version: '0.0.0' });
+    const metrics = createMetrics({ sessions, hasWebhook: false, now: Date.now, log: silent, version: '0.0.0' });
     const service = createService({ ...deps, objects: metrics.measureStore(objects) }, noAudit, metrics.sessions);
     const app = createApp({
       service,

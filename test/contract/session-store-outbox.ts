@@ -261,6 +261,35 @@ export function describeOutboxDelivery(current: () => SessionStore): void {
   });
 }
 
+export function describeOutboxBacklog(current: () => SessionStore): void {
+  it('is nothing where there is no event', async () => {
+    expect(await current().outbox.backlog()).toStrictEqual({ pending: 0, dead: 0, oldestPendingAt: null });
+  });
+
+  it('is what is pending and what is dead, and how old the oldest one is that may still arrive', async () => {
+    for (const n of [1, 2, 3, 4, 5]) await insertSession(current(), { key: `key-${n}`, createdAt: NOON + n });
+    const [first, second] = await current().outbox.claim(LATER, UNTIL, 2);
+    if (first === undefined || second === undefined) throw new Error('two are due');
+    expect(await current().outbox.backlog()).toStrictEqual({ pending: 5, dead: 0, oldestPendingAt: NOON + 1 });
+
+    await current().outbox.markDelivered(first, LATER);
+    await current().outbox.giveUp(second, LATER, 'HTTP 410');
+    expect(await current().outbox.backlog()).toStrictEqual({ pending: 3, dead: 1, oldestPendingAt: NOON + 3 });
+
+    await current().outbox.replayDead(LATER);
+    expect(await current().outbox.backlog()).toStrictEqual({ pending: 4, dead: 0, oldestPendingAt: NOON + 2 });
+  });
+
+  it('has none of what was delivered', async () => {
+    await insertSession(current());
+    const [event] = await current().outbox.claim(LATER, UNTIL, 1);
+    if (event === undefined) throw new Error('one is due');
+    await current().outbox.markDelivered(event, LATER);
+
+    expect(await current().outbox.backlog()).toStrictEqual({ pending: 0, dead: 0, oldestPendingAt: null });
+  });
+}
+
 export function describeOutboxHistory(current: () => SessionStore): void {
   it('lists newest first, page after page', async () => {
     for (let n = 1; n <= 7; n++) await insertSession(current(), { key: `key-${n}`, createdAt: NOON + Math.ceil(n / 2) });

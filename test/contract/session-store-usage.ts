@@ -7,34 +7,6 @@ import { aNewSession, aUniqueName, expected, insertInStatus, insertSession, must
 const UNLIMITED = { quotaBytes: null, maxOpenSessions: null };
 const MAX_OBJECT = 5 * 1024 ** 4;
 
-export function describeTotals(current: () => SessionStore): void {
-  it('are zeros where there is no session', async () => {
-    expect(await current().totals()).toStrictEqual({
-      unfinished: { creating: 0, open: 0, completing: 0, aborting: 0 },
-      reservedBytes: 0,
-      settledBytes: 0,
-    });
-  });
-
-  it('count what has not ended by status, and add up the sizes of all owners', async () => {
-    await insertInStatus(current(), 'creating', { owner: 'alice', size: 1 });
-    await insertInStatus(current(), 'open', { owner: 'alice', size: 20 });
-    await insertInStatus(current(), 'open', { owner: 'bob', size: 300 });
-    await insertInStatus(current(), 'completing', { owner: 'bob', size: 4_000 });
-    await insertInStatus(current(), 'aborting', { owner: 'bob', size: 50_000 });
-    await insertInStatus(current(), 'completed', { owner: 'alice', size: 600_000 });
-    await insertInStatus(current(), 'completed', { owner: 'carol', size: 7_000_000 });
-    await insertInStatus(current(), 'aborted', { owner: 'alice', size: 80_000_000 });
-    await insertInStatus(current(), 'expired', { owner: 'bob', size: 900_000_000 });
-
-    expect(await current().totals()).toStrictEqual({
-      unfinished: { creating: 1, open: 2, completing: 1, aborting: 1 },
-      reservedBytes: 54_321,
-      settledBytes: 7_600_000,
-    });
-  });
-}
-
 export function describeUsage(current: () => SessionStore): void {
   it('is nothing for an owner without sessions', async () => {
     expect(await current().usageOf('nobody')).toStrictEqual({ openSessions: 0, reservedBytes: 0, settledBytes: 0 });

@@ -10,7 +10,12 @@ import {
   describeStartGeneration,
   describeSweeperQueries,
 } from './session-store-lifecycle.ts';
-import { describeOutboxDelivery, describeOutboxHistory, describeOutboxWriting } from './session-store-outbox.ts';
+import {
+  describeOutboxBacklog,
+  describeOutboxDelivery,
+  describeOutboxHistory,
+  describeOutboxWriting,
+} from './session-store-outbox.ts';
 import { describeReplaceParts, describeReport, describeTouch } from './session-store-parts.ts';
 import {
   describeFindByFingerprint,
@@ -22,7 +27,8 @@ import {
   describePingAndClose,
 } from './session-store-records.ts';
 import { describeCapabilities, describeTokens } from './session-store-tokens.ts';
-import { describeKeyConflicts, describeLimits, describeTotals, describeUsage } from './session-store-usage.ts';
+import { describeHeldBytes, describeTotals } from './session-store-totals.ts';
+import { describeKeyConflicts, describeLimits, describeUsage } from './session-store-usage.ts';
 
 export interface SessionStoreFixture {
   /** With nothing in it. */
@@ -60,10 +66,12 @@ export function describeSessionStore(name: string, factory: () => Promise<Sessio
     describe('report', () => describeReport(current));
     describe('usage', () => describeUsage(current));
     describe('totals', () => describeTotals(current));
+    describe('held bytes', () => describeHeldBytes(current));
     describe('limits of an owner', () => describeLimits(current));
     describe('keys above and below others', () => describeKeyConflicts(current));
     describe('what the outbox holds', () => describeOutboxWriting(current));
     describe('delivery of events', () => describeOutboxDelivery(current));
+    describe('the backlog of events', () => describeOutboxBacklog(current));
     describe('history of events', () => describeOutboxHistory(current));
     describe('tokens', () => describeTokens(current));
     describe('capabilities', () => describeCapabilities(current));

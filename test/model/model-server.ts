@@ -116,7 +116,7 @@ export class ModelServer {
       audit: noAudit,
       addressOf: () => '192.0.2.7',
       log: life.deps.log,
-      metrics: createMetrics({ sessions, log: life.deps.log, version: '0.0.0' }),
+      metrics: createMetrics({ sessions, hasWebhook: false, now: life.deps.now, log: life.deps.log, version: '0.0.0' }),
       version: '0.0.0',
       shutdown: new AbortController().signal,
     });

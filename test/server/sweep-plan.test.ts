@@ -33,6 +33,22 @@ describe('what a sweep would do', () => {
     expect(await plan()).toEqual([]);
   });
 
+  it('adds up to the held bytes of the metrics where it names every session', async () => {
+    for (const [key, count] of [
+      ['a', 1],
+      ['b', 3],
+    ] as const) {
+      const { sessionId } = await bench.openTinySession({ key });
+      const parts = (await bench.putParts(sessionId, TINY_FILE)).slice(0, count);
+      await bench.sessions.report(aReport(sessionId, { parts, at: bench.clock.now() }));
+    }
+    bench.clock.advance(8 * DAY_MS);
+
+    const planned = (await plan()).map(({ heldBytes }) => heldBytes);
+    expect(planned.sort()).toEqual([10, 4]);
+    expect(await bench.metrics.expose()).toContain('\npartway_held_bytes 14\n');
+  });
+
   it('names what a crash left half-way, once nothing can be under way any more', async () => {
     const { sessionId } = await bench.openTinySession();
     const from = { sessionId, status: 'open', generation: 1 } as const;

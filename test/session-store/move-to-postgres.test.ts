@@ -105,7 +105,9 @@ describe('moving a SQLite database to PostgreSQL', () => {
     // Triggers count and tell again: of what comes from now on.
     const [events] = await database.query<{ count: number }>('SELECT COUNT(*)::integer AS count FROM events');
     expect(events?.count).toBe(moved.events);
-    await after.insert(aNewSession({ key: 'new.mov', size: 5 }));
+    const session = await insertOpenSession(after, { key: 'new.mov', size: 5 });
+    await after.report(aReport(session.sessionId, { parts: storedParts(1, 1, { size: 5 }) }));
+    expect((await after.totals()).heldBytes).toBe(contents.totals.heldBytes + 5);
     expect((await after.usageOf('alice')).openSessions).toBe(contents.usage.openSessions + 1);
     const [told] = await database.query<{ count: number }>('SELECT COUNT(*)::integer AS count FROM events');
     expect(told?.count).toBe(moved.events + 1);

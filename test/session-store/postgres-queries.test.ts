@@ -90,6 +90,7 @@ describe('every statement of the PostgreSQL store', () => {
     ['claimEvents', 'events_due'],
     ['listEvents', 'events_newest'],
     ['listEventsInStatus', 'events_newest_in_status'],
+    ['countBacklog', 'events_newest_in_status'],
     ['forgetEvents', 'events_newest_in_status'],
     ['getSession', 'parts_pkey'],
     ['listParts', 'parts_pkey'],

@@ -32,7 +32,8 @@ const MAY_SCAN: Partial<Record<keyof Statements, RegExp>> = {
   insertSession: /^SCAN (?:capabilities|idempotency_keys)$/,
   // Ends at the first row.
   ping: /^SCAN upload_sessions/,
-  // The index holds only the uploads that have not ended.
+  // The indexes hold only the events that are pending, and the uploads that have not ended.
+  countBacklog: /^SCAN events USING COVERING INDEX events_due$/,
   leftoverUploads: /^SCAN u USING INDEX multipart_uploads_not_ended$/,
 };
 
@@ -76,6 +77,20 @@ describe('the hot queries', () => {
   it('counts unfinished sessions in the index alone, and only those', () => {
     expect(planOf('countUnfinished')).toStrictEqual([
       expect.stringMatching(/^SEARCH upload_sessions USING COVERING INDEX \w+ \(status=\?\)$/),
+    ]);
+  });
+
+  it('adds up what unfinished sessions hold over those alone', () => {
+    expect(planOf('sumHeldBytes')).toStrictEqual([
+      expect.stringMatching(/^SEARCH upload_sessions USING INDEX \w+ \(status=\?\)$/),
+    ]);
+  });
+
+  it('counts the events that have not arrived in indexes alone, and only those', () => {
+    expect(planOf('countBacklog').filter((detail) => detail.includes('events'))).toStrictEqual([
+      'SCAN events USING COVERING INDEX events_due',
+      'SEARCH events USING COVERING INDEX events_newest_in_status (status=?)',
+      'SEARCH events USING COVERING INDEX events_newest_in_status (status=?)',
     ]);
   });
 

@@ -52,6 +52,8 @@ export interface BenchOptions {
   /** A new, empty one unless given. */
   readonly sessions?: SessionStore;
   readonly policy?: Partial<Policy>;
+  /** Whether its metrics are those of a server that tells a webhook. */
+  readonly hasWebhook?: boolean;
   /** Everything that the service asks of its stores goes through these. */
   readonly aroundSessions?: Around;
   readonly aroundObjects?: Around;
@@ -76,6 +78,7 @@ export class ServiceBench {
     sessions = openSqliteStore(':memory:'),
     aroundSessions,
     aroundObjects,
+    hasWebhook = false,
   }: BenchOptions = {}) {
     this.sessions = sessions;
     this.objects = objects ?? new FakeObjectStore({ now: this.clock.now, minPartSize: 1, keyPrefix });
@@ -84,7 +87,7 @@ export class ServiceBench {
     };
     const log = { info: logAt('info'), warn: logAt('warn'), error: logAt('error') };
     const seen = aroundSessions ? interpose(this.sessions, aroundSessions) : this.sessions;
-    this.metrics = createMetrics({ sessions: seen, log, version: '1.2.3' });
+    this.metrics = createMetrics({ sessions: seen, hasWebhook, now: this.clock.now, log, version: '1.2.3' });
     this.deps = {
       sessions: seen,
       objects: this.metrics.measureStore(aroundObjects ? interpose<ObjectStore>(this.objects, aroundObjects) : this.objects),

@@ -1,6 +1,8 @@
-import { Registry } from 'prom-client';
+import { Gauge, Registry } from 'prom-client';
+import type { Instant } from '../../session/session.ts';
 import type { SessionStore } from '../../session-store/port.ts';
 import type { Log } from '../deps.ts';
+import { createEventMetrics } from './event-metrics.ts';
 import { createObjectStoreMetrics } from './object-store-metrics.ts';
 import { createProcessMetrics } from './process-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
@@ -10,7 +12,10 @@ import { createSweepMetrics } from './sweep-metrics.ts';
 export type Metrics = ReturnType<typeof createMetrics>;
 
 export interface MetricsOptions {
-  readonly sessions: Pick<SessionStore, 'totals'>;
+  readonly sessions: Pick<SessionStore, 'totals' | 'outbox'>;
+  /** Without one, events wait for nobody, and are forgotten after a day. */
+  readonly hasWebhook: boolean;
+  readonly now: () => Instant;
   readonly log: Log;
   readonly version: string;
 }
@@ -20,18 +25,40 @@ export interface MetricsOptions {
  * session, a key or a token: their number has no bound, and who may read metrics need not know them. docs/operations.md explains
  * each metric.
  */
-export function createMetrics({ sessions, log, version }: MetricsOptions) {
+export function createMetrics({ sessions, hasWebhook, now, log, version }: MetricsOptions) {
   const registry = new Registry();
-  const sessionMetrics = createSessionMetrics(registry, sessions, log);
+  const sessionMetrics = createSessionMetrics(registry);
+  const eventMetrics = createEventMetrics(registry);
+  const answers = new Gauge({
+    name: 'partway_session_store_up',
+    help: 'Whether the session store answered when this was asked: 1 or 0. Without it, what is read from it is left out.',
+    registers: [registry],
+  });
+
+  /** Never throws: what can be said without the session store is most wanted when that is broken. */
+  async function askStore() {
+    try {
+      const backlog = hasWebhook ? await sessions.outbox.backlog() : undefined;
+      return { totals: await sessions.totals(), backlog };
+    } catch (error) {
+      log.warn({ err: error }, 'metrics: the session store does not answer');
+      return undefined;
+    }
+  }
+
   return {
     requests: createRequestMetrics(registry),
     sessions: sessionMetrics,
     measureStore: createObjectStoreMetrics(registry),
     swept: createSweepMetrics(registry),
+    eventDelivered: eventMetrics.delivered,
     contentType: registry.contentType,
-    /** Everything, as text. Costs one question to the session store. */
+    /** Everything, as text. Costs a few questions to the session store. */
     async expose(): Promise<string> {
-      await sessionMetrics.readTotals();
+      const known = await askStore();
+      answers.set(known === undefined ? 0 : 1);
+      sessionMetrics.showTotals(known?.totals);
+      eventMetrics.showBacklog(known?.backlog, now());
       return registry.metrics();
     },
     /** Every metric's name, for the test of the docs. */

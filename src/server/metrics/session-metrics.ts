@@ -1,13 +1,12 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { StoredPart } from '../../session/session.ts';
-import type { SessionStore } from '../../session-store/port.ts';
+import type { Totals } from '../../session-store/port.ts';
 import type { Audit, AuditEventName } from '../audit/event.ts';
-import type { Log } from '../deps.ts';
 
 const SESSION_EVENTS = ['created', 'completed', 'aborted', 'expired', 'granted'] as const satisfies readonly AuditEventName[];
 
 /** What sessions do, counted as it happens, and what they amount to, asked of the session store. */
-export function createSessionMetrics(registry: Registry, sessions: Pick<SessionStore, 'totals'>, log: Log) {
+export function createSessionMetrics(registry: Registry) {
   const registers = [registry];
   const events = new Counter({
     name: 'partway_session_events_total',
@@ -37,9 +36,9 @@ export function createSessionMetrics(registry: Registry, sessions: Pick<SessionS
     labelNames: ['state'],
     registers,
   });
-  const answers = new Gauge({
-    name: 'partway_session_store_up',
-    help: 'Whether the session store answered when this was asked: 1 or 0. Without it, what is read from it is left out.',
+  const held = new Gauge({
+    name: 'partway_held_bytes',
+    help: 'Bytes of the stored parts of all sessions that have not ended, as reported by clients and listed by the store.',
     registers,
   });
   for (const event of SESSION_EVENTS) events.inc({ event }, 0);
@@ -60,20 +59,16 @@ export function createSessionMetrics(registry: Registry, sessions: Pick<SessionS
       bytesReported.inc(parts.reduce((sum, { size }) => sum + size, 0));
     },
 
-    /** Never throws: what can be said without the session store is most wanted when that is broken. */
-    async readTotals(): Promise<void> {
+    /** Nothing where the session store does not say. */
+    showTotals(totals: Totals | undefined): void {
       unfinished.reset();
       declared.reset();
-      try {
-        const totals = await sessions.totals();
-        for (const [status, count] of Object.entries(totals.unfinished)) unfinished.set({ status }, count);
-        declared.set({ state: 'unfinished' }, totals.reservedBytes);
-        declared.set({ state: 'completed' }, totals.settledBytes);
-        answers.set(1);
-      } catch (error) {
-        log.warn({ err: error }, 'metrics: the session store does not answer');
-        answers.set(0);
-      }
+      held.remove();
+      if (totals === undefined) return;
+      for (const [status, count] of Object.entries(totals.unfinished)) unfinished.set({ status }, count);
+      declared.set({ state: 'unfinished' }, totals.reservedBytes);
+      declared.set({ state: 'completed' }, totals.settledBytes);
+      held.set(totals.heldBytes);
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Instant } from '../../session/session.ts';
 import type { UploadEvent } from '../../session/upload-event.ts';
 import type { Outbox } from '../../session-store/port.ts';
 import type { Log } from '../deps.ts';
+import type { TellDelivery } from '../metrics/event-metrics.ts';
 import { askedForMs, nextAttemptAt } from './backoff.ts';
 import type { Sign } from './message.ts';
 import type { Post, WebhookAnswer } from './post.ts';
@@ -19,6 +20,7 @@ export interface DeliveryDeps {
   /** From 0 to below 1. */
   readonly random: () => number;
   readonly log: Log;
+  readonly tell: TellDelivery;
 }
 
 export interface Outcome {
@@ -36,19 +38,23 @@ export async function deliver(
   stop: AbortSignal,
   timeoutMs = ATTEMPT_TIMEOUT_MS,
 ): Promise<Outcome> {
-  const { outbox, now } = deps;
+  const { outbox, now, tell } = deps;
+  const startedAt = performance.now();
   const result = await attempt(deps, event, stop, timeoutMs);
+  const ms = performance.now() - startedAt;
   if (result === 'stopped') {
     await outbox.postpone(event, now(), 'the server stopped during the attempt');
     return { delivered: false, askedMs: 0 };
   }
   const { status, retryAfter, error } = result;
   if (error === undefined) {
+    tell({ outcome: 'delivered', ms });
     await outbox.markDelivered(event, now());
     return { delivered: true, askedMs: 0 };
   }
   const askedMs = ASK_TO_WAIT.includes(status) ? askedForMs(retryAfter, now()) : 0;
   const next = status === GONE ? undefined : nextAttemptAt(event, now(), deps.random(), askedMs);
+  tell({ outcome: next === undefined ? 'dead' : 'failed', ms });
   if (next === undefined) await bury(deps, event, error);
   else await outbox.postpone(event, next, error);
   return { delivered: false, error, askedMs };

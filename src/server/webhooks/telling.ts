@@ -1,6 +1,7 @@
 import type { Instant } from '../../session/session.ts';
 import type { Outbox } from '../../session-store/port.ts';
 import type { Log } from '../deps.ts';
+import type { TellDelivery } from '../metrics/event-metrics.ts';
 import type { Secret } from '../secret.ts';
 import { startDispatcher } from './dispatcher.ts';
 import { startForgetting } from './forgetting.ts';
@@ -18,6 +19,7 @@ interface TellingDeps {
   readonly outbox: Outbox;
   readonly now: () => Instant;
   readonly log: Log;
+  readonly tell: TellDelivery;
 }
 
 /** Tells the webhook, where there is one, what happens to sessions, and forgets old events. */

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ObjectStoreError } from '../../../src/object-store/port.ts';
 import { startSweeper } from '../../../src/server/sweeper.ts';
+import { deliver } from '../../../src/server/webhooks/delivery.ts';
 import { ControlPlaneBench, SMALL_FILE, SMALL_FILE_REQUEST } from '../../support/control-plane.ts';
 import { EdgeBench } from '../../support/edge-bench.ts';
 import { RawConnection } from '../../support/raw-connection.ts';
@@ -132,6 +133,7 @@ describe('sessions', () => {
     expect((await report('old', [1, 2, 3])).status).toBe(409);
     expect(await read('partway_reported_parts_total')).toBe(3);
     expect(await read('partway_reported_bytes_total')).toBe(SMALL_FILE.length);
+    expect(await read('partway_held_bytes')).toBe(SMALL_FILE.length);
   });
 
   it('are left out where the session store does not answer, and everything else is there', async () => {
@@ -143,6 +145,7 @@ describe('sessions', () => {
     expect(text).toContain('partway_session_store_up 0\n');
     expect(text).not.toMatch(/^partway_sessions\{/m);
     expect(text).not.toMatch(/^partway_declared_bytes\{/m);
+    expect(text).not.toMatch(/^partway_held_bytes /m);
     expect(text).toContain('partway_session_events_total{event="created"} 1\n');
     expect(bench.logged.some(({ level }) => level === 'warn')).toBe(true);
   });
@@ -195,6 +198,69 @@ describe('sweeps', () => {
     const text = await bench.metrics.expose();
     expect(text).toContain('partway_sweeps_total{outcome="error"} 1\n');
     expect(text).toContain('partway_sweep_last_success_timestamp_seconds 0\n');
+  });
+});
+
+describe('events of a server with a webhook', () => {
+  beforeEach(() => {
+    bench = new ControlPlaneBench({ hasWebhook: true });
+  });
+
+  /** Claims the event that has been due for longest and sends it to a webhook with this answer. */
+  async function deliverOne(status: number): Promise<void> {
+    const { outbox } = bench.sessions;
+    const { now, log } = bench.deps;
+    const [event] = await outbox.claim(now(), now() + 30_000, 1);
+    if (event === undefined) throw new Error('nothing is due');
+    const deps = { outbox, now, log, random: () => 0, tell: bench.metrics.eventDelivered };
+    const sign = () => ({ headers: {}, body: '' });
+    const post = async () => ({ status, retryAfter: undefined });
+    await deliver({ ...deps, sign, post }, event, new AbortController().signal);
+  }
+
+  it('are counted while they have not arrived, with the age of the oldest that still may', async () => {
+    const oldest = 'partway_event_oldest_pending_seconds';
+    expect(await read(oldest)).toBe(0);
+    for (const key of ['a', 'b', 'c']) {
+      await bench.create({ key });
+      bench.clock.advance(10_000);
+    }
+    expect(await read('partway_events{status="pending"}')).toBe(3);
+    expect(await read(oldest)).toBe(30);
+    await deliverOne(410);
+    expect(await read('partway_events{status="dead"}')).toBe(1);
+    expect(await read('partway_events{status="pending"}')).toBe(2);
+    expect(await read(oldest)).toBe(20);
+    for (const status of [200, 204]) await deliverOne(status);
+    expect(await read('partway_events{status="pending"}')).toBe(0);
+    expect(await read(oldest)).toBe(0);
+  });
+
+  it('are timed and counted attempt by attempt, from zero', async () => {
+    const count = (outcome: string) => read(`partway_event_deliveries_total{outcome="${outcome}"}`);
+    expect(await count('delivered')).toBe(0);
+    await bench.create();
+    await deliverOne(500);
+    bench.clock.advance(60_000);
+    await deliverOne(200);
+    await bench.create({ key: 'another' });
+    await deliverOne(410);
+    expect(await count('failed')).toBe(1);
+    expect(await count('delivered')).toBe(1);
+    expect(await count('dead')).toBe(1);
+    expect(await read('partway_event_delivery_duration_seconds_count')).toBe(3);
+  });
+
+  it('are left out where the session store does not answer, and where there is no webhook', async () => {
+    await bench.create();
+    await bench.sessions.close();
+    const withoutWebhook = new ControlPlaneBench();
+    await withoutWebhook.create();
+    for (const of of [bench, withoutWebhook]) {
+      const text = await (await of.send('GET', '/metrics')).text();
+      expect(text).not.toMatch(/^partway_events\{/m);
+      expect(text).not.toMatch(/^partway_event_oldest_pending_seconds /m);
+    }
   });
 });
 

@@ -26,6 +26,8 @@ type Answer = (event: UploadEvent, signal: AbortSignal) => WebhookAnswer | Promi
 class Bench {
   readonly sent: UploadEvent[] = [];
   readonly logged: string[] = [];
+  /** The outcomes of all attempts, as metrics hear of them. */
+  readonly told: string[] = [];
   now = NOON + SECOND;
   answer: Answer = () => TAKEN;
   readonly #store: SessionStore;
@@ -54,7 +56,15 @@ class Bench {
       this.#note(() => undefined);
       return result;
     });
-    return { outbox, sign, post, now: () => this.now, random: () => 0, log: this.#log };
+    return {
+      outbox,
+      sign,
+      post,
+      now: () => this.now,
+      random: () => 0,
+      log: this.#log,
+      tell: ({ outcome }) => this.told.push(outcome),
+    };
   }
 
   start(): { stop(): Promise<void> } {
@@ -255,6 +265,7 @@ describe('the dispatcher', () => {
 
     expect(await onlyEvent(sessionId)).toMatchObject({ status: 'pending', nextAttemptAt: bench.now });
     expect(bench.logged).toStrictEqual([]);
+    expect(bench.told).toStrictEqual([]);
   });
 
   it('goes on when the database was away, also in the midst of a delivery', async () => {
@@ -338,6 +349,15 @@ describe('one delivery', () => {
       status: 'dead',
       lastError: 'HTTP 410',
     });
+  });
+
+  it('is told to the metrics with how it went', async () => {
+    await deliverOne(() => TAKEN);
+    await deliverOne(() => BROKEN);
+    await deliverOne(() => ({ status: 410, retryAfter: undefined }));
+    await deliverOne(() => Promise.reject(Object.assign(new Error('no way'), { code: 'ECONNREFUSED' })));
+
+    expect(bench.told).toStrictEqual(['delivered', 'failed', 'dead', 'failed']);
   });
 
   it.each([429, 503])('is made again when the webhook asks for it with %d', async (status) => {

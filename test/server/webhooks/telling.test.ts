@@ -32,7 +32,7 @@ function start(url: string): { stop(): Promise<void> } {
     },
   });
   const secrets = [WEBHOOK_SECRET, OTHER_WEBHOOK_SECRET].map((secret) => new Secret(secret));
-  const deps = { outbox: store.outbox, now: Date.now, log: pino({ level: 'trace' }, sink) };
+  const deps = { outbox: store.outbox, now: Date.now, log: pino({ level: 'trace' }, sink), tell: () => {} };
   const telling = startTelling(deps, { url: new Secret(url), secrets });
   onTestFinished(() => telling.stop());
   return telling;
