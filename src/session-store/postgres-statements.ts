@@ -17,18 +17,10 @@ import { OUTBOX_STATEMENTS } from './postgres-outbox.ts';
 import { type Generation, PART_STATEMENTS } from './postgres-parts.ts';
 import { type Statement, statement, unpreparedStatement } from './postgres-statement.ts';
 import { TOKEN_STATEMENTS } from './postgres-tokens.ts';
-import { SESSION_COLUMNS, type SessionRow } from './rows.ts';
+import { SESSION_SQL, type SessionRow } from './rows.ts';
 import { AS_EXPECTED, ENDED, MAKES_OBJECT, NOT_ENDED, UNFINISHED } from './session-sql.ts';
 
 type SinceParameters = { readonly status: Status; readonly before: Instant; readonly limit: number };
-
-/** Stored bytes are summed from the parts, and `held_bytes` is for totals alone; once for both sums, and for the rows of the page alone. */
-const SESSION_SQL = `
-  SELECT ${SESSION_COLUMNS}, sums.stored_bytes, sums.parts_stored
-  FROM upload_sessions s
-  LEFT JOIN multipart_uploads u ON u.session_id = s.session_id AND u.generation = s.generation
-  CROSS JOIN LATERAL (SELECT COALESCE(SUM(p.size), 0)::bigint AS stored_bytes, COUNT(*) AS parts_stored FROM parts p
-    WHERE p.session_id = s.session_id AND p.generation = s.generation) sums`;
 
 /** Walks on past what lies elsewhere: an index for every prefix there cannot be. */
 const IN_PLACE = '(@bucket::text IS NULL OR s.bucket = @bucket) AND starts_with(s.object_key, @keyPrefix)';
@@ -117,7 +109,7 @@ const SESSION_STATEMENTS = {
     SELECT COALESCE(SUM(reserved_bytes::float8), 0) AS "reservedBytes", COALESCE(SUM(settled_bytes::float8), 0) AS "settledBytes"
     FROM owner_usage`),
   sumHeldBytes: statement<object, Pick<Totals, 'heldBytes'>>(`
-    SELECT COALESCE(SUM(held_bytes::float8), 0) AS "heldBytes" FROM upload_sessions WHERE status IN (${NOT_ENDED})`),
+    SELECT COALESCE(SUM(stored_bytes::float8), 0) AS "heldBytes" FROM upload_sessions WHERE status IN (${NOT_ENDED})`),
 
   suspectOrphan: statement<{ sessionId: string; at: Instant }>(`
     UPDATE upload_sessions SET orphan_suspected_at = GREATEST(orphan_suspected_at, @at) WHERE session_id = @sessionId`),

@@ -113,6 +113,13 @@ export function describeHeldBytes(current: () => SessionStore): void {
           });
 
         const { sessions } = await current().list({ limit: 1_000 });
+        for (const { sessionId, generation, storedBytes, partsStored } of sessions) {
+          const stored = await current().listParts(sessionId, generation);
+          expect({ storedBytes, partsStored }).toStrictEqual({
+            storedBytes: stored.reduce((sum, { size }) => sum + size, 0),
+            partsStored: stored.length,
+          });
+        }
         const unfinished = sessions.filter(({ status }) => !isTerminal(status));
         expect(await held()).toBe(unfinished.reduce((sum, { storedBytes }) => sum + storedBytes, 0));
       }),

@@ -54,12 +54,8 @@ describe('every statement of the SQLite store', () => {
 });
 
 describe('the hot queries', () => {
-  const SUMS = 'SEARCH p USING PRIMARY KEY (session_id=? AND generation=?)';
-
-  it('add up stored bytes over one stretch of the primary key of `parts`', () => {
-    for (const name of ['getSession', 'listAll', 'listOfOwnerInStatus', 'listUnchangedSince'] as const) {
-      expect(planOf(name).filter((detail) => detail === SUMS)).toHaveLength(2);
-    }
+  it.each(['getSession', 'listAll', 'listOfOwnerInStatus', 'listUnchangedSince'] as const)('%s looks at no part', (name) => {
+    expect(planOf(name)).toHaveLength(2);
   });
 
   it.each([

@@ -6,11 +6,11 @@ import { openSqliteDatabase } from '../../src/session-store/sqlite-driver.ts';
 import { SQLITE_MIGRATIONS } from '../../src/session-store/sqlite-migrate.ts';
 import { createEmptyDatabase, needsPostgres } from '../support/postgres.ts';
 
-/** The statements of the migrations before the one that counts held bytes, and of that one. */
+/** The statements of the migrations before the one that counts stored bytes, and of that one. */
 function migrations(folder: string): { before: string; counting: string } {
   const files = readdirSync(folder).sort();
   const read = (some: readonly string[]) => some.map((file) => readFileSync(path.join(folder, file), 'utf8')).join('\n');
-  const index = files.indexOf('0005_held_bytes.sql');
+  const index = files.indexOf('0005_stored_bytes.sql');
   return { before: read(files.slice(0, index)), counting: read(files.slice(index, index + 1)) };
 }
 
@@ -30,20 +30,20 @@ const rows = (no: string) => `
   INSERT INTO parts (session_id, generation, part_number, etag, size, recorded_at)
   VALUES ('open', 1, 1, 'e', 1, 5), ('open', 1, 2, 'e', 20, 5), ('healed', 1, 1, 'e', 300, 5), ('healed', 2, 1, 'e', 4000, 5);`;
 
-const HELD = 'SELECT session_id, held_bytes FROM upload_sessions ORDER BY session_id';
+const STORED = 'SELECT session_id, stored_bytes, parts_stored FROM upload_sessions ORDER BY session_id';
 const EXPECTED = [
-  { session_id: 'empty', held_bytes: 0 },
-  { session_id: 'healed', held_bytes: 4_000 },
-  { session_id: 'open', held_bytes: 21 },
+  { session_id: 'empty', stored_bytes: 0, parts_stored: 0 },
+  { session_id: 'healed', stored_bytes: 4_000, parts_stored: 1 },
+  { session_id: 'open', stored_bytes: 21, parts_stored: 2 },
 ];
 
-describe('sessions from before held bytes were counted hold the parts of their current upload', () => {
+describe('sessions from before stored bytes were counted have those of their current upload', () => {
   it('in SQLite', () => {
     const db = openSqliteDatabase(':memory:');
     const { before, counting } = migrations(SQLITE_MIGRATIONS);
     db.exec(before + rows('0') + counting);
 
-    expect(db.prepare<[]>(HELD).all()).toStrictEqual(EXPECTED);
+    expect(db.prepare<[]>(STORED).all()).toStrictEqual(EXPECTED);
     db.close();
   });
 
@@ -55,8 +55,8 @@ describe('sessions from before held bytes were counted hold the parts of their c
       const { before, counting } = migrations(POSTGRES_MIGRATIONS);
       await database.query(before + rows('false') + counting);
 
-      const held = await database.query<{ session_id: string; held_bytes: string }>(HELD);
-      expect(held.map((row) => ({ ...row, held_bytes: Number(row.held_bytes) }))).toStrictEqual(EXPECTED);
+      const stored = await database.query<{ stored_bytes: string }>(STORED);
+      expect(stored.map((row) => ({ ...row, stored_bytes: Number(row.stored_bytes) }))).toStrictEqual(EXPECTED);
       await database.drop();
     });
   });
