@@ -7,18 +7,18 @@ import { pipeline } from 'node:stream/promises';
 const BLOCK = 4 * 1024 * 1024;
 
 /**
- * A file of `size` bytes that nothing can compress, the same bytes every time: the key stream of AES-256-CTR under a fixed
- * key, at gigabytes a second. Kept if it is there, since a file has its name only once it is whole.
+ * A file of `size` bytes that nothing can compress, the same bytes every time: the key stream of AES-256-CTR under a key made of
+ * `seed`, at gigabytes a second. Kept if it is there, since a file has its name only once it is whole.
  */
-export async function ensureGeneratedFile(path: string, size: number): Promise<void> {
+export async function ensureGeneratedFile(path: string, size: number, seed = 'partway'): Promise<void> {
   if ((await sizeOf(path)) === size) return;
   const unfinished = `${path}.unfinished`;
-  await pipeline(Readable.from(keyStream(size)), createWriteStream(unfinished));
+  await pipeline(Readable.from(keyStream(size, seed)), createWriteStream(unfinished));
   await rename(unfinished, path);
 }
 
-function* keyStream(size: number): Generator<Buffer> {
-  const cipher = createCipheriv('aes-256-ctr', Buffer.alloc(32, 'partway'), Buffer.alloc(16));
+function* keyStream(size: number, seed: string): Generator<Buffer> {
+  const cipher = createCipheriv('aes-256-ctr', Buffer.alloc(32, seed), Buffer.alloc(16));
   const zeros = Buffer.alloc(BLOCK);
   for (let made = 0; made < size; made += BLOCK) {
     yield cipher.update(zeros.subarray(0, Math.min(BLOCK, size - made)));

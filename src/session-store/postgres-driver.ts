@@ -61,6 +61,9 @@ export class PostgresDatabase implements Queries {
     this.#pool = new Pool({ ...connectionOptions(url), ...POOL_OPTIONS });
     // An idle connection broke, and the pool has dropped it. Without a listener it would end the process.
     this.#pool.on('error', () => {});
+    // The same for one that breaks in the instant in which it is ready: the pool no longer listens, and whoever waits not yet. The
+    // next statement tells.
+    this.#pool.on('connect', (client) => client.on('error', () => {}));
   }
 
   /** One statement, which is a transaction of its own. */

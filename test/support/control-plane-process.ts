@@ -19,12 +19,16 @@ export interface ControlPlaneOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Wait for /readyz; without, for /healthz (a bucket that is missing on purpose). */
   readonly untilReady?: boolean;
+  /** Where the log of each start goes, numbered from 1. */
+  readonly logFile?: (start: number) => string;
 }
 
 export interface ControlPlaneProcess {
   readonly server: string;
   readonly token: string;
   readonly pid: number;
+  /** How it ended and the last lines it wrote. */
+  describeEnd(): string;
   /** Of the commands that work on the server's own machine. */
   readonly machineEnv: Readonly<Record<string, string>>;
   /** SIGKILL: no chance to tidy up. */
@@ -41,12 +45,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const token = options.env?.PARTWAY_TOKEN ?? `pw_${randomBytes(24).toString('base64url')}`;
   const user = await createRestrictedUser(options.bucket, options.env?.PARTWAY_S3_KEY_PREFIX, options.store);
   const folder = mkdtempSync(join(tmpdir(), 'partway-control-plane-'));
+  let starts = 0;
   const start = async () => {
+    starts += 1;
     const started = startServerProcess({
       name: 'The control plane',
       command: process.execPath,
       args: [PARTWAY, 'serve'],
       secrets: [],
+      ...(options.logFile && { logFile: options.logFile(starts) }),
       env: {
         PATH: process.env.PATH,
         PARTWAY_PORT: String(port),
@@ -73,6 +80,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       if (running.pid === undefined) throw new Error('the control plane does not run');
       return running.pid;
     },
+    describeEnd: () => running.describeEnd(),
     kill: () => running.kill('SIGKILL'),
     async restart() {
       await running.stop();
