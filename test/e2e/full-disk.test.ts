@@ -13,7 +13,7 @@ import { startByteProxy } from '../support/byte-proxy.ts';
 import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
 import { limitedDisk, mountSmallDisk, type TestDisk } from '../support/full-disk.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { type CliResult, startCli, summaryOf } from '../support/partway-cli.ts';
+import { type CliResult, runCli, startCli, summaryOf } from '../support/partway-cli.ts';
 import { anS3Store } from '../support/s3-stores.ts';
 import { sendRequest } from '../support/send-request.ts';
 import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
@@ -94,6 +94,9 @@ it('what was acknowledged is kept through a kill -9 and a start while there is s
   const session = await openSmall(api, 'small');
   await disk.fill(controlPlane.pid);
   await expect(api.complete(session.sessionId, {})).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  const env = { PARTWAY_DATABASE_URL: join(disk.folder, 'partway.db') };
+  const token = await runCli(['token', 'create', '--name', 'late', '--scope', 'upload'], { ...controlPlane, env });
+  expect(token).toMatchObject({ exitCode: 5, stdout: '', stderr: expect.stringContaining('database or disk is full') });
 
   await controlPlane.kill();
   await controlPlane.restart();
