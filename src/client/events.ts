@@ -18,8 +18,8 @@ export interface ProgressFigures {
   /** Attempts at parts that failed and were followed by another. */
   readonly retries: number;
   /**
-   * Milliseconds in which the object store or the partway server could not be reached though it was needed: what `offline` and
-   * `online` tell, overlapping outages once, the present one included. Never decreases.
+   * Milliseconds in which the object store or the partway server could not be reached, or could not serve, though it was needed: what
+   * `offline` and `online` tell, overlapping outages once, the present one included. Never decreases.
    */
   readonly offlineMs: number;
   /**
@@ -42,10 +42,11 @@ export type UploadEvent =
       readonly size: number;
     }
   | { readonly type: 'retry'; readonly partNumber: number; readonly attempt: number; readonly reason: string }
-  /** `what` cannot be reached; nothing is lost, the engine asks again every few seconds. */
+  /** `what` cannot be reached, or answers that it cannot serve now (`refuses`); nothing is lost, the engine asks again every few seconds. */
   | {
       readonly type: 'offline';
       readonly what: string;
+      readonly refuses?: true;
       readonly since: number;
       readonly reason: string;
       readonly nextTryInMs: number;

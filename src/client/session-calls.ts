@@ -4,11 +4,14 @@ import type { ControlPlane } from './control-plane.ts';
 import { firstAnswer } from './link/ask-again.ts';
 import { throughOutages } from './link/control-link.ts';
 import type { Link } from './link/link.ts';
+import type { Refused } from './link/refusals.ts';
 
 export interface SessionCallsOptions {
   readonly controlPlane: ControlPlane;
   readonly sessionId: string;
   readonly link: Link;
+  /** One for each call. */
+  readonly newRefused: () => Refused;
   readonly signal: AbortSignal;
   readonly maxOutageMs: number;
   /** Total of the pauses so far: they use up no patience. */
@@ -16,7 +19,8 @@ export interface SessionCallsOptions {
 }
 
 /** What a run asks the control plane about its session. Each call is repeated through outages until there is an answer. */
-export function createSessionCalls({ controlPlane, sessionId, link, signal, maxOutageMs, pausedMs }: SessionCallsOptions) {
+export function createSessionCalls(options: SessionCallsOptions) {
+  const { controlPlane, sessionId, link, newRefused, signal, maxOutageMs, pausedMs } = options;
   /** Aborts calls that were sent into an outage: their answers will never come. */
   let renewal = new AbortController();
   let listing: Promise<PartsResponse> | undefined;
@@ -32,7 +36,7 @@ export function createSessionCalls({ controlPlane, sessionId, link, signal, maxO
           throw renewed.aborted && !signal.aborted ? lostInOutage() : error;
         });
       },
-      { link, signal, maxOutageMs, now, random: Math.random },
+      { link, signal, maxOutageMs, now, random: Math.random, refused: newRefused() },
     );
   }
 

@@ -6,6 +6,7 @@ import type { ControlEvent, UploadEvent, UploadResult } from './events.ts';
 import { createConnections } from './link/connections.ts';
 import { createLink } from './link/link.ts';
 import { startLiveness } from './link/liveness.ts';
+import { createRefusals } from './link/refusals.ts';
 import { probeServer } from './link/server-probe.ts';
 import { sharedSignal } from './link/shared-signal.ts';
 import { createStoreProbe } from './link/store-probe.ts';
@@ -22,6 +23,7 @@ import { combineChecksums } from './source/part-checksums.ts';
 import { headStart, proveObject, proveParts, type StoreClaims, unprovenBytes } from './source/proof.ts';
 import { interrupted, resultOf } from './upload-result.ts';
 
+const SERVER = 'the partway server';
 const DAY_MS = 86_400_000;
 const PROGRESS_EVERY_MS = 250;
 /** Chunked is for links where a part that failed three times will fail again; others are more patient. */
@@ -59,14 +61,17 @@ export class UploadRun {
     const { controlPlane, session, source, knownChecksums, signal, maxOutageMs = DAY_MS } = options;
     this.#options = options;
     this.#plan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
-    this.#onEvent = (event) => {
+    const tell = (event: UploadEvent) => {
       this.#tally.observe(event);
+      options.onEvent?.(event);
+    };
+    this.#onEvent = (event) => {
       if (event.type === 'online') {
         this.#calls.renew();
         // Idle connections of before the outage may be dead without knowing it, whoever noticed that it is over.
         this.#connections.renew();
       }
-      options.onEvent?.(event);
+      tell(event);
     };
     this.#checksums = new Map(knownChecksums);
     this.#verifyResume = options.verifyResume ?? 'full';
@@ -88,7 +93,9 @@ export class UploadRun {
     this.#calls = createSessionCalls({
       controlPlane,
       sessionId: session.sessionId,
-      link: link('the partway server', (probeSignal) => probeServer(controlPlane.server, probeSignal)),
+      link: link(SERVER, (probeSignal) => probeServer(controlPlane.server, probeSignal)),
+      // Over connections that work: no answer got lost.
+      newRefused: createRefusals({ what: SERVER, onEvent: tell, now: Date.now }),
       signal: this.#drain,
       maxOutageMs,
       pausedMs: () => control.pausedMs,

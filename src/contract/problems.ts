@@ -177,8 +177,9 @@ export const PROBLEMS = {
   },
   STORE_UNAVAILABLE: {
     status: 503,
-    title: 'The object store or the database does not answer',
-    explanation: 'It is starting, overloaded or out of reach. Try again after `retryAfterSeconds`; nothing is lost.',
+    title: 'The object store or the database cannot serve now',
+    explanation:
+      'It is starting, overloaded or out of reach, or the disk of the database is full, read-only or broken: `detail` says which. Try again after `retryAfterSeconds`; nothing is lost.',
   },
   STOPPING: {
     status: 503,
@@ -190,7 +191,7 @@ export const PROBLEMS = {
     status: 500,
     title: 'Something unforeseen went wrong in the server',
     explanation:
-      "This is a bug, or the server's disk or database failed. The server log has the details under the request id given as `instance`.",
+      "This is a bug, or the server's database is damaged. The server log has the details under the request id given as `instance`.",
   },
 } as const satisfies Record<ServiceErrorCode, Problem>;
 

@@ -4,7 +4,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { type Logger, pino } from 'pino';
 import { createS3ObjectStore } from '../object-store/s3.ts';
 import type { SigningOptions } from '../object-store/s3-signing.ts';
-import { openSessionStore } from '../session-store/open.ts';
+import { openStoreToWrite } from '../session-store/open.ts';
 import { createApp } from './app.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { auditAsServer, noAudit } from './audit/event.ts';
@@ -54,7 +54,7 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
 
 /** Composition root: config → adapters → service → app → listen. */
 export async function startServer(config: Config, log: Logger, onFirstToken: (token: string) => void): Promise<RunningServer> {
-  const sessions = await openSessionStore(config.database);
+  const sessions = await openStoreToWrite(config.database);
   const version = packageVersion();
   const metrics = createMetrics({ sessions, hasWebhook: config.webhook !== undefined, now: Date.now, log, version });
   const s3 = createS3ObjectStore({
@@ -100,10 +100,11 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     throw error;
   });
   // Not before the port is ours: a start that fails must not have shown the only token.
-  if (config.adminToken === undefined) {
-    const token = await createFirstToken(sessions, audit, Date.now());
-    if (token !== undefined) onFirstToken(token);
-  }
+  await makeFirstToken().catch(async (error: unknown) => {
+    await listening.close();
+    await closeStores();
+    throw error;
+  });
   const sweeper = startSweeper({ ...deps, audit: auditAsServer(audit) }, SWEEP_INTERVAL_MS, metrics.swept);
   const watching = metrics.watchProcess();
   const telling = startTelling({ outbox: sessions.outbox, now: Date.now, log, tell: metrics.eventDelivered }, config.webhook);
@@ -127,6 +128,12 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
       return stopped;
     },
   };
+
+  async function makeFirstToken(): Promise<void> {
+    if (config.adminToken !== undefined) return;
+    const token = await createFirstToken(sessions, audit, Date.now());
+    if (token !== undefined) onFirstToken(token);
+  }
 
   async function startListening() {
     const hasToken = config.adminToken !== undefined || (await hasLiveToken(sessions, Date.now()));

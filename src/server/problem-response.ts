@@ -6,7 +6,7 @@ import { ObjectStoreError } from '../object-store/port.ts';
 import { SERVICE_ERROR_CODES, type ServiceErrorCode, UploadError } from '../session/errors.ts';
 import { SessionStoreUnavailable } from '../session-store/port.ts';
 import type { Log } from './deps.ts';
-import { STORE_CODES } from './store-codes.ts';
+import { DATABASE_TROUBLES, STORE_CODES } from './store-codes.ts';
 
 /** What passes says when to come again, also where whoever threw it did not know. */
 const RETRY_AFTER_SECONDS: Partial<Record<ServiceErrorCode, number>> = { STORE_UNAVAILABLE: 2, RATE_LIMITED: 1 };
@@ -73,7 +73,7 @@ function asServiceError(error: unknown): ServiceError {
     return { code: STORE_CODES[error.failure], detail: `The object store answered: ${error.message}` };
   // Its message is for the log: it names the database's address.
   if (error instanceof SessionStoreUnavailable)
-    return { code: 'STORE_UNAVAILABLE', detail: "The server's database does not answer. Nothing that it had recorded is lost." };
+    return { code: 'STORE_UNAVAILABLE', detail: `${DATABASE_TROUBLES[error.reason]} Nothing that it had recorded is lost.` };
   if (error instanceof HTTPException && error.status < 500) return { code: 'INVALID_REQUEST', detail: error.message };
   // Never the message of an unforeseen error: it may name anything. The log has it.
   return { code: 'INTERNAL', detail: 'The server met an error that it did not foresee.' };

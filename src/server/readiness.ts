@@ -6,7 +6,7 @@ import { SessionStoreUnavailable } from '../session-store/port.ts';
 import type { ServiceDeps } from './deps.ts';
 import { logOfRequest } from './request-log.ts';
 import { createKeptAnswer } from './single-flight.ts';
-import { STORE_CODES } from './store-codes.ts';
+import { DATABASE_TROUBLES, STORE_CODES } from './store-codes.ts';
 
 /** Anybody may ask, as often as he likes: the dependencies are not asked more often than that. */
 const KEPT_MS = 1_000;
@@ -33,8 +33,7 @@ export function createReadiness({ sessions, objects, now, log }: Pick<ServiceDep
       return { ok: true };
     } catch (error) {
       logOfRequest(log, requestId).warn({ check: name, err: error }, 'not ready');
-      const code = codeOfFailure(error);
-      return { ok: false, code, detail: PROBLEMS[code].title };
+      return { ok: false, ...explain(error) };
     }
   }
 
@@ -42,9 +41,10 @@ export function createReadiness({ sessions, objects, now, log }: Pick<ServiceDep
   return (requestId: string): Promise<wire.Readiness> => answers.get(() => ask(requestId));
 }
 
-function codeOfFailure(error: unknown): ServiceErrorCode {
-  if (error instanceof SessionStoreUnavailable) return 'STORE_UNAVAILABLE';
-  return error instanceof ObjectStoreError ? STORE_CODES[error.failure] : 'INTERNAL';
+function explain(error: unknown): { code: ServiceErrorCode; detail: string } {
+  if (error instanceof SessionStoreUnavailable) return { code: 'STORE_UNAVAILABLE', detail: DATABASE_TROUBLES[error.reason] };
+  const code = error instanceof ObjectStoreError ? STORE_CODES[error.failure] : 'INTERNAL';
+  return { code, detail: PROBLEMS[code].title };
 }
 
 /** While the server stops: nothing is asked, as the answer is no in any case. */

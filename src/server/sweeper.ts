@@ -3,7 +3,7 @@ import { ObjectStoreError } from '../object-store/port.ts';
 import { isUploadError } from '../session/errors.ts';
 import type { Status } from '../session/machine.ts';
 import type { Instant, UploadSession } from '../session/session.ts';
-import type { LeftoverUpload, OrphanSuspect } from '../session-store/port.ts';
+import { type LeftoverUpload, type OrphanSuspect, SessionStoreUnavailable } from '../session-store/port.ts';
 import { settle } from './completion.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end, finishEnding } from './ending.ts';
@@ -96,7 +96,7 @@ function nameOf({ sessionId, generation = 0 }: { readonly sessionId: string; rea
 
 /** Then the others would fail as well, each after its time. */
 function isUnavailable(error: unknown): boolean {
-  return error instanceof ObjectStoreError && error.failure === 'unavailable';
+  return error instanceof SessionStoreUnavailable || (error instanceof ObjectStoreError && error.failure === 'unavailable');
 }
 
 /** The list may be minutes old when a slow store comes to its last session: a client that came back meanwhile keeps its parts. */

@@ -1,4 +1,5 @@
-import type { SessionStore } from './port.ts';
+import { type SessionStore, SessionStoreUnavailable } from './port.ts';
+import { SessionStoreStartError } from './start-error.ts';
 
 /** The URL holds a password, and is shown to nobody but the driver. */
 export type StoreLocation =
@@ -16,4 +17,26 @@ export async function openSessionStore(location: StoreLocation): Promise<Session
   }
   const { openSqliteStore } = await import('./sqlite.ts');
   return openSqliteStore(location.path);
+}
+
+/**
+ * For a server, which is of no use where it may never write. A database that has no room now opens all the same: the server goes on by
+ * itself once there is some, and says so until then.
+ * @throws SessionStoreStartError
+ */
+export async function openStoreToWrite(location: StoreLocation): Promise<SessionStore> {
+  const sessions = await openSessionStore(location);
+  try {
+    await sessions.ping();
+  } catch (error) {
+    if (!(error instanceof SessionStoreUnavailable) || error.reason !== 'read-only') return sessions;
+    await sessions.close();
+    throw new SessionStoreStartError(
+      `The database can be read and not written: ${error.message}`,
+      'Let this user write to the SQLite file and to its folder, or name the primary of PostgreSQL. A file system that is mounted ' +
+        'read-only may be so after an error of its disk: check that first.',
+      { cause: error },
+    );
+  }
+  return sessions;
 }

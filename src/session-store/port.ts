@@ -6,12 +6,21 @@ import type { Outbox } from './outbox-port.ts';
 
 export type { Backlog, Outbox } from './outbox-port.ts';
 
+/** Why the database does not serve: it cannot be reached or is too busy, has no room, may not be written, or its disk fails. */
+export type Unavailability = 'away' | 'full' | 'read-only' | 'disk-error';
+
 /**
- * The database is away, or went away in the midst: whether a write happened is unknown. It may be back at the next call. The message
- * never holds the database's URL or a password.
+ * The database cannot serve now, or stopped in the midst: whether a write happened is unknown. It may serve again at the next call. The
+ * message never holds the database's URL or a password.
  */
 export class SessionStoreUnavailable extends Error {
   override readonly name = 'SessionStoreUnavailable';
+  readonly reason: Unavailability;
+
+  constructor(message: string, reason: Unavailability = 'away', options?: { cause?: unknown }) {
+    super(message, options);
+    this.reason = reason;
+  }
 }
 
 /** What a new row is made of; everything else starts empty, in `creating`, generation 1. */
@@ -307,7 +316,10 @@ export interface SessionStore {
   /** Does nothing where somebody else holds it. Idempotent. */
   releaseSweepLease(holder: string): Promise<void>;
 
-  /** A cheap write-free question that fails when the store cannot serve. */
+  /**
+   * A cheap question that fails when the store cannot serve. It writes nothing, unless that is the only way to find out whether the
+   * store can be written again.
+   */
   ping(): Promise<void>;
   close(): Promise<void>;
 }

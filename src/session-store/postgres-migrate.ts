@@ -8,6 +8,7 @@ import {
   pendingMigrations,
   readMigrations,
 } from './migrate.ts';
+import { SessionStoreUnavailable } from './port.ts';
 import { connectionOptions } from './postgres-driver.ts';
 import { explainPostgresError } from './postgres-errors.ts';
 import { LOCK_CLASS } from './postgres-locks.ts';
@@ -97,9 +98,12 @@ async function apply(client: Client, migration: Migration): Promise<void> {
 
 function cannotBeUsed(error: unknown): SessionStoreStartError {
   const cause = explainPostgresError(error);
+  const isReadOnly = cause instanceof SessionStoreUnavailable && cause.reason === 'read-only';
   return new SessionStoreStartError(
     `The PostgreSQL database cannot be used: ${cause instanceof Error ? cause.message : cause}`,
-    'Check that it runs, and that PARTWAY_DATABASE_URL has its host, user, password and database. The user must own the tables.',
+    isReadOnly
+      ? 'PARTWAY_DATABASE_URL must name the primary, and the database must take writes: neither a standby nor default_transaction_read_only.'
+      : 'Check that it runs, and that PARTWAY_DATABASE_URL has its host, user, password and database. The user must own the tables.',
     { cause },
   );
 }

@@ -133,7 +133,9 @@ const SESSION_STATEMENTS = {
       strategy = COALESCE(@strategy, strategy), part_size = COALESCE(@partSize, part_size),
       part_count = COALESCE(@partCount, part_count)
     WHERE ${AS_EXPECTED} AND status IN ('open', 'completing')`),
-  ping: statement<object>('SELECT 1 FROM upload_sessions LIMIT 1'),
+  // On a standby it is on, whatever was set.
+  ping: statement<object, { read_only: 'on' | 'off' }>(`
+    SELECT current_setting('transaction_read_only') AS read_only, (SELECT 1 FROM upload_sessions LIMIT 1) AS found`),
 };
 
 const UPLOAD_STATEMENTS = {

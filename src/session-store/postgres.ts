@@ -22,7 +22,7 @@ import type {
   Totals,
   Usage,
 } from './port.ts';
-import { REMEMBERED_CLIENTS } from './port.ts';
+import { REMEMBERED_CLIENTS, SessionStoreUnavailable } from './port.ts';
 import { PostgresDatabase, type Queries } from './postgres-driver.ts';
 import { isUniqueViolation } from './postgres-errors.ts';
 import { keyLocks, LOCK_KEYS } from './postgres-locks.ts';
@@ -46,7 +46,7 @@ export async function openPostgresStore(url: string): Promise<SessionStore> {
 /**
  * What reads and then writes is a transaction that first locks what it will decide on, and reads in a later statement: each statement
  * sees what was committed before it began. In all of them a session's row is locked before the rows that belong to it.
- * Methods reject with SessionStoreUnavailable while the database is away.
+ * Methods reject with SessionStoreUnavailable while the database is away, full or read-only.
  */
 class PostgresStore implements SessionStore {
   readonly isShared = true;
@@ -265,7 +265,9 @@ class PostgresStore implements SessionStore {
   }
 
   async ping(): Promise<void> {
-    await this.#db.run(STATEMENTS.ping, {});
+    const answer = await this.#first(STATEMENTS.ping, {});
+    if (answer?.read_only === 'on')
+      throw new SessionStoreUnavailable('PostgreSQL takes no writes: it is read-only.', 'read-only');
   }
 
   close(): Promise<void> {

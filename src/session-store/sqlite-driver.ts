@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { cannotBeOpened } from './sqlite-errors.ts';
 import { SessionStoreStartError } from './start-error.ts';
 
 /** The subset of better-sqlite3 that is used here; both packages have it. */
@@ -61,11 +62,7 @@ export function openSqliteDatabase(file: string): SqliteDatabase {
     configure(db);
     return db;
   } catch (cause) {
-    throw new SessionStoreStartError(
-      `The database ${file} cannot be opened: ${cause instanceof Error ? cause.message : cause}.`,
-      'Check that PARTWAY_DATABASE_URL names a SQLite file, or a new one in a folder that this user may write to.',
-      { cause },
-    );
+    throw cannotBeOpened(file, cause);
   }
 }
 

@@ -25,6 +25,7 @@ import type {
 import { REMEMBERED_CLIENTS } from './port.ts';
 import { toPart, toSession } from './rows.ts';
 import { openSqliteDatabase, type SqliteDatabase } from './sqlite-driver.ts';
+import { cannotBeOpened, explaining } from './sqlite-errors.ts';
 import { migrateSqlite } from './sqlite-migrate.ts';
 import { createSqliteOutbox } from './sqlite-outbox.ts';
 import { prepareStatements, type Statements } from './sqlite-statements.ts';
@@ -37,29 +38,39 @@ import { toToken, toTokenRow } from './token-rows.ts';
 export function openSqliteStore(path: string): SessionStore {
   const db = openSqliteDatabase(path);
   try {
-    migrateSqlite(db);
-    return new SqliteStore(db);
+    return createSqliteStore(db);
   } catch (error) {
     db.close();
-    throw error;
+    throw cannotBeOpened(path, error);
   }
+}
+
+/** The store on a database that is open, which it migrates where needed and closes with itself. */
+export function createSqliteStore(db: SqliteDatabase): SessionStore {
+  migrateSqlite(db);
+  return new SqliteStore(db);
 }
 
 /**
  * SQLite answers at once, so nothing in here waits; the methods are async because the port is, and so that a failure is
  * a rejection. What reads and then writes is an IMMEDIATE transaction: it takes the write lock before it reads, so that
- * another process cannot write in between.
+ * another process cannot write in between. Methods reject with SessionStoreUnavailable while the disk is full, read-only or broken,
+ * or another process keeps the lock: nothing of what they were to write is written then.
  */
 class SqliteStore implements SessionStore {
   readonly isShared = false;
   readonly outbox: Outbox;
   readonly #db: SqliteDatabase;
   readonly #statements: Statements;
+  /** False until something was written, and since a disk failed. */
+  #isKnownWritable = false;
 
   constructor(db: SqliteDatabase) {
-    this.#db = db;
-    this.#statements = prepareStatements(db);
-    this.outbox = createSqliteOutbox(db, this.#statements);
+    this.#db = explaining(db, ({ reason }) => {
+      if (reason !== 'away') this.#isKnownWritable = false;
+    });
+    this.#statements = prepareStatements(this.#db);
+    this.outbox = createSqliteOutbox(this.#db, this.#statements);
   }
 
   async insert(session: NewSession, idempotency?: IdempotencyRecord, limits?: OwnerLimits): Promise<InsertOutcome> {
@@ -285,6 +296,10 @@ class SqliteStore implements SessionStore {
 
   async ping(): Promise<void> {
     this.#statements.ping.get();
+    if (this.#isKnownWritable) return;
+    // One page, and with the value that it has: only writing shows whether there is room again.
+    this.#db.exec('PRAGMA user_version = 0');
+    this.#isKnownWritable = true;
   }
 
   async close(): Promise<void> {

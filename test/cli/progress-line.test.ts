@@ -113,6 +113,18 @@ describe('the line on a terminal', () => {
     expect(at(20)).toBe(' 50 %  ██████▒░░░░░');
   });
 
+  it('says what a server waits for that answers and cannot serve: it is not offline', () => {
+    const since = new Date(2026, 10, 23, 14, 2, 10).getTime();
+    const outage = { name: 'offline', what: 'the partway server', refuses: true, since, nextTryAt: NOON + 2_000 } as const;
+    const view = aView({ phase: { ...outage, reason: 'Its disk is full.' } });
+    expect(renderProgressLine(view, 140, PLAIN, NOON)).toContain(
+      'waiting since 14:02:10 (the partway server cannot serve now: Its disk is full), trying again in 2 s',
+    );
+    expect(renderProgressLine(view, 90, PLAIN, NOON)).toContain(
+      'waiting since 14:02:10 (the partway server: Its disk is full), again in 2 s',
+    );
+  });
+
   it('names the last phase, and does not say 100 % before it is true', () => {
     const view = aView({ storedBytes: 42 * GiB - 1, phase: { name: 'finishing' } });
     expect(renderProgressLine(view, 120, PLAIN, NOON)).toMatch(/^ 99 % .* finishing \(the store is assembling\)$/);

@@ -17,7 +17,8 @@ afterEach(() => {
 const callsOfTheEngine = <Result>(call: () => Promise<Result>) => {
   const recover = () => Promise.reject(new Error('the link is not down'));
   const link = { recover, whenUp: async () => {} };
-  return throughOutages(call, { link, signal, maxOutageMs: 24 * 60 * MINUTE_MS, now: Date.now, random: Math.random });
+  const refused = { again() {}, served() {}, givenUp() {} };
+  return throughOutages(call, { link, signal, maxOutageMs: 24 * 60 * MINUTE_MS, now: Date.now, random: Math.random, refused });
 };
 
 describe.each([

@@ -9,6 +9,8 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { PresignResponse, Progress, Session } from '../../src/contract/wire.ts';
 import { freePort, isPortFree } from '../../src/dev/free-port.ts';
 import { type RunningServer, startServer } from '../../src/server/main.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite.ts';
+import { openSqliteDatabase } from '../../src/session-store/sqlite-driver.ts';
 import { checksumOf } from '../contract/object-store.ts';
 import { readProblem } from '../support/control-plane.ts';
 import { createTestBucket } from '../support/minio.ts';
@@ -129,6 +131,22 @@ describe('the first token', () => {
     expect((await send(second, 'GET', '/api/uploads', undefined, token)).status).toBe(200);
     expect(text()).toContain('/api/uploads');
     expect(text().includes(token), 'the log shows the token').toBe(false);
+  });
+
+  it('that cannot be recorded is not shown, and the server that nobody could use does not stay', async () => {
+    await openSqliteStore(database).close();
+    const db = openSqliteDatabase(database);
+    db.exec("CREATE TRIGGER fault BEFORE INSERT ON tokens BEGIN SELECT RAISE(ABORT, 'injected fault'); END");
+    db.close();
+    const port = await freePort();
+    const shown: string[] = [];
+    const env = { PARTWAY_TOKEN: undefined, PARTWAY_PORT: String(port) };
+
+    await expect(start({ env, onFirstToken: (token) => shown.push(token) })).rejects.toThrow('injected fault');
+
+    expect(shown).toEqual([]);
+    expect(await isPortFree(port)).toBe(true);
+    expect(existsSync(`${database}-wal`)).toBe(false);
   });
 
   it('is not made where the environment names one', async () => {

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startSweeper, sweep } from '../../src/server/sweeper.ts';
-import type { SessionStore } from '../../src/session-store/port.ts';
+import { type SessionStore, SessionStoreUnavailable } from '../../src/session-store/port.ts';
 import { type AdminService, adminService, POLICY, ServiceBench, TINY_FILE } from '../support/control-plane.ts';
 import { FakeObjectStore } from '../support/fake-object-store.ts';
+import { interpose } from '../support/interpose.ts';
 
 const GRACE = 15 * 60_000;
 
@@ -175,6 +176,16 @@ describe('repairing what a crash left', () => {
     const ids = [await createWithLostAnswer('a'), await leaveCompleting('b', false), await leaveAborting('c')];
     expect(await sweep(bench.deps, 0)).toMatchObject({ repaired: 3, failed: 0 });
     expect(await Promise.all(ids.map(statusOf))).toEqual(['open', 'completed', 'aborted']);
+  });
+
+  it('goes no further than one batch while the database cannot be written: all others would fail as well', async () => {
+    for (let count = 0; count < 101; count++) await leaveAborting(`stuck-${count}`);
+    bench.clock.advance(GRACE + 1);
+    const sessions = interpose<SessionStore>(bench.sessions, async (method, call) => {
+      if (method === 'changeStatus') throw new SessionStoreUnavailable('no room', 'full');
+      return call();
+    });
+    expect(await sweep({ ...bench.deps, sessions })).toEqual({ ...quiet, failed: 100 });
   });
 
   it('does not let one session that fails stop the others, and logs which one it was', async () => {

@@ -65,19 +65,6 @@ describe('a PostgreSQL connection that is lost', () => {
     expect(await store.get(sessionId)).toStrictEqual(before);
     expect(await store.report(aReport(sessionId, { parts: storedParts(1, 3) }))).toBe('recorded');
   });
-
-  /** The pool hears of the end of its idle connections in its own time, and one call may still meet one. */
-  async function untilAnswered(): Promise<void> {
-    for (let failures = 0; ; failures++) {
-      try {
-        await store.ping();
-        return;
-      } catch (error) {
-        expect(error).toBeInstanceOf(SessionStoreUnavailable);
-        expect(failures).toBeLessThan(10);
-      }
-    }
-  }
 });
 
 describe('a PostgreSQL server that is killed -9', () => {
@@ -133,21 +120,76 @@ describe('a PostgreSQL database that cannot be opened', () => {
     for (const password of ['swordfish', new URL(database.url).password])
       expect(inspect(error, { depth: null, showHidden: true })).not.toContain(password);
   });
+
+  it('says so where it is read-only, and that it must be the primary', async () => {
+    const error = await whileReadOnly(() => errorOf(openPostgresStore(database.url)));
+
+    expect(error).toBeInstanceOf(SessionStoreStartError);
+    expect(error).toMatchObject({
+      message: expect.stringContaining('read-only transaction (25006)'),
+      hint: expect.stringContaining('primary'),
+    });
+  });
+});
+
+describe('a PostgreSQL database that becomes read-only', () => {
+  it('refuses what writes as something that passes, and pings; what only reads is served, and all is well when it takes writes again', async () => {
+    const { sessionId } = await insertOpenSession(store);
+
+    const errors = await whileReadOnly(async () => {
+      expect((await mustGet(store, sessionId)).status).toBe('open');
+      return Promise.all([
+        errorOf(store.ping()),
+        errorOf(store.insert(aNewSession())),
+        errorOf(store.touch(sessionId, NOON)),
+        errorOf(store.report(aReport(sessionId))),
+        errorOf(store.outbox.replayDead(NOON)),
+      ]);
+    });
+
+    for (const error of errors) expect(error).toMatchObject({ name: 'SessionStoreUnavailable', reason: 'read-only' });
+    await untilAnswered();
+    expect(await store.report(aReport(sessionId))).toBe('recorded');
+  });
+});
+
+/** By the default of new connections, as an administrator sets it: those that there were end before and after it. */
+async function whileReadOnly<Result>(work: () => Promise<Result>): Promise<Result> {
+  const name = new URL(database.url).pathname.slice(1);
+  await database.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+  await database.disconnectAll();
+  try {
+    await untilAnswered();
+    return await work();
+  } finally {
+    const admin = await database.connect();
+    await admin.query('SET default_transaction_read_only = off');
+    await admin.query(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
+    await admin.end();
+    await database.disconnectAll();
+  }
+}
+
+describe('a PostgreSQL write that the server has no means for', () => {
+  it.each([
+    ['a disk without room', '53100', 'full'],
+    ['a disk that fails', '58030', 'disk-error'],
+    ['memory', '53200', 'away'],
+  ])('is told as one that passes, and nothing of it is written: %s', async (_, code, reason) => {
+    const { sessionId } = await insertOpenSession(store);
+    await failWhen('INSERT ON parts', 'new.part_number = 9', code);
+
+    expect(await errorOf(store.report(aReport(sessionId, { parts: storedParts(1, 9) })))).toMatchObject({
+      name: 'SessionStoreUnavailable',
+      reason,
+    });
+
+    expect((await mustGet(store, sessionId)).partsStored).toBe(0);
+  });
 });
 
 /** Triggers fail the last write of each method that makes several; what it wrote before must be gone. */
 describe('a PostgreSQL write that fails half-way', () => {
-  async function failWhen(event: string, condition = 'true', code = 'P0001'): Promise<void> {
-    await database.query('CREATE SEQUENCE faults');
-    await database.query(`CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS
-      $$ BEGIN IF nextval('faults') <= 3 THEN RAISE EXCEPTION 'injected fault' USING ERRCODE = '${code}'; END IF; RETURN new; END $$`);
-    await database.query(`CREATE TRIGGER fault BEFORE ${event} FOR EACH ROW WHEN (${condition}) EXECUTE FUNCTION fault()`);
-    onTestFinished(async () => {
-      await database.query('DROP FUNCTION fault CASCADE');
-      await database.query('DROP SEQUENCE faults');
-    });
-  }
-
   it('inserts no session whose idempotency key was not claimed', async () => {
     await failWhen('INSERT ON idempotency_keys');
     const session = aNewSession();
@@ -218,6 +260,31 @@ describe('a PostgreSQL write that fails half-way', () => {
     expect(inspect(error, { depth: null, showHidden: true })).not.toContain('my-private-file-name');
   });
 });
+
+/** The pool hears of the end of its idle connections in its own time, and one call may still meet one. */
+async function untilAnswered(): Promise<void> {
+  for (let failures = 0; ; failures++) {
+    try {
+      await store.get('nobody');
+      return;
+    } catch (error) {
+      expect(error).toBeInstanceOf(SessionStoreUnavailable);
+      expect(failures).toBeLessThan(10);
+    }
+  }
+}
+
+/** The next three times. */
+async function failWhen(event: string, condition = 'true', code = 'P0001'): Promise<void> {
+  await database.query('CREATE SEQUENCE faults');
+  await database.query(`CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN IF nextval('faults') <= 3 THEN RAISE EXCEPTION 'injected fault' USING ERRCODE = '${code}'; END IF; RETURN new; END $$`);
+  await database.query(`CREATE TRIGGER fault BEFORE ${event} FOR EACH ROW WHEN (${condition}) EXECUTE FUNCTION fault()`);
+  onTestFinished(async () => {
+    await database.query('DROP FUNCTION fault CASCADE');
+    await database.query('DROP SEQUENCE faults');
+  });
+}
 
 async function errorOf(promise: Promise<unknown>): Promise<unknown> {
   const outcome = await promise.then(

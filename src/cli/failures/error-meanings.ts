@@ -142,12 +142,12 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Run the command again in a moment.',
   },
   STORE_UNAVAILABLE: {
-    meaning: `The object store, or the server's database, is starting, overloaded or out of reach. ${NOTHING_LOST}`,
+    meaning: `The object store, or the server's database, cannot serve for the moment. ${NOTHING_LOST}`,
     advice: 'Later:',
     offer: ['resume'],
   },
   INTERNAL: {
-    meaning: 'This is a bug in the server, or its disk or database failed.',
+    meaning: 'This is a bug in the server, or its database is damaged.',
     advice: "The server's log has the details under the request id.",
     offer: ['resume'],
   },

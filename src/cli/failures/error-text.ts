@@ -39,9 +39,12 @@ function explainUsage(error: UsageError): ExplainedError {
   };
 }
 
-function explainServerFailure({ message }: ServerFailed): ExplainedError {
-  const hint = 'Sessions and stored parts are safe; clients go on when it runs again.';
-  const text = `error: ${message}\n  The server is not running.\n  ${hint}`;
+function explainServerFailure({ message, hint: advice }: ServerFailed): ExplainedError {
+  const comfort = 'Sessions and stored parts are safe; clients go on when it runs again.';
+  const hint = advice ?? comfort;
+  const text = [`error: ${message}`, 'The server is not running.', ...(advice === undefined ? [] : [advice]), comfort].join(
+    '\n  ',
+  );
   return { code: 'SERVER_FAILED', exitCode: EXIT.failure, message, hint, text };
 }
 

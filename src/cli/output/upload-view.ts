@@ -10,6 +10,7 @@ export type UploadPhase =
   | {
       readonly name: 'offline';
       readonly what: string;
+      readonly refuses?: true;
       readonly since: number;
       readonly reason: string;
       readonly nextTryAt: number;
@@ -72,8 +73,8 @@ function pausedWith({ inFlightBytes }: ProgressFigures): UploadPhase {
   return { name: 'paused', isPartUnderWay: inFlightBytes > 0 };
 }
 
-export function outageOf({ what, since, reason, nextTryInMs }: OfflineEvent, now: number) {
-  return { name: 'offline', what, since, reason, nextTryAt: now + nextTryInMs } as const;
+export function outageOf({ type: _, nextTryInMs, ...outage }: OfflineEvent, now: number) {
+  return { name: 'offline', ...outage, nextTryAt: now + nextTryInMs } as const;
 }
 
 /** Figures may be published by a timer: they end no outage and no finishing, only the getting ready. */

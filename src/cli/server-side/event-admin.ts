@@ -1,6 +1,6 @@
 import type { createEventAdmin } from '../../server/webhooks/event-admin.ts';
 import type { CliContext } from '../context.ts';
-import { explainingStart } from './start-failure.ts';
+import { explainingDatabase } from './database-failure.ts';
 
 type EventAdmin = ReturnType<typeof createEventAdmin>;
 
@@ -9,9 +9,9 @@ export const EVENT_ENVIRONMENT = [['PARTWAY_DATABASE_URL', "The server's databas
 /** Works on the database that a server on this machine uses, whether it runs or not, and closes it. */
 export async function withEventAdmin<T>(context: CliContext, work: (admin: EventAdmin) => Promise<T>): Promise<T> {
   const { openEventAdmin } = await import('../../server/webhooks/event-admin.ts');
-  const { admin, close } = await explainingStart(() => openEventAdmin(context.env, context.now));
+  const { admin, close } = await explainingDatabase(() => openEventAdmin(context.env, context.now));
   try {
-    return await work(admin);
+    return await explainingDatabase(() => work(admin));
   } finally {
     await close();
   }

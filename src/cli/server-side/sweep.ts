@@ -1,11 +1,11 @@
 import type { PlannedSweep } from '../../server/sweep-plan.ts';
 import type { CliContext } from '../context.ts';
-import { explainingStart } from './start-failure.ts';
+import { explainingDatabase } from './database-failure.ts';
 
 export type { PlannedSweep };
 
 /** What the sweeper of the server on this machine would do now. */
 export async function plannedSweep({ env, now }: CliContext): Promise<readonly PlannedSweep[]> {
   const { planSweepOf } = await import('../../server/machine-tasks.ts');
-  return explainingStart(() => planSweepOf(env, now()));
+  return explainingDatabase(() => planSweepOf(env, now()));
 }

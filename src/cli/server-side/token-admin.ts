@@ -1,6 +1,6 @@
 import type { createTokenAdmin, TokenWithUsage } from '../../server/tokens.ts';
 import type { CliContext } from '../context.ts';
-import { explainingStart } from './start-failure.ts';
+import { explainingDatabase } from './database-failure.ts';
 
 export type { TokenWithUsage };
 
@@ -19,12 +19,12 @@ export async function withTokenAdmin<T>(
   { mayMakeDatabase = false } = {},
 ): Promise<T> {
   const { openTokenAdmin } = await import('../../server/token-main.ts');
-  const { admin, newFile, close } = await explainingStart(() =>
+  const { admin, newFile, close } = await explainingDatabase(() =>
     openTokenAdmin(context.env, context.now, { mayMake: mayMakeDatabase }),
   );
   if (newFile !== undefined) context.stderr.write(`note: made a new database, ${newFile}\n`);
   try {
-    return await work(admin);
+    return await explainingDatabase(() => work(admin));
   } finally {
     await close();
   }

@@ -2,6 +2,7 @@ import { isUploadError, type UploadError } from '../../session/errors.ts';
 import { type Link, waitBefore } from './link.ts';
 import { pause } from './pause.ts';
 import { askedForMs } from './rate-limit.ts';
+import type { Refused } from './refusals.ts';
 
 /** An unforeseen error of the server may be a passing one; after this many it is told. */
 const INTERNAL_ERROR_TRIES = 3;
@@ -12,14 +13,28 @@ export interface OutageOptions {
   readonly maxOutageMs: number;
   readonly now: () => number;
   readonly random: () => number;
+  /** Of this call. */
+  readonly refused: Refused;
 }
 
 /**
- * Calls the control plane until it answers: while it is away, restarting, or says that the object store is away.
+ * Calls the control plane until it answers: while it is away, restarting, or says that the object store or its database is away.
  * Every call that the engine makes is safe to repeat.
  */
 export async function throughOutages<Result>(call: () => Promise<Result>, options: OutageOptions): Promise<Result> {
-  const { link, signal, now, random } = options;
+  const { refused } = options;
+  try {
+    const result = await untilAnswered(call, options);
+    refused.served();
+    return result;
+  } catch (error) {
+    refused.givenUp();
+    throw error;
+  }
+}
+
+async function untilAnswered<Result>(call: () => Promise<Result>, options: OutageOptions): Promise<Result> {
+  const { link, signal, now, random, refused } = options;
   const startedAt = now();
   let internalErrors = 0;
   for (let failures = 0; ; failures++) {
@@ -32,7 +47,9 @@ export async function throughOutages<Result>(call: () => Promise<Result>, option
       if (error.code === 'SERVER_UNREACHABLE') await link.recover(String(error.facts.reason ?? error.detail), signal);
       // The first repeat after the link came back is immediate.
       const repeatsAtOnce = error.code === 'SERVER_UNREACHABLE' && failures === 0;
-      await pause(repeatsAtOnce ? 0 : Math.max(askedForMs(error), waitBefore(failures, random())), signal);
+      const waitMs = repeatsAtOnce ? 0 : Math.max(askedForMs(error), waitBefore(failures, random()));
+      if (error.code === 'STORE_UNAVAILABLE') refused.again(error.detail, waitMs);
+      await pause(waitMs, signal);
     }
   }
 }
