@@ -32,7 +32,7 @@ export function receiveBodies({
   onBody,
 }: BodyOptions): MiddlewareHandler {
   const take = createHoldings();
-  const within = new Map([MAX_PLAIN_BODY_BYTES, MAX_BODY_BYTES].map((bytes) => [bytes, limitBody(bytes)]));
+  const counting = new Map([MAX_PLAIN_BODY_BYTES, MAX_BODY_BYTES].map((bytes) => [bytes, countBody(bytes)]));
 
   return async function receiveBody(context, next) {
     if (context.req.method !== 'GET' && context.req.method !== 'HEAD') await receive(context);
@@ -41,15 +41,20 @@ export function receiveBodies({
 
   async function receive(context: Context): Promise<void> {
     const most = maxBodyBytes(context.req.path);
-    const release = reserve(take, Math.min(most, announcedBytes(context, most)), [
+    const announced = announcedBytes(context);
+    if (announced !== undefined && announced > most) throw tooLarge(most);
+    const release = reserve(take, announced ?? most, [
       { key: 'all', most: inAll },
       { key: `of ${keyOf(context)}`, most: perKey },
     ]);
     let body = '';
+    const read = async () => {
+      body = await context.req.text();
+    };
     try {
-      await within.get(most)?.(context, async () => {
-        body = await context.req.text();
-      });
+      // Counting makes streams of the body, which takes longer than all else that is done with it.
+      if (announced === undefined) await counting.get(most)?.(context, read);
+      else await read();
     } catch (error) {
       if (error instanceof UploadError) throw error;
       // No fault of ours to be logged.
@@ -69,18 +74,23 @@ function reserve(take: Take, bytes: number, claims: Parameters<Take>[0]): () => 
   });
 }
 
-function limitBody(maxSize: number): MiddlewareHandler {
+function countBody(maxSize: number): MiddlewareHandler {
   return bodyLimit({
     maxSize,
     onError: () => {
-      throw new UploadError('BODY_TOO_LARGE', `The body of this request can have at most ${maxSize} bytes.`, {
-        facts: { maxBodyBytes: maxSize },
-      });
+      throw tooLarge(maxSize);
     },
   });
 }
 
-/** A body in chunks may become as large as any; without chunks and without a length there is none (RFC 9112, section 6.3). */
-function announcedBytes({ req }: Context, most: number): number {
-  return req.header('transfer-encoding') === undefined ? Number(req.header('content-length') ?? 0) : most;
+function tooLarge(maxBodyBytes: number): UploadError {
+  return new UploadError('BODY_TOO_LARGE', `The body of this request can have at most ${maxBodyBytes} bytes.`, {
+    facts: { maxBodyBytes },
+  });
+}
+
+/** Node's parser reads as much and no more. `undefined`: it comes in chunks, or there is none (RFC 9112, section 6.3). */
+function announcedBytes({ req }: Context): number | undefined {
+  const length = req.header('transfer-encoding') === undefined ? req.header('content-length') : undefined;
+  return length === undefined ? undefined : Number(length);
 }

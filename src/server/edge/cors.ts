@@ -16,13 +16,17 @@ export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
     maxAge: ONE_HOUR_SECONDS,
   });
   return async function crossOrigin(context, next) {
-    if (context.req.method === 'OPTIONS' && !isPreflight(context)) return next();
-    return answer(context, next);
+    if (isOfPage(context)) return answer(context, next);
+    // Before there is an answer: afterwards it would be made anew.
+    if (!origins.includes('*')) context.header('vary', 'Origin');
+    return next();
   };
 }
 
-function isPreflight({ req }: Context): boolean {
-  return req.header('origin') !== undefined && req.header('access-control-request-method') !== undefined;
+/** Browsers say so; and most of an answer's time would go into headers that nobody else reads. */
+function isOfPage({ req }: Context): boolean {
+  if (req.header('origin') === undefined) return false;
+  return req.method !== 'OPTIONS' || req.header('access-control-request-method') !== undefined;
 }
 
 /** `https://app.example.com`, as browsers send it: no path, no default port, lower case. @throws Error that names what is none. */

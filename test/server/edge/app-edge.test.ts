@@ -81,6 +81,12 @@ describe('CORS', () => {
     },
   );
 
+  it('tells caches of an answer to a request without an origin, too, that another would get another', async () => {
+    const bench = new EdgeBench({ edge: { corsOrigins: [APP] } });
+    const { headers } = await bench.send('GET', '/api/uploads', AUTHORIZED);
+    expect(headers.get('vary')).toBe('Origin');
+  });
+
   it('allows any origin where that was asked for by name', async () => {
     const bench = new EdgeBench({ edge: { corsOrigins: parseOrigins('*') } });
     const { headers } = await bench.send('GET', '/api/uploads', { ...AUTHORIZED, origin: 'https://anywhere.example' });
