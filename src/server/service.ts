@@ -29,6 +29,9 @@ export interface ListQuery {
 /** What the control plane can do, in the wire's words. The only place where statuses, session store and object store meet. */
 export type UploadService = ReturnType<typeof createService>;
 
+/** A session lives for a minute at the least: who asks for URLs again and again need not be written down each time. */
+const TOUCH_EVERY_MS = 10_000;
+
 /** Told of what is worth counting and nobody else is told of. */
 export interface ServiceEvents {
   reported(parts: readonly StoredPart[]): void;
@@ -73,7 +76,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       const found = await mustChange(deps, caller, sessionId);
       checkPartNumbers(found, '/partNumbers', request.partNumbers);
       const session = await ensureOpen(deps, found);
-      await sessions.touch(sessionId, now());
+      if (now() - session.lastActivityAt >= TOUCH_EVERY_MS) await sessions.touch(sessionId, now());
       return {
         parts: await Promise.all(request.partNumbers.map((partNumber) => presignPart(session, partNumber, request.checksums))),
       };

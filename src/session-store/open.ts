@@ -10,13 +10,13 @@ export type StoreLocation =
  * Opens the store, loading its driver and no other.
  * @throws SessionStoreStartError
  */
-export async function openSessionStore(location: StoreLocation): Promise<SessionStore> {
+export async function openSessionStore(location: StoreLocation, options?: { readonly isServer: boolean }): Promise<SessionStore> {
   if (location.kind === 'postgres') {
     const { openPostgresStore } = await import('./postgres.ts');
     return openPostgresStore(location.url.reveal());
   }
   const { openSqliteStore } = await import('./sqlite.ts');
-  return openSqliteStore(location.path);
+  return openSqliteStore(location.path, options);
 }
 
 /**
@@ -25,7 +25,7 @@ export async function openSessionStore(location: StoreLocation): Promise<Session
  * @throws SessionStoreStartError
  */
 export async function openStoreToWrite(location: StoreLocation): Promise<SessionStore> {
-  const sessions = await openSessionStore(location);
+  const sessions = await openSessionStore(location, { isServer: true });
   try {
     await sessions.ping();
   } catch (error) {

@@ -256,7 +256,7 @@ export interface SessionStore {
   /** Sessions in `status` whose last activity was before `before`, oldest first. */
   listIdleSince(status: Status, before: Instant, limit: number): Promise<UploadSession[]>;
 
-  /** The client did something: the session expires later. Never moves backwards. */
+  /** The client did something: the session expires later. Never moves backwards. A power cut may undo it. */
   touch(sessionId: string, at: Instant): Promise<void>;
 
   /** Whether the object may replace another one. The client's last word counts. */
@@ -289,7 +289,8 @@ export interface SessionStore {
    * are updated. `replaced` means that a client that first reported later than this one owns the session: nothing is
    * recorded. A client id seen for the first time takes the session over. A report about another generation than the
    * current one, or while that one has no upload on record, is `stale`: it counts as activity (and a new client takes
-   * over), its parts and figures are ignored. Rejects where there is no such session.
+   * over), its parts and figures are ignored. Rejects where there is no such session. A power cut, or a crash of the database, may
+   * undo the last second of reports: the object store tells what it holds, and is asked before anything depends on it.
    */
   report(report: ClientReport): Promise<'recorded' | 'replaced' | 'stale'>;
 

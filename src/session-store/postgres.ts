@@ -200,7 +200,7 @@ class PostgresStore implements SessionStore {
   }
 
   report(report: ClientReport): Promise<'recorded' | 'replaced' | 'stale'> {
-    return this.#db.transaction(async (transaction) => {
+    return this.#db.transactionWithoutSync(async (transaction) => {
       await transaction.run(STATEMENTS.lockSession, report);
       const [session] = (await transaction.run(STATEMENTS.readOwnership, report)).rows;
       if (session === undefined) throw new Error(`no session ${report.sessionId} on record`);

@@ -24,7 +24,8 @@ import type {
 } from './port.ts';
 import { REMEMBERED_CLIENTS } from './port.ts';
 import { toPart, toSession } from './rows.ts';
-import { openSqliteDatabase, type SqliteDatabase } from './sqlite-driver.ts';
+import { type Checkpoints, startCheckpoints } from './sqlite-checkpoints.ts';
+import { IN_MEMORY, openSqliteDatabase, type SqliteDatabase, withoutSync } from './sqlite-driver.ts';
 import { cannotBeOpened, explaining } from './sqlite-errors.ts';
 import { migrateSqlite } from './sqlite-migrate.ts';
 import { createSqliteOutbox } from './sqlite-outbox.ts';
@@ -32,13 +33,15 @@ import { prepareStatements, type Statements } from './sqlite-statements.ts';
 import { toToken, toTokenRow } from './token-rows.ts';
 
 /**
- * Opens the database at `path`, creating or migrating it where needed; `:memory:` is one that ends with the store.
+ * Opens the database at `path`, creating or migrating it where needed; `:memory:` is one that ends with the store. `isServer`: others
+ * wait while it commits.
  * @throws SessionStoreStartError
  */
-export function openSqliteStore(path: string): SessionStore {
+export function openSqliteStore(path: string, { isServer = false } = {}): SessionStore {
   const db = openSqliteDatabase(path);
   try {
-    return createSqliteStore(db);
+    migrateSqlite(db);
+    return new SqliteStore(db, isServer && path !== IN_MEMORY ? startCheckpoints(path, db) : undefined);
   } catch (error) {
     db.close();
     throw cannotBeOpened(path, error);
@@ -65,7 +68,10 @@ class SqliteStore implements SessionStore {
   /** False until something was written, and since a disk failed. */
   #isKnownWritable = false;
 
-  constructor(db: SqliteDatabase) {
+  readonly #checkpoints: Checkpoints | undefined;
+
+  constructor(db: SqliteDatabase, checkpoints?: Checkpoints) {
+    this.#checkpoints = checkpoints;
     this.#db = explaining(db, ({ reason }) => {
       if (reason !== 'away') this.#isKnownWritable = false;
     });
@@ -194,7 +200,7 @@ class SqliteStore implements SessionStore {
   }
 
   async touch(sessionId: string, at: Instant): Promise<void> {
-    this.#statements.touch.run({ sessionId, at });
+    withoutSync(this.#db, () => this.#statements.touch.run({ sessionId, at }));
   }
 
   async setOverwrite(sessionId: string, overwrite: boolean): Promise<void> {
@@ -229,27 +235,29 @@ class SqliteStore implements SessionStore {
   }
 
   async report(report: ClientReport): Promise<'recorded' | 'replaced' | 'stale'> {
-    return this.#transaction(() => {
-      const session = this.#statements.readOwnership.get(report);
-      if (session === undefined) throw new Error(`no session ${report.sessionId} on record`);
+    return withoutSync(this.#db, () => this.#transaction(() => this.#record(report)));
+  }
 
-      const newest = session.newest ?? 0;
-      if (session.ordinal !== null && session.ordinal < newest) return 'replaced';
-      if (session.ordinal === null) {
-        const ordinal = newest + 1;
-        this.#statements.insertClient.run({ ...report, ordinal });
-        this.#statements.forgetClients.run({ sessionId: report.sessionId, ordinal: ordinal - REMEMBERED_CLIENTS });
-      }
+  #record(report: ClientReport): 'recorded' | 'replaced' | 'stale' {
+    const session = this.#statements.readOwnership.get(report);
+    if (session === undefined) throw new Error(`no session ${report.sessionId} on record`);
 
-      if (session.generation !== report.generation || !session.opened) {
-        this.#statements.touch.run(report);
-        return 'stale';
-      }
-      const { sessionId, generation, at } = report;
-      for (const part of report.parts) this.#statements.reportPart.run({ ...part, sessionId, generation, at });
-      this.#statements.recordFigures.run(report);
-      return 'recorded';
-    });
+    const newest = session.newest ?? 0;
+    if (session.ordinal !== null && session.ordinal < newest) return 'replaced';
+    if (session.ordinal === null) {
+      const ordinal = newest + 1;
+      this.#statements.insertClient.run({ ...report, ordinal });
+      this.#statements.forgetClients.run({ sessionId: report.sessionId, ordinal: ordinal - REMEMBERED_CLIENTS });
+    }
+
+    if (session.generation !== report.generation || !session.opened) {
+      this.#statements.touch.run(report);
+      return 'stale';
+    }
+    const { sessionId, generation, at } = report;
+    for (const part of report.parts) this.#statements.reportPart.run({ ...part, sessionId, generation, at });
+    this.#statements.recordFigures.run(report);
+    return 'recorded';
   }
 
   async insertToken(token: Token): Promise<void> {
@@ -303,6 +311,7 @@ class SqliteStore implements SessionStore {
   }
 
   async close(): Promise<void> {
+    await this.#checkpoints?.stop();
     this.#db.close();
   }
 

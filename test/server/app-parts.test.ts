@@ -50,6 +50,13 @@ describe('POST /api/uploads/{sessionId}/parts/presign', () => {
     expect(await bench.session(sessionId)).toMatchObject({ lastActivityAt: bench.clock.at });
   });
 
+  it('writes nothing down while the last activity is recent: some ask for one URL at a time', async () => {
+    const before = await bench.session(sessionId);
+    bench.clock.advance(9_999);
+    await presign({ partNumbers: [1] });
+    expect(await bench.session(sessionId)).toEqual(before);
+  });
+
   it('opens a session that a crash left creating', async () => {
     bench.objects.failNext('createMultipartUpload', 'unavailable');
     await bench.askForProblem('POST', '/api/uploads', { body: { fileName: 'b', size: 1 }, headers: { 'idempotency-key': 'k' } });

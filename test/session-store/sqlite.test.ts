@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSqliteStore } from '../../src/session-store/sqlite.ts';
-import { openSqliteDatabase } from '../../src/session-store/sqlite-driver.ts';
+import { openSqliteDatabase, withoutSync } from '../../src/session-store/sqlite-driver.ts';
 import { SessionStoreStartError } from '../../src/session-store/start-error.ts';
 import { describeSessionStore } from '../contract/session-store.ts';
 import {
@@ -32,7 +32,7 @@ describeSessionStore('SQLite in memory', async () => {
 });
 
 describeSessionStore('SQLite in a file', async () => {
-  const store = openSqliteStore(file);
+  const store = openSqliteStore(file, { isServer: true });
   return { store, close: () => store.close() };
 });
 
@@ -72,11 +72,20 @@ describe('a SQLite file', () => {
     },
   );
 
-  it('is written through to the disk at every commit', () => {
+  it('is written through to the disk at every commit, but for those that may be lost with the power', () => {
     const db = openSqliteDatabase(file);
+    const synchronous = () => db.prepare<[], { synchronous: number }>('PRAGMA synchronous').get()?.synchronous;
 
     expect(db.prepare<[]>('PRAGMA journal_mode').get()).toStrictEqual({ journal_mode: 'wal' });
-    expect(db.prepare<[]>('PRAGMA synchronous').get()).toStrictEqual({ synchronous: 2 });
+    expect(synchronous()).toBe(2);
+    expect(withoutSync(db, synchronous)).toBe(1);
+    expect(synchronous()).toBe(2);
+    expect(() =>
+      withoutSync(db, () => {
+        throw new Error('full');
+      }),
+    ).toThrow('full');
+    expect(synchronous()).toBe(2);
     expect(db.prepare<[]>('PRAGMA foreign_keys').get()).toStrictEqual({ foreign_keys: 1 });
     db.close();
   });
