@@ -3,7 +3,7 @@ import type { CliContext } from './context.ts';
 import { runCli, tellFailure } from './run-cli.ts';
 import { keepHeapSmall } from './small-heap.ts';
 
-keepHeapSmall();
+keepHeapSmall(process.argv[2]);
 
 // The one place of the CLI that knows the process: everything else is handed what it needs.
 const context: CliContext = {

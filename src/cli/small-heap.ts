@@ -5,7 +5,8 @@ import { setFlagsFromString } from 'node:v8';
  * garbage would wait in the old one. Measured for 4 GiB: peak RSS 91 instead of 117 MiB, in the same time. Flags of V8 may
  * be set while it runs, unlike those of Node; a version that does not know one only says so.
  */
-export function keepHeapSmall(): void {
+export function keepHeapSmall(command: string | undefined): void {
   setFlagsFromString('--semi-space-growth-factor=1');
-  setFlagsFromString('--optimize-for-size');
+  // A server with 200 clients would work a fifth longer for each answer, to save 20 MiB.
+  if (command !== 'serve') setFlagsFromString('--optimize-for-size');
 }
