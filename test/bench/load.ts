@@ -11,11 +11,14 @@ import { findPostgres, startPostgres } from '../support/postgres-server.ts';
 import { type Ask, createAsk, every, type Latencies } from './load/ask.ts';
 import { fillDatabase, type ManySessions, partCountOf, sessionIdOf } from './load/many-sessions.ts';
 
-/** A client reports once a second, as the engine does, and here asks for a batch of URLs every five: 160 MiB/s at 8 MiB a part. */
+/**
+ * A client reports once a second, as the engine does. Its parts take a fifth of that: with 8 MiB each, two hundred clients would
+ * fill a link of 64 Gbit/s.
+ */
 const REPORT_EVERY_MS = 1_000;
-const PRESIGN_EVERY_MS = 5_000;
-const PARTS_IN_REPORT = 2;
+const PARTS_IN_REPORT = 5;
 const BATCH = 100;
+const PRESIGN_EVERY_MS = (REPORT_EVERY_MS * BATCH) / PARTS_IN_REPORT;
 /** Those who look on: lists, page after page, and progress of one session after the other. */
 const LIST_EVERY_MS = 250;
 const PROGRESS_EVERY_MS = 50;
@@ -39,22 +42,22 @@ export async function run(args: readonly string[]): Promise<void> {
   const kind = positionals[0];
   if (kind !== 'sqlite' && kind !== 'postgres') throw new Error('say which: npm run bench:load -- sqlite|postgres');
   const many = { ...LOADED, sessions: Number(values.sessions), overdue: Number(values.sessions) / 20 };
-  const minio = await startMinio({ log: console.error, bucket: 'uploads' });
   const database = kind === 'sqlite' ? sqliteFile() : await postgresServer();
   try {
     const startedAt = performance.now();
     await fillDatabase(database.url, 'uploads', many);
     console.error(`${many.sessions} sessions of ${many.storedParts} parts written in ${seconds(startedAt)} s`);
+    const minio = await startMinio({ log: console.error, bucket: 'uploads' });
     const env = { PARTWAY_DATABASE_URL: database.url, PARTWAY_RATE_LIMIT: 'off', PARTWAY_AUDIT_LOG: 'off' };
     const controlPlane = await startControlPlane({ store: minio, bucket: 'uploads', env });
     try {
       await measure(controlPlane, many, Number(values.clients), 1_000 * Number(values.seconds));
     } finally {
       await controlPlane.stop();
+      await minio.stop();
     }
   } finally {
     await database.stop();
-    await minio.stop();
   }
 }
 
@@ -67,13 +70,13 @@ async function measure(controlPlane: ControlPlaneProcess, many: ManySessions, cl
       `first sweep, ${many.overdue} sessions expired: ${first.sweepSeconds.toFixed(1)} s, longest pause ${pauseOf(first)}`,
     );
     const working = [
-      ...Array.from({ length: clients }, (_, index) => upload(ask, index + 1, clients, many)).flat(),
-      every(LIST_EVERY_MS, 0, listPages(ask)),
-      every(PROGRESS_EVERY_MS, 0, lookAtProgress(ask, many)),
+      ...Array.from({ length: clients }, (_, index) => upload(ask, index + 1, many)).flat(),
+      every(LIST_EVERY_MS, Math.random() * LIST_EVERY_MS, listPages(ask)),
+      every(PROGRESS_EVERY_MS, Math.random() * PROGRESS_EVERY_MS, lookAtProgress(ask, many)),
     ];
     await wait(WARM_UP_MS);
     latencies.clear();
-    await readMetrics(ask);
+    const before = await readMetrics(ask);
     await wait(ms);
     const last = await readMetrics(ask);
     await Promise.all(working.map((each) => each.stop()));
@@ -81,6 +84,8 @@ async function measure(controlPlane: ControlPlaneProcess, many: ManySessions, cl
     console.log(
       `longest pause of the event loop ${pauseOf(last)}, at the 99th percentile ${pauseOf(last, '0.99')}; sweeps ${last.sweeps}`,
     );
+    const cpu = (100 * 1_000 * (last.cpuSeconds - before.cpuSeconds)) / ms;
+    console.log(`CPU of the control plane ${Math.round(cpu)} % of a core`);
     console.log(`resident memory at the most ${Math.round(peakOf(controlPlane.pid) / MiB)} MiB`);
   } finally {
     close();
@@ -88,7 +93,7 @@ async function measure(controlPlane: ControlPlaneProcess, many: ManySessions, cl
 }
 
 /** What the client of the `index`th session asks, at its own moments of each second. */
-function upload(ask: Ask, index: number, clients: number, many: ManySessions) {
+function upload(ask: Ask, index: number, many: ManySessions) {
   const sessionId = sessionIdOf(index);
   let next = many.storedParts + 1;
   const report = () => {
@@ -104,8 +109,10 @@ function upload(ask: Ask, index: number, clients: number, many: ManySessions) {
     const checksums = Object.fromEntries(partNumbers.map((partNumber) => [partNumber, 'AAAAAA==']));
     return ask(`presign ${BATCH}`, { method: 'POST', path: pathOf(PATHS.presign, sessionId), body: { partNumbers, checksums } });
   };
-  const share = (of: number) => (of * index) / clients;
-  return [every(REPORT_EVERY_MS, share(REPORT_EVERY_MS), report), every(PRESIGN_EVERY_MS, share(PRESIGN_EVERY_MS), presign)];
+  return [
+    every(REPORT_EVERY_MS, Math.random() * REPORT_EVERY_MS, report),
+    every(PRESIGN_EVERY_MS, Math.random() * PRESIGN_EVERY_MS, presign),
+  ];
 
   /** Those that are not stored, over and over. */
   function wrap(partNumber: number): number {
@@ -133,6 +140,8 @@ interface Figures {
   readonly delays: ReadonlyMap<string, number>;
   readonly sweeps: number;
   readonly sweepSeconds: number;
+  /** Of the control plane's process, all threads, since its start. */
+  readonly cpuSeconds: number;
 }
 
 /** Each look at the pauses begins a new measurement of them. */
@@ -153,6 +162,7 @@ async function readMetrics(ask: Ask): Promise<Figures> {
     delays: new Map([delay('0.99'), delay('1')]),
     sweeps: figure('partway_sweeps_total{outcome="ok"}'),
     sweepSeconds: figure('partway_sweep_duration_seconds_sum'),
+    cpuSeconds: figure('process_cpu_seconds_total'),
   };
 }
 

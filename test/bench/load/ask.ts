@@ -25,6 +25,7 @@ export function createAsk(
       const startedAt = performance.now();
       const asked = request(`${server}${path}`, { method, headers, agent }, (response) => {
         let answer = '';
+        response.on('error', reject);
         response.setEncoding('utf8').on('data', (piece) => {
           answer += piece;
         });
@@ -48,24 +49,25 @@ function note(latencies: Latencies, name: string, ms: number): void {
 
 /**
  * Begins `work` every `ms`, whatever the answers take: who waited for them would ask less when they are slow, and measure less.
- * `stop` waits for what is under way. @throws what the first failure was.
+ * Moments are counted from the start, not from the last one: a pause would bring those within it together for good, as `setInterval`
+ * does, and independent clients do not come in step. `stop` waits for what is under way. @throws what the first failure was.
  */
 export function every(ms: number, offsetMs: number, work: () => Promise<unknown>): { stop(): Promise<void> } {
   const running = new Set<Promise<unknown>>();
   const failures: unknown[] = [];
+  let next = performance.now() + offsetMs;
   const begin = () => {
+    next += ms;
+    timer = setTimeout(begin, next - performance.now());
     const run = work()
       .catch((error: unknown) => failures.push(error))
       .finally(() => running.delete(run));
     running.add(run);
   };
-  let timer = setTimeout(() => {
-    begin();
-    timer = setInterval(begin, ms);
-  }, offsetMs);
+  let timer = setTimeout(begin, offsetMs);
   return {
     async stop() {
-      clearInterval(timer);
+      clearTimeout(timer);
       await Promise.all(running);
       if (failures.length > 0) throw failures[0];
     },
