@@ -73,12 +73,7 @@ export class PostgresDatabase implements Queries {
 
   /** `work` may run more than once: what it changes outside of the database must not matter. */
   transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
-    return trying(() => this.#connected((client) => transact(client, BEGIN, work)));
-  }
-
-  /** Does not wait for the disk: a crash of PostgreSQL may undo what was committed less than a second before. */
-  transactionWithoutSync<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
-    return trying(() => this.#connected((client) => transact(client, BEGIN_WITHOUT_SYNC, work)));
+    return trying(() => this.#connected((client) => transact(client, work)));
   }
 
   /** Waits for what is under way. Idempotent. */
@@ -120,20 +115,13 @@ async function trying<Result>(work: () => Promise<Result>): Promise<Result> {
 }
 
 /** READ COMMITTED, whatever the database's default: each statement sees what was committed before it, also while a lock is held. */
-const BEGIN = 'BEGIN ISOLATION LEVEL READ COMMITTED';
-const BEGIN_WITHOUT_SYNC = `${BEGIN}; SET LOCAL synchronous_commit = off`;
-
-async function transact<Result>(
-  client: ClientBase,
-  begin: string,
-  work: (transaction: Transaction) => Promise<Result>,
-): Promise<Result> {
+async function transact<Result>(client: ClientBase, work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
   let undone = false;
   const undo = <Value>(value: Value): Value => {
     undone = true;
     return value;
   };
-  await ask(client, begin);
+  await ask(client, 'BEGIN ISOLATION LEVEL READ COMMITTED');
   try {
     const result = await work({ ...queriesOf(client), undo });
     await ask(client, undone ? 'ROLLBACK' : 'COMMIT');

@@ -2,7 +2,6 @@ import type { Instant, StoredPart } from '../session/session.ts';
 import type { ClientReport } from './port.ts';
 import { statement } from './postgres-statement.ts';
 import type { PartRow } from './rows.ts';
-import { OWNERSHIP_SQL, type Ownership } from './session-sql.ts';
 
 export interface Generation {
   readonly sessionId: string;
@@ -70,23 +69,14 @@ export const PART_STATEMENTS = {
 
   /** Reports and listings of a session come one after another: what is decided on its rows stays true until it is written. */
   lockSession: statement<{ sessionId: string }>('SELECT 1 FROM upload_sessions WHERE session_id = @sessionId FOR NO KEY UPDATE'),
-  readOwnership: statement<{ sessionId: string; clientId: string }, Ownership>(OWNERSHIP_SQL),
-  insertClient: statement<{ sessionId: string; clientId: string; ordinal: number; at: Instant }>(`
-    INSERT INTO session_clients (session_id, client_id, ordinal, first_reported_at)
-    VALUES (@sessionId, @clientId, @ordinal, @at)`),
-  forgetClients: statement<{ sessionId: string; ordinal: number }>(
-    'DELETE FROM session_clients WHERE session_id = @sessionId AND ordinal <= @ordinal',
-  ),
   touch: statement<{ sessionId: string; at: Instant }>(`
     UPDATE upload_sessions SET last_activity_at = GREATEST(last_activity_at, @at) WHERE session_id = @sessionId`),
-  // One way to the server for the parts and the figures.
   recordReport: statement<
-    PartColumns & Pick<ClientReport, 'sessionId' | 'generation' | 'inFlightBytes' | 'bytesPerSecond' | 'at'>
+    PartColumns & Omit<ClientReport, 'parts'> & { rememberedClients: number },
+    { outcome: 'recorded' | 'replaced' | 'stale' | null }
   >(`
-    WITH reported AS (${UPSERT})
-    UPDATE upload_sessions SET last_activity_at = GREATEST(last_activity_at, @at), reported_at = @at,
-      in_flight_bytes = @inFlightBytes, bytes_per_second = @bytesPerSecond
-    WHERE session_id = @sessionId`),
+    SELECT record_report(@sessionId, @generation, @clientId, @rememberedClients, @partNumbers, @etags, @checksums, @sizes,
+      @inFlightBytes, @bytesPerSecond, @at) AS outcome`),
 
   recordListing: statement<Generation & { at: Instant }>(`
     UPDATE multipart_uploads SET parts_listed_at = @at WHERE session_id = @sessionId AND generation = @generation`),

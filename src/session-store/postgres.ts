@@ -199,27 +199,11 @@ class PostgresStore implements SessionStore {
     });
   }
 
-  report(report: ClientReport): Promise<'recorded' | 'replaced' | 'stale'> {
-    return this.#db.transactionWithoutSync(async (transaction) => {
-      await transaction.run(STATEMENTS.lockSession, report);
-      const [session] = (await transaction.run(STATEMENTS.readOwnership, report)).rows;
-      if (session === undefined) throw new Error(`no session ${report.sessionId} on record`);
-
-      const newest = session.newest ?? 0;
-      if (session.ordinal !== null && session.ordinal < newest) return 'replaced';
-      if (session.ordinal === null) {
-        const ordinal = newest + 1;
-        await transaction.run(STATEMENTS.insertClient, { ...report, ordinal });
-        await transaction.run(STATEMENTS.forgetClients, { sessionId: report.sessionId, ordinal: ordinal - REMEMBERED_CLIENTS });
-      }
-
-      if (session.generation !== report.generation || !session.opened) {
-        await transaction.run(STATEMENTS.touch, report);
-        return 'stale';
-      }
-      await transaction.run(STATEMENTS.recordReport, { ...report, ...toPartColumns(report.parts) });
-      return 'recorded';
-    });
+  async report(report: ClientReport): Promise<'recorded' | 'replaced' | 'stale'> {
+    const columns = { ...toPartColumns(report.parts), rememberedClients: REMEMBERED_CLIENTS };
+    const answer = await this.#first(STATEMENTS.recordReport, { ...report, ...columns });
+    if (answer?.outcome == null) throw new Error(`no session ${report.sessionId} on record`);
+    return answer.outcome;
   }
 
   async insertToken(token: Token): Promise<void> {

@@ -14,19 +14,3 @@ export const NOT_ENDED = quoted(STATUSES.filter((status) => !isTerminal(status))
 function quoted(statuses: readonly Status[]): string {
   return statuses.map((status) => `'${status}'`).join(', ');
 }
-
-/** `ordinal` is null for a client that has not reported before, `newest` for a session that nobody has reported on. */
-export interface Ownership {
-  readonly generation: number;
-  /** SQLite has no booleans. */
-  readonly opened: 0 | 1 | boolean;
-  readonly ordinal: number | null;
-  readonly newest: number | null;
-}
-
-export const OWNERSHIP_SQL = `
-  SELECT s.generation,
-    EXISTS (SELECT 1 FROM multipart_uploads u WHERE u.session_id = s.session_id AND u.generation = s.generation) AS opened,
-    (SELECT ordinal FROM session_clients WHERE session_id = @sessionId AND client_id = @clientId) AS ordinal,
-    (SELECT MAX(ordinal) FROM session_clients WHERE session_id = @sessionId) AS newest
-  FROM upload_sessions s WHERE s.session_id = @sessionId`;

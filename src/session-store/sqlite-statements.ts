@@ -15,7 +15,7 @@ import type {
   Usage,
 } from './port.ts';
 import { type PartRow, SESSION_SQL, type SessionRow } from './rows.ts';
-import { AS_EXPECTED, ENDED, MAKES_OBJECT, NOT_ENDED, OWNERSHIP_SQL, type Ownership, UNFINISHED } from './session-sql.ts';
+import { AS_EXPECTED, ENDED, MAKES_OBJECT, NOT_ENDED, UNFINISHED } from './session-sql.ts';
 import type { SqliteDatabase, SqliteStatement } from './sqlite-driver.ts';
 import { outboxStatements } from './sqlite-outbox.ts';
 import { tokenStatements } from './sqlite-tokens.ts';
@@ -27,6 +27,21 @@ interface Generation {
 
 type SinceParameters = { readonly status: Status; readonly before: Instant; readonly limit: number };
 type PartParameters = Generation & StoredPart & { readonly at: Instant };
+
+/** `ordinal` is null for a client that has not reported before, `newest` for a session that nobody has reported on. */
+interface Ownership {
+  readonly generation: number;
+  readonly opened: 0 | 1;
+  readonly ordinal: number | null;
+  readonly newest: number | null;
+}
+
+const OWNERSHIP_SQL = `
+  SELECT s.generation,
+    EXISTS (SELECT 1 FROM multipart_uploads u WHERE u.session_id = s.session_id AND u.generation = s.generation) AS opened,
+    (SELECT ordinal FROM session_clients WHERE session_id = @sessionId AND client_id = @clientId) AS ordinal,
+    (SELECT MAX(ordinal) FROM session_clients WHERE session_id = @sessionId) AS newest
+  FROM upload_sessions s WHERE s.session_id = @sessionId`;
 
 /** Walks on past what lies elsewhere: an index for every prefix there cannot be. */
 const IN_PLACE = '(@bucket IS NULL OR s.bucket = @bucket) AND substr(s.object_key, 1, length(@keyPrefix)) = @keyPrefix';

@@ -23,7 +23,8 @@ const PRESIGN_EVERY_MS = (REPORT_EVERY_MS * BATCH) / PARTS_IN_REPORT;
 const LIST_EVERY_MS = 250;
 const PROGRESS_EVERY_MS = 50;
 const PAGE = 100;
-const WARM_UP_MS = 5_000;
+/** Until code is compiled, connections are open and what is read often is in memory: what 200 clients that begin at once wait for. */
+const WARM_UP_MS = 20_000;
 const LOADED = { sessions: 10_000, storedParts: 1_000, overdue: 500 };
 
 const OPTIONS = {
@@ -49,7 +50,7 @@ export async function run(args: readonly string[]): Promise<void> {
     console.error(`${many.sessions} sessions of ${many.storedParts} parts written in ${seconds(startedAt)} s`);
     const minio = await startMinio({ log: console.error, bucket: 'uploads' });
     const env = { PARTWAY_DATABASE_URL: database.url, PARTWAY_RATE_LIMIT: 'off', PARTWAY_AUDIT_LOG: 'off' };
-    const controlPlane = await startControlPlane({ store: minio, bucket: 'uploads', env });
+    const controlPlane = await startControlPlane({ store: minio, bucket: 'uploads', env, logFile: () => '/tmp/x/cp.log' });
     try {
       await measure(controlPlane, many, Number(values.clients), 1_000 * Number(values.seconds));
     } finally {

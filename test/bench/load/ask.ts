@@ -17,8 +17,7 @@ export function createAsk(
   { server, token }: { readonly server: string; readonly token: string },
   latencies: Latencies,
 ): { ask: Ask; close(): void } {
-  // The server closes a connection that was idle for 5 s: none is used in that moment.
-  const agent = new Agent({ keepAlive: true, timeout: 4_000 });
+  const agent = new Agent({ keepAlive: true });
   const ask: Ask = (name, { method, path, body }) =>
     new Promise((resolve, reject) => {
       const text = body === undefined ? undefined : JSON.stringify(body);
@@ -36,7 +35,7 @@ export function createAsk(
           else reject(new Error(`${method} ${path} answered ${response.statusCode}: ${answer.slice(0, 500)}`));
         });
       });
-      asked.on('error', reject);
+      asked.on('error', (error) => reject(new Error(`${name}: no answer`, { cause: error })));
       asked.end(text);
     });
   return { ask, close: () => agent.destroy() };

@@ -53,8 +53,9 @@ async function fillPostgres(url: string, bucket: string, many: ManySessions): Pr
   // Neither triggers nor foreign keys.
   await client.query('SET session_replication_role = replica');
   for (const insert of inserts(`'ses_' || lpad(s.n::text, 26, '0')`, bucket, many)) await client.query(insert(ids));
-  // What autovacuum would have done by then.
+  // What autovacuum and the checkpointer would have done by then.
   await client.query('VACUUM ANALYZE');
+  await client.query('CHECKPOINT');
   await client.end();
 }
 

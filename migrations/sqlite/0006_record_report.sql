@@ -1,0 +1,1 @@
+-- On PostgreSQL a function that records a report in one question. SQLite is asked within the process: nothing to be saved, nothing to do.
