@@ -54,6 +54,8 @@ export function startCheckpoints(file: string, db: SqliteDatabase, everyMs = CHE
   });
   return {
     async stop() {
+      // Here the process does wait, also one that has nothing else left to do.
+      thread.ref();
       thread.postMessage('stop');
       await ended;
     },

@@ -48,17 +48,24 @@ export async function run(args: readonly string[]): Promise<void> {
     const startedAt = performance.now();
     await fillDatabase(database.url, 'uploads', many);
     console.error(`${many.sessions} sessions of ${many.storedParts} parts written in ${seconds(startedAt)} s`);
-    const minio = await startMinio({ log: console.error, bucket: 'uploads' });
-    const env = { PARTWAY_DATABASE_URL: database.url, PARTWAY_RATE_LIMIT: 'off', PARTWAY_AUDIT_LOG: 'off' };
-    const controlPlane = await startControlPlane({ store: minio, bucket: 'uploads', env, logFile: () => '/tmp/x/cp.log' });
-    try {
-      await measure(controlPlane, many, Number(values.clients), 1_000 * Number(values.seconds));
-    } finally {
-      await controlPlane.stop();
-      await minio.stop();
-    }
+    await measureOn(database.url, many, Number(values.clients), 1_000 * Number(values.seconds));
   } finally {
     await database.stop();
+  }
+}
+
+async function measureOn(databaseUrl: string, many: ManySessions, clients: number, ms: number): Promise<void> {
+  const minio = await startMinio({ log: console.error, bucket: 'uploads' });
+  try {
+    const env = { PARTWAY_DATABASE_URL: databaseUrl, PARTWAY_RATE_LIMIT: 'off', PARTWAY_AUDIT_LOG: 'off' };
+    const controlPlane = await startControlPlane({ store: minio, bucket: 'uploads', env });
+    try {
+      await measure(controlPlane, many, clients, ms);
+    } finally {
+      await controlPlane.stop();
+    }
+  } finally {
+    await minio.stop();
   }
 }
 

