@@ -103,7 +103,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
         parts.map((part) => part.partNumber),
       );
       const stored = parts.map((part) => reportedPart(session, part));
-      const outcome = await sessions.report({
+      const answer = await sessions.report({
         sessionId,
         generation: session.generation,
         clientId: report.clientId,
@@ -112,9 +112,9 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
         bytesPerSecond: report.bytesPerSecond ?? 0,
         at: now(),
       });
-      if (outcome === 'replaced') throw clientReplaced(session);
-      if (outcome === 'recorded') events.reported(stored);
-      return progressView(await mustGet(serverDeps, sessionId), now());
+      if (answer.outcome === 'replaced') throw clientReplaced(session);
+      if (answer.outcome === 'recorded') events.reported(stored);
+      return progressView(answer.session, now());
     },
 
     async complete(caller: Caller, sessionId: string, request: wire.CompleteRequest): Promise<wire.Session> {

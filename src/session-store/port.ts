@@ -145,6 +145,11 @@ export interface ClientReport {
   readonly at: Instant;
 }
 
+/** `session` is as it is afterwards. */
+export type ReportAnswer =
+  | { readonly outcome: 'recorded' | 'stale'; readonly session: UploadSession }
+  | { readonly outcome: 'replaced' };
+
 export interface Token {
   readonly tokenId: string;
   readonly name: string;
@@ -292,7 +297,7 @@ export interface SessionStore {
    * over), its parts and figures are ignored. Rejects where there is no such session. A power cut, or a crash of the database, may
    * undo the last second of reports: the object store tells what it holds, and is asked before anything depends on it.
    */
-  report(report: ClientReport): Promise<'recorded' | 'replaced' | 'stale'>;
+  report(report: ClientReport): Promise<ReportAnswer>;
 
   insertToken(token: Token): Promise<void>;
   /** Revoked and expired ones as well. */

@@ -1,7 +1,7 @@
 import type { Instant, StoredPart } from '../session/session.ts';
-import type { ClientReport } from './port.ts';
+import type { ClientReport, ReportAnswer } from './port.ts';
 import { statement } from './postgres-statement.ts';
-import type { PartRow } from './rows.ts';
+import { type PartRow, SESSION_COLUMNS, type SessionRow } from './rows.ts';
 
 export interface Generation {
   readonly sessionId: string;
@@ -73,10 +73,12 @@ export const PART_STATEMENTS = {
     UPDATE upload_sessions SET last_activity_at = GREATEST(last_activity_at, @at) WHERE session_id = @sessionId`),
   recordReport: statement<
     PartColumns & Omit<ClientReport, 'parts'> & { rememberedClients: number },
-    { outcome: 'recorded' | 'replaced' | 'stale' | null }
+    SessionRow & { outcome: ReportAnswer['outcome'] | null }
   >(`
-    SELECT record_report(@sessionId, @generation, @clientId, @rememberedClients, @partNumbers, @etags, @checksums, @sizes,
-      @inFlightBytes, @bytesPerSecond, @at) AS outcome`),
+    SELECT answer.outcome, ${SESSION_COLUMNS}
+    FROM record_report(@sessionId, @generation, @clientId, @rememberedClients, @partNumbers, @etags, @checksums, @sizes,
+      @inFlightBytes, @bytesPerSecond, @at) answer,
+      LATERAL (SELECT (answer.session).*) s, LATERAL (SELECT (answer.upload).*) u`),
 
   recordListing: statement<Generation & { at: Instant }>(`
     UPDATE multipart_uploads SET parts_listed_at = @at WHERE session_id = @sessionId AND generation = @generation`),

@@ -15,6 +15,7 @@ import type {
   OrphanSuspect,
   Outbox,
   OwnerLimits,
+  ReportAnswer,
   SessionQuery,
   SessionStore,
   StatusChange,
@@ -199,11 +200,11 @@ class PostgresStore implements SessionStore {
     });
   }
 
-  async report(report: ClientReport): Promise<'recorded' | 'replaced' | 'stale'> {
+  async report(report: ClientReport): Promise<ReportAnswer> {
     const columns = { ...toPartColumns(report.parts), rememberedClients: REMEMBERED_CLIENTS };
     const answer = await this.#first(STATEMENTS.recordReport, { ...report, ...columns });
     if (answer?.outcome == null) throw new Error(`no session ${report.sessionId} on record`);
-    return answer.outcome;
+    return answer.outcome === 'replaced' ? { outcome: 'replaced' } : { outcome: answer.outcome, session: toSession(answer) };
   }
 
   async insertToken(token: Token): Promise<void> {

@@ -38,12 +38,15 @@ export interface SessionRow {
   reported_at: Instant | null;
 }
 
-/** Of sessions `s`, each with the upload of its generation. */
-export const SESSION_SQL = `
-  SELECT s.session_id, s.owner, s.bucket, s.object_key, s.key_request, s.file_name, s.size, s.content_type,
+/** Of a session `s` and the upload `u` of its generation. */
+export const SESSION_COLUMNS = `s.session_id, s.owner, s.bucket, s.object_key, s.key_request, s.file_name, s.size, s.content_type,
     s.content_disposition, s.tags, s.metadata, s.overwrite, s.fingerprint, s.strategy, s.part_size, s.part_count, s.status, s.ends_as,
     s.generation, s.etag, s.checksum, s.created_at, s.updated_at, s.last_activity_at, s.in_flight_bytes, s.bytes_per_second,
-    s.reported_at, s.stored_bytes, s.parts_stored, u.upload_id, u.initiated_at
+    s.reported_at, s.stored_bytes, s.parts_stored, u.upload_id, u.initiated_at`;
+
+/** Of sessions `s`, each with the upload of its generation. */
+export const SESSION_SQL = `
+  SELECT ${SESSION_COLUMNS}
   FROM upload_sessions s
   LEFT JOIN multipart_uploads u ON u.session_id = s.session_id AND u.generation = s.generation`;
 

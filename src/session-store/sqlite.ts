@@ -15,6 +15,7 @@ import type {
   OrphanSuspect,
   Outbox,
   OwnerLimits,
+  ReportAnswer,
   SessionQuery,
   SessionStore,
   StatusChange,
@@ -23,7 +24,7 @@ import type {
   Usage,
 } from './port.ts';
 import { REMEMBERED_CLIENTS } from './port.ts';
-import { toPart, toSession } from './rows.ts';
+import { type SessionRow, toPart, toSession } from './rows.ts';
 import { type Checkpoints, startCheckpoints } from './sqlite-checkpoints.ts';
 import { IN_MEMORY, openSqliteDatabase, type SqliteDatabase, withoutSync } from './sqlite-driver.ts';
 import { cannotBeOpened, explaining } from './sqlite-errors.ts';
@@ -234,11 +235,17 @@ class SqliteStore implements SessionStore {
     });
   }
 
-  async report(report: ClientReport): Promise<'recorded' | 'replaced' | 'stale'> {
-    return withoutSync(this.#db, () => this.#transaction(() => this.#record(report)));
+  async report(report: ClientReport): Promise<ReportAnswer> {
+    return withoutSync(this.#db, () =>
+      this.#transaction((): ReportAnswer => {
+        const outcome = this.#record(report);
+        if (outcome === 'replaced') return { outcome };
+        return { outcome, session: toSession(this.#statements.getSession.get(report.sessionId) as SessionRow) };
+      }),
+    );
   }
 
-  #record(report: ClientReport): 'recorded' | 'replaced' | 'stale' {
+  #record(report: ClientReport): ReportAnswer['outcome'] {
     const session = this.#statements.readOwnership.get(report);
     if (session === undefined) throw new Error(`no session ${report.sessionId} on record`);
 

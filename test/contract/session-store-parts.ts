@@ -121,7 +121,8 @@ export function describeReport(current: () => SessionStore): void {
       bytesPerSecond: 1234.5,
       at: NOON + 2_000,
     });
-    expect(await current().report(second)).toBe('recorded');
+    const answer = await current().report(second);
+    expect(answer).toStrictEqual({ outcome: 'recorded', session: await mustGet(current(), sessionId) });
 
     expect(await current().listParts(sessionId, 1)).toStrictEqual([...storedParts(1, 2), aStoredPart(5)]);
     expect(await current().get(sessionId)).toMatchObject({
@@ -170,14 +171,18 @@ export function describeReport(current: () => SessionStore): void {
     const { sessionId } = await insertOpenSession(current());
     await current().report(aReport(sessionId, { clientId: 'old', parts: [aStoredPart(1)] }));
 
-    expect(await current().report(aReport(sessionId, { clientId: 'new', parts: [aStoredPart(2)] }))).toBe('recorded');
+    expect(await current().report(aReport(sessionId, { clientId: 'new', parts: [aStoredPart(2)] }))).toMatchObject({
+      outcome: 'recorded',
+    });
 
     const before = await current().get(sessionId);
     const late = aReport(sessionId, { clientId: 'old', parts: [aStoredPart(3)], inFlightBytes: 5, at: NOON + 90_000 });
-    expect(await current().report(late)).toBe('replaced');
-    expect(await current().report({ ...late, generation: 2 })).toBe('replaced');
+    expect(await current().report(late)).toMatchObject({ outcome: 'replaced' });
+    expect(await current().report({ ...late, generation: 2 })).toMatchObject({ outcome: 'replaced' });
     expect(await current().get(sessionId)).toStrictEqual(before);
-    expect(await current().report(aReport(sessionId, { clientId: 'new', parts: [aStoredPart(4)] }))).toBe('recorded');
+    expect(await current().report(aReport(sessionId, { clientId: 'new', parts: [aStoredPart(4)] }))).toMatchObject({
+      outcome: 'recorded',
+    });
   });
 
   it('goes by who reported first, not by what the clocks say', async () => {
@@ -185,8 +190,12 @@ export function describeReport(current: () => SessionStore): void {
     await current().report(aReport(sessionId, { clientId: 'old', at: NOON + 9_000 }));
     await current().report(aReport(sessionId, { clientId: 'new', at: NOON + 1_000 }));
 
-    expect(await current().report(aReport(sessionId, { clientId: 'old', at: NOON + 10_000 }))).toBe('replaced');
-    expect(await current().report(aReport(sessionId, { clientId: 'new', at: NOON + 1_001 }))).toBe('recorded');
+    expect(await current().report(aReport(sessionId, { clientId: 'old', at: NOON + 10_000 }))).toMatchObject({
+      outcome: 'replaced',
+    });
+    expect(await current().report(aReport(sessionId, { clientId: 'new', at: NOON + 1_001 }))).toMatchObject({
+      outcome: 'recorded',
+    });
   });
 
   it('keeps the clients of one session apart from those of another', async () => {
@@ -195,7 +204,7 @@ export function describeReport(current: () => SessionStore): void {
     await current().report(aReport(one.sessionId, { clientId: 'a' }));
     await current().report(aReport(one.sessionId, { clientId: 'b' }));
 
-    expect(await current().report(aReport(other.sessionId, { clientId: 'a' }))).toBe('recorded');
+    expect(await current().report(aReport(other.sessionId, { clientId: 'a' }))).toMatchObject({ outcome: 'recorded' });
   });
 
   it('is stale about another generation: activity, but no parts and no figures', async () => {
@@ -203,8 +212,9 @@ export function describeReport(current: () => SessionStore): void {
     await healSession(current(), sessionId);
     const stale = { parts: [aStoredPart(1)], inFlightBytes: 5, bytesPerSecond: 5, at: NOON + 4_000 };
 
-    expect(await current().report(aReport(sessionId, { ...stale, generation: 1 }))).toBe('stale');
-    expect(await current().report(aReport(sessionId, { ...stale, generation: 3 }))).toBe('stale');
+    expect(await current().report(aReport(sessionId, { ...stale, generation: 1 }))).toMatchObject({ outcome: 'stale' });
+    const answer = await current().report(aReport(sessionId, { ...stale, generation: 3 }));
+    expect(answer).toStrictEqual({ outcome: 'stale', session: await mustGet(current(), sessionId) });
 
     expect(await current().get(sessionId)).toMatchObject({
       storedBytes: 0,
@@ -220,9 +230,10 @@ export function describeReport(current: () => SessionStore): void {
     const { sessionId } = await insertOpenSession(current());
     await current().startGeneration(expected(sessionId, 'open'), NOON);
 
-    expect(await current().report(aReport(sessionId, { generation: 2, parts: [aStoredPart(1)] }))).toBe('stale');
+    const answer = await current().report(aReport(sessionId, { generation: 2, parts: [aStoredPart(1)] }));
 
-    expect((await mustGet(current(), sessionId)).storedBytes).toBe(0);
+    expect(answer).toStrictEqual({ outcome: 'stale', session: await mustGet(current(), sessionId) });
+    expect(answer).toMatchObject({ session: { storedBytes: 0, uploadId: null } });
   });
 
   it('lets a new client take over with a stale report too, across generations', async () => {
@@ -230,10 +241,10 @@ export function describeReport(current: () => SessionStore): void {
     await current().report(aReport(sessionId, { clientId: 'old' }));
     await healSession(current(), sessionId);
 
-    expect(await current().report(aReport(sessionId, { clientId: 'new', generation: 1 }))).toBe('stale');
+    expect(await current().report(aReport(sessionId, { clientId: 'new', generation: 1 }))).toMatchObject({ outcome: 'stale' });
 
-    expect(await current().report(aReport(sessionId, { clientId: 'old', generation: 2 }))).toBe('replaced');
-    expect(await current().report(aReport(sessionId, { clientId: 'new', generation: 2 }))).toBe('recorded');
+    expect(await current().report(aReport(sessionId, { clientId: 'old', generation: 2 }))).toStrictEqual({ outcome: 'replaced' });
+    expect(await current().report(aReport(sessionId, { clientId: 'new', generation: 2 }))).toMatchObject({ outcome: 'recorded' });
   });
 
   it('rejects a report on a session that does not exist', async () => {
@@ -251,6 +262,6 @@ export function describeReport(current: () => SessionStore): void {
     expect(await current().listParts(sessionId, 1)).toStrictEqual([]);
     // Nor did `new` become a client: the next one to report is the first.
     await current().report(aReport(sessionId, { clientId: 'old' }));
-    expect(await current().report(aReport(sessionId, { clientId: 'new' }))).toBe('recorded');
+    expect(await current().report(aReport(sessionId, { clientId: 'new' }))).toMatchObject({ outcome: 'recorded' });
   });
 }

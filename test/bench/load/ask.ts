@@ -18,11 +18,11 @@ export function createAsk(
   latencies: Latencies,
 ): { ask: Ask; close(): void } {
   const agent = new Agent({ keepAlive: true });
-  const ask: Ask = (name, { method, path, body }) =>
-    new Promise((resolve, reject) => {
-      const text = body === undefined ? undefined : JSON.stringify(body);
-      const headers = { authorization: `Bearer ${token}`, ...(text !== undefined && { 'content-type': 'application/json' }) };
-      const startedAt = performance.now();
+  const ask: Ask = (name, { method, path, body }) => {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const headers = { authorization: `Bearer ${token}`, ...(text !== undefined && { 'content-type': 'application/json' }) };
+    const startedAt = performance.now();
+    const askOnce = (resolve: (answer: string) => void, reject: (error: Error) => void) => {
       const asked = request(`${server}${path}`, { method, headers, agent }, (response) => {
         let answer = '';
         response.on('error', reject);
@@ -35,9 +35,15 @@ export function createAsk(
           else reject(new Error(`${method} ${path} answered ${response.statusCode}: ${answer.slice(0, 500)}`));
         });
       });
-      asked.on('error', (error) => reject(new Error(`${name}: no answer`, { cause: error })));
+      asked.on('error', (error) => {
+        // The server closed it, idle, in the instant in which it was taken.
+        if (asked.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET') askOnce(resolve, reject);
+        else reject(new Error(`${name}: no answer`, { cause: error }));
+      });
       asked.end(text);
-    });
+    };
+    return new Promise(askOnce);
+  };
   return { ask, close: () => agent.destroy() };
 }
 
