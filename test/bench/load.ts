@@ -11,14 +11,9 @@ import { findPostgres, startPostgres } from '../support/postgres-server.ts';
 import { type Ask, createAsk, every, type Latencies } from './load/ask.ts';
 import { fillDatabase, type ManySessions, partCountOf, sessionIdOf } from './load/many-sessions.ts';
 
-/**
- * A client reports once a second, as the engine does. Its parts take a fifth of that: with 8 MiB each, two hundred clients would
- * fill a link of 64 Gbit/s.
- */
+/** As the engine does. */
 const REPORT_EVERY_MS = 1_000;
-const PARTS_IN_REPORT = 5;
 const BATCH = 100;
-const PRESIGN_EVERY_MS = (REPORT_EVERY_MS * BATCH) / PARTS_IN_REPORT;
 /** Those who look on: lists, page after page, and progress of one session after the other. */
 const LIST_EVERY_MS = 250;
 const PROGRESS_EVERY_MS = 50;
@@ -31,12 +26,15 @@ const OPTIONS = {
   clients: { type: 'string', default: '200' },
   seconds: { type: 'string', default: '75' },
   sessions: { type: 'string', default: String(LOADED.sessions) },
+  /** That each client stores in a second. The engine's part size aims at one: with 8 MiB each, 200 clients fill a link of 13 Gbit/s. */
+  parts: { type: 'string', default: '1' },
 } as const;
 
 /**
- * npm run bench:load -- sqlite|postgres [--clients 200] [--seconds 75] [--sessions 10000]: one control plane, on a database of so many
- * open sessions of 1,000 stored parts, while so many clients upload and others look on. The parts themselves are not sent: they
- * would not touch the control plane, and this machine has other work. What is measured is the whole of an answer, as a client sees it.
+ * npm run bench:load -- sqlite|postgres [--clients 200] [--parts 1] [--seconds 75] [--sessions 10000]: one control plane, on a
+ * database of so many open sessions of 1,000 stored parts, while so many clients upload and others look on. The parts themselves are
+ * not sent: they would not touch the control plane, and this machine has other work. What is measured is the whole of an answer, as a
+ * client sees it.
  */
 export async function run(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
@@ -48,13 +46,14 @@ export async function run(args: readonly string[]): Promise<void> {
     const startedAt = performance.now();
     await fillDatabase(database.url, 'uploads', many);
     console.error(`${many.sessions} sessions of ${many.storedParts} parts written in ${seconds(startedAt)} s`);
-    await measureOn(database.url, many, Number(values.clients), 1_000 * Number(values.seconds));
+    const clients = { count: Number(values.clients), partsInReport: Number(values.parts) };
+    await measureOn(database.url, many, clients, 1_000 * Number(values.seconds));
   } finally {
     await database.stop();
   }
 }
 
-async function measureOn(databaseUrl: string, many: ManySessions, clients: number, ms: number): Promise<void> {
+async function measureOn(databaseUrl: string, many: ManySessions, clients: Clients, ms: number): Promise<void> {
   const minio = await startMinio({ log: console.error, bucket: 'uploads' });
   try {
     const env = { PARTWAY_DATABASE_URL: databaseUrl, PARTWAY_RATE_LIMIT: 'off', PARTWAY_AUDIT_LOG: 'off' };
@@ -69,7 +68,7 @@ async function measureOn(databaseUrl: string, many: ManySessions, clients: numbe
   }
 }
 
-async function measure(controlPlane: ControlPlaneProcess, many: ManySessions, clients: number, ms: number): Promise<void> {
+async function measure(controlPlane: ControlPlaneProcess, many: ManySessions, clients: Clients, ms: number): Promise<void> {
   const latencies: Latencies = new Map();
   const { ask, close } = createAsk(controlPlane, latencies);
   try {
@@ -78,7 +77,7 @@ async function measure(controlPlane: ControlPlaneProcess, many: ManySessions, cl
       `first sweep, ${many.overdue} sessions expired: ${first.sweepSeconds.toFixed(1)} s, longest pause ${pauseOf(first)}`,
     );
     const working = [
-      ...Array.from({ length: clients }, (_, index) => upload(ask, index + 1, many)).flat(),
+      ...Array.from({ length: clients.count }, (_, index) => upload(ask, index + 1, clients.partsInReport, many)).flat(),
       every(LIST_EVERY_MS, Math.random() * LIST_EVERY_MS, listPages(ask)),
       every(PROGRESS_EVERY_MS, Math.random() * PROGRESS_EVERY_MS, lookAtProgress(ask, many)),
     ];
@@ -100,12 +99,17 @@ async function measure(controlPlane: ControlPlaneProcess, many: ManySessions, cl
   }
 }
 
+interface Clients {
+  readonly count: number;
+  readonly partsInReport: number;
+}
+
 /** What the client of the `index`th session asks, at its own moments of each second. */
-function upload(ask: Ask, index: number, many: ManySessions) {
+function upload(ask: Ask, index: number, partsInReport: number, many: ManySessions) {
   const sessionId = sessionIdOf(index);
   let next = many.storedParts + 1;
   const report = () => {
-    const parts = Array.from({ length: PARTS_IN_REPORT }, () => ({
+    const parts = Array.from({ length: partsInReport }, () => ({
       partNumber: wrap(next++),
       etag: '"5d41402abc4b2a76b9719d911017c592"',
     }));
@@ -117,9 +121,10 @@ function upload(ask: Ask, index: number, many: ManySessions) {
     const checksums = Object.fromEntries(partNumbers.map((partNumber) => [partNumber, 'AAAAAA==']));
     return ask(`presign ${BATCH}`, { method: 'POST', path: pathOf(PATHS.presign, sessionId), body: { partNumbers, checksums } });
   };
+  const presignEveryMs = (REPORT_EVERY_MS * BATCH) / partsInReport;
   return [
     every(REPORT_EVERY_MS, Math.random() * REPORT_EVERY_MS, report),
-    every(PRESIGN_EVERY_MS, Math.random() * PRESIGN_EVERY_MS, presign),
+    every(presignEveryMs, Math.random() * presignEveryMs, presign),
   ];
 
   /** Those that are not stored, over and over. */
