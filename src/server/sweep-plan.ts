@@ -16,7 +16,7 @@ export interface PlannedSweep {
   readonly since: Instant | null;
 }
 
-/** More of a kind are not named: the sweeper works in batches, too. */
+/** More of a kind are not named. */
 export const MOST_OF_A_KIND = 1_000;
 
 /** What the sweeper would do now, from the records alone: nothing is changed, and the object store is not asked. */

@@ -14,7 +14,7 @@ import type { TellSweep } from './metrics/sweep-metrics.ts';
 const GRACE_MS = 15 * 60_000;
 /** A sweep that is late, or a database that was away for a moment, does not lose it. */
 const LEASE_INTERVALS = 3;
-/** One sweep handles this many of a kind; the next one goes on. */
+/** Asked for at a time. */
 const BATCH = 100;
 /** A request for a multipart upload takes at most two minutes (twice its time limit); clocks that differ by less than one are not corrected. */
 const CREATE_TAKES_MS = 2 * 60_000;
@@ -35,9 +35,10 @@ export function sweepLimits(now: Instant, sessionTtlMs: number, graceMs = GRACE_
 /**
  * Ends sessions whose time ran out and finishes what a crash interrupted. Every repair is the same code that a request runs,
  * and each is safe to run beside requests: statuses change by compare-and-set, and the store's calls are idempotent or checked.
- * `graceMs` 0 suits the start of the only server on a database (`isShared`): nothing can be under way then.
+ * `graceMs` 0 suits the start of the only server on a database (`isShared`): nothing can be under way then. When `stop` is aborted it
+ * breaks off; the next sweep goes on.
  */
-export async function sweep(deps: ServiceDeps, graceMs = GRACE_MS): Promise<SweepReport> {
+export async function sweep(deps: ServiceDeps, graceMs = GRACE_MS, stop?: AbortSignal): Promise<SweepReport> {
   const { sessions, now, policy } = deps;
   const report: SweepReport = { expired: 0, repaired: 0, released: 0, failed: 0 };
   const { stuckSince, idleSince } = sweepLimits(now(), policy.sessionTtlMs, graceMs);
@@ -64,7 +65,7 @@ export async function sweep(deps: ServiceDeps, graceMs = GRACE_MS): Promise<Swee
     return (limit: number) => sessions.listUnchangedSince(status, stuckSince, limit);
   }
 
-  /** A batch, and more after it where some of it failed: what fails for good comes first for ever, and must not hide what comes after. */
+  /** Until none is left. What fails for good comes first for ever: it is tried once, and must not hide what comes after. */
   async function each<Item extends { readonly sessionId: string; readonly generation?: number }>(
     kind: 'expired' | 'repaired' | 'released',
     list: (limit: number) => Promise<Item[]>,
@@ -72,17 +73,21 @@ export async function sweep(deps: ServiceDeps, graceMs = GRACE_MS): Promise<Swee
     repair: (item: Item) => Promise<unknown>,
   ): Promise<void> {
     const tried = new Set<string>();
+    let stays = 0;
     for (let more = true; more; ) {
-      const items = (await list(tried.size + BATCH)).filter((item) => !tried.has(nameOf(item)));
-      more = false;
+      const listed = await list(stays + BATCH);
+      const items = listed.filter((item) => !tried.has(nameOf(item)));
+      more = listed.length === stays + BATCH;
+      stays = listed.length - items.length;
       for (const item of items) {
+        if (stop?.aborted) return;
         tried.add(nameOf(item));
         try {
           if ((await repair(item)) !== false) report[kind]++;
         } catch (error) {
           // One session that cannot be repaired now must not keep the others waiting; the next sweep tries again.
           report.failed++;
-          more ||= !isUnavailable(error);
+          more &&= !isUnavailable(error);
           deps.log.warn({ sessionId: item.sessionId, err: error }, `sweep: could not be ${kind}`);
         }
       }
@@ -149,6 +154,7 @@ async function releaseOrphans(deps: ServiceDeps, suspect: OrphanSuspect, before:
 export function startSweeper(deps: ServiceDeps, intervalMs: number, tell: TellSweep = () => {}): { stop(): Promise<void> } {
   const { sessions, log } = deps;
   const lease = createLease(deps, LEASE_INTERVALS * intervalMs);
+  const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
   const run = (graceMs?: number) => {
     // Asked for now, not when an earlier sweep is done: one that takes longer than the lease keeps it.
@@ -160,7 +166,7 @@ export function startSweeper(deps: ServiceDeps, intervalMs: number, tell: TellSw
       const end = () => ({ ms: performance.now() - startedAt, at: deps.now() });
       try {
         if (!(await isOurs)) return;
-        const report = await sweep(deps, graceMs);
+        const report = await sweep(deps, graceMs, stopping.signal);
         tell({ report, ...end() });
         if (Object.values(report).some((count) => count > 0)) log.info({ ...report }, 'swept');
       } catch (error) {
@@ -175,6 +181,7 @@ export function startSweeper(deps: ServiceDeps, intervalMs: number, tell: TellSw
   return {
     async stop() {
       clearInterval(timer);
+      stopping.abort();
       await running;
       await lease.release();
     },

@@ -188,6 +188,12 @@ describe('repairing what a crash left', () => {
     expect(await sweep({ ...bench.deps, sessions })).toEqual({ ...quiet, failed: 100 });
   });
 
+  it('goes on until nothing is left', async () => {
+    for (let count = 0; count < 201; count++) await leaveAborting(`stuck-${count}`);
+    bench.clock.advance(GRACE + 1);
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, repaired: 201 });
+  });
+
   it('does not let one session that fails stop the others, and logs which one it was', async () => {
     const bad = await leaveAborting('a');
     bench.clock.advance(1);
@@ -337,6 +343,22 @@ describe('the sweeper of a running server', () => {
 
     await sweeper.stop();
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('breaks off between two sessions when the server stops, and the next server goes on', async () => {
+    const ids = [await leaveAborting('a'), await leaveAborting('b')];
+    let stopped: Promise<void> | undefined;
+    const sessions = interpose<SessionStore>(bench.sessions, (method, call) => {
+      if (method === 'changeStatus') stopped ??= sweeper.stop();
+      return call();
+    });
+    const sweeper = startSweeper({ ...bench.deps, sessions }, INTERVAL);
+    await vi.waitFor(() => expect(stopped).toBeDefined());
+    await stopped;
+    expect(await Promise.all(ids.map(statusOf))).toEqual(['aborted', 'aborting']);
+
+    await sweep(bench.deps, 0);
+    expect(await Promise.all(ids.map(statusOf))).toEqual(['aborted', 'aborted']);
   });
 
   /** The database of the bench as one of several servers sees it. */
