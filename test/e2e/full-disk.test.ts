@@ -40,7 +40,6 @@ describe.each<[string, (context: TestContext) => Promise<TestDisk>, RegExp]>([
     const disk = await prepare(context);
     const bucket = await createTestBucket();
     const controlPlane = await startOn(disk, bucket);
-    keepWalGrowing(join(disk.folder, 'partway.db'));
     const api = new ControlPlane(controlPlane);
     const complete = await openSmall(api, 'complete');
     const abandoned = await openSmall(api, 'abandoned');
@@ -90,7 +89,6 @@ it('what was acknowledged is kept through a kill -9 and a start while there is s
   const disk = await mountSmallDisk(context);
   const bucket = await createTestBucket();
   const controlPlane = await startOn(disk, bucket);
-  keepWalGrowing(join(disk.folder, 'partway.db'));
   const api = new ControlPlane(controlPlane);
   const session = await openSmall(api, 'small');
   await disk.fill(controlPlane.pid);
@@ -147,6 +145,7 @@ async function startOn(disk: TestDisk, bucket: string): Promise<ControlPlaneProc
     await controlPlane.stop();
     await proxy.close();
   });
+  keepWalGrowing(join(disk.folder, 'partway.db'));
   return controlPlane;
 }
 

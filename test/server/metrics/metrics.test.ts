@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ObjectStoreError } from '../../../src/object-store/port.ts';
 import { startSweeper } from '../../../src/server/sweeper.ts';
 import { deliver } from '../../../src/server/webhooks/delivery.ts';
@@ -174,7 +174,12 @@ describe('the object store', () => {
 
 describe('sweeps', () => {
   async function sweepOnce(): Promise<void> {
-    const sweeper = startSweeper(bench.deps, 60_000, bench.metrics.swept);
+    let told = 0;
+    const sweeper = startSweeper(bench.deps, 60_000, (sweep) => {
+      bench.metrics.swept(sweep);
+      told += 1;
+    });
+    await vi.waitFor(() => expect(told).toBe(1));
     await sweeper.stop();
   }
 
