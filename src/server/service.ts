@@ -1,10 +1,9 @@
-import { setImmediate as othersFirst } from 'node:timers/promises';
 import type * as wire from '../contract/wire.ts';
 import { ObjectStoreError } from '../object-store/port.ts';
 import { hasScope } from '../session/access.ts';
 import { UploadError } from '../session/errors.ts';
 import { isTerminal, type Status } from '../session/machine.ts';
-import { partLength, partRange } from '../session/part-plan.ts';
+import { partLength } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
 import type { StoredPart, UploadSession } from '../session/session.ts';
 import { type Caller, mustBeUnlimited, mustChange, mustHaveOneOf, mustSee } from './access.ts';
@@ -15,11 +14,12 @@ import { create } from './creation.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
 import { ensureOpen, heal, mustGet, notOpen, objectsOf } from './generations.ts';
+import { presignParts } from './presigning.ts';
 import { createReadiness } from './readiness.ts';
 import { logOfRequest } from './request-log.ts';
 import { createFreshFlight, createSingleFlight } from './single-flight.ts';
 import { createStoreReport } from './store-report.ts';
-import { progressView, sessionView, toIso } from './views.ts';
+import { progressView, sessionView } from './views.ts';
 
 export interface ListQuery {
   readonly status?: Status | undefined;
@@ -32,8 +32,6 @@ export type UploadService = ReturnType<typeof createService>;
 
 /** A session lives for a minute at the least: who asks for URLs again and again need not be written down each time. */
 const TOUCH_EVERY_MS = 10_000;
-/** In 4 ms, during which nobody else is answered. */
-const SIGNED_AT_A_TIME = 100;
 
 /** Told of what is worth counting and nobody else is told of. */
 export interface ServiceEvents {
@@ -80,12 +78,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       checkPartNumbers(found, '/partNumbers', request.partNumbers);
       const session = await ensureOpen(deps, found);
       if (now() - session.lastActivityAt >= TOUCH_EVERY_MS) await sessions.touch(sessionId, now());
-      const parts: wire.PresignedPart[] = [];
-      for (const partNumber of request.partNumbers) {
-        if (parts.length > 0 && parts.length % SIGNED_AT_A_TIME === 0) await othersFirst();
-        parts.push(await presignPart(session, partNumber, request.checksums));
-      }
-      return { parts };
+      return { parts: await presignParts(serverDeps, session, request) };
     },
 
     /**
@@ -187,28 +180,6 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       ...serverDeps,
       log,
       audit: (event, session, more) => audit.record({ event, ...who, ...subjectOf(session), ...more }),
-    };
-  }
-
-  async function presignPart(session: UploadSession, partNumber: number, checksums: Record<string, string> | undefined) {
-    const { start, end: endOfPart } = partRange(session.plan, session.size, partNumber);
-    const checksum = checksums?.[String(partNumber)];
-    const presigned = await objectsOf(serverDeps, session).presignPart({
-      key: session.key,
-      uploadId: session.uploadId ?? '',
-      partNumber,
-      contentLength: endOfPart - start,
-      expiresInSeconds: policy.urlTtlSeconds,
-      ...(checksum === undefined ? {} : { checksum }),
-    });
-    return {
-      partNumber,
-      method: 'PUT' as const,
-      url: presigned.url,
-      headers: presigned.headers,
-      start,
-      end: endOfPart,
-      expiresAt: toIso(presigned.expiresAt),
     };
   }
 

@@ -177,8 +177,8 @@ export function describeReport(current: () => SessionStore): void {
 
     const before = await current().get(sessionId);
     const late = aReport(sessionId, { clientId: 'old', parts: [aStoredPart(3)], inFlightBytes: 5, at: NOON + 90_000 });
-    expect(await current().report(late)).toMatchObject({ outcome: 'replaced' });
-    expect(await current().report({ ...late, generation: 2 })).toMatchObject({ outcome: 'replaced' });
+    expect(await current().report(late)).toStrictEqual({ outcome: 'replaced' });
+    expect(await current().report({ ...late, generation: 2 })).toStrictEqual({ outcome: 'replaced' });
     expect(await current().get(sessionId)).toStrictEqual(before);
     expect(await current().report(aReport(sessionId, { clientId: 'new', parts: [aStoredPart(4)] }))).toMatchObject({
       outcome: 'recorded',
@@ -190,7 +190,7 @@ export function describeReport(current: () => SessionStore): void {
     await current().report(aReport(sessionId, { clientId: 'old', at: NOON + 9_000 }));
     await current().report(aReport(sessionId, { clientId: 'new', at: NOON + 1_000 }));
 
-    expect(await current().report(aReport(sessionId, { clientId: 'old', at: NOON + 10_000 }))).toMatchObject({
+    expect(await current().report(aReport(sessionId, { clientId: 'old', at: NOON + 10_000 }))).toStrictEqual({
       outcome: 'replaced',
     });
     expect(await current().report(aReport(sessionId, { clientId: 'new', at: NOON + 1_001 }))).toMatchObject({

@@ -54,7 +54,7 @@ describe('a SQLite file', () => {
     expect(await after.list({ limit: 10 })).toStrictEqual(list);
     expect(await after.listParts(sessionId, 1)).toStrictEqual(storedParts(1, 3));
     expect((await after.findByIdempotencyKey(session.owner, 'key-1'))?.sessionId).toBe(session.sessionId);
-    expect(await after.report(aReport(sessionId, { clientId: 'old' }))).toMatchObject({ outcome: 'replaced' });
+    expect(await after.report(aReport(sessionId, { clientId: 'old' }))).toStrictEqual({ outcome: 'replaced' });
     expect(await after.findTokenByHash(token.hash)).toStrictEqual(token);
     await after.close();
   });
