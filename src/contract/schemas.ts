@@ -238,6 +238,10 @@ export const storeReport = z
       .meta({
         description: 'What part URLs are signed with, and what else that is good for: tried at the store, a minute ago at most',
       }),
+    forgedWrites: z.enum(['open', 'shielded', 'no-hole', 'no-such-id', 'unknown']).optional().meta({
+      description:
+        'Whether the store takes a write that its signer did not sign, tried by the server: open; refused by a policy or a proxy (shielded); the signature is checked (no-hole); otherwise nothing is known',
+    }),
   })
   .meta({ id: 'StoreReport' });
 

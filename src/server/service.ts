@@ -13,6 +13,7 @@ import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts, re
 import { create } from './creation.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
+import { createForgeryGuard } from './forgery-guard.ts';
 import { ensureOpen, heal, mustGet, notOpen, objectsOf } from './generations.ts';
 import { presignParts } from './presigning.ts';
 import { createReadiness } from './readiness.ts';
@@ -43,13 +44,15 @@ const NOBODY: ServiceEvents = { reported() {} };
 export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Audit, events: ServiceEvents = NOBODY) {
   const { sessions, now, policy } = serverDeps;
   const completions = createSingleFlight<UploadSession>();
-  const storeReport = createStoreReport(serverDeps);
-  const readiness = createReadiness(serverDeps);
+  const forgery = createForgeryGuard(serverDeps);
+  const storeReport = createStoreReport(serverDeps, forgery);
+  const readiness = createReadiness(serverDeps, forgery);
   const listings = createFreshFlight<{ session: UploadSession; parts: readonly StoredPart[] }>();
 
   return {
     async create(caller: Caller, request: wire.CreateRequest, idempotencyKey?: string) {
       mustHaveOneOf(caller.grant, 'upload');
+      await forgery.check();
       const { session, created } = await create(depsFor(caller), caller.grant, request, idempotencyKey);
       return { session: sessionView(session, policy), created };
     },
