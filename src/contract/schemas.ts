@@ -218,6 +218,15 @@ export const storedObject = z
     etag,
     checksum: crc32.nullable(),
     uploadedBySession: z.boolean().meta({ description: 'Whether the object carries the id of this session' }),
+    sinceCompletion: z
+      .object({
+        rewritten: z.boolean().meta({ description: 'The ETag is another one: the object was written again' }),
+        sameSize: z.boolean(),
+        sameChecksum: z.boolean().meta({ description: 'By CRC32, which proves against accidents, not against malice' }),
+      })
+      .nullable()
+      .optional()
+      .meta({ description: 'The object compared with what was recorded when the session completed; null before' }),
   })
   .meta({ id: 'StoredObject', description: 'What the object store answers when asked about the object now' });
 

@@ -60,3 +60,28 @@ export function forgePart({ endpoint, region, bucket, keyPrefix, accessKeyId, se
     body: EMPTY_CHUNKED_BODY,
   };
 }
+
+/** What a part URL shows to everyone who sees it, enough to forge with; undefined where it is not signed by AWS Signature Version 4. */
+export function forgedPartTarget(partUrl: URL, bucket: string, keyPrefix: string): ForgeryTarget | undefined {
+  const [accessKeyId, , region] = (partUrl.searchParams.get('X-Amz-Credential') ?? '').split('/');
+  const at = parseInstant(partUrl.searchParams.get('X-Amz-Date') ?? '');
+  const bucketAt = partUrl.pathname.indexOf(`/${encodeURIComponent(bucket)}/`);
+  if (!accessKeyId || !region || at === undefined || bucketAt === -1) return undefined;
+  const sessionToken = partUrl.searchParams.get('X-Amz-Security-Token');
+  return {
+    endpoint: partUrl.origin + partUrl.pathname.slice(0, bucketAt),
+    region,
+    bucket,
+    keyPrefix,
+    accessKeyId,
+    at,
+    ...(sessionToken !== null && { sessionToken }),
+  };
+}
+
+/** `20261130T142500Z` */
+function parseInstant(text: string): Date | undefined {
+  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text) ?? [];
+  const at = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  return Number.isNaN(at.getTime()) ? undefined : at;
+}

@@ -30,7 +30,7 @@ export function createForgeryGuard({ objects, now, log, policy }: GuardDeps): Fo
     asking ??= objects
       .tryForgery()
       .then((verdict) => {
-        if (verdict !== latest?.verdict) tell(log, verdict, policy.allowForgery);
+        if (verdict !== latest?.verdict) tell(log, { before: latest?.verdict, verdict, isAllowed: policy.allowForgery });
         latest = { verdict, at: now() };
         return verdict;
       })
@@ -73,7 +73,10 @@ export function createForgeryGuard({ objects, now, log, policy }: GuardDeps): Fo
 const OPEN =
   'the object store does not check the signature of some writes: anyone who has seen a part URL can write any object that its signer may write';
 
-function tell(log: Log, verdict: ForgeryVerdict, isAllowed: boolean): void {
+function tell(
+  log: Log,
+  { before, verdict, isAllowed }: { before: ForgeryVerdict | undefined; verdict: ForgeryVerdict; isAllowed: boolean },
+): void {
   switch (verdict) {
     case 'open':
       if (isAllowed) log.warn({ verdict }, `${OPEN}; PARTWAY_S3_ALLOW_FORGERY lets uploads begin all the same`);
@@ -85,7 +88,8 @@ function tell(log: Log, verdict: ForgeryVerdict, isAllowed: boolean): void {
       return;
     case 'shielded':
     case 'no-hole':
-      log.info({ verdict }, 'the object store refuses forged writes');
+      // Worth a line only after another verdict.
+      if (before !== undefined) log.info({ verdict }, 'the object store refuses forged writes');
   }
 }
 

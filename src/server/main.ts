@@ -106,8 +106,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     await closeStores();
     throw error;
   });
-  // The log says from the start what is missing, and whether the store takes forged writes.
-  void service.readiness('start');
+  void service.tryStore();
   const sweeper = startSweeper({ ...deps, audit: auditAsServer(audit) }, SWEEP_INTERVAL_MS, metrics.swept);
   const watching = metrics.watchProcess();
   const telling = startTelling({ outbox: sessions.outbox, now: Date.now, log, tell: metrics.eventDelivered }, config.webhook);

@@ -20,6 +20,7 @@ import { createReadiness } from './readiness.ts';
 import { logOfRequest } from './request-log.ts';
 import { createFreshFlight, createSingleFlight } from './single-flight.ts';
 import { createStoreReport } from './store-report.ts';
+import { compareWithRecord } from './stored-object.ts';
 import { progressView, sessionView } from './views.ts';
 
 export interface ListQuery {
@@ -154,6 +155,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
         etag: head.etag,
         checksum: head.checksum,
         uploadedBySession,
+        sinceCompletion: compareWithRecord(session, head),
       };
     },
 
@@ -173,6 +175,15 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
     },
 
     readiness,
+
+    /** Finds out what the log should say from the start: whether the store takes forged writes. */
+    async tryStore(): Promise<void> {
+      try {
+        await forgery.check();
+      } catch (error) {
+        serverDeps.log.warn({ err: error }, 'no upload can begin now');
+      }
+    },
   };
 
   /** The audit log says on whose behalf a session changed, and each line of the log in which request it was written. */
