@@ -238,6 +238,10 @@ export const storeReport = z
       .meta({
         description: 'What part URLs are signed with, and what else that is good for: tried at the store, a minute ago at most',
       }),
+    corsOrigins: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'Origins whose pages may call this API; `*` is any. The store must let their pages send parts' }),
   })
   .meta({ id: 'StoreReport' });
 

@@ -39,6 +39,8 @@ export class ScriptedControlPlane {
   };
   /** Called before a part is answered. */
   onPart: (partNumber: number) => void = () => {};
+  /** Whose pages may send parts to the store. */
+  allowsOrigin: (origin: string) => boolean = (origin) => origin === this.url;
   storeAnswer: { status: number; body: string } | undefined;
   readonly #refusals = new Map<string, Refusal>();
   readonly #server = createServer((request, response) => void this.#answer(request, response));
@@ -78,7 +80,7 @@ export class ScriptedControlPlane {
       refusal.times -= 1;
       sendProblem(response, refusal);
     } else if (request.method === 'PUT') this.#takePart(Number(searchParams.get('partNumber')), body, response);
-    else if (request.method === 'OPTIONS') allowOrigin(request, response);
+    else if (request.method === 'OPTIONS') this.#answerPreflight(request, response);
     else this.#answerOperation(operation, body.length > 0 ? JSON.parse(body.toString()) : undefined, response);
   }
 
@@ -134,6 +136,10 @@ export class ScriptedControlPlane {
     response.writeHead(200, { etag: `"${partNumber}"` }).end();
   }
 
+  #answerPreflight({ headers: { origin = '' } }: IncomingMessage, response: ServerResponse): void {
+    response.writeHead(204, this.allowsOrigin(origin) ? { 'access-control-allow-origin': origin } : {}).end();
+  }
+
   #presign({ partNumbers }: PresignRequest) {
     const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
     return partNumbers.map((partNumber) => {
@@ -170,10 +176,6 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for await (const piece of request) pieces.push(piece as Buffer);
   return Buffer.concat(pieces);
-}
-
-function allowOrigin(request: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(204, { 'access-control-allow-origin': request.headers.origin ?? '' }).end();
 }
 
 function sendJson(response: ServerResponse, status: number, body: object): void {
