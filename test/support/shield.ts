@@ -88,8 +88,8 @@ function nginxOf(bind: string, store: string): ProgramSettings {
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   mkdirSync(join(folder, 'logs'));
   const shield = readFileSync('deploy/nginx-shield.conf', 'utf8')
-    .replace('listen 127.0.0.1:9001;', `listen ${bind};`)
-    .replace('server 127.0.0.1:9000;', `server ${store};`);
+    .replace('listen 9000;', `listen ${bind};`)
+    .replace('server 127.0.0.1:9001;', `server ${store};`);
   const folders = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${join(folder, name)};`);
   const main = `daemon off;
 master_process off;
