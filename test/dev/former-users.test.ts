@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { S3Target } from '../../src/dev/bucket.ts';
@@ -13,33 +10,14 @@ import { minioAdmin } from '../../src/dev/minio-admin.ts';
 import type { MinioCredentials } from '../../src/dev/minio-server.ts';
 import { tryForgery } from '../../src/forgery/try-forgery.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
+import { anUnguessableId, aSecret, runSetup } from '../support/setup-store.ts';
 
 const BUCKET = 'uploads';
-const secret = () => randomBytes(20).toString('hex');
-/** As `openssl rand -hex 10` makes it. */
-const unguessableId = () => randomBytes(10).toString('hex');
 
 async function startOn(dataDir: string, credentials: MinioCredentials): Promise<RunningMinio> {
   const minio = await startMinio({ log: () => {}, dataDir, credentials, bucket: BUCKET });
   onTestFinished(() => minio.stop());
   return minio;
-}
-
-/** The service `setup` of compose.yaml. */
-function runSetup(root: S3Target, user: MinioCredentials, bucket = BUCKET): Promise<string> {
-  const env = {
-    MINIO_ROOT_USER: root.accessKeyId,
-    MINIO_ROOT_PASSWORD: root.secretAccessKey,
-    PARTWAY_S3_ENDPOINT: root.endpoint,
-    PARTWAY_S3_REGION: root.region,
-    PARTWAY_S3_BUCKET: bucket,
-    PARTWAY_S3_ACCESS_KEY_ID: user.accessKeyId,
-    PARTWAY_S3_SECRET_ACCESS_KEY: user.secretAccessKey,
-  };
-  return promisify(execFile)(process.execPath, [resolve('dist/dev/setup-store.js')], { env }).then(
-    ({ stdout }) => stdout,
-    ({ code, stderr }: { code: number; stderr: string }) => `${code}: ${stderr}`,
-  );
 }
 
 function forge({ endpoint, region }: S3Target, accessKeyId: string, sessionToken?: string) {
@@ -59,18 +37,18 @@ describe('data of a MinIO that ran with the ids which compose.yaml had before', 
   it('takes forged parts that name them, and none any more once it was set up with others', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'partway-former-'));
     onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
-    const before = await startOn(dataDir, { accessKeyId: 'partway-root', secretAccessKey: secret() });
-    const formerUser = { accessKeyId: 'partway', secretAccessKey: secret() };
+    const before = await startOn(dataDir, { accessKeyId: 'partway-root', secretAccessKey: aSecret() });
+    const formerUser = { accessKeyId: 'partway', secretAccessKey: aSecret() };
     const server = await ensureControlPlaneAccount(before, { bucket: BUCKET, credentials: formerUser });
     const session = await assumeRole(server);
     expect(await forge(before, 'partway-root')).toBe('open');
     expect(await forge(before, 'partway')).not.toBe('no-such-id');
     await before.stop();
 
-    const after = await startOn(dataDir, { accessKeyId: unguessableId(), secretAccessKey: before.secretAccessKey });
-    const user = { accessKeyId: unguessableId(), secretAccessKey: formerUser.secretAccessKey };
+    const after = await startOn(dataDir, { accessKeyId: anUnguessableId(), secretAccessKey: before.secretAccessKey });
+    const user = { accessKeyId: anUnguessableId(), secretAccessKey: formerUser.secretAccessKey };
     expect(await forge(after, 'partway')).not.toBe('no-such-id');
-    expect(await runSetup(after, user)).toBe(
+    expect(await runSetup(after, user, BUCKET)).toBe(
       `The bucket uploads and the control plane's user are ready.
 MinIO's user "partway" of an earlier version is disabled: a forged request in its name was tried and refused.
 `,
@@ -80,16 +58,16 @@ MinIO's user "partway" of an earlier version is disabled: a forged request in it
     // What anyone has seen in a part URL of before.
     expect(['shielded', 'no-such-id']).toContain(await forge(after, session.id, session.token));
     // Each later start finds nothing to do.
-    expect(await runSetup(after, user)).toBe(`The bucket uploads and the control plane's user are ready.\n`);
+    expect(await runSetup(after, user, BUCKET)).toBe(`The bucket uploads and the control plane's user are ready.\n`);
   }, 120_000);
 
   it('keeps a user that has the name of the former root from serving forgeries, too', async () => {
     const root = await startMinio({ log: () => {}, bucket: BUCKET });
     onTestFinished(() => root.stop());
-    await minioAdmin(root).putUser({ accessKeyId: 'partway-root', secretAccessKey: secret() });
+    await minioAdmin(root).putUser({ accessKeyId: 'partway-root', secretAccessKey: aSecret() });
     expect(await forge(root, 'partway-root')).not.toBe('no-such-id');
-    const user = { accessKeyId: unguessableId(), secretAccessKey: secret() };
-    expect(await runSetup(root, user)).toContain('MinIO\'s user "partway-root" of an earlier version is disabled');
+    const user = { accessKeyId: anUnguessableId(), secretAccessKey: aSecret() };
+    expect(await runSetup(root, user, BUCKET)).toContain('MinIO\'s user "partway-root" of an earlier version is disabled');
     expect(await forge(root, 'partway-root')).toBe('no-such-id');
   }, 60_000);
 });
@@ -100,7 +78,8 @@ describe('the setup service of compose.yaml', () => {
     async (id) => {
       const output = await runSetup(
         { ...sharedMinio(), accessKeyId: id },
-        { accessKeyId: unguessableId(), secretAccessKey: secret() },
+        { accessKeyId: anUnguessableId(), secretAccessKey: aSecret() },
+        BUCKET,
       );
       expect(output).toMatch(new RegExp(`^1: PARTWAY_MINIO_ROOT_USER is "${id}", which can be guessed\\.`));
       expect(output).toContain('echo "PARTWAY_MINIO_ROOT_USER=$(openssl rand -hex 10)" >> .env');
@@ -109,8 +88,8 @@ describe('the setup service of compose.yaml', () => {
   );
 
   it.each(['minioadmin', 'partway', 'partway-root'])("refuses %s as the server's user, before it makes anything", async (id) => {
-    const bucket = `test-${unguessableId()}`;
-    const output = await runSetup(sharedMinio(), { accessKeyId: id, secretAccessKey: secret() }, bucket);
+    const bucket = `test-${anUnguessableId()}`;
+    const output = await runSetup(sharedMinio(), { accessKeyId: id, secretAccessKey: aSecret() }, bucket);
     expect(output).toContain('echo "PARTWAY_S3_ACCESS_KEY_ID=$(openssl rand -hex 10)" >> .env');
     expect(output).not.toContain('PARTWAY_MINIO_ROOT_USER');
     expect(

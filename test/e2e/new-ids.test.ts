@@ -1,42 +1,25 @@
-import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ensureControlPlaneAccount } from '../../src/dev/control-plane-account.ts';
 import { freePort } from '../../src/dev/free-port.ts';
 import { ensureGeneratedFile } from '../../src/dev/generated-file.ts';
-import { type RunningMinio, startMinio } from '../../src/dev/minio.ts';
+import { startMinio } from '../../src/dev/minio.ts';
 import type { MinioCredentials } from '../../src/dev/minio-server.ts';
 import { tryForgery } from '../../src/forgery/try-forgery.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { startByteProxy } from '../support/byte-proxy.ts';
 import { startControlPlane } from '../support/control-plane-process.ts';
 import { startCli, summaryOf } from '../support/partway-cli.ts';
+import { anUnguessableId, aSecret, runSetup } from '../support/setup-store.ts';
 import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
 
 const BUCKET = 'uploads';
 const SIZE = 64 * MiB;
-const secret = () => randomBytes(20).toString('hex');
-const unguessableId = () => randomBytes(10).toString('hex');
 
 function settingsOf({ accessKeyId, secretAccessKey }: MinioCredentials) {
   return { PARTWAY_S3_ACCESS_KEY_ID: accessKeyId, PARTWAY_S3_SECRET_ACCESS_KEY: secretAccessKey };
-}
-
-/** The service `setup` of compose.yaml. */
-async function runSetup(root: RunningMinio, user: MinioCredentials): Promise<void> {
-  const env = {
-    MINIO_ROOT_USER: root.accessKeyId,
-    MINIO_ROOT_PASSWORD: root.secretAccessKey,
-    PARTWAY_S3_ENDPOINT: root.endpoint,
-    PARTWAY_S3_REGION: root.region,
-    PARTWAY_S3_BUCKET: BUCKET,
-    ...settingsOf(user),
-  };
-  await promisify(execFile)(process.execPath, [resolve('dist/dev/setup-store.js')], { env });
 }
 
 describe('an upload that runs while the ids at MinIO are changed', () => {
@@ -50,8 +33,8 @@ describe('an upload that runs while the ids at MinIO are changed', () => {
       return minio;
     };
     const former = {
-      root: { accessKeyId: 'partway-root', secretAccessKey: secret() },
-      user: { accessKeyId: 'partway', secretAccessKey: secret() },
+      root: { accessKeyId: 'partway-root', secretAccessKey: aSecret() },
+      user: { accessKeyId: 'partway', secretAccessKey: aSecret() },
     };
     const before = await startOn(former.root);
     await ensureControlPlaneAccount(before, { bucket: BUCKET, credentials: former.user });
@@ -69,9 +52,9 @@ describe('an upload that runs while the ids at MinIO are changed', () => {
     // In the order of `docker compose up`: everything that changed is stopped, then MinIO, `setup` and the control plane are started.
     await controlPlane.kill();
     await before.stop();
-    const after = await startOn({ accessKeyId: unguessableId(), secretAccessKey: former.root.secretAccessKey });
-    const user = { accessKeyId: unguessableId(), secretAccessKey: former.user.secretAccessKey };
-    await runSetup(after, user);
+    const after = await startOn({ accessKeyId: anUnguessableId(), secretAccessKey: former.root.secretAccessKey });
+    const user = { accessKeyId: anUnguessableId(), secretAccessKey: former.user.secretAccessKey };
+    expect(await runSetup(after, user, BUCKET)).toContain('"partway" of an earlier version is disabled');
     Object.assign(env, settingsOf(user));
     await controlPlane.restart();
 

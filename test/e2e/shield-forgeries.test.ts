@@ -16,7 +16,7 @@ import {
 } from '../support/forged-head.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
 import { RawConnection } from '../support/raw-connection.ts';
-import { type Recorder, type ShieldKind, startRecorder, startShield } from '../support/shield.ts';
+import { type Recorder, type ShieldKind, startShieldedMinio } from '../support/shield.ts';
 import { aTarArchive } from '../support/tar-archive.ts';
 
 const FORGED = Buffer.from('forged');
@@ -131,9 +131,7 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])("the shield in %s, with root's i
   let recorder: Recorder;
   let bucket: string;
   beforeEach(async (context) => {
-    recorder = await startRecorder(root.endpoint);
-    shield = await startShield(kind, recorder.url, context);
-    bucket = await createTestBucket();
+    ({ shield, recorder, bucket } = await startShieldedMinio(kind, context));
   });
 
   /** HAProxy sees all of a request. nginx before 1.23 sees the first header of a name, and passes nothing on but that one. */

@@ -9,11 +9,11 @@ import { ensureGeneratedFile } from '../../src/dev/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
 import { FORGING_WORD } from '../support/forged-head.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
+import { sharedMinio } from '../support/minio.ts';
 import { runCli, summaryOf } from '../support/partway-cli.ts';
 import { RawConnection } from '../support/raw-connection.ts';
 import { sendRequest } from '../support/send-request.ts';
-import { type Recorder, type ShieldKind, startRecorder, startShield } from '../support/shield.ts';
+import { type Recorder, type ShieldKind, startShieldedMinio } from '../support/shield.ts';
 import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
 
 const root = sharedMinio();
@@ -40,9 +40,7 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])('the shield in %s', (kind) => {
   let recorder: Recorder;
   let bucket: string;
   beforeEach(async (context) => {
-    recorder = await startRecorder(root.endpoint);
-    shield = await startShield(kind, recorder.url, context);
-    bucket = await createTestBucket();
+    ({ shield, recorder, bucket } = await startShieldedMinio(kind, context));
   });
 
   async function startServerBehindIt(env: Readonly<Record<string, string>> = {}): Promise<ControlPlaneProcess> {

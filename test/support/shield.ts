@@ -7,13 +7,29 @@ import { onTestFinished, type TestContext } from 'vitest';
 import { findOnPath } from '../../src/dev/find-on-path.ts';
 import { freePort } from '../../src/dev/free-port.ts';
 import { type ServerCommand, startServerProcess, untilReady } from '../../src/dev/server-process.ts';
+import { createTestBucket, sharedMinio } from './minio.ts';
 import { skipBecause } from './skip-because.ts';
 
 /** The proxies whose configuration deploy/ has. */
 export type ShieldKind = 'haproxy' | 'nginx';
 
+export interface ShieldedMinio {
+  /** The endpoint of the shield. */
+  readonly shield: string;
+  /** Between the shield and MinIO. */
+  readonly recorder: Recorder;
+  /** A new one, empty. */
+  readonly bucket: string;
+}
+
+/** The MinIO that all test files share, behind a shield. */
+export async function startShieldedMinio(kind: ShieldKind, context: Pick<TestContext, 'task' | 'skip'>): Promise<ShieldedMinio> {
+  const recorder = await startRecorder(sharedMinio().endpoint);
+  return { shield: await startShield(kind, recorder.url, context), recorder, bucket: await createTestBucket() };
+}
+
 /** Starts the shield in front of a store, on a free port of 127.0.0.1. Ends with the test. @returns its endpoint. */
-export async function startShield(kind: ShieldKind, store: string, context: Pick<TestContext, 'task' | 'skip'>): Promise<string> {
+async function startShield(kind: ShieldKind, store: string, context: Pick<TestContext, 'task' | 'skip'>): Promise<string> {
   const program = await findOnPath(kind);
   if (program === undefined) skipBecause(context, `${kind} is not installed (${kind} on PATH)`);
   const bind = `127.0.0.1:${await freePort()}`;
@@ -40,7 +56,7 @@ export interface Recorder {
 const KEPT_BYTES = 64 * 1024;
 
 /** A TCP proxy in front of the store that keeps what is sent to it. Gone when the test is over. */
-export async function startRecorder(store: string): Promise<Recorder> {
+async function startRecorder(store: string): Promise<Recorder> {
   const { hostname, port } = new URL(store);
   const kept: string[] = [];
   const sockets = new Set<Socket>();

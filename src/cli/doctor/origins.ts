@@ -73,5 +73,5 @@ function namedOrigins({ server, configured }: PageOrigins): string[] {
 }
 
 function isOrigin(text: string): boolean {
-  return URL.canParse(text) && /^https?:/.test(text) && new URL(text).origin === text;
+  return URL.canParse(text) && /^https?:\/\/[^*]+$/.test(text) && new URL(text).origin === text;
 }
