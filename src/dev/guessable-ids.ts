@@ -17,20 +17,16 @@ export interface ConfiguredIds {
  */
 export function refuseGuessableIds({ root, user }: ConfiguredIds): void {
   const faults = [
-    ...(WELL_KNOWN.has(root) || root.length < LEAST_LENGTH_OF_ROOT ? [faultOf('PARTWAY_MINIO_ROOT_USER', root)] : []),
-    ...(WELL_KNOWN.has(user) ? [faultOf('PARTWAY_S3_ACCESS_KEY_ID', user)] : []),
-  ];
+    { name: 'PARTWAY_MINIO_ROOT_USER', id: root, isFault: WELL_KNOWN.has(root) || root.length < LEAST_LENGTH_OF_ROOT },
+    { name: 'PARTWAY_S3_ACCESS_KEY_ID', id: user, isFault: WELL_KNOWN.has(user) },
+  ].filter(({ isFault }) => isFault);
   if (faults.length === 0) return;
   throw new SetupError(
     [
       ...faults.map(({ name, id }) => `${name} is "${id}", which can be guessed.`),
-      'MinIO takes forged writes from anyone who knows the id of root (CVE-2026-41145), so it must be as hard to guess as a key.',
+      'MinIO takes forged writes that name an id it knows (CVE-2026-41145), so ids must be as hard to guess as keys.',
       'Put others into .env, then run docker compose up again. Objects and unfinished uploads stay:',
       ...faults.map(({ name }) => `  echo "${name}=$(openssl rand -hex 10)" >> .env`),
     ].join('\n'),
   );
-}
-
-function faultOf(name: string, id: string): { name: string; id: string } {
-  return { name, id };
 }
