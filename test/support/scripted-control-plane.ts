@@ -37,6 +37,8 @@ export class ScriptedControlPlane {
     keyPrefix: '',
     signing: { credentials: 'sts', expiresAt: '2026-11-24T14:00:00.000Z', canRead: false, canList: false, canDelete: false },
   };
+  /** What is wrong in the answers to Complete and to questions about the session. */
+  answeredFalsely: Partial<Session> = {};
   /** Called before a part is answered. */
   onPart: (partNumber: number) => void = () => {};
   storeAnswer: { status: number; body: string } | undefined;
@@ -102,8 +104,9 @@ export class ScriptedControlPlane {
       case 'GET /api/uploads':
         return { uploads: this.listed, nextCursor: null };
       case 'POST /api/uploads':
-      case 'GET /api/uploads/{id}':
         return this.session;
+      case 'GET /api/uploads/{id}':
+        return { ...this.session, ...this.answeredFalsely };
       case 'GET /api/uploads/{id}/progress':
       case 'POST /api/uploads/{id}/report':
         return aWireProgress(this.session);
@@ -115,7 +118,7 @@ export class ScriptedControlPlane {
         return { sessionId, bucket, key, size, etag: '"e"', checksum, uploadedBySession: true };
       case 'POST /api/uploads/{id}/complete':
         this.session = { ...this.session, status: 'completed', etag: '"e"', checksum: checksumOf(this.content) };
-        return this.session;
+        return { ...this.session, ...this.answeredFalsely };
       case 'DELETE /api/uploads/{id}':
         this.session = { ...this.session, status: 'aborted', expiresAt: null, partsKeptUntil: null };
         return this.session;
