@@ -54,6 +54,11 @@ export type UploadEvent =
   | { readonly type: 'online'; readonly what: string; readonly outageMs: number }
   /** Stored parts are being compared with the file. */
   | { readonly type: 'verifying'; readonly verifiedBytes: number; readonly totalBytes: number }
+  /**
+   * What was read of the file before does not vouch for it, so parts are read again and compared before the upload completes:
+   * `no-change-time`, its file system keeps no change time that can be relied on; `times-changed`, its times are others than before.
+   */
+  | { readonly type: 'rereading'; readonly reason: 'no-change-time' | 'times-changed' }
   /** The store lost parts; they are sent again under the same session. */
   | { readonly type: 'healed'; readonly lostBytes: number }
   /** All parts are stored; the store assembles the object. */
@@ -92,7 +97,7 @@ export interface UploadResult {
    * one that the caller vouches for. `partial`: of `unprovenBytes` there is only the store's word (`verifyResume`).
    */
   readonly proof: 'full' | 'partial';
-  /** Bytes of the object that nobody has compared with the source; 0 where the proof is full. */
+  /** Bytes of the object that were never compared with the source; 0 where the proof is full. */
   readonly unprovenBytes: number;
 }
 

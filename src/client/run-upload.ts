@@ -6,7 +6,7 @@ import type { UploadControl } from './pace/upload-control.ts';
 import type { ByteSource } from './source/byte-source.ts';
 import { proveObject } from './source/proof.ts';
 import type { VerifyResume } from './source/verify-resume.ts';
-import { ended, interrupted, nothingSent, resultOf } from './upload-result.ts';
+import { checkedAnswer, ended, interrupted, nothingSent, resultOf } from './upload-result.ts';
 import { UploadRun } from './upload-run.ts';
 
 export interface RunUploadOptions {
@@ -16,7 +16,10 @@ export interface RunUploadOptions {
   readonly source: ByteSource;
   /** Most parts in flight, 1 to 16. Multipart adapts below it. */
   readonly concurrency?: number | undefined;
-  /** CRC32 (base64) by part number, of parts of exactly this source that the caller read before. They are not read again. */
+  /**
+   * CRC32 (base64) by part number, of parts of exactly this source that the caller read before. They are not read again, unless
+   * the source has no change time or other times than when it was opened.
+   */
   readonly knownChecksums?: ReadonlyMap<number, string> | undefined;
   /**
    * How much of what an earlier run stored is read again, to prove that it belongs to this source; `full` where left out. Parts in
@@ -44,6 +47,7 @@ export async function runUpload(options: RunUploadOptions): Promise<UploadResult
   const { session, source, onEvent = () => {} } = options;
   if (source.size !== session.size) throw otherSize(source, session);
   onEvent({ type: 'session', session });
+  if (source.identity.ctimeNs === undefined) onEvent({ type: 'rereading', reason: 'no-change-time' });
   if (session.status === 'completed') return proveCompleted(options);
   if (session.status === 'aborting' || session.status === 'aborted' || session.status === 'expired') throw ended(session);
   const run = new UploadRun(options);
@@ -56,11 +60,12 @@ export async function runUpload(options: RunUploadOptions): Promise<UploadResult
 
 /** Nothing is sent: the object's checksum must be this source's, where anything is read. */
 async function proveCompleted(options: RunUploadOptions): Promise<UploadResult> {
-  const { session, source, verifyResume = 'full', signal = new AbortController().signal, onEvent = () => {} } = options;
-  const checksums = new Map(options.knownChecksums);
+  const { source, verifyResume = 'full', signal = new AbortController().signal, onEvent = () => {} } = options;
+  const session = checkedAnswer(options.session, { session: options.session });
+  const known = options.knownChecksums ?? new Map();
   const startedAt = Date.now();
   try {
-    const unproven = await proveObject({ source, session, verifyResume, checksums, signal, onEvent });
+    const unproven = await proveObject({ source, session, verifyResume, known, knownOf: source.identity, signal, onEvent });
     return resultOf(session, nothingSent((Date.now() - startedAt) / 1_000), unproven);
   } catch (error) {
     throw signal.aborted && !(error instanceof UploadError) ? interrupted(session, session.size) : error;

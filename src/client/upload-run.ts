@@ -21,7 +21,10 @@ import type { RunUploadOptions } from './run-upload.ts';
 import { createSessionCalls } from './session-calls.ts';
 import { combineChecksums } from './source/part-checksums.ts';
 import { headStart, proveObject, proveParts, type StoreClaims, unprovenBytes } from './source/proof.ts';
-import { interrupted, resultOf } from './upload-result.ts';
+import { Readings } from './source/readings.ts';
+import { Rereader } from './source/rereader.ts';
+import { partChanged } from './source/source-changes.ts';
+import { checkedAnswer, interrupted, resultOf } from './upload-result.ts';
 
 const SERVER = 'the partway server';
 const DAY_MS = 86_400_000;
@@ -38,8 +41,9 @@ export class UploadRun {
   readonly #options: RunUploadOptions;
   readonly #plan: PartPlan;
   readonly #onEvent: (event: UploadEvent) => void;
-  /** CRC32 of this source's parts, as far as they were read or vouched for. */
-  readonly #checksums: Map<number, string>;
+  /** Of this source's parts, as far as they were read or vouched for. */
+  readonly #readings: Readings;
+  readonly #rereader: Rereader;
   readonly #verifyResume;
   /** Of stored parts that were neither: what `verifyResume` leaves unread. */
   #claims: StoreClaims = new Map();
@@ -73,7 +77,9 @@ export class UploadRun {
       }
       tell(event);
     };
-    this.#checksums = new Map(knownChecksums);
+    const hasChangeTime = source.identity.ctimeNs !== undefined;
+    this.#readings = new Readings(hasChangeTime ? knownChecksums : undefined);
+    this.#rereader = new Rereader({ source, plan: this.#plan, readings: this.#readings, onEvent: this.#onEvent });
     this.#verifyResume = options.verifyResume ?? 'full';
     this.#tally = createTally(session, Date.now);
     const control = options.control ?? createUploadControl();
@@ -122,6 +128,7 @@ export class UploadRun {
       liveness: this.#liveness,
       inPlace: this.#lanes.inPlace,
       findStored: this.#calls.findStored,
+      look: () => this.#rereader.look(),
       maxTries: TRIES[session.strategy],
       stallMs: options.stallMs ?? 45_000,
       maxOutageMs,
@@ -190,14 +197,15 @@ export class UploadRun {
   /** A lost answer to our Complete, or somebody else's: in either case the object must be this source. */
   async #completedElsewhere(): Promise<UploadResult> {
     const { session, source } = this.#options;
-    const completed = await this.#calls.session();
-    // Cut differently, its part numbers are not ours.
-    const checksums = completed.partSize === session.partSize ? this.#checksums : new Map<number, string>();
+    const completed = checkedAnswer(await this.#calls.session(), { session });
+    await this.#rereader.look();
     const unproven = await proveObject({
       source,
       session: completed,
       verifyResume: this.#verifyResume,
-      checksums,
+      // Cut differently, its part numbers are not ours.
+      known: completed.partSize === session.partSize ? this.#readings.current : new Map(),
+      knownOf: this.#rereader.identity,
       signal: this.#drain,
       onEvent: this.#onEvent,
     });
@@ -205,6 +213,7 @@ export class UploadRun {
   }
 
   #takeStock(listing: PartsResponse): void {
+    this.#readings.startRound(listing.parts.map(({ partNumber }) => partNumber));
     const before = this.#tally.storedBytes;
     this.#tally.setStored(listing.parts);
     if (listing.storedBytes < before) this.#onEvent({ type: 'healed', lostBytes: before - listing.storedBytes });
@@ -215,8 +224,10 @@ export class UploadRun {
   async #transfer(listing: PartsResponse): Promise<void> {
     const round = new AbortController();
     const stop = sharedSignal(this.#stop.signal, round.signal);
-    const proof = this.#prove(listing, sharedSignal(stop, this.#drain));
-    const all = [proof, this.#sendAll(listing, proof, { stop, drain: sharedSignal(stop, this.#drain) })];
+    const drain = sharedSignal(stop, this.#drain);
+    const proof = this.#prove(listing, drain);
+    const sending = this.#sendAll(listing, proof, { stop, drain });
+    const all = [proof, sending, this.#rereader.beside(Promise.all([proof, sending]), drain)];
     for (const one of all) {
       one.catch((error) => {
         // An interruption ends what only reads; what is on the wire has its time to drain.
@@ -238,10 +249,11 @@ export class UploadRun {
       plan: this.#plan,
       stored: listing.parts,
       verifyResume: this.#verifyResume,
-      checksums: this.#checksums,
+      readings: this.#readings,
       signal,
       onEvent: this.#onEvent,
     });
+    this.#rereader.notify();
   }
 
   async #sendAll(listing: PartsResponse, proof: Promise<void>, signals: PartSignals): Promise<void> {
@@ -263,21 +275,25 @@ export class UploadRun {
 
   async #send(partNumber: number, signals: PartSignals, turn: Turn): Promise<void> {
     const { start, end } = partRange(this.#plan, this.#options.session.size, partNumber);
+    const { epoch } = this.#readings;
     const part: SentPart = await this.#sendPart({ partNumber, start, end, turn }, signals);
-    this.#checksums.set(partNumber, part.checksum);
+    this.#readings.markStored(partNumber);
+    if (!this.#readings.record(partNumber, part.checksum, epoch)) throw partChanged(this.#options.source, partNumber);
+    this.#rereader.notify();
     this.#tally.partStored(partNumber, part.size);
     this.#reporting.partStored(part);
     this.#onEvent({ type: 'part', ...part });
   }
 
   async #complete(): Promise<UploadResult> {
-    const { session, source } = this.#options;
-    await source.checkUnchanged();
+    const { session } = this.#options;
+    await this.#rereader.finish(this.#drain);
     this.#onEvent({ type: 'finishing' });
+    const { checksums } = this.#readings;
     // Every part was read, proven or vouched for by now, or is left to the store's word.
-    const checksum = combineChecksums(this.#plan, session.size, new Map([...this.#claims, ...this.#checksums]));
-    const completed = await this.#calls.complete(checksum);
-    return this.#result(completed, unprovenBytes(this.#plan, session.size, this.#claims, this.#checksums));
+    const checksum = combineChecksums(this.#plan, session.size, new Map([...this.#claims, ...checksums]));
+    const completed = checkedAnswer(await this.#calls.complete(checksum), { session, checksum });
+    return this.#result(completed, unprovenBytes(this.#plan, session.size, this.#claims, checksums));
   }
 
   /** Somebody else cut the file differently while nothing was stored: this run's part numbers mean nothing any more. */

@@ -52,6 +52,8 @@ export const CLIENT_ERROR_CODES = [
   'PART_FAILED',
   'OUTAGE_TOO_LONG',
   'VERIFY_MISMATCH',
+  /** The server says of the finished object something else than this client sent or read. */
+  'RESULT_MISMATCH',
   /** Nobody on this machine uploads the session that was to be paused, continued or limited. */
   'CLIENT_NOT_FOUND',
   'INTERRUPTED',

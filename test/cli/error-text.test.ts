@@ -3,6 +3,8 @@ import { UsageError } from '../../src/cli/arguments/usage-error.ts';
 import { ERROR_WORDS } from '../../src/cli/failures/error-meanings.ts';
 import { debugTrace, explainError } from '../../src/cli/failures/error-text.ts';
 import { shellQuote } from '../../src/cli/output/shell-quote.ts';
+import { bytesSource } from '../../src/client/source/byte-source.ts';
+import { keepsChanging } from '../../src/client/source/source-changes.ts';
 import { UploadError } from '../../src/session/errors.ts';
 import { GiB } from '../../src/session/part-plan.ts';
 import { aWireSession } from '../support/wire-sessions.ts';
@@ -19,11 +21,36 @@ describe('an error says what happened, what it means, and what to type', () => {
       [
         'error: A.mov changed while it was being uploaded.',
         '  Mixing old and new contents would corrupt the object, so nothing more was sent. The old parts are still stored.',
-        '  To upload the file as it is now, discard the old parts first:',
+        '  With the file as it was, resume. To upload it as it is now instead, discard the old parts first, which cannot be undone:',
+        "  Resume:  partway resume ses_1 '/cards/it'\\''s A.mov'",
         '  Discard:  partway abort ses_1',
         "  Upload:  partway upload '/cards/it'\\''s A.mov'",
       ].join('\n'),
     );
+  });
+
+  it('when the file keeps changing, without advice to discard what is stored', () => {
+    const error = keepsChanging(bytesSource(new Uint8Array(), 'A.mov'));
+    expect(explainError(error, SUBJECT, LINUX).text).toBe(
+      [
+        'error: A.mov keeps changing: whenever it was compared with what is stored, its times were others afterwards.',
+        '  A program keeps changing the file or its times, so it could not be compared, and nothing was completed. What is stored stays stored; nothing of it will be sent again.',
+        '  Wait until no program writes to the file, then:',
+        "  Resume:  partway resume ses_1 '/cards/it'\\''s A.mov'",
+      ].join('\n'),
+    );
+  });
+
+  it('when the server says of a finished object something else than was sent, also once the session is completed', () => {
+    const error = new UploadError('RESULT_MISMATCH', "The server's answer is not about what was sent.");
+    for (const session of [aWireSession({ status: 'open' }), aWireSession({ status: 'completed' })]) {
+      const { text, exitCode } = explainError(error, { ...SUBJECT, session }, LINUX);
+      expect(text).toContain(
+        "Keep the file. To compare it with the object itself:\n  Compare:  partway verify ses_1 '/cards/it'",
+      );
+      expect(text).not.toContain('abort');
+      expect(exitCode).toBe(10);
+    }
   });
 
   it('when the server cannot be reached before there is a session', () => {

@@ -27,6 +27,7 @@ function anEntry(overrides: Partial<JournalEntry> = {}): JournalEntry {
     inode: 4711,
     size: 1000,
     mtimeMs: 123.5,
+    ctimeNs: '1796049667480858125',
     partSize: 100,
     checksums: { 1: 'AAAAAA==' },
     runs: [aRun()],
@@ -78,6 +79,7 @@ describe('an unusable journal', () => {
   test.for([
     ['no JSON', '{"version":1,'],
     ['another shape', '{"version":1,"runs":"many"}'],
+    ['a change time that is none', JSON.stringify({ ...anEntry(), ctimeNs: 5 })],
     ['nothing', ''],
   ] as const)('with %s in a file is ignored with one warning', async ([, text], { journal, directory, warnings }) => {
     await mkdir(directory, { recursive: true });
@@ -181,8 +183,8 @@ describe('prune', () => {
 });
 
 describe('knownChecksums', () => {
-  const { size, mtimeMs, device, inode } = anEntry();
-  const identity = { size, mtimeMs, device, inode };
+  const { size, mtimeMs, ctimeNs = '', device, inode } = anEntry();
+  const identity = { size, mtimeMs, ctimeNs, device, inode };
 
   test('vouches for the very same file', () => {
     expect(knownChecksums(anEntry(), identity, 100)).toEqual(new Map([[1, 'AAAAAA==']]));
@@ -190,6 +192,26 @@ describe('knownChecksums', () => {
 
   test.for(['size', 'mtimeMs', 'device', 'inode'] as const)('vouches for nothing when the %s differs', (field) => {
     expect(knownChecksums(anEntry(), { ...identity, [field]: 1 }, 100).size).toBe(0);
+  });
+
+  test('vouches for nothing when only the change time differs, by a nanosecond', () => {
+    expect(knownChecksums(anEntry(), { ...identity, ctimeNs: '1796049667480858126' }, 100).size).toBe(0);
+  });
+
+  test('vouches for nothing that an earlier version wrote, or on a file system without a change time', async ({
+    journal,
+    directory,
+  }) => {
+    const { ctimeNs: _, ...older } = anEntry();
+    await mkdir(directory, { recursive: true });
+    await writeFile(join(directory, 'ses_one.json'), JSON.stringify(older));
+    const entry = await journal.read('ses_one');
+    // It is still good for finding the file.
+    expect(entry?.path).toBe('/cards/C0142.MOV');
+    expect(knownChecksums(entry, identity, 100).size).toBe(0);
+    const { ctimeNs: _none, ...now } = identity;
+    expect(knownChecksums(anEntry(), now, 100).size).toBe(0);
+    expect(knownChecksums(entry, now, 100).size).toBe(0);
   });
 
   test('vouches for nothing when the parts are cut differently now', () => {

@@ -100,6 +100,24 @@ describe('in a log', () => {
     );
   });
 
+  it.each([
+    ['log', () => aContext()],
+    ['terminal', () => onTerminal({ NO_COLOR: '1' })],
+  ])('says once why a file is read again, also on a %s', (_, newContext) => {
+    const context = newContext();
+    const reporter = createReporter(context, { json: false, quiet: false });
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    for (let time = 0; time < 3; time++) {
+      reporter.event({ type: 'rereading', reason: 'no-change-time' });
+      reporter.event({ type: 'rereading', reason: 'times-changed' });
+    }
+    reporter.end();
+    expect(
+      context.stderr.text.match(/its file system keeps no change time that tells whether a file is as it was\n/g),
+    ).toHaveLength(1);
+    expect(context.stderr.text.match(/comparing what is stored with it again, the upload goes on\n/g)).toHaveLength(1);
+  });
+
   it('writes a line every 10 s however slow the upload is', () => {
     const clock = aClock();
     const context = aContext({ now: clock.now });

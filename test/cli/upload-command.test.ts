@@ -6,10 +6,12 @@ import { describe, expect } from 'vitest';
 import type { JournalEntry } from '../../src/cli/journal/journal-entry.ts';
 import { formatShare, formatSize } from '../../src/cli/output/sizes.ts';
 import { createRequest } from '../../src/contract/schemas.ts';
+import type { Session } from '../../src/contract/wire.ts';
 import { encodeCrc32 } from '../../src/session/crc32.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { aContext } from '../support/cli-run.ts';
 import { test } from '../support/cli-test.ts';
+import { needsChangeTime } from '../support/file-systems.ts';
 import { aWireSession } from '../support/wire-sessions.ts';
 
 const SMALL = Buffer.from('hello, world');
@@ -64,6 +66,39 @@ describe('upload', () => {
       checksum: CRC(bytes),
     });
     expect(server.bodies.get('POST /api/uploads')).toMatchObject({ key: 'k', partSize: 5 * MiB, strategy: 'multipart' });
+  });
+
+  test.for<[string, Partial<Session>, string]>([
+    ['CRC32', { checksum: 'AAAAAA==' }, `its CRC32 is AAAAAA==, not ${CRC(SMALL)}`],
+    ['size', { size: 13 }, 'its size is 13, not 12'],
+    ['session', { sessionId: 'ses_other' }, 'its session is ses_other, not ses_01kaz3v8f6q2m4n7x9y0w5r1td'],
+    ['key', { key: 'b.mov' }, 'its key is b.mov, not a.mov'],
+    ['status', { status: 'open' }, 'its status is open, not completed'],
+    ['CRC32, which is missing,', { checksum: null }, `its CRC32 is null, not ${CRC(SMALL)}`],
+    ['ETag, which is missing,', { etag: null }, 'knows no ETag or no CRC32 of it'],
+  ])('calls nothing verified of which the server tells another %s', async ([, lie, said], { server, partway, makeFile }) => {
+    server.session = aSmallSession();
+    server.answeredFalsely = lie;
+    const path = await makeFile('a.mov', SMALL);
+    const { exitCode, stdout, stderr } = await partway(['upload', 'a.mov']);
+    expect(exitCode).toBe(10);
+    expect(stdout.text).toBe('');
+    expect(stderr.text).toContain(said);
+    expect(stderr.text).toContain(`Compare:  partway verify ${server.session.sessionId} '${path}'`);
+  });
+
+  test.for<[string, Partial<Session>]>([
+    ['CRC32', { checksum: null }],
+    ['ETag', { etag: null }],
+  ])('calls nothing verified that was completed earlier and has no %s', async ([, missing], { server, partway, makeFile }) => {
+    server.session = { ...aSmallSession(), status: 'completed', etag: '"e"', checksum: CRC(SMALL), ...missing };
+    server.isKnown = true;
+    await makeFile('a.mov', SMALL);
+    const { exitCode, stdout, stderr } = await partway(['upload', 'a.mov']);
+    expect({ exitCode, stdout: stdout.text }).toEqual({ exitCode: 10, stdout: '' });
+    expect(stderr.text).toMatch(/knows no ETag or no CRC32 of it.*Compare: {2}partway verify ses_/s);
+    const resumed = await partway(['resume', server.session.sessionId]);
+    expect({ exitCode: resumed.exitCode, stdout: resumed.stdout.text }).toEqual({ exitCode: 10, stdout: '' });
   });
 
   test('goes on with the next file when one is missing, and ends with its exit code', async ({ server, partway, makeFile }) => {
@@ -201,7 +236,10 @@ describe('resume', () => {
     partway,
     makeFile,
     folder,
+    task,
+    skip,
   }) => {
+    await needsChangeTime({ task, skip });
     server.session = aWireSession(MANY_PARTS);
     const bytes = someBytes(MANY_PARTS.size);
     await makeFile('a.mov', bytes);
@@ -229,7 +267,10 @@ describe('resume', () => {
     partway,
     makeFile,
     folder,
+    task,
+    skip,
   }) => {
+    await needsChangeTime({ task, skip });
     server.session = aWireSession(PARTS);
     const bytes = someBytes(PARTS.size);
     const path = await makeFile('a.mov', bytes);
@@ -253,6 +294,17 @@ describe('resume', () => {
     const { stdout, stderr } = await partway(['resume', server.session.sessionId, path]);
     expect(stderr.text).toContain('comparing 5.00 MiB of stored parts with the file');
     expect(stdout.text).toMatch(/ {2}crc32 \S+ verified\n$/);
+  });
+
+  test('sends nothing to another session than was asked for', async ({ server, partway, makeFile }) => {
+    server.session = aSmallSession();
+    const { sessionId } = server.session;
+    server.answeredFalsely = { sessionId: 'ses_other' };
+    const path = await makeFile('a.mov', SMALL);
+    const { exitCode, stderr } = await partway(['resume', sessionId, path]);
+    expect(exitCode).toBe(10);
+    expect(stderr.text).toContain(`Asked for the session ${sessionId}, the server answered with ses_other.`);
+    expect(server.content).toHaveLength(0);
   });
 
   test('says what to type when the file is not known here', async ({ server, partway }) => {

@@ -1,25 +1,27 @@
 import { execFile } from 'node:child_process';
-import { appendFile, chmod, mkdir, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, link, mkdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ByteSource, blobSource } from '../../src/client/source/byte-source.ts';
 import { checksumOf, checksumOfRange } from '../../src/client/source/checksum.ts';
-import { openFileSource } from '../../src/client/source/file-source.ts';
+import { type FileSourceOptions, openFileSource } from '../../src/client/source/file-source.ts';
+import { isUnchanged } from '../../src/client/source/identity.ts';
 import { collectWarnings } from '../support/collect-warnings.ts';
-import { aFolder, seededBytes } from '../support/sources.ts';
+import { FILE_SYSTEMS } from '../support/file-systems.ts';
+import { aFolder, changeUnseen, seededBytes, writeOldFile } from '../support/sources.ts';
 
 const run = promisify(execFile);
 const bytes = seededBytes(700_000, 4);
 
 async function aFile(content: Uint8Array = bytes): Promise<string> {
   const path = join(await aFolder(), 'video.mp4');
-  await writeFile(path, content);
+  await writeOldFile(path, content);
   return path;
 }
 
-async function opened(path: string): Promise<ByteSource> {
-  const source = await openFileSource(path);
+async function opened(path: string, options?: FileSourceOptions): Promise<ByteSource> {
+  const source = await openFileSource(path, options);
   onTestFinished(() => source.close());
   return source;
 }
@@ -58,7 +60,7 @@ describe('a file as a source', () => {
     expect(source.size).toBe(0);
     expect(await read(source, 0, 0)).toEqual(Buffer.alloc(0));
     expect(await checksumOf(source)).toBe('AAAAAA==');
-    await source.checkUnchanged();
+    await source.identify();
   });
 
   it('reads many ranges at the same time', async () => {
@@ -85,23 +87,72 @@ describe('a file as a source', () => {
     const path = await aFile();
     const source = await opened(path);
     await rename(path, `${path}.old`);
-    await source.checkUnchanged();
+    await source.identify();
     await rm(`${path}.old`);
-    await source.checkUnchanged();
+    await source.identify();
     expect((await read(source, 0, 700_000)).equals(bytes)).toBe(true);
   });
 
   it.each<[string, (path: string) => Promise<void>, RegExp]>([
     ['grew', (path) => appendFile(path, 'x'), /had 700000 bytes and has 700001 now/],
     ['shrank', (path) => truncate(path, 1_000), /had 700000 bytes and has 1000 now/],
-    ['was modified', (path) => utimes(path, 1_000_000_000, 1_000_000_000), /was modified at 2001-09-09T01:46:40.000Z/],
+    ['was replaced', (path) => replace(path), /was replaced by another file/],
   ])('is told as changed when it %s', async (_, change, message) => {
     const path = await aFile();
     const source = await opened(path);
-    await source.checkUnchanged();
+    await source.identify();
     await change(path);
-    const failure = source.checkUnchanged();
+    const failure = source.identify();
     await expect(failure).rejects.toMatchObject({ code: 'SOURCE_CHANGED', message: expect.stringMatching(message) });
+  });
+
+  describe.skipIf(process.platform !== 'linux')('on a file system with a change time', () => {
+    it.each<[string, (path: string) => Promise<unknown>]>([
+      ['written to, with size and modification time put back', (path) => changeUnseen(path, 350_000)],
+      ['touched', (path) => utimes(path, 1_000_000_000, 1_000_000_000)],
+      ['made read-only', (path) => chmod(path, 0o444)],
+      ['renamed', (path) => rename(path, `${path}.old`)],
+      ['linked', (path) => link(path, `${path}.link`)],
+    ])('is seen to be another than before when it is %s', async (_, change) => {
+      const path = await aFile();
+      const source = await opened(path, { fileSystemType: FILE_SYSTEMS.ext4 });
+      expect(isUnchanged(source.identity, await source.identify())).toBe(true);
+      await change(path);
+      expect(isUnchanged(source.identity, await source.identify())).toBe(false);
+    });
+
+    it('has a change time that is older than the clock can mistake, though it was written just now', async () => {
+      const path = await aFile();
+      const { identity } = await opened(path, { fileSystemType: FILE_SYSTEMS.ext4 });
+      expect(Date.now() - Number(BigInt(identity.ctimeNs ?? 0) / 1_000_000n)).toBeGreaterThan(100);
+    });
+  });
+
+  it('on a file system without a change time has none, and looks unchanged when size and modification time are put back', async () => {
+    const path = await aFile();
+    const source = await opened(path, { fileSystemType: FILE_SYSTEMS.vfat });
+    expect(source.identity).not.toHaveProperty('ctimeNs');
+    await changeUnseen(path, 350_000);
+    expect(isUnchanged(source.identity, await source.identify())).toBe(true);
+    await utimes(path, 1_000_000_000, 1_000_000_000);
+    expect(isUnchanged(source.identity, await source.identify())).toBe(false);
+  });
+
+  it('has the modification time that journals of earlier versions have', async () => {
+    const path = await aFile();
+    await utimes(path, 1_700_000_000.123_456, 1_700_000_000.123_456);
+    expect((await opened(path)).identity.mtimeMs).toBe((await stat(path)).mtimeMs);
+  });
+
+  it.skipIf(process.platform !== 'linux').each([
+    ['says 0 bytes and has more', '/proc/cpuinfo', /says that it has 0 bytes, but more can be read/],
+    ['says a page and has less', '/sys/kernel/uevent_seqnum', /says that it has 4096 bytes, but it ends before/],
+  ])('may not be one whose size cannot be relied on: it %s', async (_, path, message) => {
+    await expect(openFileSource(path)).rejects.toMatchObject({
+      code: 'SOURCE_UNREADABLE',
+      message: expect.stringMatching(message),
+      hint: expect.stringContaining('upload the copy'),
+    });
   });
 
   it('ends a read early when it shrank, and its checksum says so instead of being of fewer bytes', async () => {
@@ -169,6 +220,11 @@ describe('a file as a source', () => {
   });
 });
 
+async function replace(path: string): Promise<void> {
+  await writeFile(`${path}.new`, bytes);
+  await rename(`${path}.new`, path);
+}
+
 /** Root may read everything, so a root that runs the tests becomes nobody meanwhile. */
 async function asNobody(act: () => Promise<void>): Promise<void> {
   if (process.geteuid?.() !== 0) return act();
@@ -186,6 +242,6 @@ describe('a Blob as a source', () => {
     expect(source).toMatchObject({ name: 'clip.mp4', size: 700_000 });
     expect((await read(source, 100, 600_001)).equals(bytes.subarray(100, 600_001))).toBe(true);
     expect(await read(source, 5, 5)).toEqual(Buffer.alloc(0));
-    await source.checkUnchanged();
+    await source.identify();
   });
 });

@@ -245,7 +245,10 @@ describe('the way from the control plane to the store', () => {
         if (event.type === 'part' && event.partNumber === 2) down = paths.serverToStore.link.refuse();
       },
     });
-    source.checkUnchanged = () => down ?? Promise.resolve();
+    source.identify = async () => {
+      await down;
+      return source.identity;
+    };
     await run.first('finishing');
     await expect.poll(() => paths.clientToServer.count(isCallTo('complete')), { timeout: 10_000 }).toBeGreaterThan(0);
     await paths.serverToStore.link.restore();

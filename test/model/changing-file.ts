@@ -1,5 +1,4 @@
-import { type ByteSource, bytesSource } from '../../src/client/source/byte-source.ts';
-import { UploadError } from '../../src/session/errors.ts';
+import { type ByteSource, bytesSource, type SourceIdentity } from '../../src/client/source/byte-source.ts';
 import { withFlippedByte } from '../support/sources.ts';
 
 export type Contents = 'original' | 'changed';
@@ -7,6 +6,15 @@ export type Contents = 'original' | 'changed';
 /** A source, and the contents that its file had since it was opened. */
 export interface OpenFile extends ByteSource {
   readonly contentsSeen: ReadonlySet<Contents>;
+}
+
+export interface ChangingFileOptions {
+  readonly name: string;
+  readonly original: Buffer;
+  readonly changeAt: number;
+  readonly pieceSize: number;
+  /** False where it is on a file system on which contents may change without a sign. */
+  readonly hasChangeTime: boolean;
 }
 
 /**
@@ -23,9 +31,12 @@ export class ChangingFile {
   #version = 0;
 
   readonly #name: string;
+  readonly #hasChangeTime: boolean;
 
-  constructor({ name, original, changeAt, pieceSize }: { name: string; original: Buffer; changeAt: number; pieceSize: number }) {
+  constructor(options: ChangingFileOptions) {
+    const { name, original, changeAt, pieceSize, hasChangeTime } = options;
     this.#name = name;
+    this.#hasChangeTime = hasChangeTime;
     this.bytes = { original, changed: withFlippedByte(original, changeAt) };
     this.#pieceSize = pieceSize;
   }
@@ -49,23 +60,25 @@ export class ChangingFile {
   }
 
   open(): OpenFile {
-    const version = this.#version;
     const contentsSeen = new Set([this.#contents]);
     this.#open.add(contentsSeen);
     const size = this.bytes.original.length;
     return {
       name: this.#name,
       size,
-      identity: { size, mtimeMs: version, device: 0, inode: 0 },
+      identity: this.#identity(),
       contentsSeen,
       read: (start, end) => this.#read(start, end),
-      checkUnchanged: async () => {
-        if (version !== this.#version) throw new UploadError('SOURCE_CHANGED', 'The file has another modification time.');
-      },
+      identify: async () => this.#identity(),
       close: async () => {
         this.#open.delete(contentsSeen);
       },
     };
+  }
+
+  #identity(): SourceIdentity {
+    const change = this.#hasChangeTime ? { ctimeNs: String(this.#version) } : {};
+    return { size: this.bytes.original.length, mtimeMs: this.#version, ...change, device: 0, inode: 0 };
   }
 
   async *#read(start: number, end: number): AsyncGenerator<Uint8Array> {

@@ -6,7 +6,7 @@ import type { UploadSession } from '../../src/session/session.ts';
 import { POLICY } from '../support/control-plane.ts';
 import type { Contents } from './changing-file.ts';
 import { ModelClient, type Outcome } from './model-client.ts';
-import { type Act, codesThatMayEnd, type Schedule } from './schedule.ts';
+import { type Act, changesUnseen, codesThatMayEnd, type Schedule } from './schedule.ts';
 import { type Setting, type Stage, setUp } from './stage.ts';
 import { watchProgress } from './watch-progress.ts';
 
@@ -184,18 +184,13 @@ class Performance {
       original: file.original,
       sessionId: by === 'id' ? this.#sessionId : undefined,
       stallMs: this.#setting.stallMs,
-      knownChecksums: journal && !this.#changesUnseen() ? this.#journal() : undefined,
+      knownChecksums: journal && !changesUnseen(this.#schedule) ? this.#journal() : undefined,
     });
     this.#clients.push(client);
     void client.found.then((sessionId) => {
       this.#sessionId = sessionId ?? this.#sessionId;
     });
     return client;
-  }
-
-  /** Nothing vouches for a file that changes without a sign. */
-  #changesUnseen(): boolean {
-    return this.#schedule.acts.some((act) => (act.act === 'change file' || act.act === 'restore file') && !act.seen);
   }
 
   /** What clients read of exactly this version of the file. */

@@ -192,6 +192,11 @@ export function schedule(limits: Limits): fc.Arbitrary<Schedule> {
   });
 }
 
+/** Whether the file may change without a sign, as on a file system without change times: nothing vouches for its bytes then. */
+export function changesUnseen({ acts }: Schedule): boolean {
+  return acts.some((act) => (act.act === 'change file' || act.act === 'restore file') && !act.seen);
+}
+
 /** With which codes a client may give up under this schedule. With none, it must succeed by itself. */
 export function codesThatMayEnd({ partFaults, callFaults, storeFaults, acts }: Schedule): ReadonlySet<ErrorCode> {
   const codes = new Set<ErrorCode>();

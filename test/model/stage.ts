@@ -21,7 +21,7 @@ import { Ledger } from './ledger.ts';
 import { ModelServer } from './model-server.ts';
 import type { ModelStore } from './model-store.ts';
 import { Moments } from './moments.ts';
-import type { CallFault, PartFault, Route, Schedule } from './schedule.ts';
+import { type CallFault, changesUnseen, type PartFault, type Route, type Schedule } from './schedule.ts';
 
 /** Where schedules are played. */
 export interface Setting {
@@ -117,11 +117,18 @@ export async function setUp(schedule: Schedule, setting: Setting): Promise<Stage
   };
 }
 
-function aFile(key: string, { file, strategy }: Schedule, { partSize, pieceSize }: Setting): ChangingFile {
+function aFile(key: string, schedule: Schedule, { partSize, pieceSize }: Setting): ChangingFile {
+  const { file, strategy } = schedule;
   const parts = strategy === 'single' ? 1 : file.parts;
   const size = (parts - 1) * partSize + Math.ceil((partSize * file.lastPartPercent) / 100);
   const changeAt = Math.floor((size * file.changeAtPercent) / 100);
-  return new ChangingFile({ name: key, original: seededBytes(size, file.seed), changeAt, pieceSize });
+  return new ChangingFile({
+    name: key,
+    original: seededBytes(size, file.seed),
+    changeAt,
+    pieceSize,
+    hasChangeTime: !changesUnseen(schedule),
+  });
 }
 
 /** The wire allows no parts below S3's 5 MiB, and the session store keeps any plan: there it is exchanged for the schedule's. */

@@ -47,6 +47,8 @@ export class ScriptedControlPlane {
     keyPrefix: '',
     signing: { credentials: 'sts', expiresAt: '2026-11-24T14:00:00.000Z', canRead: false, canList: false, canDelete: false },
   };
+  /** What is wrong in the answers to Complete and to questions about the session. */
+  answeredFalsely: Partial<Session> = {};
   /** Called before a part is answered. */
   onPart: (partNumber: number) => void = () => {};
   /** Whose pages may send parts to the store. */
@@ -118,8 +120,9 @@ export class ScriptedControlPlane {
       case 'GET /api/uploads':
         return { uploads: this.listed, nextCursor: null };
       case 'POST /api/uploads':
-      case 'GET /api/uploads/{id}':
         return this.session;
+      case 'GET /api/uploads/{id}':
+        return { ...this.session, ...this.answeredFalsely };
       case 'GET /api/uploads/{id}/progress':
       case 'POST /api/uploads/{id}/report':
         return aWireProgress(this.session);
@@ -131,7 +134,7 @@ export class ScriptedControlPlane {
         return { sessionId, bucket, key, size, etag: '"e"', checksum, uploadedBySession: true, ...this.objectChanges };
       case 'POST /api/uploads/{id}/complete':
         this.session = { ...this.session, status: 'completed', etag: '"e"', checksum: checksumOf(this.content) };
-        return this.session;
+        return { ...this.session, ...this.answeredFalsely };
       case 'DELETE /api/uploads/{id}':
         this.session = { ...this.session, status: 'aborted', expiresAt: null, partsKeptUntil: null };
         return this.session;

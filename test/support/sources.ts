@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -31,6 +31,23 @@ export async function aFolder(): Promise<string> {
   return folder;
 }
 
+/** Whole seconds: `utimes` puts them back exactly. */
+const LONG_AGO = 1_700_000_000;
+
+/** Makes a file that was last written long ago. */
+export async function writeOldFile(path: string, bytes: Uint8Array): Promise<void> {
+  await writeFile(path, bytes);
+  await utimes(path, LONG_AGO, LONG_AGO);
+}
+
+/** Other bytes in a file of `writeOldFile`, and its times as they were: as exiftool -P, touch -r or rsync --inplace -t do it. */
+export async function changeUnseen(path: string, at: number): Promise<void> {
+  const file = await open(path, 'r+');
+  await file.write(Buffer.from('changed!'), 0, 8, at);
+  await file.close();
+  await utimes(path, LONG_AGO, LONG_AGO);
+}
+
 export interface RecordedSource extends ByteSource {
   /** Ranges read so far, in order. */
   readonly reads: { start: number; end: number }[];
@@ -42,11 +59,12 @@ export function recordedSource(
   options: { name?: string; beforePiece?: (start: number) => Promise<void> | void } = {},
 ): RecordedSource {
   const { name = 'video.mp4', beforePiece } = options;
+  const identity = { size: bytes.length, mtimeMs: 0, ctimeNs: '0', device: 0, inode: 0 };
   const reads: { start: number; end: number }[] = [];
   return {
     name,
     size: bytes.length,
-    identity: { size: bytes.length, mtimeMs: 0, device: 0, inode: 0 },
+    identity,
     reads,
     async *read(start, end) {
       reads.push({ start, end });
@@ -55,7 +73,7 @@ export function recordedSource(
         yield bytes.subarray(at, Math.min(at + 65_536, end));
       }
     },
-    checkUnchanged: () => Promise.resolve(),
+    identify: () => Promise.resolve(identity),
     close: () => Promise.resolve(),
   };
 }

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../session/errors.ts';
+import type { ErrorCode, UploadError } from '../../session/errors.ts';
 
 const NOTHING_LOST = 'What is stored stays stored; nothing of it will be sent again.';
 
@@ -10,7 +10,7 @@ export interface ErrorWords {
   /** Which commands to offer; each needs the session id. */
   readonly offer?: readonly Offer[];
 }
-export type Offer = 'resume' | 'status' | 'abort' | 'overwrite' | 'upload';
+export type Offer = 'resume' | 'status' | 'verify' | 'abort' | 'overwrite' | 'upload';
 
 /** The second and third part of every error message; the first is the error's own `detail`. */
 export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
@@ -171,8 +171,9 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
   },
   SOURCE_CHANGED: {
     meaning: 'Mixing old and new contents would corrupt the object, so nothing more was sent. The old parts are still stored.',
-    advice: 'To upload the file as it is now, discard the old parts first:',
-    offer: ['abort', 'upload'],
+    advice:
+      'With the file as it was, resume. To upload it as it is now instead, discard the old parts first, which cannot be undone:',
+    offer: ['resume', 'abort', 'upload'],
   },
   PART_REFUSED: {
     meaning: 'The object store definitely refuses this part; sending it again would not help.',
@@ -193,6 +194,12 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     meaning: 'The object in the bucket is not this file as it is now: one of the two changed, or another object took its place.',
     offer: ['status'],
   },
+  RESULT_MISMATCH: {
+    meaning:
+      'What the server says is not about what this computer asked for, read and sent, so nothing of it is called verified. The file was not touched.',
+    advice: 'Keep the file. To compare it with the object itself:',
+    offer: ['verify', 'status'],
+  },
   CLIENT_NOT_FOUND: {
     meaning: 'Pause, continue and limit speak to the process that sends the file, on the machine and by the user that run it.',
     advice: 'To send what is missing from here:',
@@ -209,3 +216,14 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
   },
   INTERRUPTED: { meaning: NOTHING_LOST, offer: ['resume', 'abort'] },
 };
+
+/** Where nothing that is stored is known to differ from the file, nothing must be discarded for it. */
+const ONLY_TIMES_CHANGE: ErrorWords = {
+  meaning: `A program keeps changing the file or its times, so it could not be compared, and nothing was completed. ${NOTHING_LOST}`,
+  advice: 'Wait until no program writes to the file, then:',
+  offer: ['resume'],
+};
+
+export function wordsFor({ code, facts }: UploadError): ErrorWords {
+  return code === 'SOURCE_CHANGED' && facts.bytesDiffer === false ? ONLY_TIMES_CHANGE : ERROR_WORDS[code];
+}

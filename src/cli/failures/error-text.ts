@@ -3,7 +3,7 @@ import { UsageError } from '../arguments/usage-error.ts';
 import type { CliContext } from '../context.ts';
 import { interruptionLine } from '../output/interruption-line.ts';
 import { shellQuote } from '../output/shell-quote.ts';
-import { ERROR_WORDS, type Offer } from './error-meanings.ts';
+import { type Offer, wordsFor } from './error-meanings.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
 import type { Subject } from './failure.ts';
 import { ServerFailed } from './server-failed.ts';
@@ -55,9 +55,9 @@ function explainInterruption(error: UploadError, subject: Subject, platform: Nod
 }
 
 function explainUploadError(error: UploadError, subject: Subject, platform: NodeJS.Platform): ExplainedError {
-  const { meaning, advice, offer = [] } = ERROR_WORDS[error.code];
-  // A completed session is past discarding and resuming.
-  const commands = subject.session?.status === 'completed' ? [] : commandsFor(offer, subject, platform);
+  const { meaning, advice, offer = [] } = wordsFor(error);
+  const isCompleted = subject.session?.status === 'completed';
+  const commands = commandsFor(isCompleted ? offer.filter(fitsCompleted) : offer, subject, platform);
   // Our advice leads up to the commands; without them the error's own hint knows more of the case.
   const lead = commands.length > 0 && advice?.endsWith(':') ? advice : (error.hint ?? advice?.replace(/:$/, '.'));
   const next = [...(lead === undefined ? [] : [lead]), ...commands];
@@ -82,6 +82,11 @@ function explainBug(error: unknown): ExplainedError {
   };
 }
 
+/** A completed session is past discarding and resuming. */
+function fitsCompleted(offer: Offer): boolean {
+  return offer === 'verify';
+}
+
 function commandsFor(offers: readonly Offer[], subject: Subject, platform: NodeJS.Platform): string[] {
   return offers.map((offer) => commandFor(offer, subject, platform)).filter((command) => command !== undefined);
 }
@@ -95,6 +100,7 @@ function commandFor(offer: Offer, { sessionId, path, key, keyTemplate }: Subject
   if (offer === 'overwrite') return file && `Replace:  partway upload --overwrite ${target}`;
   if (sessionId === undefined) return undefined;
   if (offer === 'resume') return `Resume:  partway resume ${sessionId}${file === undefined ? '' : ` ${file}`}`;
+  if (offer === 'verify') return `Compare:  partway verify ${sessionId}${file === undefined ? '' : ` ${file}`}`;
   if (offer === 'status') return `Look:  partway status ${sessionId}`;
   return `Discard:  partway abort ${sessionId}`;
 }

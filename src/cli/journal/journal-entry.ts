@@ -1,4 +1,5 @@
 import type { SourceIdentity } from '../../client/source/byte-source.ts';
+import { vouches } from '../../client/source/identity.ts';
 
 /** How a run of this CLI on a session ended; `running` with a dead process counts as interrupted. */
 export type RunOutcome = 'running' | 'completed' | 'interrupted' | 'stalled' | 'failed';
@@ -29,20 +30,17 @@ export interface JournalEntry extends SourceIdentity {
 const KEPT_RUNS = 20;
 
 /**
- * The checksums of the stored parts, if the file now is the very file they were computed of: same device, inode, size and
- * modification time. Otherwise none, and the file is read again.
+ * The checksums of the stored parts, if the file now is the very file they were computed of: same device, inode, size,
+ * modification and change time. Otherwise none, and the file is read again; so it is for entries without a change time, of
+ * earlier versions or of file systems that keep none.
  */
 export function knownChecksums(
   entry: JournalEntry | undefined,
   now: SourceIdentity,
   partSize: number,
 ): ReadonlyMap<number, string> {
-  if (entry === undefined || entry.partSize !== partSize || !isSameFile(entry, now)) return new Map();
+  if (entry === undefined || entry.partSize !== partSize || !vouches(entry, now)) return new Map();
   return new Map(Object.entries(entry.checksums).map(([partNumber, checksum]) => [Number(partNumber), checksum]));
-}
-
-function isSameFile(a: SourceIdentity, b: SourceIdentity): boolean {
-  return a.device === b.device && a.inode === b.inode && a.size === b.size && a.mtimeMs === b.mtimeMs;
 }
 
 export function withRunStarted(entry: JournalEntry, run: Pick<JournalRun, 'startedAt' | 'pid'>): JournalEntry {
@@ -73,6 +71,7 @@ export function isJournalEntry(value: unknown): value is JournalEntry {
     entry.version === 1 &&
     ['server', 'sessionId', 'path'].every((name) => typeof entry[name] === 'string') &&
     ['size', 'mtimeMs', 'device', 'inode', 'partSize'].every((name) => typeof entry[name] === 'number') &&
+    (entry.ctimeNs === undefined || typeof entry.ctimeNs === 'string') &&
     isRecordOfStrings(entry.checksums) &&
     Array.isArray(entry.runs) &&
     entry.runs.every(isRun)

@@ -64,6 +64,7 @@ export function updateView(view: UploadView, event: UploadEvent, now: number): U
     case 'part':
     case 'retry':
     case 'healed':
+    case 'rereading':
     case 'limit':
       return view;
   }

@@ -46,6 +46,8 @@ export interface PartSenderOptions {
   readonly inPlace: InPlace;
   /** What the store has of a part, asked when only its answer may have got lost. */
   readonly findStored: (partNumber: number) => Promise<WireStoredPart | undefined>;
+  /** Notices whether the source may have changed. @throws UploadError `SOURCE_CHANGED` if it cannot be what was opened. */
+  readonly look: () => Promise<void>;
   readonly maxTries: number;
   readonly stallMs: number;
   readonly maxOutageMs: number;
@@ -85,7 +87,7 @@ export function createPartSender(options: PartSenderOptions) {
   return async function sendPart(part: PartToSend, signals: PartSignals): Promise<SentPart> {
     const { partNumber, start, end } = part;
     await control.untilResumed(signals.drain);
-    await source.checkUnchanged();
+    await options.look();
     // The first pass: the URL is signed for exactly these bytes.
     const checksum = await checksumOfRange(source, start, end, { signal: signals.stop });
     const attempts = startAttempts();

@@ -2,6 +2,11 @@
 export interface SourceIdentity {
   readonly size: number;
   readonly mtimeMs: number;
+  /**
+   * Changes whenever the bytes do, whatever puts the other fields back: a file's change time in nanoseconds, or any constant for
+   * bytes that cannot change. Left out where there is no such time; then nothing vouches for bytes that were read before.
+   */
+  readonly ctimeNs?: string;
   /** Zero where the source is not a file. */
   readonly device: number;
   readonly inode: number;
@@ -19,8 +24,11 @@ export interface ByteSource {
    * next one is asked for: copy what is kept. May end early when the source shrank meanwhile.
    */
   read(start: number, end: number): AsyncIterable<Uint8Array>;
-  /** @throws UploadError `SOURCE_CHANGED` if the source is no longer what was opened. */
-  checkUnchanged(): Promise<void>;
+  /**
+   * What identifies the source now. Other times than before are not an error: the bytes are compared then.
+   * @throws UploadError `SOURCE_CHANGED` if it cannot be what was opened: another size, or another file under its name.
+   */
+  identify(): Promise<SourceIdentity>;
   close(): Promise<void>;
 }
 
@@ -31,12 +39,13 @@ export function bytesSource(bytes: Uint8Array, name = 'bytes'): ByteSource {
 
 /** A Blob, or a browser's File. */
 export function blobSource(blob: Blob, name = 'blob'): ByteSource {
+  const identity = { size: blob.size, mtimeMs: 0, ctimeNs: '0', device: 0, inode: 0 };
   return {
     name,
     size: blob.size,
-    identity: { size: blob.size, mtimeMs: 0, device: 0, inode: 0 },
+    identity,
     read: (start, end) => blob.slice(start, end).stream(),
-    checkUnchanged: () => Promise.resolve(),
+    identify: () => Promise.resolve(identity),
     close: () => Promise.resolve(),
   };
 }

@@ -1,48 +1,80 @@
 import * as fs from 'node:fs';
 import { basename } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { UploadError } from '../../session/errors.ts';
 import type { ByteSource, SourceIdentity } from './byte-source.ts';
+import { type FileSystemType, hasChangeTime, settlesInMs } from './change-time.ts';
 import { createSliceReader } from './slice-reader.ts';
 
 const open = promisify(fs.open);
+const read = promisify(fs.read);
 const fstat = promisify(fs.fstat);
 const stat = promisify(fs.stat);
 const close = promisify(fs.close);
 
+const KEPT = 'The stored parts are kept. Upload the new content under another key, or abort the session first.';
+/** A file that is written to all the time never gets a change time that vouches. */
+const MOST_LOOKS = 5;
+
+export interface FileSourceOptions {
+  /** Says which file system a path is on; the system itself where left out. */
+  readonly fileSystemType?: FileSystemType;
+}
+
 /**
- * A file, opened once and read in slices. Holding it open keeps the bytes readable when the name is
- * moved or deleted; a change of size or modification time is noticed by `checkUnchanged`.
+ * A file, opened once and read in slices. Holding it open keeps the bytes readable when the name is moved or deleted.
  * @throws UploadError `SOURCE_NOT_FOUND` or `SOURCE_UNREADABLE`.
  */
-export async function openFileSource(path: string): Promise<ByteSource> {
+export async function openFileSource(path: string, { fileSystemType }: FileSourceOptions = {}): Promise<ByteSource> {
   const fd = await openFile(path);
   try {
-    return fileSource(path, fd, await identify(path, fd));
+    const file: OpenFile = { path, fd, hasChangeTime: await hasChangeTime(path, fileSystemType) };
+    return fileSource(file, await identityAtOpening(file));
   } catch (error) {
     await close(fd);
     throw error;
   }
 }
 
-function fileSource(path: string, fd: number, identity: SourceIdentity): ByteSource {
+interface OpenFile {
+  readonly path: string;
+  readonly fd: number;
+  readonly hasChangeTime: boolean;
+}
+
+function fileSource(file: OpenFile, identity: SourceIdentity): ByteSource {
+  const { path, fd } = file;
   return {
     name: basename(path),
     size: identity.size,
     identity,
     read: createSliceReader(fd, (cause) => unreadable(path, cause)),
-    async checkUnchanged() {
-      const now = await identify(path, fd);
-      if (now.size === identity.size && now.mtimeMs === identity.mtimeMs) {
-        if (await isReplaced(path, identity)) throw replaced(path);
-        return;
-      }
-      throw new UploadError('SOURCE_CHANGED', `${path} changed while it was being uploaded (${describeChange(identity, now)}).`, {
-        hint: 'Nothing of the new content was mixed in, and the stored parts are kept. Upload the new content under another key, or abort the session first.',
-      });
+    async identify() {
+      const now = await identify(file);
+      if (now.size !== identity.size) throw otherSize(path, identity.size, `has ${now.size}`);
+      if ((await nameLeadsTo(path, now)) === 'another file') throw replaced(path);
+      const end = await findEnd(file, now.size);
+      if (end !== 'as reported') throw otherSize(path, now.size, end === 'later' ? 'more can be read' : 'fewer can be read');
+      return now;
     },
     close: () => close(fd),
   };
+}
+
+/** What a file says of itself, once reading it does not say otherwise. */
+async function identityAtOpening({ hasChangeTime, ...opened }: OpenFile): Promise<SourceIdentity> {
+  for (let looks = 1; ; looks++) {
+    // statfs goes by name: the name must lead to the file that is open.
+    const before = await identify({ ...opened, hasChangeTime: false });
+    const isNamed = (await nameLeadsTo(opened.path, before)) === 'this file';
+    const identity = await identify({ ...opened, hasChangeTime: hasChangeTime && isNamed });
+    const end = await findEnd(opened, identity.size);
+    if (end === 'as reported') return identity;
+    // It may just be growing or shrinking; then it says so by now.
+    const { size } = await identify({ ...opened, hasChangeTime: false });
+    if (size === identity.size || looks === MOST_LOOKS) throw wrongSize(opened.path, identity.size, end);
+  }
 }
 
 /** A disk that fails or a network drive that went away. */
@@ -74,34 +106,76 @@ function explainOpenError(path: string, cause: unknown): UploadError {
   });
 }
 
-async function identify(path: string, fd: number): Promise<SourceIdentity> {
-  const stats = await fstat(fd);
-  if (!stats.isFile()) {
-    const kind = stats.isDirectory() ? 'a directory' : 'not a regular file';
-    throw new UploadError('SOURCE_UNREADABLE', `${path} is ${kind}; partway uploads files.`, {
-      hint: stats.isDirectory() ? 'Name the files in it, for example: partway upload DIRECTORY/*' : 'Name a regular file.',
-    });
+/** Waits until the file's change time is old enough to vouch. */
+async function identify({ path, fd, hasChangeTime }: OpenFile): Promise<SourceIdentity> {
+  for (let looks = 1; ; looks++) {
+    const stats = await fstat(fd, { bigint: true });
+    if (!stats.isFile()) throw notRegular(path, stats.isDirectory());
+    const settlesIn = hasChangeTime ? settlesInMs(stats.ctimeNs, Date.now()) : 0;
+    if (settlesIn === 0) return identityOf(stats, hasChangeTime);
+    if (looks === MOST_LOOKS) return identityOf(stats, false);
+    await wait(settlesIn);
   }
-  return { size: stats.size, mtimeMs: stats.mtimeMs, device: stats.dev, inode: stats.ino };
 }
 
-/** Another file has its name now. Moved or deleted is fine: the open file still has the bytes that were meant. */
-async function isReplaced(path: string, identity: SourceIdentity): Promise<boolean> {
+function identityOf({ size, mtimeNs, ctimeNs, dev, ino }: fs.BigIntStats, hasChangeTime: boolean): SourceIdentity {
+  return {
+    size: Number(size),
+    // Exactly what `mtimeMs` of a stat without bigints is: journals of earlier versions have that.
+    mtimeMs: Number(mtimeNs / 1_000_000_000n) * 1_000 + Number(mtimeNs % 1_000_000_000n) / 1_000_000,
+    ...(hasChangeTime ? { ctimeNs: String(ctimeNs) } : {}),
+    device: Number(dev),
+    inode: Number(ino),
+  };
+}
+
+type End = 'as reported' | 'later' | 'earlier';
+
+/**
+ * Finds out by reading whether a file ends where it says. Files of procfs say 0 bytes and have more, those of sysfs say a page and
+ * have fewer, and file systems in user space may say anything.
+ */
+async function findEnd({ path, fd }: Pick<OpenFile, 'path' | 'fd'>, size: number): Promise<End> {
+  const readsAt = async (position: number): Promise<boolean> => {
+    const { bytesRead } = await read(fd, Buffer.alloc(1), 0, 1, position).catch((cause) => {
+      throw unreadable(path, cause);
+    });
+    return bytesRead > 0;
+  };
+  if (await readsAt(size)) return 'later';
+  return size > 0 && !(await readsAt(size - 1)) ? 'earlier' : 'as reported';
+}
+
+/** Moved or deleted is fine: the open file still has the bytes that were meant. */
+async function nameLeadsTo(path: string, { device, inode }: SourceIdentity): Promise<'this file' | 'another file' | 'nothing'> {
   try {
     const stats = await stat(path);
-    return stats.ino !== identity.inode || stats.dev !== identity.device;
+    return stats.ino === inode && stats.dev === device ? 'this file' : 'another file';
   } catch {
-    return false;
+    return 'nothing';
   }
 }
 
-function replaced(path: string): UploadError {
-  return new UploadError('SOURCE_CHANGED', `${path} was replaced by another file while it was being uploaded.`, {
-    hint: 'The stored parts are kept. Upload the new file under another key, or abort the session first.',
+function notRegular(path: string, isDirectory: boolean): UploadError {
+  const kind = isDirectory ? 'a directory' : 'not a regular file';
+  return new UploadError('SOURCE_UNREADABLE', `${path} is ${kind}; partway uploads files.`, {
+    hint: isDirectory ? 'Name the files in it, for example: partway upload DIRECTORY/*' : 'Name a regular file.',
   });
 }
 
-function describeChange(before: SourceIdentity, now: SourceIdentity): string {
-  if (now.size !== before.size) return `it had ${before.size} bytes and has ${now.size} now`;
-  return `it was modified at ${new Date(now.mtimeMs).toISOString()}`;
+function wrongSize(path: string, size: number, end: End): UploadError {
+  const truth = end === 'later' ? 'more can be read' : 'it ends before that';
+  return new UploadError('SOURCE_UNREADABLE', `${path} says that it has ${size} bytes, but ${truth}.`, {
+    hint: 'Its size cannot be relied on, as with files in /proc and /sys. Copy it to a disk first, and upload the copy; nothing was sent.',
+  });
+}
+
+function otherSize(path: string, size: number, now: string): UploadError {
+  return new UploadError('SOURCE_CHANGED', `${path} changed while it was being uploaded (it had ${size} bytes and ${now} now).`, {
+    hint: `Nothing of the new content was mixed in. ${KEPT}`,
+  });
+}
+
+function replaced(path: string): UploadError {
+  return new UploadError('SOURCE_CHANGED', `${path} was replaced by another file while it was being uploaded.`, { hint: KEPT });
 }

@@ -3,29 +3,35 @@ import { type PartPlan, partLength, partRange } from '../../session/part-plan.ts
 import type { UploadEvent } from '../events.ts';
 import type { ByteSource } from './byte-source.ts';
 import { checksumOfRange } from './checksum.ts';
+import type { Readings } from './readings.ts';
+import { partChanged } from './source-changes.ts';
 
-/** Reads the parts whose CRC32 is not in `checksums` yet, and adds it. */
+/** Reads the parts that were not read yet, and records them. */
 export async function readChecksums(options: {
   readonly source: ByteSource;
   readonly plan: PartPlan;
   readonly partNumbers: readonly number[];
-  readonly checksums: Map<number, string>;
+  readonly readings: Readings;
   readonly signal: AbortSignal;
   readonly onEvent: (event: UploadEvent) => void;
   /** After each part, read now or known before. */
   readonly check?: (partNumber: number, checksum: string) => void;
 }): Promise<void> {
-  const { source, plan, partNumbers, checksums, signal, onEvent, check } = options;
+  const { source, plan, partNumbers, readings, signal, onEvent, check } = options;
   const length = (partNumber: number) => partLength(plan, source.size, partNumber);
-  const totalBytes = partNumbers.reduce((sum, partNumber) => sum + (checksums.has(partNumber) ? 0 : length(partNumber)), 0);
+  const totalBytes = partNumbers.reduce(
+    (sum, partNumber) => sum + (readings.checksums.has(partNumber) ? 0 : length(partNumber)),
+    0,
+  );
   let verifiedBytes = 0;
   for (const partNumber of partNumbers) {
     signal.throwIfAborted();
-    let checksum = checksums.get(partNumber);
+    let checksum = readings.checksums.get(partNumber);
     if (checksum === undefined) {
+      const { epoch } = readings;
       const { start, end } = partRange(plan, source.size, partNumber);
       checksum = await checksumOfRange(source, start, end, { signal });
-      checksums.set(partNumber, checksum);
+      if (!readings.record(partNumber, checksum, epoch)) throw partChanged(source, partNumber);
       verifiedBytes += end - start;
       onEvent({ type: 'verifying', verifiedBytes, totalBytes });
     }

@@ -2,8 +2,12 @@ import type { Session, WireStoredPart } from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import { type PartPlan, partLength } from '../../session/part-plan.ts';
 import type { UploadEvent } from '../events.ts';
-import type { ByteSource } from './byte-source.ts';
+import type { ByteSource, SourceIdentity } from './byte-source.ts';
+import { isUnchanged, vouches } from './identity.ts';
 import { combineChecksums, readChecksums } from './part-checksums.ts';
+import { Readings } from './readings.ts';
+import { MOST_COMPARISONS } from './rereader.ts';
+import { keepsChanging } from './source-changes.ts';
 import { partsToRead, type VerifyResume } from './verify-resume.ts';
 
 /** On resume, stored parts are compared for this long before the first byte is sent: a changed file shows almost at once. */
@@ -26,13 +30,13 @@ export async function proveParts(options: {
   readonly plan: PartPlan;
   readonly stored: readonly WireStoredPart[];
   readonly verifyResume: VerifyResume;
-  /** CRCs of this source's parts. Grows by those that are read here. */
-  readonly checksums: Map<number, string>;
+  /** Of this source's parts. Grows by those that are read here. */
+  readonly readings: Readings;
   readonly signal: AbortSignal;
   readonly onEvent: (event: UploadEvent) => void;
 }): Promise<StoreClaims> {
   const stored = new Map(options.stored.map((part) => [part.partNumber, part.checksum]));
-  const claims = claimsLeftUnread(stored, options);
+  const claims = claimsLeftUnread(stored, options.readings.checksums, options.verifyResume);
   await readChecksums({
     ...options,
     partNumbers: [...stored.keys()].filter((partNumber) => !claims.has(partNumber)),
@@ -45,7 +49,8 @@ export async function proveParts(options: {
 
 function claimsLeftUnread(
   stored: ReadonlyMap<number, string | null>,
-  { checksums, verifyResume }: { checksums: ReadonlyMap<number, string>; verifyResume: VerifyResume },
+  checksums: ReadonlyMap<number, string>,
+  verifyResume: VerifyResume,
 ): StoreClaims {
   const claims = new Map<number, string>();
   for (const [partNumber, checksum] of stored) {
@@ -58,24 +63,34 @@ function claimsLeftUnread(
 /**
  * Proves that the object of a completed session has the bytes of this source. Nothing is sent. The object has one checksum, of
  * the whole: a few parts of it cannot be compared, so `sample` reads all, and `none` leaves it unproven where not all parts' CRCs
- * are known. Resolves to the number of bytes that nobody has compared with the source: none or all.
- * @throws UploadError `SOURCE_CHANGED` if it has others.
+ * are known. Begins again if the source changes meanwhile. Resolves to the number of bytes that were not compared with the
+ * source: none or all.
+ * @throws UploadError `SOURCE_CHANGED` if it has others, or if there is no end of changes.
  */
 export async function proveObject(options: {
   readonly source: ByteSource;
-  readonly session: Session;
+  /** Its checksum is the store's own, by the server's word. */
+  readonly session: Session & { readonly checksum: string };
   readonly verifyResume: VerifyResume;
-  readonly checksums: Map<number, string>;
+  /** CRC32 by part number, read when the source was `knownOf`. */
+  readonly known: ReadonlyMap<number, string>;
+  readonly knownOf: SourceIdentity;
   readonly signal: AbortSignal;
   readonly onEvent: (event: UploadEvent) => void;
 }): Promise<number> {
-  const { source, session, verifyResume, checksums } = options;
+  const { source, session, verifyResume, known, knownOf } = options;
   const plan: PartPlan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
   const partNumbers = Array.from({ length: plan.partCount }, (_, index) => index + 1);
-  if (verifyResume === 'none' && !partNumbers.every((partNumber) => checksums.has(partNumber))) return session.size;
-  await readChecksums({ ...options, plan, partNumbers });
-  if (combineChecksums(plan, session.size, checksums) !== session.checksum) throw otherContents(source, session);
-  return 0;
+  for (let comparisons = 0; comparisons < MOST_COMPARISONS; comparisons++) {
+    const before = await source.identify();
+    const vouchedFor = vouches(knownOf, before) ? known : new Map<number, string>();
+    if (verifyResume === 'none' && !partNumbers.every((partNumber) => vouchedFor.has(partNumber))) return session.size;
+    const readings = new Readings(vouchedFor);
+    await readChecksums({ ...options, plan, partNumbers, readings });
+    if (combineChecksums(plan, session.size, readings.checksums) !== session.checksum) throw otherContents(source, session);
+    if (isUnchanged(before, await source.identify())) return 0;
+  }
+  throw keepsChanging(source);
 }
 
 /** Bytes of the parts that are known by the store's word alone. */

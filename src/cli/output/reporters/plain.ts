@@ -45,11 +45,11 @@ export class PlainReporter extends QuietReporter {
     if (event.type === 'progress') this.onProgress(this.view);
   }
 
-  /** An outage is told once, not at every try; so is a comparison. */
+  /** An outage is told once, not at every try; so are comparisons, and that the times of a file change. */
   protected isNews(event: UploadEvent): boolean {
     if (event.type === 'online') this.#told.delete(event.what);
-    if (event.type !== 'offline' && event.type !== 'verifying') return true;
-    const subject = event.type === 'offline' ? event.what : event.type;
+    const subject = repeatedSubject(event);
+    if (subject === undefined) return true;
     const isFirst = !this.#told.has(subject);
     this.#told.add(subject);
     return isFirst;
@@ -70,9 +70,22 @@ export class PlainReporter extends QuietReporter {
   }
 }
 
+/** What an event that comes again and again is about. */
+function repeatedSubject(event: UploadEvent): string | undefined {
+  if (event.type === 'offline') return event.what;
+  if (event.type === 'rereading') return event.reason;
+  return event.type === 'verifying' ? event.type : undefined;
+}
+
 function stepOf({ storedBytes, size }: UploadView): number {
   return Math.floor(percentOf(storedBytes, size) / PERCENT_STEP);
 }
+
+const REREADING = {
+  'no-change-time':
+    'the file is read once more and compared: its file system keeps no change time that tells whether a file is as it was',
+  'times-changed': "the file's times changed and its size did not: comparing what is stored with it again, the upload goes on",
+} as const;
 
 /** The line that an event deserves in a log; undefined for most. */
 function describeChange(event: UploadEvent, now: number): string | undefined {
@@ -83,6 +96,8 @@ function describeChange(event: UploadEvent, now: number): string | undefined {
       return `online again after ${formatDuration(event.outageMs / 1000)} (${event.what})`;
     case 'healed':
       return `the store lost ${formatSize(event.lostBytes)} of the stored parts; sending them again under the same session`;
+    case 'rereading':
+      return REREADING[event.reason];
     case 'verifying':
       return `comparing ${formatSize(event.totalBytes)} of stored parts with the file`;
     case 'paused':

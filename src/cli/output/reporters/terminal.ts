@@ -27,7 +27,7 @@ export class TerminalReporter extends PlainReporter {
 
   /** The line shows these by itself. */
   protected override isNews(event: UploadEvent): boolean {
-    return !['offline', 'verifying', 'paused', 'resumed', 'finishing'].includes(event.type);
+    return !['offline', 'verifying', 'paused', 'resumed', 'finishing'].includes(event.type) && super.isNews(event);
   }
 
   /** The timer draws: events may come thousands of times a second. */

@@ -1,0 +1,67 @@
+/**
+ * The CRC32s of a source's parts, and in which *epoch* each part was read. An epoch ends when the source may have changed:
+ * readings of earlier epochs are stale, and those parts are read again before the upload may complete. Then every part is known
+ * to have been the same before and after one moment, the beginning of the last epoch, and the object is the file of that moment.
+ * Pure: it reads nothing by itself.
+ */
+export class Readings {
+  readonly #checksums: Map<number, string>;
+  /** Epoch of the latest reading, by part number. */
+  readonly #readIn = new Map<number, number>();
+  readonly #stored = new Set<number>();
+  #epoch = 0;
+
+  /** `known`: CRC32 (base64) by part number, of the source as it is when this run begins. */
+  constructor(known: ReadonlyMap<number, string> = new Map()) {
+    this.#checksums = new Map(known);
+    for (const partNumber of known.keys()) this.#readIn.set(partNumber, 0);
+  }
+
+  /** Of every part that was read, however long ago. */
+  get checksums(): ReadonlyMap<number, string> {
+    return this.#checksums;
+  }
+
+  /** Of the parts whose reading still counts. */
+  get current(): ReadonlyMap<number, string> {
+    return new Map([...this.#checksums].filter(([partNumber]) => !this.#isStale(partNumber)));
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** To be called when the source may have changed: whatever was read so far has to be read again. */
+  beginEpoch(): void {
+    this.#epoch += 1;
+  }
+
+  /** To be called with each listing of the store: the parts that it holds. */
+  startRound(stored: Iterable<number>): void {
+    this.#stored.clear();
+    for (const partNumber of stored) this.#stored.add(partNumber);
+  }
+
+  markStored(partNumber: number): void {
+    this.#stored.add(partNumber);
+  }
+
+  /** Records a reading that began in `epoch`. Returns false if an earlier one found other bytes: the source has changed. */
+  record(partNumber: number, checksum: string, epoch: number): boolean {
+    const before = this.#checksums.get(partNumber);
+    if (before !== undefined && before !== checksum) return false;
+    this.#checksums.set(partNumber, checksum);
+    this.#readIn.set(partNumber, Math.max(epoch, this.#readIn.get(partNumber) ?? 0));
+    return true;
+  }
+
+  /** Stored parts whose bytes may be others by now. Parts that nothing has read are not among them. */
+  *stale(): Generator<number> {
+    for (const partNumber of this.#stored) if (this.#isStale(partNumber)) yield partNumber;
+  }
+
+  #isStale(partNumber: number): boolean {
+    const readIn = this.#readIn.get(partNumber);
+    return readIn !== undefined && readIn < this.#epoch;
+  }
+}
