@@ -110,6 +110,12 @@ export const PROBLEMS = {
     explanation:
       'This file has an open session with stored parts and another strategy or part size. Its plan stays; leave out the flag, or abort it.',
   },
+  SESSION_ATTRIBUTES_DIFFER: {
+    status: 409,
+    title: 'The object has, or will have, other attributes',
+    explanation:
+      'This file has a session with stored parts, or a completed one, and other tags, metadata, content type or disposition: `differences` names them. An object keeps the attributes that its upload began with. Leave them out, choose another key, abort the session, or, once it is completed, ask for `overwrite`.',
+  },
   IDEMPOTENCY_KEY_REUSED: {
     status: 409,
     title: 'The idempotency key belongs to another request',

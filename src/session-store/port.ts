@@ -43,6 +43,9 @@ export type NewSession = Pick<
   | 'createdAt'
 >;
 
+/** What the object gets beside its bytes. The store fixes it when a multipart upload begins. */
+export type ObjectAttributes = Pick<UploadSession, 'contentType' | 'contentDisposition' | 'tags' | 'metadata'>;
+
 /** Ties a client's Idempotency-Key to the session it made. `requestHash` tells a repeat from a different request. */
 export interface IdempotencyRecord {
   readonly key: string;
@@ -238,10 +241,11 @@ export interface SessionStore {
   openUpload(expected: Expected, upload: { uploadId: string; initiatedAt: Instant }, at: Instant): Promise<boolean>;
 
   /**
-   * `open` or `completing` to `creating` with the next generation, whose parts start empty; with a new plan where one is given.
+   * `open` or `completing` to `creating` with the next generation, whose parts start empty; with a new plan and new
+   * attributes where they are given.
    * The old generation's upload stays on record until `endUpload`. Compare-and-set.
    */
-  startGeneration(expected: Expected, at: Instant, plan?: PartPlan): Promise<boolean>;
+  startGeneration(expected: Expected, at: Instant, plan?: PartPlan, attributes?: Partial<ObjectAttributes>): Promise<boolean>;
 
   /** The object store no longer holds the multipart upload of that generation. Idempotent. Parts and `uploadId` stay on record. */
   endUpload(sessionId: string, generation: number, at: Instant): Promise<void>;

@@ -12,6 +12,7 @@ import type {
   InsertOutcome,
   LeftoverUpload,
   NewSession,
+  ObjectAttributes,
   OrphanSuspect,
   Outbox,
   OwnerLimits,
@@ -32,7 +33,7 @@ import { createPostgresOutbox } from './postgres-outbox.ts';
 import { compareListing, toPartColumns } from './postgres-parts.ts';
 import type { Statement } from './postgres-statement.ts';
 import { STATEMENTS } from './postgres-statements.ts';
-import { toPart, toSession } from './rows.ts';
+import { toNewGeneration, toPart, toSession } from './rows.ts';
 import { toToken, toTokenRow } from './token-rows.ts';
 
 /**
@@ -138,9 +139,8 @@ class PostgresStore implements SessionStore {
     });
   }
 
-  startGeneration(expected: Expected, at: Instant, plan?: PartPlan): Promise<boolean> {
-    const newPlan = plan ?? { strategy: null, partSize: null, partCount: null };
-    return this.#changes(STATEMENTS.startGeneration, { ...expected, ...newPlan, at });
+  startGeneration(expected: Expected, at: Instant, plan?: PartPlan, attributes?: Partial<ObjectAttributes>): Promise<boolean> {
+    return this.#changes(STATEMENTS.startGeneration, { ...expected, ...toNewGeneration(plan, attributes), at });
   }
 
   async endUpload(sessionId: string, generation: number, at: Instant): Promise<void> {

@@ -12,6 +12,7 @@ import type {
   InsertOutcome,
   LeftoverUpload,
   NewSession,
+  ObjectAttributes,
   OrphanSuspect,
   Outbox,
   OwnerLimits,
@@ -24,7 +25,7 @@ import type {
   Usage,
 } from './port.ts';
 import { REMEMBERED_CLIENTS } from './port.ts';
-import { type SessionRow, toPart, toSession } from './rows.ts';
+import { type SessionRow, toNewGeneration, toPart, toSession } from './rows.ts';
 import { type Checkpoints, startCheckpoints } from './sqlite-checkpoints.ts';
 import { IN_MEMORY, openSqliteDatabase, type SqliteDatabase, withoutSync } from './sqlite-driver.ts';
 import { cannotBeOpened, explaining } from './sqlite-errors.ts';
@@ -175,9 +176,13 @@ class SqliteStore implements SessionStore {
     });
   }
 
-  async startGeneration(expected: Expected, at: Instant, plan?: PartPlan): Promise<boolean> {
-    const newPlan = plan ?? { strategy: null, partSize: null, partCount: null };
-    return this.#statements.startGeneration.run({ ...expected, ...newPlan, at }).changes === 1;
+  async startGeneration(
+    expected: Expected,
+    at: Instant,
+    plan?: PartPlan,
+    attributes?: Partial<ObjectAttributes>,
+  ): Promise<boolean> {
+    return this.#statements.startGeneration.run({ ...expected, ...toNewGeneration(plan, attributes), at }).changes === 1;
   }
 
   async endUpload(sessionId: string, generation: number, at: Instant): Promise<void> {
