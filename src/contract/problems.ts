@@ -185,7 +185,7 @@ export const PROBLEMS = {
     status: 503,
     title: 'The object store or the database cannot serve now',
     explanation:
-      'It is starting, overloaded or out of reach, or the disk of the database is full, read-only or broken: `detail` says which. Try again after `retryAfterSeconds`; nothing is lost.',
+      'It is starting, overloaded or out of reach; or the disk of the database is full, read-only or broken; or the file of the database was deleted, replaced or overwritten: `detail` says which. Try again after `retryAfterSeconds`. Parts that the object store holds are kept.',
   },
   STOPPING: {
     status: 503,

@@ -28,6 +28,8 @@ const SWEEP_INTERVAL_MS = 60_000;
 export interface RunningServer {
   /** For example `http://127.0.0.1:7373`, or `https://…` with a certificate. */
   readonly url: string;
+  /** Whether something happened to the SQLite file under the server: see its log. */
+  readonly isDatabaseLost: boolean;
   /** Puts a renewed certificate into use at once, and goes on with a new audit log where the old one was moved away. */
   reload(): Promise<void>;
   /**
@@ -50,11 +52,19 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
   });
   log.info({}, 'stopping');
   await server.stop();
+  // At an ordinary end the driver closes SQLite, which then writes its WAL into whatever the database's file is now.
+  if (server.isDatabaseLost) process.exit(1);
 }
 
 /** Composition root: config → adapters → service → app → listen. */
 export async function startServer(config: Config, log: Logger, onFirstToken: (token: string) => void): Promise<RunningServer> {
-  const sessions = await openStoreToWrite(config.database);
+  let isDatabaseLost = false;
+  const sessions = await openStoreToWrite(config.database, {
+    onLoss(error) {
+      isDatabaseLost = true;
+      log.error({ err: error }, 'the database file was lost; nothing more is recorded');
+    },
+  });
   const version = packageVersion();
   const metrics = createMetrics({ sessions, hasWebhook: config.webhook !== undefined, now: Date.now, log, version });
   const s3 = createS3ObjectStore({
@@ -112,6 +122,9 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   let stopped: Promise<void> | undefined;
   return {
     url: listening.url,
+    get isDatabaseLost() {
+      return isDatabaseLost;
+    },
     reload() {
       auditLog.reopen();
       return listening.reloadCertificate();

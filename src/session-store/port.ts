@@ -2,12 +2,17 @@ import type { Limits, Scope } from '../session/access.ts';
 import type { Status } from '../session/machine.ts';
 import type { PartPlan } from '../session/part-plan.ts';
 import type { EndsAs, Instant, StoredPart, UploadSession } from '../session/session.ts';
+import type { FileLoss } from './file-loss.ts';
 import type { Outbox } from './outbox-port.ts';
 
+export { type FileLoss, isFileLoss } from './file-loss.ts';
 export type { Backlog, Outbox } from './outbox-port.ts';
 
-/** Why the database does not serve: it cannot be reached or is too busy, has no room, may not be written, or its disk fails. */
-export type Unavailability = 'away' | 'full' | 'read-only' | 'disk-error';
+/**
+ * Why the database does not serve: it cannot be reached or is too busy, has no room, may not be written, its disk fails, or its file is
+ * not the one any more that the server opened.
+ */
+export type Unavailability = 'away' | 'full' | 'read-only' | 'disk-error' | FileLoss;
 
 /**
  * The database cannot serve now, or stopped in the midst: whether a write happened is unknown. It may serve again at the next call. The

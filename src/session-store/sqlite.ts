@@ -24,9 +24,10 @@ import type {
   Totals,
   Usage,
 } from './port.ts';
-import { REMEMBERED_CLIENTS } from './port.ts';
+import { REMEMBERED_CLIENTS, type SessionStoreUnavailable } from './port.ts';
 import { type SessionRow, toNewGeneration, toPart, toSession } from './rows.ts';
-import { type Checkpoints, startCheckpoints } from './sqlite-checkpoints.ts';
+import { tryToWriteMuch, writeMark } from './sqlite/room.ts';
+import { openServing, type Serving } from './sqlite/serving.ts';
 import { IN_MEMORY, openSqliteDatabase, type SqliteDatabase, withoutSync } from './sqlite-driver.ts';
 import { cannotBeOpened, explaining } from './sqlite-errors.ts';
 import { migrateSqlite } from './sqlite-migrate.ts';
@@ -34,16 +35,25 @@ import { createSqliteOutbox } from './sqlite-outbox.ts';
 import { prepareStatements, type Statements } from './sqlite-statements.ts';
 import { toToken, toTokenRow } from './token-rows.ts';
 
+export interface SqliteOptions {
+  /** Others wait while it commits, and no second server may have the database. */
+  readonly isServer?: boolean;
+  /** Told once, when a server's file turns out not to be the one any more that it opened. */
+  readonly onLoss?: (error: SessionStoreUnavailable) => void;
+}
+
 /**
- * Opens the database at `path`, creating or migrating it where needed; `:memory:` is one that ends with the store. `isServer`: others
- * wait while it commits.
+ * Opens the database at `path`, creating or migrating it where needed; `:memory:` is one that ends with the store.
  * @throws SessionStoreStartError
  */
-export function openSqliteStore(path: string, { isServer = false } = {}): SessionStore {
+export function openSqliteStore(path: string, { isServer = false, onLoss = () => {} }: SqliteOptions = {}): SessionStore {
+  if (isServer && path !== IN_MEMORY) {
+    const serving = openServing(path, onLoss);
+    return new SqliteStore(serving.db, serving);
+  }
   const db = openSqliteDatabase(path);
   try {
-    migrateSqlite(db);
-    return new SqliteStore(db, isServer && path !== IN_MEMORY ? startCheckpoints(path, db) : undefined);
+    return createSqliteStore(db);
   } catch (error) {
     db.close();
     throw cannotBeOpened(path, error);
@@ -67,15 +77,14 @@ class SqliteStore implements SessionStore {
   readonly outbox: Outbox;
   readonly #db: SqliteDatabase;
   readonly #statements: Statements;
-  /** False until something was written, and since a disk failed. */
-  #isKnownWritable = false;
+  readonly #serving: Serving | undefined;
+  /** `untried` until something was written, `refused` since a write failed. */
+  #writes: 'untried' | 'refused' | 'taken' = 'untried';
 
-  readonly #checkpoints: Checkpoints | undefined;
-
-  constructor(db: SqliteDatabase, checkpoints?: Checkpoints) {
-    this.#checkpoints = checkpoints;
+  constructor(db: SqliteDatabase, serving?: Serving) {
+    this.#serving = serving;
     this.#db = explaining(db, ({ reason }) => {
-      if (reason !== 'away') this.#isKnownWritable = false;
+      if (reason !== 'away') this.#writes = 'refused';
     });
     this.#statements = prepareStatements(this.#db);
     this.outbox = createSqliteOutbox(this.#db, this.#statements);
@@ -315,16 +324,20 @@ class SqliteStore implements SessionStore {
   }
 
   async ping(): Promise<void> {
+    this.#serving?.file.check();
     this.#statements.ping.get();
-    if (this.#isKnownWritable) return;
-    // One page, and with the value that it has: only writing shows whether there is room again.
-    this.#db.exec('PRAGMA user_version = 0');
-    this.#isKnownWritable = true;
+    if (this.#writes === 'taken') return;
+    // A page may still fit where a session does not.
+    if (this.#writes === 'refused') tryToWriteMuch(this.#db);
+    writeMark(this.#db, this.#serving?.mark);
+    // The file is known by its mark once that is in the file itself.
+    if (this.#serving !== undefined) this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    this.#writes = 'taken';
   }
 
   async close(): Promise<void> {
-    await this.#checkpoints?.stop();
-    this.#db.close();
+    if (this.#serving === undefined) this.#db.close();
+    else await this.#serving.close();
   }
 
   #transaction<Result>(work: () => Result): Result {
