@@ -9,6 +9,7 @@ import { createApp } from './app.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { auditAsServer, noAudit } from './audit/event.ts';
 import { createAuthenticate, createFirstToken, hasLiveToken } from './auth.ts';
+import { createExpiryClock } from './clock/expiry-clock.ts';
 import { type Config, ConfigError, parseConfig } from './config.ts';
 import { clientAddress, isWithin, parseNetworks } from './edge/client-address.ts';
 import { guardAuthentication } from './edge/failure-limit.ts';
@@ -78,6 +79,14 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   const audit = metrics.sessions.countEvents(auditLog);
   const objects = metrics.measureStore(s3);
   const deps = { sessions, objects, now: Date.now, newSessionId, policy: config.policy, log };
+  const expiryClock = createExpiryClock({
+    objects,
+    now: Date.now,
+    monotonic: () => performance.now(),
+    holdMs: config.expiryHoldMs,
+    log,
+    tell: metrics.clockSeen,
+  });
   const stopping = new AbortController();
   const shutdown = new AbortController();
   const { tls, trustedProxies, corsOrigins, requestsPerSecond } = config.edge;
@@ -86,6 +95,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     service: createService(deps, audit, metrics.sessions),
     authenticate: guardAuthentication(createAuthenticate(sessions, config.adminToken?.reveal(), Date.now)),
     audit,
+    hearClock: expiryClock.hear,
     addressOf: ({ env, req }) =>
       clientAddress((env as HttpBindings).incoming.socket.remoteAddress, req.header('x-forwarded-for'), trustedProxies),
     edge: {
@@ -101,6 +111,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     shutdown: shutdown.signal,
   });
   const closeStores = async () => {
+    expiryClock.stop();
     s3.close();
     await sessions.close();
     auditLog.close();
@@ -115,9 +126,13 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     await closeStores();
     throw error;
   });
-  const sweeper = startSweeper({ ...deps, audit: auditAsServer(audit) }, SWEEP_INTERVAL_MS, metrics.swept);
+  const sweepDeps = { ...deps, audit: auditAsServer(audit) };
+  const sweeper = startSweeper(sweepDeps, SWEEP_INTERVAL_MS, metrics.swept, expiryClock.mayExpire);
   const watching = metrics.watchProcess();
-  const telling = startTelling({ outbox: sessions.outbox, now: Date.now, log, tell: metrics.eventDelivered }, config.webhook);
+  const telling = startTelling(
+    { outbox: sessions.outbox, now: Date.now, log, tell: metrics.eventDelivered, mayForget: expiryClock.mayForget },
+    config.webhook,
+  );
 
   let stopped: Promise<void> | undefined;
   return {

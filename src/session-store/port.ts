@@ -184,6 +184,9 @@ export interface Capability {
 /** Of the clients that a session has had, so many are known to have been replaced; one from before would take it over again. */
 export const REMEMBERED_CLIENTS = 100;
 
+/** Servers take leases of some minutes. */
+export const LONGEST_LEASE_MS = 3_600_000;
+
 /**
  * Where upload sessions are recorded. Every method is atomic: it happens whole or not at all, also when the process is
  * killed, and once its promise resolves it is durable. All sizes are 64-bit. Sessions are never deleted. The store does not
@@ -325,7 +328,8 @@ export interface SessionStore {
 
   /**
    * One sweeps at a time: true where nobody else holds the lease, or its time has run out. It is the caller's for `ttlMs` from `at`
-   * then; who asks again while he holds it renews it.
+   * then; who asks again while he holds it renews it. A lease that ends later than `LONGEST_LEASE_MS` from now was taken by a clock
+   * that was wrong, and counts as none.
    */
   acquireSweepLease(holder: string, at: Instant, ttlMs: number): Promise<boolean>;
   /** Does nothing where somebody else holds it. Idempotent. */

@@ -24,7 +24,7 @@ import type {
   Totals,
   Usage,
 } from './port.ts';
-import { REMEMBERED_CLIENTS, SessionStoreUnavailable } from './port.ts';
+import { LONGEST_LEASE_MS, REMEMBERED_CLIENTS, SessionStoreUnavailable } from './port.ts';
 import { PostgresDatabase, type Queries } from './postgres-driver.ts';
 import { isUniqueViolation } from './postgres-errors.ts';
 import { keyLocks, LOCK_KEYS } from './postgres-locks.ts';
@@ -242,7 +242,7 @@ class PostgresStore implements SessionStore {
   }
 
   acquireSweepLease(holder: string, at: Instant, ttlMs: number): Promise<boolean> {
-    return this.#changes(STATEMENTS.acquireSweepLease, { holder, at, expiresAt: at + ttlMs });
+    return this.#changes(STATEMENTS.acquireSweepLease, { holder, at, expiresAt: at + ttlMs, latest: at + LONGEST_LEASE_MS });
   }
 
   async releaseSweepLease(holder: string): Promise<void> {

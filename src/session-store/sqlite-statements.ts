@@ -216,10 +216,11 @@ function partStatements(db: SqliteDatabase) {
 
 function leaseStatements(db: SqliteDatabase) {
   return {
-    acquireSweepLease: db.prepare<{ holder: string; at: Instant; expiresAt: Instant }>(`
+    acquireSweepLease: db.prepare<{ holder: string; at: Instant; expiresAt: Instant; latest: Instant }>(`
       INSERT INTO sweep_lease (only_row, holder, expires_at) VALUES (1, @holder, @expiresAt)
       ON CONFLICT (only_row) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
-        WHERE sweep_lease.holder = excluded.holder OR sweep_lease.expires_at <= @at`),
+        WHERE sweep_lease.holder = excluded.holder OR sweep_lease.expires_at <= @at
+          OR sweep_lease.expires_at > @latest`),
     releaseSweepLease: db.prepare<[holder: string]>('DELETE FROM sweep_lease WHERE only_row = 1 AND holder = ?'),
   };
 }

@@ -24,7 +24,7 @@ import type {
   Totals,
   Usage,
 } from './port.ts';
-import { REMEMBERED_CLIENTS, type SessionStoreUnavailable } from './port.ts';
+import { LONGEST_LEASE_MS, REMEMBERED_CLIENTS, type SessionStoreUnavailable } from './port.ts';
 import { type SessionRow, toNewGeneration, toPart, toSession } from './rows.ts';
 import { tryToWriteMuch, writeMark } from './sqlite/room.ts';
 import { openServing, type Serving } from './sqlite/serving.ts';
@@ -316,7 +316,9 @@ class SqliteStore implements SessionStore {
   }
 
   async acquireSweepLease(holder: string, at: Instant, ttlMs: number): Promise<boolean> {
-    return this.#statements.acquireSweepLease.run({ holder, at, expiresAt: at + ttlMs }).changes === 1;
+    return (
+      this.#statements.acquireSweepLease.run({ holder, at, expiresAt: at + ttlMs, latest: at + LONGEST_LEASE_MS }).changes === 1
+    );
   }
 
   async releaseSweepLease(holder: string): Promise<void> {

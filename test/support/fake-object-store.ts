@@ -61,6 +61,8 @@ interface Fault {
 export class FakeObjectStore implements ObjectStore {
   readonly bucket: string;
   readonly keyPrefix: string;
+  /** What `readClock` answers. */
+  clockOffsetMs = 0;
   /** What `signing` answers. */
   signingReport: SigningReport = { credentials: 'key', expiresAt: null, canRead: false, canList: false, canDelete: false };
   /** Every call in order, those that failed included: for tests of the write order. */
@@ -241,6 +243,10 @@ export class FakeObjectStore implements ObjectStore {
 
   checkSigning(): Promise<void> {
     return this.#run({ method: 'checkSigning' }, () => undefined);
+  }
+
+  readClock(): Promise<number> {
+    return this.#run({ method: 'readClock' }, () => this.clockOffsetMs);
   }
 
   signing(): Promise<SigningReport> {
