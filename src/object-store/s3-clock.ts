@@ -1,6 +1,6 @@
 import { ListMultipartUploadsCommand, type S3Client } from '@aws-sdk/client-s3';
 import { ObjectStoreError } from './port.ts';
-import { toObjectStoreError } from './s3-errors.ts';
+import { codeOf, toObjectStoreError } from './s3-errors.ts';
 
 /** A right that the control plane has, and an answer that is short. */
 const UNUSED_KEY = 'partway-clock-check';
@@ -25,8 +25,8 @@ export async function readStoreClock(calls: S3Client, bucket: string, now: () =>
   try {
     await calls.send(command);
   } catch (error) {
-    // A refusal, for the clock for example, says the time as well.
-    if (Number.isNaN(offset)) throw toObjectStoreError(error);
+    // This refusal is about nothing but the clock; others may be those of a proxy, or of another service.
+    if (codeOf(error) !== 'RequestTimeTooSkewed') throw toObjectStoreError(error);
   }
   if (Number.isNaN(offset)) throw new ObjectStoreError('unavailable', "the object store's answer has no Date");
   return offset;

@@ -68,8 +68,19 @@ type Env = { Variables: RequestFacts & { caller: Caller } };
 
 /** The control plane as a Hono app. It never listens: tests call `app.request()`. */
 export function createApp(deps: AppDeps) {
-  const { service, authenticate, audit, log, metrics, version, shutdown, stopping = shutdown, addressOf, edge = {} } = deps;
-  const { hearClock = () => {} } = deps;
+  const {
+    service,
+    authenticate,
+    audit,
+    log,
+    metrics,
+    version,
+    shutdown,
+    stopping = shutdown,
+    addressOf,
+    edge = {},
+    hearClock = () => {},
+  } = deps;
   const { limitRequests = async () => {}, limitAddress = async () => {}, bodies, streams, corsOrigins = [], tls = false } = edge;
   const takeStream = createStreamLimit(streams);
   const watched = createSharedFlight<wire.Progress>(SHARE_PROGRESS_MS);

@@ -32,7 +32,7 @@ beforeEach(async () => {
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   database = join(folder, 'partway.db');
   bucket = await createTestBucket();
-  const proxy = await startByteProxy(sharedMinio().endpoint, { bytesPerSecond: 6 * MiB });
+  const proxy = await startByteProxy(sharedMinio().endpoint, { bytesPerSecond: 3 * MiB });
   onTestFinished(() => proxy.close());
   controlPlane = await startControlPlane({
     store: sharedMinio(),
