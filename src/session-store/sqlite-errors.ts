@@ -2,7 +2,8 @@ import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import type { FileLoss } from './file-loss.ts';
 import { SessionStoreUnavailable, type Unavailability } from './port.ts';
-import type { SqliteDatabase, SqliteStatement } from './sqlite-driver.ts';
+import { wrapDatabase } from './sqlite/wrap-database.ts';
+import type { SqliteDatabase } from './sqlite-driver.ts';
 import { SessionStoreStartError } from './start-error.ts';
 
 /** What may be over at the next call. */
@@ -72,27 +73,7 @@ function refusalToWrite(file: string): string | undefined {
 
 /** The database as the store uses it: what may pass is told in the port's words, to `onUnavailable` as well. */
 export function explaining(db: SqliteDatabase, onUnavailable: (error: SessionStoreUnavailable) => void): SqliteDatabase {
-  return {
-    exec: (sql) => explained(() => db.exec(sql)),
-    prepare: (sql) => explainingStatement(db.prepare(sql)),
-    transaction: (work) => {
-      const transaction = db.transaction(work);
-      return { immediate: () => explained(() => transaction.immediate()) };
-    },
-    close: () => db.close(),
-  };
-
-  function explainingStatement<Parameters extends unknown[], Row>(
-    statement: SqliteStatement<Parameters, Row>,
-  ): SqliteStatement<Parameters, Row> {
-    return {
-      source: statement.source,
-      run: (...parameters) => explained(() => statement.run(...parameters)),
-      get: (...parameters) => explained(() => statement.get(...parameters)),
-      all: (...parameters) => explained(() => statement.all(...parameters)),
-      iterate: (...parameters) => statement.iterate(...parameters),
-    };
-  }
+  return wrapDatabase(db, { read: explained, write: explained, transaction: explained });
 
   function explained<Result>(work: () => Result): Result {
     try {

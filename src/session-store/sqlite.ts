@@ -1,5 +1,4 @@
 import type { Status } from '../session/machine.ts';
-import { parentsOf } from '../session/object-key.ts';
 import type { PartPlan } from '../session/part-plan.ts';
 import type { Instant, StoredPart, UploadSession } from '../session/session.ts';
 import { listParameters, toListPage } from './list-cursor.ts';
@@ -24,8 +23,9 @@ import type {
   Totals,
   Usage,
 } from './port.ts';
-import { LONGEST_LEASE_MS, REMEMBERED_CLIENTS, type SessionStoreUnavailable } from './port.ts';
+import { LONGEST_LEASE_MS, type SessionStoreUnavailable } from './port.ts';
 import { type SessionRow, toNewGeneration, toPart, toSession } from './rows.ts';
+import { findRefusal, recordReport } from './sqlite/decisions.ts';
 import { tryToWriteMuch, writeMark } from './sqlite/room.ts';
 import { openServing, type Serving } from './sqlite/serving.ts';
 import { IN_MEMORY, openSqliteDatabase, type SqliteDatabase, withoutSync } from './sqlite-driver.ts';
@@ -92,7 +92,7 @@ class SqliteStore implements SessionStore {
 
   async insert(session: NewSession, idempotency?: IdempotencyRecord, limits?: OwnerLimits): Promise<InsertOutcome> {
     return this.#transaction((): InsertOutcome => {
-      const refusal = this.#findRefusal(session, idempotency, limits);
+      const refusal = findRefusal(this.#statements, session, idempotency, limits);
       if (refusal !== undefined) return refusal;
       const { plan, metadata, tags, overwrite, ...same } = session;
       this.#statements.insertSession.run({
@@ -105,19 +105,6 @@ class SqliteStore implements SessionStore {
       if (idempotency !== undefined) this.#statements.claimIdempotencyKey.run({ ...session, ...idempotency });
       return { outcome: 'inserted' };
     });
-  }
-
-  #findRefusal(session: NewSession, idempotency?: IdempotencyRecord, limits?: OwnerLimits): InsertOutcome | undefined {
-    const { owner, size, bucket, key } = session;
-    const repeated = idempotency !== undefined && this.#statements.findByIdempotencyKey.get(owner, idempotency.key) !== undefined;
-    if (repeated || (session.fingerprint !== null && this.#statements.findRunning.get(session) !== undefined))
-      return { outcome: 'taken' };
-    const parents = JSON.stringify(parentsOf(key));
-    const conflict = this.#statements.findKeyConflict.get({ bucket, key, parents, since: session.createdAt });
-    if (conflict !== undefined) return { outcome: 'key-conflict', ...conflict };
-    const excess = limits && this.#statements.findExcess.get({ owner, size, ...limits });
-    if (excess?.overQuota) return { outcome: 'quota-exceeded' };
-    return excess?.overSessions ? { outcome: 'too-many-sessions' } : undefined;
   }
 
   async usageOf(owner: string): Promise<Usage> {
@@ -252,33 +239,11 @@ class SqliteStore implements SessionStore {
   async report(report: ClientReport): Promise<ReportAnswer> {
     return withoutSync(this.#db, () =>
       this.#transaction((): ReportAnswer => {
-        const outcome = this.#record(report);
+        const outcome = recordReport(this.#statements, report);
         if (outcome === 'replaced') return { outcome };
         return { outcome, session: toSession(this.#statements.getSession.get(report.sessionId) as SessionRow) };
       }),
     );
-  }
-
-  #record(report: ClientReport): ReportAnswer['outcome'] {
-    const session = this.#statements.readOwnership.get(report);
-    if (session === undefined) throw new Error(`no session ${report.sessionId} on record`);
-
-    const newest = session.newest ?? 0;
-    if (session.ordinal !== null && session.ordinal < newest) return 'replaced';
-    if (session.ordinal === null) {
-      const ordinal = newest + 1;
-      this.#statements.insertClient.run({ ...report, ordinal });
-      this.#statements.forgetClients.run({ sessionId: report.sessionId, ordinal: ordinal - REMEMBERED_CLIENTS });
-    }
-
-    if (session.generation !== report.generation || !session.opened) {
-      this.#statements.touch.run(report);
-      return 'stale';
-    }
-    const { sessionId, generation, at } = report;
-    for (const part of report.parts) this.#statements.reportPart.run({ ...part, sessionId, generation, at });
-    this.#statements.recordFigures.run(report);
-    return 'recorded';
   }
 
   async insertToken(token: Token): Promise<void> {
@@ -332,8 +297,7 @@ class SqliteStore implements SessionStore {
     // A page may still fit where a session does not.
     if (this.#writes === 'refused') tryToWriteMuch(this.#db);
     writeMark(this.#db, this.#serving?.mark);
-    // The file is known by its mark once that is in the file itself.
-    if (this.#serving !== undefined) this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    this.#serving?.recognize();
     this.#writes = 'taken';
   }
 

@@ -28,7 +28,7 @@ export function watchDatabaseFile(path: string, mark: number, onLoss: (error: Se
   const realPath = realpathSync(path);
   // For writing: on an overlay file system, a file that was opened for reading stays the one of the layer below. They are closed after
   // SQLite has closed its own: closing any descriptor of a file drops all locks that the process has on it.
-  const descriptors = { database: openSync(realPath, 'r+'), wal: openSync(`${realPath}-wal`, 'r+') };
+  const descriptors = { database: openToWatch(realPath), wal: openToWatch(`${realPath}-wal`) };
   // Locks are on this one, so it is not opened.
   const sharedMemory = toId(statSync(`${realPath}-shm`, { bigint: true }));
   const header = Buffer.alloc(HEADER_BYTES);
@@ -99,6 +99,16 @@ export function watchDatabaseFile(path: string, mark: number, onLoss: (error: Se
   };
 }
 
+/** A file that may only be read is watched as well: the first write says what is wrong with it. */
+function openToWatch(path: string): number {
+  try {
+    return openSync(path, 'r+');
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    return openSync(path, 'r');
+  }
+}
+
 function toId({ dev: device, ino: inode }: BigIntStats): FileId {
   return { device, inode };
 }
@@ -119,7 +129,7 @@ const HAPPENED: Readonly<Record<FileLoss, string>> = {
   'file-deleted': 'was deleted or moved',
   'file-replaced': 'was replaced by another file',
   'file-truncated': 'was truncated',
-  'file-overwritten': 'was overwritten with another database, or something else',
+  'file-overwritten': 'was overwritten with another database or with something else',
   'wal-lost': 'has lost the -wal or -shm file beside it',
   'file-damaged': 'is damaged',
 };

@@ -1,5 +1,6 @@
-import type { SqliteDatabase, SqliteStatement } from '../sqlite-driver.ts';
+import type { SqliteDatabase } from '../sqlite-driver.ts';
 import type { DatabaseFile } from './database-file.ts';
+import { wrapDatabase } from './wrap-database.ts';
 
 /** SQLite's words for a file that holds something else than it wrote (https://www.sqlite.org/rescode.html). */
 const DAMAGED = /^SQLITE_(?:CORRUPT|NOTADB)/;
@@ -11,40 +12,22 @@ const DAMAGED = /^SQLITE_(?:CORRUPT|NOTADB)/;
  */
 export function guarding(db: SqliteDatabase, file: DatabaseFile): SqliteDatabase {
   let isInTransaction = false;
-  return {
-    exec: (sql) => guarded(() => db.exec(sql)),
-    prepare: (sql) => guardedStatement(db.prepare(sql)),
-    transaction(work) {
-      const transaction = db.transaction(work);
-      return {
-        immediate() {
-          file.check();
-          isInTransaction = true;
-          try {
-            return guarded(() => transaction.immediate());
-          } finally {
-            isInTransaction = false;
-          }
-        },
-      };
+  return wrapDatabase(db, {
+    read: guarded,
+    write(work) {
+      if (!isInTransaction) file.check();
+      return guarded(work);
     },
-    close: () => db.close(),
-  };
-
-  function guardedStatement<Parameters extends unknown[], Row>(
-    statement: SqliteStatement<Parameters, Row>,
-  ): SqliteStatement<Parameters, Row> {
-    return {
-      source: statement.source,
-      run(...parameters) {
-        if (!isInTransaction) file.check();
-        return guarded(() => statement.run(...parameters));
-      },
-      get: (...parameters) => guarded(() => statement.get(...parameters)),
-      all: (...parameters) => guarded(() => statement.all(...parameters)),
-      iterate: (...parameters) => statement.iterate(...parameters),
-    };
-  }
+    transaction(work) {
+      file.check();
+      isInTransaction = true;
+      try {
+        return guarded(work);
+      } finally {
+        isInTransaction = false;
+      }
+    },
+  });
 
   function guarded<Result>(work: () => Result): Result {
     file.checkKnown();

@@ -14,6 +14,8 @@ export interface Serving {
   readonly file: DatabaseFile;
   /** The `user_version` by which the file is known. */
   readonly mark: number;
+  /** The mark was written: from now on the file is known by it. */
+  recognize(): void;
   close(): Promise<void>;
 }
 
@@ -46,6 +48,11 @@ function serve(
     db: guarding(db, file),
     file,
     mark,
+    recognize() {
+      // Until then it is in the WAL alone, and what is written over the file is not noticed by it.
+      db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      file.check();
+    },
     async close() {
       await checkpoints.stop();
       // The last connection writes the WAL into the file as it closes, whatever the file is by now.
