@@ -209,6 +209,7 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
     readClock: () => readStoreClock(calls, bucket, now),
     checkSigning: partUrls.checkSigning,
     signing: partUrls.signing,
+    tryForgery: partUrls.tryForgery,
     close() {
       partUrls.close();
       calls.destroy();

@@ -16,6 +16,7 @@ import { keyConflict, limitReached, outsideOfServer } from './creation-refusals.
 import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
 import { mustGet, openUpload, replan } from './generations.ts';
+import { compareWithRecord } from './stored-object.ts';
 
 export interface Created {
   readonly session: UploadSession;
@@ -169,9 +170,9 @@ async function findSameFile(deps: ServiceDeps, { grant, request, chosen }: Wante
   if (request.overwrite === true) return undefined;
   const completed = await deps.sessions.findByFingerprint(query, ['completed']);
   if (completed === undefined) return undefined;
-  // Only while the object is still there and still this session's; the client proves that its file is the same.
+  // Only while the object is still there, still this session's and not written again; the client proves that its file is the same.
   const head = await deps.objects.headObject(completed.key);
-  if (head === undefined || !isObjectOf(completed, head)) return undefined;
+  if (head === undefined || !isObjectOf(completed, head) || compareWithRecord(completed, head)?.rewritten) return undefined;
   const asked = differingAttributes(completed, request);
   if (Object.keys(asked).length > 0) throw attributesDiffer(completed, asked);
   return completed;

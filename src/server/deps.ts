@@ -10,6 +10,8 @@ export interface Policy {
   readonly urlTtlSeconds: number;
   /** What a key is made of where the client names none. */
   readonly keyTemplate: string;
+  /** Begins uploads even at a store that takes forged writes (forgery-guard.ts). */
+  readonly allowForgery: boolean;
 }
 
 /** The part of pino that we use. */
@@ -33,6 +35,8 @@ export interface ServiceDeps {
   readonly now: () => Instant;
   readonly newSessionId: () => string;
   readonly policy: Policy;
+  /** Origins whose pages may call the API, for the report on the store, which must let the same ones send parts. */
+  readonly corsOrigins?: readonly string[];
   readonly log: Log;
   readonly audit: TellAudit;
 }

@@ -78,7 +78,8 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   const auditLog = openAudit(config, log);
   const audit = metrics.sessions.countEvents(auditLog);
   const objects = metrics.measureStore(s3);
-  const deps = { sessions, objects, now: Date.now, newSessionId, policy: config.policy, log };
+  const { corsOrigins } = config.edge;
+  const deps = { sessions, objects, now: Date.now, newSessionId, policy: config.policy, corsOrigins, log };
   const expiryClock = createExpiryClock({
     objects,
     now: Date.now,
@@ -89,10 +90,11 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   });
   const stopping = new AbortController();
   const shutdown = new AbortController();
-  const { tls, trustedProxies, corsOrigins, requestsPerSecond } = config.edge;
+  const { tls, trustedProxies, requestsPerSecond } = config.edge;
   const neverRefused = [...parseNetworks('loopback'), ...trustedProxies];
+  const service = createService(deps, audit, metrics.sessions);
   const app = createApp({
-    service: createService(deps, audit, metrics.sessions),
+    service,
     authenticate: guardAuthentication(createAuthenticate(sessions, config.adminToken?.reveal(), Date.now)),
     audit,
     hearClock: expiryClock.hear,
@@ -126,6 +128,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     await closeStores();
     throw error;
   });
+  void service.tryStore();
   const sweepDeps = { ...deps, audit: auditAsServer(audit) };
   const sweeper = startSweeper(sweepDeps, SWEEP_INTERVAL_MS, metrics.swept, expiryClock.mayExpire);
   const watching = metrics.watchProcess();

@@ -1,12 +1,20 @@
-import { describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { clockOffset, judgeClock } from '../../src/cli/doctor/clock.ts';
+import { judgeForgedWrite, judgeWellKnownIds } from '../../src/cli/doctor/forgery.ts';
+import { checkOrigins, judgeOrigins } from '../../src/cli/doctor/origins.ts';
 import { judgeSigning } from '../../src/cli/doctor/signing.ts';
 import { judgeStoreAnswer } from '../../src/cli/doctor/store-answer.ts';
 import type { StoreReport } from '../../src/contract/wire.ts';
+import type { ForgeryVerdict } from '../../src/forgery/verdict.ts';
 import { NOON } from '../support/cli-run.ts';
 import { test } from '../support/cli-test.ts';
+import { SIGNER_ID } from '../support/scripted-control-plane.ts';
 import { aWireSession } from '../support/wire-sessions.ts';
 
+const APP = 'https://app.example.com';
 const DOCTORED = { size: 5, strategy: 'single', partSize: 5, partCount: 1 } as const;
 
 function s3Error(status: number, code: string, message = '…') {
@@ -66,6 +74,57 @@ describe('what signs part URLs', () => {
     expect(finding.outcome).toBe('warn');
     expect(finding.detail).toContain(detail);
     expect(finding.advice).toContain(advice);
+  });
+});
+
+describe('forged writes', () => {
+  it.each([
+    ['open', 'fail'],
+    ['shielded', 'ok'],
+    ['no-hole', 'ok'],
+    ['no-such-id', 'info'],
+    ['unknown', 'info'],
+  ] as const)('that are %s give %s', (verdict, outcome) => {
+    expect(judgeForgedWrite(verdict, 'store:9000').outcome).toBe(outcome);
+  });
+
+  it('in the name of an id that can be guessed fail whatever the others say, and are not called refused where nothing is known', () => {
+    const judge = (...verdicts: ForgeryVerdict[]) =>
+      judgeWellKnownIds(verdicts.map((verdict, index) => [`id-${index}`, verdict]));
+    expect(judge('no-such-id', 'shielded', 'no-hole').outcome).toBe('ok');
+    expect(judge('unknown', 'open', 'no-such-id')).toMatchObject({ outcome: 'fail', detail: expect.stringContaining('id-1') });
+    expect(judge('no-such-id', 'unknown').outcome).toBe('info');
+  });
+});
+
+describe('origins of pages', () => {
+  const SERVER = 'https://uploads.example.com';
+
+  it('that the server allows as * are named as the cause where the store allows any', () => {
+    const results = [{ origin: 'https://partway-doctor.invalid', allowed: true }];
+    const [finding] = judgeOrigins({ server: `${SERVER}/`, configured: ['*'] }, results);
+    expect(finding).toMatchObject({ outcome: 'warn', advice: expect.stringContaining('PARTWAY_CORS_ORIGINS instead of *') });
+  });
+
+  it('are tried ten at the most, and nothing that is none', async () => {
+    const asked: string[] = [];
+    const store = createServer(({ headers }, response) => {
+      asked.push(headers.origin ?? '');
+      response.end();
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => void store.close());
+    await once(store, 'listening');
+    const url = `http://127.0.0.1:${(store.address() as AddressInfo).port}/a`;
+    const many = Array.from({ length: 100 }, (_, no) => `https://${no}.example.com`);
+    const part = { partNumber: 1, method: 'PUT', url, headers: {}, start: 0, end: 0, expiresAt: '' } as const;
+    const findings = await checkOrigins(part, {
+      server: SERVER,
+      configured: ['https://a/b', '\u001b[2J', 'javascript:0', ...many],
+    });
+    expect(asked).toHaveLength(11);
+    expect(asked).toContain(SERVER);
+    expect(asked.filter((origin) => !/^https:\/\/[\w.-]+$/.test(origin))).toEqual([]);
+    expect(findings.map(({ detail }) => detail).join()).not.toContain('\u001b');
   });
 });
 
@@ -130,6 +189,36 @@ describe('doctor', () => {
     expect(server.bodies.get('POST /api/uploads')).toMatchObject({ key: expect.stringMatching(/^team\/partway-doctor\//) });
   });
 
+  test('asks the store whether pages of the server and of each configured origin may send parts', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    server.storeReport = { ...server.storeReport, corsOrigins: [APP] };
+    server.allowsOrigin = (origin) => origin === server.url || origin === APP;
+    const { stdout } = await partway(['doctor']);
+    expect(stdout.text).toContain(
+      `ok    CORS (for browsers): pages of ${server.url}, ${APP} may send parts to the store, others may not`,
+    );
+  });
+
+  test('names each origin that the store refuses, and what MinIO must be told', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    server.storeReport = { ...server.storeReport, corsOrigins: [APP] };
+    server.allowsOrigin = () => false;
+    const { exitCode, stdout } = await partway(['doctor']);
+    expect(stdout.text).toContain(`info  CORS (for browsers): pages of ${server.url} may not send parts to the store`);
+    expect(stdout.text).toContain(`warn  CORS (for browsers): pages of ${APP} may not send parts to the store`);
+    expect(stdout.text).toContain(`MINIO_API_CORS_ALLOW_ORIGIN=${server.url},${APP} `);
+    expect(exitCode).toBe(0);
+  });
+
+  test('warns of a store that answers the pages of any origin', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    server.allowsOrigin = () => true;
+    const { exitCode, stdout } = await partway(['doctor']);
+    expect(stdout.text).toContain('warn  CORS (for browsers): any page that a browser shows may send requests to the store');
+    expect(stdout.text).toContain(`MINIO_API_CORS_ALLOW_ORIGIN=${server.url} `);
+    expect(exitCode).toBe(0);
+  });
+
   test('takes an older server, which cannot say what signs part URLs, as it is', async ({ server, partway }) => {
     server.session = aWireSession(DOCTORED);
     server.refuse('GET /api/store', 'ROUTE_NOT_FOUND', 'There is no GET /api/store.');
@@ -146,6 +235,29 @@ describe('doctor', () => {
     expect(exitCode).toBe(1);
     expect(stdout.text).toContain('fail  part URLs are signed with: AccessDenied (403)');
   });
+
+  test('fails where the store takes writes in the name of the signer, and says what to do', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    server.forgeable.add(SIGNER_ID);
+    const { exitCode, stdout } = await partway(['doctor']);
+    expect(exitCode).toBe(1);
+    expect(stdout.text).toMatch(/fail {2}forged writes: 127.0.0.1:\d+ takes writes that nothing signed \(CVE-2026-41145\)/);
+    expect(stdout.text).toContain('bind s3:PutObject to s3:authType');
+    expect(stdout.text).toContain('ok    access key ids that can be guessed');
+  });
+
+  test.for(['minioadmin', 'partway', 'partway-root'])(
+    'fails where the store takes writes in the name of %s',
+    async (id, { server, partway }) => {
+      server.session = aWireSession(DOCTORED);
+      server.forgeable.add(id);
+      const { exitCode, stdout } = await partway(['doctor']);
+      expect(exitCode).toBe(1);
+      expect(stdout.text).toContain(
+        `fail  access key ids that can be guessed: the store takes writes in the name of ${id}: anyone`,
+      );
+    },
+  );
 
   test('stops where the rest could only fail as well', async ({ server, partway }) => {
     const { exitCode, stdout } = await partway(['doctor'], { env: {} });

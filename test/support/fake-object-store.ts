@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import {
   type CompleteInput,
+  type ForgeryVerdict,
   type NewUpload,
   type ObjectHead,
   type ObjectStore,
@@ -63,6 +64,8 @@ export class FakeObjectStore implements ObjectStore {
   readonly keyPrefix: string;
   /** What `readClock` answers. */
   clockOffsetMs = 0;
+  /** What `tryForgery` answers. */
+  forgeryVerdict: ForgeryVerdict = 'no-hole';
   /** What `signing` answers. */
   signingReport: SigningReport = { credentials: 'key', expiresAt: null, canRead: false, canList: false, canDelete: false };
   /** Every call in order, those that failed included: for tests of the write order. */
@@ -251,6 +254,11 @@ export class FakeObjectStore implements ObjectStore {
 
   signing(): Promise<SigningReport> {
     return this.#run({ method: 'signing' }, () => this.signingReport);
+  }
+
+  /** Not among the calls: the server asks now and then, whatever a test does. */
+  tryForgery(): Promise<ForgeryVerdict> {
+    return Promise.resolve(this.forgeryVerdict);
   }
 
   async #run<T>(call: FakeCall, effect: () => T): Promise<T> {

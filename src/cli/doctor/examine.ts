@@ -26,7 +26,9 @@ export async function* examine(context: CliContext): AsyncGenerator<Finding> {
   if (token.outcome === 'fail') return;
   const store = await askStore(controlPlane, context);
   yield* store.findings;
-  yield* await tryStore(controlPlane, store.report?.keyPrefix ?? '', context);
+  const { keyPrefix = '', corsOrigins = [] } = store.report ?? {};
+  const origins = { server: environment.value.server, configured: corsOrigins };
+  yield* await tryStore(controlPlane, { keyPrefix, origins }, context);
 }
 
 function readEnvironment(context: CliContext): { value?: Environment; findings: Finding[] } {
@@ -76,6 +78,7 @@ async function checkReadiness(controlPlane: ControlPlane, context: CliContext): 
 }
 
 function adviceFor(check: string): string {
+  if (check === 'forgedWrites') return 'The administrator of the store must close the hole: docs/minio-policy.md says how.';
   if (/data|session/i.test(check)) return 'Whoever runs the server: check PARTWAY_DATABASE_URL, its folder and its disk.';
   return 'Whoever runs the server: check PARTWAY_S3_ENDPOINT, the access key and PARTWAY_S3_BUCKET, and that the store runs.';
 }

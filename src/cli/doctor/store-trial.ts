@@ -6,16 +6,20 @@ import { encodeCrc32 } from '../../session/crc32.ts';
 import type { CliContext } from '../context.ts';
 import { explainError } from '../failures/error-text.ts';
 import { clockOffset, judgeClock } from './clock.ts';
-import { type Finding, fail, info, ok, warn } from './finding.ts';
+import { type Finding, fail, ok, warn } from './finding.ts';
+import { tryForgeries } from './forgery.ts';
 import { exchange } from './http-exchange.ts';
+import { checkOrigins, type PageOrigins } from './origins.ts';
 import { judgeStoreAnswer } from './store-answer.ts';
 
 const BYTES = new TextEncoder().encode('hello');
-/** Any page's origin will do: what matters is whether the store answers pages at all. */
-const SAMPLE_ORIGIN = 'https://partway-doctor.example';
 
 /** A real upload of five bytes up to, not including, complete; and it is always aborted. */
-export async function tryStore(controlPlane: ControlPlane, keyPrefix: string, context: CliContext): Promise<Finding[]> {
+export async function tryStore(
+  controlPlane: ControlPlane,
+  { keyPrefix, origins }: { readonly keyPrefix: string; readonly origins: PageOrigins },
+  context: CliContext,
+): Promise<Finding[]> {
   let session: wire.Session;
   try {
     ({ session } = await controlPlane.create({
@@ -31,7 +35,10 @@ export async function tryStore(controlPlane: ControlPlane, keyPrefix: string, co
     const checksum = encodeCrc32(crc32(BYTES));
     const { parts } = await controlPlane.presign(session.sessionId, { partNumbers: [1], checksums: { 1: checksum } });
     const [part] = parts;
-    if (part !== undefined) findings.push(...(await tryPart(part, context)), await tryPreflight(part));
+    if (part !== undefined) {
+      findings.push(...(await tryPart(part, context)), ...(await checkOrigins(part, origins)));
+      findings.push(...(await tryForgeries(part, session.bucket, keyPrefix)));
+    }
   } catch (error) {
     findings.push(failedStep('presign a part', error, context));
   } finally {
@@ -52,26 +59,6 @@ async function tryPart({ url, headers }: wire.PresignedPart, context: CliContext
     const advice =
       'Clients send the bytes straight to this address, so it must be reachable from here: check PARTWAY_S3_PUBLIC_ENDPOINT, DNS and firewalls.';
     return [fail('store takes a part', `${host} cannot be reached from this machine: ${reason}`, advice)];
-  }
-}
-
-/** Only pages in browsers need it. */
-async function tryPreflight({ url, headers }: wire.PresignedPart): Promise<Finding> {
-  const check = 'CORS (for browsers)';
-  const advice =
-    'Only needed for uploads from web pages. At MinIO: MINIO_API_CORS_ALLOW_ORIGIN; elsewhere a CORS rule with PUT and ExposeHeaders ETag.';
-  try {
-    const requested = {
-      origin: SAMPLE_ORIGIN,
-      'access-control-request-method': 'PUT',
-      'access-control-request-headers': Object.keys(headers).join(','),
-    };
-    const answer = await exchange(url, { method: 'OPTIONS', headers: requested });
-    const allowed = answer.headers['access-control-allow-origin'];
-    if (allowed === SAMPLE_ORIGIN || allowed === '*') return ok(check, 'pages of any origin may upload');
-    return info(check, 'pages of unknown origins may not upload', advice);
-  } catch (error) {
-    return info(check, `not answered: ${(error as Error).message}`, advice);
   }
 }
 

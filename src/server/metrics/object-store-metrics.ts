@@ -56,6 +56,7 @@ export function createObjectStoreMetrics(registry: Registry): (store: ObjectStor
     readClock: measured('readClock', () => store.readClock()),
     checkSigning: measured('checkSigning', () => store.checkSigning()),
     signing: measured('signing', () => store.signing()),
+    tryForgery: measured('tryForgery', () => store.tryForgery()),
     // Not timed: nobody is asked, and there are thousands a second.
     async presignPart(part) {
       const url = await store.presignPart(part);

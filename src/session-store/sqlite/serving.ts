@@ -50,7 +50,11 @@ function serve(
     mark,
     recognize() {
       // Until then it is in the WAL alone, and what is written over the file is not noticed by it.
-      db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      try {
+        db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      } catch {
+        // The database has no room for it: the thread tries again, and the next commit that needs room says so.
+      }
       file.check();
     },
     async close() {
