@@ -156,6 +156,8 @@ export class ControlPlane {
         method,
         headers: {
           ...authorization,
+          // A server whose own clock is wrong would end sessions too early: by this it can tell.
+          date: new Date().toUTCString(),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...headers,
         },

@@ -110,6 +110,12 @@ export const PROBLEMS = {
     explanation:
       'This file has an open session with stored parts and another strategy or part size. Its plan stays; leave out the flag, or abort it.',
   },
+  SESSION_ATTRIBUTES_DIFFER: {
+    status: 409,
+    title: 'The object has, or will have, other attributes',
+    explanation:
+      'This file has a session with stored parts, or a completed one, and other tags, metadata, content type or disposition: `differences` names them. An object keeps the attributes that its upload began with. Leave them out, choose another key, abort the session, or, once it is completed, ask for `overwrite`.',
+  },
   IDEMPOTENCY_KEY_REUSED: {
     status: 409,
     title: 'The idempotency key belongs to another request',
@@ -179,7 +185,7 @@ export const PROBLEMS = {
     status: 503,
     title: 'The object store or the database cannot serve now',
     explanation:
-      'It is starting, overloaded or out of reach, or the disk of the database is full, read-only or broken: `detail` says which. Try again after `retryAfterSeconds`; nothing is lost.',
+      'It is starting, overloaded or out of reach; or the disk of the database is full, read-only or broken; or the file of the database was deleted, replaced or overwritten: `detail` says which. Try again after `retryAfterSeconds`. Parts that the object store holds are kept.',
   },
   STORE_OPEN_TO_FORGERY: {
     status: 503,

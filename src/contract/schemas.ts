@@ -48,6 +48,10 @@ export const createRequest = z
       // A header at the store: one line of ASCII.
       .regex(/^[\w.+-]+\/[\w.+-]+(?:[ \t]*;[ \t]*[\w.+-]+=(?:[\w.+-]+|"[ !#-[\]-~]*"))*$/)
       .optional(),
+    contentTypeGuessed: z.boolean().optional().meta({
+      description:
+        'True where the client guessed `contentType`, from the extension of the file name for example: a new session gets it, and one that the same file has keeps its own. Otherwise `contentType` is what was asked for, and another one of a session with stored parts is 409',
+    }),
     key: z.string().max(1_024).optional().meta({ description: 'Object key; the file name if left out' }),
     keyTemplate: z.string().min(1).max(1_024).optional().meta({
       description: 'Object key with {date}, {sessionId}, {fileName} and {owner} to be filled in; not together with `key`',

@@ -146,6 +146,9 @@ export interface ObjectStore {
   /** Throws unless the bucket is there and the credentials may use it. */
   checkBucket(): Promise<void>;
 
+  /** The store's clock minus ours, in milliseconds, by an answer of now. Exact to about a second. */
+  readClock(): Promise<number>;
+
   /** Throws where presigning would: credentials are there, or are asked for. What they are good for is not tried. */
   checkSigning(): Promise<void>;
 

@@ -22,6 +22,7 @@ import {
   type ObjectStoreFailure,
 } from './port.ts';
 import { COMPLETE_TIMEOUT_MS, createClients, LIST_PARTS_TIMEOUT_MS, type S3Account } from './s3-clients.ts';
+import { readStoreClock } from './s3-clock.ts';
 import { codeOf, statusOf, toObjectStoreError } from './s3-errors.ts';
 import { findKeyConflict } from './s3-key-conflict.ts';
 import { decodeMetadata, encodeMetadata } from './s3-metadata.ts';
@@ -205,6 +206,7 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
     headObject,
     findKeyConflict: (key) => findKeyConflict(calls, bucket, key),
     checkBucket,
+    readClock: () => readStoreClock(calls, bucket, now),
     checkSigning: partUrls.checkSigning,
     signing: partUrls.signing,
     tryForgery: partUrls.tryForgery,

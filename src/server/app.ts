@@ -41,6 +41,8 @@ export interface AppDeps {
   readonly stopping?: AbortSignal;
   /** Aborts when the server takes no more requests: live streams end. */
   readonly shutdown: AbortSignal;
+  /** Told what time a client has, by the header `Date`, and which token it came with. */
+  readonly hearClock?: (token: string, date: string | undefined) => void;
   /** Who is at the other end, as far as the way there is trusted. */
   readonly addressOf: (context: Context) => string;
   /** How often a live stream without changes says something all the same; 15 s unless told. */
@@ -66,7 +68,19 @@ type Env = { Variables: RequestFacts & { caller: Caller } };
 
 /** The control plane as a Hono app. It never listens: tests call `app.request()`. */
 export function createApp(deps: AppDeps) {
-  const { service, authenticate, audit, log, metrics, version, shutdown, stopping = shutdown, addressOf, edge = {} } = deps;
+  const {
+    service,
+    authenticate,
+    audit,
+    log,
+    metrics,
+    version,
+    shutdown,
+    stopping = shutdown,
+    addressOf,
+    edge = {},
+    hearClock = () => {},
+  } = deps;
   const { limitRequests = async () => {}, limitAddress = async () => {}, bodies, streams, corsOrigins = [], tls = false } = edge;
   const takeStream = createStreamLimit(streams);
   const watched = createSharedFlight<wire.Progress>(SHARE_PROGRESS_MS);
@@ -94,6 +108,7 @@ export function createApp(deps: AppDeps) {
     app.use(path, async (context, next) => {
       const caller = await callerOf(context);
       context.set('caller', caller);
+      hearClock(caller.grant.limitKey, context.req.header('date'));
       await limitRequests(caller.grant.limitKey);
       await next();
     });

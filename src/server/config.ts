@@ -130,6 +130,7 @@ const schema = z.object({
     .refine(isKeyTemplate, `may hold ${KNOWN_PLACEHOLDERS}`)
     .default('{fileName}'),
   PARTWAY_SESSION_TTL: duration('7d', ['1m', '3650d']),
+  PARTWAY_EXPIRY_HOLD: duration('1h', ['0s', '30d']),
   PARTWAY_URL_TTL: duration('1h', ['10s', '7d']),
   PARTWAY_WEBHOOK_URL: z
     .url({ protocol: /^https?$/, hostname: /./, error: 'must be an http:// or https:// URL' })
@@ -205,6 +206,8 @@ export function parseConfig(env: Env, faultsOf: (files: TlsFiles) => readonly st
       keyPrefix: data.PARTWAY_S3_KEY_PREFIX,
       signing: signingOf(data),
     },
+    /** How long the clock must be steady and agreed with before anything expires. */
+    expiryHoldMs: data.PARTWAY_EXPIRY_HOLD,
     /** Undefined where nobody is told what happens to sessions. */
     webhook: webhookOf(data),
     policy: {

@@ -9,6 +9,7 @@ import { type PartPlan, planParts } from '../session/part-plan.ts';
 import type { UploadSession } from '../session/session.ts';
 import { chooseStrategy } from '../session/strategy.ts';
 import type { IdempotencyRecord, NewSession } from '../session-store/port.ts';
+import { attributesDiffer, differingAttributes } from './asked-attributes.ts';
 import { isObjectOf, listStoredParts, objectExists } from './completion.ts';
 import { contentDispositionHeader } from './content-disposition.ts';
 import { keyConflict, limitReached, outsideOfServer } from './creation-refusals.ts';
@@ -171,24 +172,37 @@ async function findSameFile(deps: ServiceDeps, { grant, request, chosen }: Wante
   if (completed === undefined) return undefined;
   // Only while the object is still there, still this session's and not written again; the client proves that its file is the same.
   const head = await deps.objects.headObject(completed.key);
-  return head !== undefined && isObjectOf(completed, head) && !compareWithRecord(completed, head)?.rewritten
-    ? completed
-    : undefined;
+  if (head === undefined || !isObjectOf(completed, head) || compareWithRecord(completed, head)?.rewritten) return undefined;
+  const asked = differingAttributes(completed, request);
+  if (Object.keys(asked).length > 0) throw attributesDiffer(completed, asked);
+  return completed;
 }
 
-/** The file's own session goes on. Its stored plan wins, unless nothing is stored yet and the request asks for another one. */
+/** The file's own session goes on, as the request asks for it where that is still possible. A refused request changes nothing. */
 async function adopt(deps: ServiceDeps, running: UploadSession, request: CreateRequest): Promise<UploadSession> {
-  if (request.overwrite !== undefined && request.overwrite !== running.overwrite) {
-    await deps.sessions.setOverwrite(running.sessionId, request.overwrite);
-  }
   await deps.sessions.touch(running.sessionId, deps.now());
-  const session = await opened(deps, await mustGet(deps, running.sessionId));
-  if (session.status !== 'open' || !asksForAnotherPlan(session.plan, request)) return session;
-  const stored = await listStoredParts(deps, session);
-  if (stored.length === 0) return replan(deps, session, planFor(request));
-  throw new UploadError(
+  const session = await asAsked(deps, await opened(deps, await mustGet(deps, running.sessionId)), request);
+  if (request.overwrite === undefined || request.overwrite === session.overwrite) return session;
+  await deps.sessions.setOverwrite(session.sessionId, request.overwrite);
+  return mustGet(deps, session.sessionId);
+}
+
+/** What is stored keeps its plan and its attributes. While nothing is, the request's plan and attributes are taken. */
+async function asAsked(deps: ServiceDeps, session: UploadSession, request: CreateRequest): Promise<UploadSession> {
+  const isOpen = session.status === 'open';
+  const plan = isOpen && asksForAnotherPlan(session.plan, request) ? planFor(request) : undefined;
+  const attributes = differingAttributes(session, request);
+  const asksForOthers = Object.keys(attributes).length > 0;
+  if (plan === undefined && !asksForOthers) return session;
+  const stored = isOpen ? await listStoredParts(deps, session) : undefined;
+  if (stored?.length === 0) return replan(deps, session, plan, attributes);
+  throw asksForOthers ? attributesDiffer(session, attributes) : planDiffers(session, stored?.length ?? 0);
+}
+
+function planDiffers(session: UploadSession, storedParts: number): UploadError {
+  return new UploadError(
     'SESSION_PLAN_DIFFERS',
-    `This file has an open session ${session.sessionId} with strategy "${session.plan.strategy}", parts of ${session.plan.partSize} bytes, and ${stored.length} stored parts.`,
+    `This file has an open session ${session.sessionId} with strategy "${session.plan.strategy}", parts of ${session.plan.partSize} bytes, and ${storedParts} stored parts.`,
     {
       hint: `Leave out --strategy and --part-size to continue it, or drop it: partway abort ${session.sessionId}`,
       facts: { sessionId: session.sessionId },

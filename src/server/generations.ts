@@ -3,7 +3,7 @@ import { UploadError } from '../session/errors.ts';
 import { nextStatus, type SessionEvent, type Status } from '../session/machine.ts';
 import type { PartPlan } from '../session/part-plan.ts';
 import type { UploadSession } from '../session/session.ts';
-import type { Expected, StatusChange } from '../session-store/port.ts';
+import type { Expected, ObjectAttributes, StatusChange } from '../session-store/port.ts';
 import type { ServiceDeps } from './deps.ts';
 
 /** Changes of a session's status and of its generation of multipart upload, each decided by the transition table. */
@@ -102,9 +102,14 @@ export async function heal(deps: ServiceDeps, session: UploadSession): Promise<U
   return nextGeneration(deps, session, 'upload-lost');
 }
 
-/** No part is stored, so the file may be cut differently. */
-export function replan(deps: ServiceDeps, session: UploadSession, plan: PartPlan): Promise<UploadSession> {
-  return nextGeneration(deps, session, 'plan-changed', plan);
+/** No part is stored, so the file may be cut differently and the object may get other attributes. */
+export function replan(
+  deps: ServiceDeps,
+  session: UploadSession,
+  plan: PartPlan | undefined,
+  attributes: Partial<ObjectAttributes>,
+): Promise<UploadSession> {
+  return nextGeneration(deps, session, 'plan-changed', plan, attributes);
 }
 
 async function nextGeneration(
@@ -112,9 +117,10 @@ async function nextGeneration(
   session: UploadSession,
   event: SessionEvent,
   plan?: PartPlan,
+  attributes?: Partial<ObjectAttributes>,
 ): Promise<UploadSession> {
   statusAfter(session, event);
-  if (!(await deps.sessions.startGeneration(expected(session), deps.now(), plan))) throw busy(session);
+  if (!(await deps.sessions.startGeneration(expected(session), deps.now(), plan, attributes))) throw busy(session);
   const opened = await openUpload(deps, await mustGet(deps, session.sessionId), true);
   await releaseUpload(deps, session);
   return opened;

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import type { Instant } from '../session/session.ts';
 import { openSessionStore } from '../session-store/open.ts';
 import type { SessionStore } from '../session-store/port.ts';
 import { backUpSqlite } from '../session-store/sqlite-backup.ts';
@@ -37,7 +36,7 @@ export function backUpMachineDatabase(env: Environment, destination: string): nu
 }
 
 /** Copies the SQLite file to the PostgreSQL database of PARTWAY_TARGET_DATABASE_URL. @throws SessionStoreStartError */
-export async function moveMachineDatabase(env: Environment, now: Instant): Promise<Readonly<Record<string, number>>> {
+export async function moveMachineDatabase(env: Environment): Promise<Readonly<Record<string, number>>> {
   const source = findDatabase(env);
   const target = databaseAt(env.PARTWAY_TARGET_DATABASE_URL || undefined, env);
   if (source.kind !== 'sqlite') {
@@ -51,7 +50,7 @@ export async function moveMachineDatabase(env: Environment, now: Instant): Promi
     );
   }
   const { moveToPostgres } = await import('../session-store/move-to-postgres.ts');
-  return moveToPostgres(source.path, target.url.reveal(), now);
+  return moveToPostgres(source.path, target.url.reveal());
 }
 
 function findDatabase(env: Environment): DatabaseLocation {

@@ -9,6 +9,7 @@ import { createApp } from './app.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { auditAsServer, noAudit } from './audit/event.ts';
 import { createAuthenticate, createFirstToken, hasLiveToken } from './auth.ts';
+import { createExpiryClock } from './clock/expiry-clock.ts';
 import { type Config, ConfigError, parseConfig } from './config.ts';
 import { clientAddress, isWithin, parseNetworks } from './edge/client-address.ts';
 import { guardAuthentication } from './edge/failure-limit.ts';
@@ -28,6 +29,8 @@ const SWEEP_INTERVAL_MS = 60_000;
 export interface RunningServer {
   /** For example `http://127.0.0.1:7373`, or `https://…` with a certificate. */
   readonly url: string;
+  /** Whether something happened to the SQLite file under the server: see its log. */
+  readonly isDatabaseLost: boolean;
   /** Puts a renewed certificate into use at once, and goes on with a new audit log where the old one was moved away. */
   reload(): Promise<void>;
   /**
@@ -50,11 +53,19 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
   });
   log.info({}, 'stopping');
   await server.stop();
+  // At an ordinary end the driver closes SQLite, which then writes its WAL into whatever the database's file is now.
+  if (server.isDatabaseLost) process.exit(1);
 }
 
 /** Composition root: config → adapters → service → app → listen. */
 export async function startServer(config: Config, log: Logger, onFirstToken: (token: string) => void): Promise<RunningServer> {
-  const sessions = await openStoreToWrite(config.database);
+  let isDatabaseLost = false;
+  const sessions = await openStoreToWrite(config.database, {
+    onLoss(error) {
+      isDatabaseLost = true;
+      log.error({ err: error }, 'the database file was lost; nothing more is recorded');
+    },
+  });
   const version = packageVersion();
   const metrics = createMetrics({ sessions, hasWebhook: config.webhook !== undefined, now: Date.now, log, version });
   const s3 = createS3ObjectStore({
@@ -69,6 +80,14 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   const objects = metrics.measureStore(s3);
   const { corsOrigins } = config.edge;
   const deps = { sessions, objects, now: Date.now, newSessionId, policy: config.policy, corsOrigins, log };
+  const expiryClock = createExpiryClock({
+    objects,
+    now: Date.now,
+    monotonic: () => performance.now(),
+    holdMs: config.expiryHoldMs,
+    log,
+    tell: metrics.clockSeen,
+  });
   const stopping = new AbortController();
   const shutdown = new AbortController();
   const { tls, trustedProxies, requestsPerSecond } = config.edge;
@@ -78,6 +97,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     service,
     authenticate: guardAuthentication(createAuthenticate(sessions, config.adminToken?.reveal(), Date.now)),
     audit,
+    hearClock: expiryClock.hear,
     addressOf: ({ env, req }) =>
       clientAddress((env as HttpBindings).incoming.socket.remoteAddress, req.header('x-forwarded-for'), trustedProxies),
     edge: {
@@ -93,6 +113,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     shutdown: shutdown.signal,
   });
   const closeStores = async () => {
+    expiryClock.stop();
     s3.close();
     await sessions.close();
     auditLog.close();
@@ -108,13 +129,20 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     throw error;
   });
   void service.tryStore();
-  const sweeper = startSweeper({ ...deps, audit: auditAsServer(audit) }, SWEEP_INTERVAL_MS, metrics.swept);
+  const sweepDeps = { ...deps, audit: auditAsServer(audit) };
+  const sweeper = startSweeper(sweepDeps, SWEEP_INTERVAL_MS, metrics.swept, expiryClock.mayExpire);
   const watching = metrics.watchProcess();
-  const telling = startTelling({ outbox: sessions.outbox, now: Date.now, log, tell: metrics.eventDelivered }, config.webhook);
+  const telling = startTelling(
+    { outbox: sessions.outbox, now: Date.now, log, tell: metrics.eventDelivered, mayForget: expiryClock.mayForget },
+    config.webhook,
+  );
 
   let stopped: Promise<void> | undefined;
   return {
     url: listening.url,
+    get isDatabaseLost() {
+      return isDatabaseLost;
+    },
     reload() {
       auditLog.reopen();
       return listening.reloadCertificate();

@@ -4,7 +4,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, problemType } from '../contract/problems.ts';
 import { ObjectStoreError } from '../object-store/port.ts';
 import { SERVICE_ERROR_CODES, type ServiceErrorCode, UploadError } from '../session/errors.ts';
-import { SessionStoreUnavailable } from '../session-store/port.ts';
+import { isFileLoss, SessionStoreUnavailable } from '../session-store/port.ts';
 import type { Log } from './deps.ts';
 import { DATABASE_TROUBLES, STORE_CODES } from './store-codes.ts';
 
@@ -72,11 +72,15 @@ function asServiceError(error: unknown): ServiceError {
   if (error instanceof ObjectStoreError)
     return { code: STORE_CODES[error.failure], detail: `The object store answered: ${error.message}` };
   // Its message is for the log: it names the database's address.
-  if (error instanceof SessionStoreUnavailable)
-    return { code: 'STORE_UNAVAILABLE', detail: `${DATABASE_TROUBLES[error.reason]} Nothing that it had recorded is lost.` };
+  if (error instanceof SessionStoreUnavailable) return { code: 'STORE_UNAVAILABLE', detail: detailOf(error) };
   if (error instanceof HTTPException && error.status < 500) return { code: 'INVALID_REQUEST', detail: error.message };
   // Never the message of an unforeseen error: it may name anything. The log has it.
   return { code: 'INTERNAL', detail: 'The server met an error that it did not foresee.' };
+}
+
+/** Whether a file that went away comes back, the server cannot know. */
+function detailOf({ reason }: SessionStoreUnavailable): string {
+  return isFileLoss(reason) ? DATABASE_TROUBLES[reason] : `${DATABASE_TROUBLES[reason]} Nothing that it had recorded is lost.`;
 }
 
 function isServiceCode(code: string): code is ServiceErrorCode {

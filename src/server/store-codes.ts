@@ -14,10 +14,22 @@ export const STORE_CODES = {
   'checksum-mismatch': 'CHECKSUM_MISMATCH',
 } as const satisfies Record<ObjectStoreFailure, ServiceErrorCode>;
 
-/** What clients are told of a database that does not serve. All of it passes (`STORE_UNAVAILABLE`): they wait, and go on by themselves. */
+const PUT_BACK = 'Whoever runs the server has to stop it, put the database back, and start it again: its log says how.';
+
+/**
+ * What clients are told of a database that does not serve. All of it passes (`STORE_UNAVAILABLE`): they wait, and go on by themselves. What
+ * happened to the file passes with a new start of the server.
+ */
 export const DATABASE_TROUBLES = {
   away: "The server's database does not answer.",
   full: "The server's database cannot be written: its disk is full.",
   'read-only': "The server's database cannot be written: it is read-only.",
   'disk-error': "The server's database cannot be written: its disk is full, or fails.",
+  'file-deleted': `The server's database file was deleted or moved while the server ran. ${PUT_BACK}`,
+  'file-replaced': `The server's database file was replaced while the server ran. ${PUT_BACK}`,
+  'file-truncated': `The server's database file was truncated while the server ran. ${PUT_BACK}`,
+  'file-overwritten': `The server's database file was overwritten while the server ran. ${PUT_BACK}`,
+  'wal-lost':
+    "A file beside the server's database was deleted while the server ran. Whoever runs the server has to start it again: its log says how.",
+  'file-damaged': `The server's database file is damaged. ${PUT_BACK}`,
 } as const satisfies Record<Unavailability, string>;

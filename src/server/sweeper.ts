@@ -32,18 +32,30 @@ export function sweepLimits(now: Instant, sessionTtlMs: number, graceMs = GRACE_
   return { stuckSince: now - graceMs + (graceMs === 0 ? 1 : 0), idleSince: now - sessionTtlMs };
 }
 
+export interface SweepOptions {
+  /** When it is aborted, the sweep breaks off; the next one goes on. */
+  readonly stop?: AbortSignal;
+  /** Whether the clock may be believed so far that something is deleted because its time has run out. */
+  readonly mayExpire?: boolean;
+}
+
 /**
  * Ends sessions whose time ran out and finishes what a crash interrupted. Every repair is the same code that a request runs,
  * and each is safe to run beside requests: statuses change by compare-and-set, and the store's calls are idempotent or checked.
- * `graceMs` 0 suits the start of the only server on a database (`isShared`): nothing can be under way then. When `stop` is aborted it
- * breaks off; the next sweep goes on.
+ * `graceMs` 0 suits the start of the only server on a database (`isShared`): nothing can be under way then.
+ * Repairs and leftovers do not wait for a clock that is believed: a session's status says that they are due, and the time only how long
+ * a request may still be under way.
  */
-export async function sweep(deps: ServiceDeps, graceMs = GRACE_MS, stop?: AbortSignal): Promise<SweepReport> {
+export async function sweep(
+  deps: ServiceDeps,
+  graceMs = GRACE_MS,
+  { stop, mayExpire = true }: SweepOptions = {},
+): Promise<SweepReport> {
   const { sessions, now, policy } = deps;
   const report: SweepReport = { expired: 0, repaired: 0, released: 0, failed: 0 };
   const { stuckSince, idleSince } = sweepLimits(now(), policy.sessionTtlMs, graceMs);
 
-  for (const status of ['open', 'creating'] as const) {
+  for (const status of mayExpire ? (['open', 'creating'] as const) : []) {
     const idle = (limit: number) => sessions.listIdleSince(status, idleSince, limit);
     await each('expired', idle, (session) => expire(deps, session, idleSince));
   }
@@ -57,8 +69,10 @@ export async function sweep(deps: ServiceDeps, graceMs = GRACE_MS, stop?: AbortS
   );
   const suspects = (limit: number) => sessions.listOrphanSuspects(stuckSince, limit);
   await each('released', suspects, (suspect) => releaseOrphans(deps, suspect, stuckSince));
-  await sessions.deleteExpiredCapabilities(now());
-  await sessions.deleteIdempotencyKeys(idleSince);
+  if (mayExpire) {
+    await sessions.deleteExpiredCapabilities(now());
+    await sessions.deleteIdempotencyKeys(idleSince);
+  }
   return report;
 
   function stuckIn(status: Status) {
@@ -149,9 +163,15 @@ async function releaseOrphans(deps: ServiceDeps, suspect: OrphanSuspect, before:
 
 /**
  * Sweeps at once, then every `intervalMs`, one at a time, until stopped; of several servers on one database, one of them. Without
- * grace at the start where no other server can use the database: there, whoever left something under way is gone.
+ * grace at the start where no other server can use the database: there, whoever left something under way is gone. `mayExpire` is asked
+ * at the beginning of each sweep.
  */
-export function startSweeper(deps: ServiceDeps, intervalMs: number, tell: TellSweep = () => {}): { stop(): Promise<void> } {
+export function startSweeper(
+  deps: ServiceDeps,
+  intervalMs: number,
+  tell: TellSweep = () => {},
+  mayExpire: () => Promise<boolean> = async () => true,
+): { stop(): Promise<void> } {
   const { sessions, log } = deps;
   const lease = createLease(deps, LEASE_INTERVALS * intervalMs);
   const stopping = new AbortController();
@@ -166,7 +186,7 @@ export function startSweeper(deps: ServiceDeps, intervalMs: number, tell: TellSw
       const end = () => ({ ms: performance.now() - startedAt, at: deps.now() });
       try {
         if (!(await isOurs)) return;
-        const report = await sweep(deps, graceMs, stopping.signal);
+        const report = await sweep(deps, graceMs, { stop: stopping.signal, mayExpire: await mayExpire() });
         tell({ report, ...end() });
         if (Object.values(report).some((count) => count > 0)) log.info({ ...report }, 'swept');
       } catch (error) {

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
-import type { Instant } from '../session/session.ts';
 import { connectToPostgres, migratePostgres } from './postgres-migrate.ts';
+import { lockForServer } from './sqlite/server-lock.ts';
 import { openSqliteDatabase, type SqliteDatabase } from './sqlite-driver.ts';
 import { migrateSqlite } from './sqlite-migrate.ts';
 import { SessionStoreStartError } from './start-error.ts';
@@ -29,13 +29,21 @@ export type MovedRows = Readonly<Record<(typeof TABLES)[number], number>>;
 /**
  * Copies a SQLite database to an empty PostgreSQL one, whole or not at all. The SQLite file is read in one transaction and stays as it
  * is; a server that still used it would go on without the other one, so it must be stopped.
- * @throws SessionStoreStartError where a server seems to run, or the target holds something already.
+ * @throws SessionStoreStartError where a server runs, or the target holds something already.
  */
-export async function moveToPostgres(sqlitePath: string, url: string, now: Instant): Promise<MovedRows> {
+export async function moveToPostgres(sqlitePath: string, url: string): Promise<MovedRows> {
+  const lock = lockForServer(sqlitePath);
+  try {
+    return await move(sqlitePath, url);
+  } finally {
+    lock.release();
+  }
+}
+
+async function move(sqlitePath: string, url: string): Promise<MovedRows> {
   const source = openSqliteDatabase(sqlitePath);
   try {
     migrateSqlite(source);
-    refuseWhileServed(source, now);
     await migratePostgres(url);
     const target = await connectToPostgres(url);
     try {
@@ -46,16 +54,6 @@ export async function moveToPostgres(sqlitePath: string, url: string, now: Insta
   } finally {
     source.close();
   }
-}
-
-/** A server gives its lease back when it stops; one that was killed keeps it for some minutes. */
-function refuseWhileServed(source: SqliteDatabase, now: Instant): void {
-  const [lease] = source.prepare<[], { expires_at: Instant }>('SELECT expires_at FROM sweep_lease').all();
-  if (lease === undefined || lease.expires_at <= now) return;
-  throw new SessionStoreStartError(
-    'A server seems to run on the database, or was killed a moment ago.',
-    `Stop it. Where it was killed, wait until ${new Date(lease.expires_at).toISOString()}, and run this again.`,
-  );
 }
 
 async function copyAll(source: SqliteDatabase, target: Client): Promise<MovedRows> {

@@ -1,4 +1,5 @@
 import { type SessionStore, SessionStoreUnavailable } from './port.ts';
+import type { SqliteOptions } from './sqlite.ts';
 import { SessionStoreStartError } from './start-error.ts';
 
 /** The URL holds a password, and is shown to nobody but the driver. */
@@ -10,7 +11,7 @@ export type StoreLocation =
  * Opens the store, loading its driver and no other.
  * @throws SessionStoreStartError
  */
-export async function openSessionStore(location: StoreLocation, options?: { readonly isServer: boolean }): Promise<SessionStore> {
+export async function openSessionStore(location: StoreLocation, options?: SqliteOptions): Promise<SessionStore> {
   if (location.kind === 'postgres') {
     const { openPostgresStore } = await import('./postgres.ts');
     return openPostgresStore(location.url.reveal());
@@ -24,8 +25,11 @@ export async function openSessionStore(location: StoreLocation, options?: { read
  * itself once there is some, and says so until then.
  * @throws SessionStoreStartError
  */
-export async function openStoreToWrite(location: StoreLocation): Promise<SessionStore> {
-  const sessions = await openSessionStore(location, { isServer: true });
+export async function openStoreToWrite(
+  location: StoreLocation,
+  options: Pick<SqliteOptions, 'onLoss'> = {},
+): Promise<SessionStore> {
+  const sessions = await openSessionStore(location, { ...options, isServer: true });
   try {
     await sessions.ping();
   } catch (error) {

@@ -2,12 +2,17 @@ import type { Limits, Scope } from '../session/access.ts';
 import type { Status } from '../session/machine.ts';
 import type { PartPlan } from '../session/part-plan.ts';
 import type { EndsAs, Instant, StoredPart, UploadSession } from '../session/session.ts';
+import type { FileLoss } from './file-loss.ts';
 import type { Outbox } from './outbox-port.ts';
 
+export { type FileLoss, isFileLoss } from './file-loss.ts';
 export type { Backlog, Outbox } from './outbox-port.ts';
 
-/** Why the database does not serve: it cannot be reached or is too busy, has no room, may not be written, or its disk fails. */
-export type Unavailability = 'away' | 'full' | 'read-only' | 'disk-error';
+/**
+ * Why the database does not serve: it cannot be reached or is too busy, has no room, may not be written, its disk fails, or its file is
+ * not the one any more that the server opened.
+ */
+export type Unavailability = 'away' | 'full' | 'read-only' | 'disk-error' | FileLoss;
 
 /**
  * The database cannot serve now, or stopped in the midst: whether a write happened is unknown. It may serve again at the next call. The
@@ -42,6 +47,9 @@ export type NewSession = Pick<
   | 'plan'
   | 'createdAt'
 >;
+
+/** What the object gets beside its bytes. The store fixes it when a multipart upload begins. */
+export type ObjectAttributes = Pick<UploadSession, 'contentType' | 'contentDisposition' | 'tags' | 'metadata'>;
 
 /** Ties a client's Idempotency-Key to the session it made. `requestHash` tells a repeat from a different request. */
 export interface IdempotencyRecord {
@@ -176,6 +184,9 @@ export interface Capability {
 /** Of the clients that a session has had, so many are known to have been replaced; one from before would take it over again. */
 export const REMEMBERED_CLIENTS = 100;
 
+/** Servers take leases of some minutes. */
+export const LONGEST_LEASE_MS = 3_600_000;
+
 /**
  * Where upload sessions are recorded. Every method is atomic: it happens whole or not at all, also when the process is
  * killed, and once its promise resolves it is durable. All sizes are 64-bit. Sessions are never deleted. The store does not
@@ -238,10 +249,11 @@ export interface SessionStore {
   openUpload(expected: Expected, upload: { uploadId: string; initiatedAt: Instant }, at: Instant): Promise<boolean>;
 
   /**
-   * `open` or `completing` to `creating` with the next generation, whose parts start empty; with a new plan where one is given.
+   * `open` or `completing` to `creating` with the next generation, whose parts start empty; with a new plan and new
+   * attributes where they are given.
    * The old generation's upload stays on record until `endUpload`. Compare-and-set.
    */
-  startGeneration(expected: Expected, at: Instant, plan?: PartPlan): Promise<boolean>;
+  startGeneration(expected: Expected, at: Instant, plan?: PartPlan, attributes?: Partial<ObjectAttributes>): Promise<boolean>;
 
   /** The object store no longer holds the multipart upload of that generation. Idempotent. Parts and `uploadId` stay on record. */
   endUpload(sessionId: string, generation: number, at: Instant): Promise<void>;
@@ -316,7 +328,8 @@ export interface SessionStore {
 
   /**
    * One sweeps at a time: true where nobody else holds the lease, or its time has run out. It is the caller's for `ttlMs` from `at`
-   * then; who asks again while he holds it renews it.
+   * then; who asks again while he holds it renews it. A lease that ends later than `LONGEST_LEASE_MS` from now was taken by a clock
+   * that was wrong, and counts as none.
    */
   acquireSweepLease(holder: string, at: Instant, ttlMs: number): Promise<boolean>;
   /** Does nothing where somebody else holds it. Idempotent. */

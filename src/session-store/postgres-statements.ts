@@ -17,7 +17,7 @@ import { OUTBOX_STATEMENTS } from './postgres-outbox.ts';
 import { type Generation, PART_STATEMENTS } from './postgres-parts.ts';
 import { type Statement, statement, unpreparedStatement } from './postgres-statement.ts';
 import { TOKEN_STATEMENTS } from './postgres-tokens.ts';
-import { SESSION_SQL, type SessionRow } from './rows.ts';
+import { type NewGeneration, SESSION_SQL, type SessionRow } from './rows.ts';
 import { AS_EXPECTED, ENDED, MAKES_OBJECT, NOT_ENDED, UNFINISHED } from './session-sql.ts';
 
 type SinceParameters = { readonly status: Status; readonly before: Instant; readonly limit: number };
@@ -126,12 +126,12 @@ const SESSION_STATEMENTS = {
     WHERE ${AS_EXPECTED}`),
   openSession: statement<Expected & { at: Instant }>(`
     UPDATE upload_sessions SET status = 'open', updated_at = @at WHERE ${AS_EXPECTED} AND status = 'creating'`),
-  startGeneration: statement<
-    Expected & { at: Instant; strategy: string | null; partSize: number | null; partCount: number | null }
-  >(`
+  startGeneration: statement<Expected & NewGeneration & { at: Instant }>(`
     UPDATE upload_sessions SET status = 'creating', updated_at = @at, generation = generation + 1,
       strategy = COALESCE(@strategy, strategy), part_size = COALESCE(@partSize, part_size),
-      part_count = COALESCE(@partCount, part_count)
+      part_count = COALESCE(@partCount, part_count), content_type = COALESCE(@contentType, content_type),
+      content_disposition = COALESCE(@contentDisposition, content_disposition),
+      tags = COALESCE(@tags, tags), metadata = COALESCE(@metadata, metadata)
     WHERE ${AS_EXPECTED} AND status IN ('open', 'completing')`),
   // On a standby it is on, whatever was set.
   ping: statement<object, { read_only: 'on' | 'off' }>(`
@@ -154,10 +154,11 @@ const UPLOAD_STATEMENTS = {
 };
 
 const LEASE_STATEMENTS = {
-  acquireSweepLease: statement<{ holder: string; at: Instant; expiresAt: Instant }>(`
+  acquireSweepLease: statement<{ holder: string; at: Instant; expiresAt: Instant; latest: Instant }>(`
     INSERT INTO sweep_lease (only_row, holder, expires_at) VALUES (1, @holder, @expiresAt)
     ON CONFLICT (only_row) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
-      WHERE sweep_lease.holder = excluded.holder OR sweep_lease.expires_at <= @at`),
+      WHERE sweep_lease.holder = excluded.holder OR sweep_lease.expires_at <= @at
+        OR sweep_lease.expires_at > @latest`),
   releaseSweepLease: statement<{ holder: string }>('DELETE FROM sweep_lease WHERE only_row = 1 AND holder = @holder'),
 };
 

@@ -12,6 +12,7 @@ import type {
   InsertOutcome,
   LeftoverUpload,
   NewSession,
+  ObjectAttributes,
   OrphanSuspect,
   Outbox,
   OwnerLimits,
@@ -23,7 +24,7 @@ import type {
   Totals,
   Usage,
 } from './port.ts';
-import { REMEMBERED_CLIENTS, SessionStoreUnavailable } from './port.ts';
+import { LONGEST_LEASE_MS, REMEMBERED_CLIENTS, SessionStoreUnavailable } from './port.ts';
 import { PostgresDatabase, type Queries } from './postgres-driver.ts';
 import { isUniqueViolation } from './postgres-errors.ts';
 import { keyLocks, LOCK_KEYS } from './postgres-locks.ts';
@@ -32,7 +33,7 @@ import { createPostgresOutbox } from './postgres-outbox.ts';
 import { compareListing, toPartColumns } from './postgres-parts.ts';
 import type { Statement } from './postgres-statement.ts';
 import { STATEMENTS } from './postgres-statements.ts';
-import { toPart, toSession } from './rows.ts';
+import { toNewGeneration, toPart, toSession } from './rows.ts';
 import { toToken, toTokenRow } from './token-rows.ts';
 
 /**
@@ -138,9 +139,8 @@ class PostgresStore implements SessionStore {
     });
   }
 
-  startGeneration(expected: Expected, at: Instant, plan?: PartPlan): Promise<boolean> {
-    const newPlan = plan ?? { strategy: null, partSize: null, partCount: null };
-    return this.#changes(STATEMENTS.startGeneration, { ...expected, ...newPlan, at });
+  startGeneration(expected: Expected, at: Instant, plan?: PartPlan, attributes?: Partial<ObjectAttributes>): Promise<boolean> {
+    return this.#changes(STATEMENTS.startGeneration, { ...expected, ...toNewGeneration(plan, attributes), at });
   }
 
   async endUpload(sessionId: string, generation: number, at: Instant): Promise<void> {
@@ -242,7 +242,7 @@ class PostgresStore implements SessionStore {
   }
 
   acquireSweepLease(holder: string, at: Instant, ttlMs: number): Promise<boolean> {
-    return this.#changes(STATEMENTS.acquireSweepLease, { holder, at, expiresAt: at + ttlMs });
+    return this.#changes(STATEMENTS.acquireSweepLease, { holder, at, expiresAt: at + ttlMs, latest: at + LONGEST_LEASE_MS });
   }
 
   async releaseSweepLease(holder: string): Promise<void> {

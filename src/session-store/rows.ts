@@ -1,6 +1,8 @@
 import type { Status } from '../session/machine.ts';
+import type { PartPlan } from '../session/part-plan.ts';
 import type { EndsAs, Instant, StoredPart, UploadSession } from '../session/session.ts';
 import type { Strategy } from '../session/strategy.ts';
+import type { ObjectAttributes } from './port.ts';
 
 /** A session as both databases answer it. CHECK constraints keep the texts of status, strategy and ends_as within their types. */
 export interface SessionRow {
@@ -81,6 +83,29 @@ export function toSession(row: SessionRow): UploadSession {
     inFlightBytes: row.in_flight_bytes,
     bytesPerSecond: row.bytes_per_second,
     reportedAt: row.reported_at,
+  };
+}
+
+/** Null keeps what the session has. */
+export interface NewGeneration {
+  readonly strategy: Strategy | null;
+  readonly partSize: number | null;
+  readonly partCount: number | null;
+  readonly contentType: string | null;
+  readonly contentDisposition: string | null;
+  /** JSON, like the metadata. */
+  readonly tags: string | null;
+  readonly metadata: string | null;
+}
+
+export function toNewGeneration(plan: PartPlan | undefined, attributes: Partial<ObjectAttributes> = {}): NewGeneration {
+  const { contentType = null, contentDisposition = null, tags, metadata } = attributes;
+  return {
+    ...(plan ?? { strategy: null, partSize: null, partCount: null }),
+    contentType,
+    contentDisposition,
+    tags: tags === undefined ? null : JSON.stringify(tags),
+    metadata: metadata === undefined ? null : JSON.stringify(metadata),
   };
 }
 

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
-import { openSqliteDatabase } from './sqlite-driver.ts';
+import { loadSqlite, openSqliteDatabase } from './sqlite-driver.ts';
 import { SessionStoreStartError } from './start-error.ts';
 
 /**
@@ -36,6 +36,17 @@ function copy(path: string, unfinished: string): void {
   const db = openSqliteDatabase(path);
   try {
     db.exec(`VACUUM INTO '${unfinished.replaceAll("'", "''")}'`);
+  } finally {
+    db.close();
+  }
+  removeMark(unfinished);
+}
+
+/** A running server knows its file by this number: a copy that has it, too, could be written over the file unnoticed. */
+function removeMark(copied: string): void {
+  const db = new (loadSqlite())(copied);
+  try {
+    db.exec('PRAGMA user_version = 0');
   } finally {
     db.close();
   }

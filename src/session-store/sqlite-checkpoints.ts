@@ -18,16 +18,24 @@ const THREAD = `
   const Database = require(workerData.driver);
   const db = new Database(workerData.file, { fileMustExist: true });
   db.pragma('synchronous = FULL');
-  const timer = setInterval(() => {
+  parentPort.on('message', (message) => {
+    if (message === 'stop') {
+      db.close();
+      parentPort.close();
+      return;
+    }
     try {
       db.pragma('wal_checkpoint(PASSIVE)');
     } catch {}
-  }, workerData.everyMs);
-  parentPort.once('message', () => {
-    clearInterval(timer);
-    db.close();
+    parentPort.postMessage('done');
   });
 `;
+
+export interface CheckpointOptions {
+  readonly everyMs?: number;
+  /** Asked right before each: a file that is not the database any more must not be written. */
+  readonly mayBegin?: () => boolean;
+}
 
 export interface Checkpoints {
   stop(): Promise<void>;
@@ -37,23 +45,41 @@ export interface Checkpoints {
  * Copies the WAL of `file` into the database in a thread of its own: two syncs to the disk, which SQLite has whichever commit fills the
  * WAL do. With 200 clients that was a pause of 40 ms every second, on a fast disk. `db` is the connection that commits.
  */
-export function startCheckpoints(file: string, db: SqliteDatabase, everyMs = CHECKPOINT_EVERY_MS): Checkpoints {
+export function startCheckpoints(
+  file: string,
+  db: SqliteDatabase,
+  { everyMs = CHECKPOINT_EVERY_MS, mayBegin = () => true }: CheckpointOptions = {},
+): Checkpoints {
   db.exec(`PRAGMA wal_autocheckpoint = ${LAST_RESORT_PAGES}`);
   const driver = createRequire(import.meta.url).resolve(sqlitePackage(process.versions.napi));
   const thread = new Worker(THREAD, {
     eval: true,
-    workerData: { driver, file, everyMs },
+    workerData: { driver, file },
     resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 },
   });
   // It must not keep a process that is at its end.
   thread.unref();
+  let isBusy = false;
+  thread.on('message', () => {
+    isBusy = false;
+  });
+  const timer = setInterval(() => {
+    if (isBusy || !mayBegin()) return;
+    isBusy = true;
+    thread.postMessage('checkpoint');
+  }, everyMs);
+  timer.unref();
   // Whatever it failed of, the process can do without it.
-  thread.once('error', () => db.exec(`PRAGMA wal_autocheckpoint = ${USUAL_PAGES}`));
+  thread.once('error', () => {
+    clearInterval(timer);
+    db.exec(`PRAGMA wal_autocheckpoint = ${USUAL_PAGES}`);
+  });
   const ended = new Promise<void>((resolve) => {
     thread.once('exit', () => resolve());
   });
   return {
     async stop() {
+      clearInterval(timer);
       // Here the process does wait, also one that has nothing else left to do.
       thread.ref();
       thread.postMessage('stop');

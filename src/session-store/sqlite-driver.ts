@@ -70,7 +70,7 @@ export function openSqliteDatabase(file: string): SqliteDatabase {
  * File names and object keys are nobody else's business. SQLite gives its -wal and -shm files the mode of this one.
  * A file that exists keeps its mode, and is not opened: closing it here would drop the locks that SQLite holds on it.
  */
-function createPrivateFile(file: string): void {
+export function createPrivateFile(file: string): void {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   try {
     closeSync(openSync(file, 'wx', 0o600));

@@ -1,14 +1,18 @@
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
+import type { FileLoss } from './file-loss.ts';
 import { SessionStoreUnavailable, type Unavailability } from './port.ts';
-import type { SqliteDatabase, SqliteStatement } from './sqlite-driver.ts';
+import { wrapDatabase } from './sqlite/wrap-database.ts';
+import type { SqliteDatabase } from './sqlite-driver.ts';
 import { SessionStoreStartError } from './start-error.ts';
 
+/** What may be over at the next call. */
+type Passing = Exclude<Unavailability, FileLoss>;
+
 /**
- * What may be over at the next call; the names are SQLite's (https://www.sqlite.org/rescode.html). Not in here: a file that is damaged, a
- * broken constraint, and all that is a bug.
+ * Names of SQLite (https://www.sqlite.org/rescode.html). Not in here: a file that is damaged, a broken constraint, and all that is a bug.
  */
-const PASSING: readonly (readonly [RegExp, Unavailability])[] = [
+const PASSING: readonly (readonly [RegExp, Passing])[] = [
   [/^SQLITE_FULL$/, 'full'],
   [/^SQLITE_READONLY/, 'read-only'],
   // Also a limit on the size of files, and a disk that has no room for the -shm file.
@@ -25,7 +29,7 @@ export function explainSqliteError(error: unknown): unknown {
   return new SessionStoreUnavailable(`SQLite cannot serve now: ${message} (${code}).`, reason, { cause: error });
 }
 
-function unavailabilityOf(error: unknown): Unavailability | undefined {
+function unavailabilityOf(error: unknown): Passing | undefined {
   const { name, code = '' } = error as { name?: string; code?: string };
   return name === 'SqliteError' ? PASSING.find(([codes]) => codes.test(code))?.[1] : undefined;
 }
@@ -43,7 +47,7 @@ export function cannotBeOpened(file: string, cause: unknown): SessionStoreStartE
   );
 }
 
-const HINTS: Readonly<Record<Unavailability, string>> = {
+const HINTS: Readonly<Record<Passing, string>> = {
   away: 'Check that PARTWAY_DATABASE_URL names a SQLite file, or a new one in a folder that this user may write to.',
   full: 'Make room on its disk, and start it again. Never delete the -wal file beside it: it holds what was committed.',
   'disk-error':
@@ -69,27 +73,7 @@ function refusalToWrite(file: string): string | undefined {
 
 /** The database as the store uses it: what may pass is told in the port's words, to `onUnavailable` as well. */
 export function explaining(db: SqliteDatabase, onUnavailable: (error: SessionStoreUnavailable) => void): SqliteDatabase {
-  return {
-    exec: (sql) => explained(() => db.exec(sql)),
-    prepare: (sql) => explainingStatement(db.prepare(sql)),
-    transaction: (work) => {
-      const transaction = db.transaction(work);
-      return { immediate: () => explained(() => transaction.immediate()) };
-    },
-    close: () => db.close(),
-  };
-
-  function explainingStatement<Parameters extends unknown[], Row>(
-    statement: SqliteStatement<Parameters, Row>,
-  ): SqliteStatement<Parameters, Row> {
-    return {
-      source: statement.source,
-      run: (...parameters) => explained(() => statement.run(...parameters)),
-      get: (...parameters) => explained(() => statement.get(...parameters)),
-      all: (...parameters) => explained(() => statement.all(...parameters)),
-      iterate: (...parameters) => statement.iterate(...parameters),
-    };
-  }
+  return wrapDatabase(db, { read: explained, write: explained, transaction: explained });
 
   function explained<Result>(work: () => Result): Result {
     try {

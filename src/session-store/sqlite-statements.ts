@@ -14,7 +14,7 @@ import type {
   Totals,
   Usage,
 } from './port.ts';
-import { type PartRow, SESSION_SQL, type SessionRow } from './rows.ts';
+import { type NewGeneration, type PartRow, SESSION_SQL, type SessionRow } from './rows.ts';
 import { AS_EXPECTED, ENDED, MAKES_OBJECT, NOT_ENDED, UNFINISHED } from './session-sql.ts';
 import type { SqliteDatabase, SqliteStatement } from './sqlite-driver.ts';
 import { outboxStatements } from './sqlite-outbox.ts';
@@ -150,12 +150,12 @@ function sessionStatements(db: SqliteDatabase) {
       WHERE ${AS_EXPECTED}`),
     openSession: db.prepare<Expected & { at: Instant }>(`
       UPDATE upload_sessions SET status = 'open', updated_at = @at WHERE ${AS_EXPECTED} AND status = 'creating'`),
-    startGeneration: db.prepare<
-      Expected & { at: Instant; strategy: string | null; partSize: number | null; partCount: number | null }
-    >(`
+    startGeneration: db.prepare<Expected & NewGeneration & { at: Instant }>(`
       UPDATE upload_sessions SET status = 'creating', updated_at = @at, generation = generation + 1,
         strategy = COALESCE(@strategy, strategy), part_size = COALESCE(@partSize, part_size),
-        part_count = COALESCE(@partCount, part_count)
+        part_count = COALESCE(@partCount, part_count), content_type = COALESCE(@contentType, content_type),
+        content_disposition = COALESCE(@contentDisposition, content_disposition),
+        tags = COALESCE(@tags, tags), metadata = COALESCE(@metadata, metadata)
       WHERE ${AS_EXPECTED} AND status IN ('open', 'completing')`),
     touch: db.prepare<{ sessionId: string; at: Instant }>(`
       UPDATE upload_sessions SET last_activity_at = MAX(last_activity_at, @at) WHERE session_id = @sessionId`),
@@ -216,10 +216,11 @@ function partStatements(db: SqliteDatabase) {
 
 function leaseStatements(db: SqliteDatabase) {
   return {
-    acquireSweepLease: db.prepare<{ holder: string; at: Instant; expiresAt: Instant }>(`
+    acquireSweepLease: db.prepare<{ holder: string; at: Instant; expiresAt: Instant; latest: Instant }>(`
       INSERT INTO sweep_lease (only_row, holder, expires_at) VALUES (1, @holder, @expiresAt)
       ON CONFLICT (only_row) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
-        WHERE sweep_lease.holder = excluded.holder OR sweep_lease.expires_at <= @at`),
+        WHERE sweep_lease.holder = excluded.holder OR sweep_lease.expires_at <= @at
+          OR sweep_lease.expires_at > @latest`),
     releaseSweepLease: db.prepare<[holder: string]>('DELETE FROM sweep_lease WHERE only_row = 1 AND holder = ?'),
   };
 }

@@ -1,5 +1,4 @@
 import type { Status } from '../session/machine.ts';
-import { parentsOf } from '../session/object-key.ts';
 import type { PartPlan } from '../session/part-plan.ts';
 import type { Instant, StoredPart, UploadSession } from '../session/session.ts';
 import { listParameters, toListPage } from './list-cursor.ts';
@@ -12,6 +11,7 @@ import type {
   InsertOutcome,
   LeftoverUpload,
   NewSession,
+  ObjectAttributes,
   OrphanSuspect,
   Outbox,
   OwnerLimits,
@@ -23,9 +23,11 @@ import type {
   Totals,
   Usage,
 } from './port.ts';
-import { REMEMBERED_CLIENTS } from './port.ts';
-import { type SessionRow, toPart, toSession } from './rows.ts';
-import { type Checkpoints, startCheckpoints } from './sqlite-checkpoints.ts';
+import { LONGEST_LEASE_MS, type SessionStoreUnavailable } from './port.ts';
+import { type SessionRow, toNewGeneration, toPart, toSession } from './rows.ts';
+import { findRefusal, recordReport } from './sqlite/decisions.ts';
+import { tryToWriteMuch, writeMark } from './sqlite/room.ts';
+import { openServing, type Serving } from './sqlite/serving.ts';
 import { IN_MEMORY, openSqliteDatabase, type SqliteDatabase, withoutSync } from './sqlite-driver.ts';
 import { cannotBeOpened, explaining } from './sqlite-errors.ts';
 import { migrateSqlite } from './sqlite-migrate.ts';
@@ -33,16 +35,25 @@ import { createSqliteOutbox } from './sqlite-outbox.ts';
 import { prepareStatements, type Statements } from './sqlite-statements.ts';
 import { toToken, toTokenRow } from './token-rows.ts';
 
+export interface SqliteOptions {
+  /** Others wait while it commits, and no second server may have the database. */
+  readonly isServer?: boolean;
+  /** Told once, when a server's file turns out not to be the one any more that it opened. */
+  readonly onLoss?: (error: SessionStoreUnavailable) => void;
+}
+
 /**
- * Opens the database at `path`, creating or migrating it where needed; `:memory:` is one that ends with the store. `isServer`: others
- * wait while it commits.
+ * Opens the database at `path`, creating or migrating it where needed; `:memory:` is one that ends with the store.
  * @throws SessionStoreStartError
  */
-export function openSqliteStore(path: string, { isServer = false } = {}): SessionStore {
+export function openSqliteStore(path: string, { isServer = false, onLoss = () => {} }: SqliteOptions = {}): SessionStore {
+  if (isServer && path !== IN_MEMORY) {
+    const serving = openServing(path, onLoss);
+    return new SqliteStore(serving.db, serving);
+  }
   const db = openSqliteDatabase(path);
   try {
-    migrateSqlite(db);
-    return new SqliteStore(db, isServer && path !== IN_MEMORY ? startCheckpoints(path, db) : undefined);
+    return createSqliteStore(db);
   } catch (error) {
     db.close();
     throw cannotBeOpened(path, error);
@@ -66,15 +77,14 @@ class SqliteStore implements SessionStore {
   readonly outbox: Outbox;
   readonly #db: SqliteDatabase;
   readonly #statements: Statements;
-  /** False until something was written, and since a disk failed. */
-  #isKnownWritable = false;
+  readonly #serving: Serving | undefined;
+  /** `untried` until something was written, `refused` since a write failed. */
+  #writes: 'untried' | 'refused' | 'taken' = 'untried';
 
-  readonly #checkpoints: Checkpoints | undefined;
-
-  constructor(db: SqliteDatabase, checkpoints?: Checkpoints) {
-    this.#checkpoints = checkpoints;
+  constructor(db: SqliteDatabase, serving?: Serving) {
+    this.#serving = serving;
     this.#db = explaining(db, ({ reason }) => {
-      if (reason !== 'away') this.#isKnownWritable = false;
+      if (reason !== 'away') this.#writes = 'refused';
     });
     this.#statements = prepareStatements(this.#db);
     this.outbox = createSqliteOutbox(this.#db, this.#statements);
@@ -82,7 +92,7 @@ class SqliteStore implements SessionStore {
 
   async insert(session: NewSession, idempotency?: IdempotencyRecord, limits?: OwnerLimits): Promise<InsertOutcome> {
     return this.#transaction((): InsertOutcome => {
-      const refusal = this.#findRefusal(session, idempotency, limits);
+      const refusal = findRefusal(this.#statements, session, idempotency, limits);
       if (refusal !== undefined) return refusal;
       const { plan, metadata, tags, overwrite, ...same } = session;
       this.#statements.insertSession.run({
@@ -95,19 +105,6 @@ class SqliteStore implements SessionStore {
       if (idempotency !== undefined) this.#statements.claimIdempotencyKey.run({ ...session, ...idempotency });
       return { outcome: 'inserted' };
     });
-  }
-
-  #findRefusal(session: NewSession, idempotency?: IdempotencyRecord, limits?: OwnerLimits): InsertOutcome | undefined {
-    const { owner, size, bucket, key } = session;
-    const repeated = idempotency !== undefined && this.#statements.findByIdempotencyKey.get(owner, idempotency.key) !== undefined;
-    if (repeated || (session.fingerprint !== null && this.#statements.findRunning.get(session) !== undefined))
-      return { outcome: 'taken' };
-    const parents = JSON.stringify(parentsOf(key));
-    const conflict = this.#statements.findKeyConflict.get({ bucket, key, parents, since: session.createdAt });
-    if (conflict !== undefined) return { outcome: 'key-conflict', ...conflict };
-    const excess = limits && this.#statements.findExcess.get({ owner, size, ...limits });
-    if (excess?.overQuota) return { outcome: 'quota-exceeded' };
-    return excess?.overSessions ? { outcome: 'too-many-sessions' } : undefined;
   }
 
   async usageOf(owner: string): Promise<Usage> {
@@ -175,9 +172,13 @@ class SqliteStore implements SessionStore {
     });
   }
 
-  async startGeneration(expected: Expected, at: Instant, plan?: PartPlan): Promise<boolean> {
-    const newPlan = plan ?? { strategy: null, partSize: null, partCount: null };
-    return this.#statements.startGeneration.run({ ...expected, ...newPlan, at }).changes === 1;
+  async startGeneration(
+    expected: Expected,
+    at: Instant,
+    plan?: PartPlan,
+    attributes?: Partial<ObjectAttributes>,
+  ): Promise<boolean> {
+    return this.#statements.startGeneration.run({ ...expected, ...toNewGeneration(plan, attributes), at }).changes === 1;
   }
 
   async endUpload(sessionId: string, generation: number, at: Instant): Promise<void> {
@@ -238,33 +239,11 @@ class SqliteStore implements SessionStore {
   async report(report: ClientReport): Promise<ReportAnswer> {
     return withoutSync(this.#db, () =>
       this.#transaction((): ReportAnswer => {
-        const outcome = this.#record(report);
+        const outcome = recordReport(this.#statements, report);
         if (outcome === 'replaced') return { outcome };
         return { outcome, session: toSession(this.#statements.getSession.get(report.sessionId) as SessionRow) };
       }),
     );
-  }
-
-  #record(report: ClientReport): ReportAnswer['outcome'] {
-    const session = this.#statements.readOwnership.get(report);
-    if (session === undefined) throw new Error(`no session ${report.sessionId} on record`);
-
-    const newest = session.newest ?? 0;
-    if (session.ordinal !== null && session.ordinal < newest) return 'replaced';
-    if (session.ordinal === null) {
-      const ordinal = newest + 1;
-      this.#statements.insertClient.run({ ...report, ordinal });
-      this.#statements.forgetClients.run({ sessionId: report.sessionId, ordinal: ordinal - REMEMBERED_CLIENTS });
-    }
-
-    if (session.generation !== report.generation || !session.opened) {
-      this.#statements.touch.run(report);
-      return 'stale';
-    }
-    const { sessionId, generation, at } = report;
-    for (const part of report.parts) this.#statements.reportPart.run({ ...part, sessionId, generation, at });
-    this.#statements.recordFigures.run(report);
-    return 'recorded';
   }
 
   async insertToken(token: Token): Promise<void> {
@@ -302,7 +281,9 @@ class SqliteStore implements SessionStore {
   }
 
   async acquireSweepLease(holder: string, at: Instant, ttlMs: number): Promise<boolean> {
-    return this.#statements.acquireSweepLease.run({ holder, at, expiresAt: at + ttlMs }).changes === 1;
+    return (
+      this.#statements.acquireSweepLease.run({ holder, at, expiresAt: at + ttlMs, latest: at + LONGEST_LEASE_MS }).changes === 1
+    );
   }
 
   async releaseSweepLease(holder: string): Promise<void> {
@@ -310,16 +291,19 @@ class SqliteStore implements SessionStore {
   }
 
   async ping(): Promise<void> {
+    this.#serving?.file.check();
     this.#statements.ping.get();
-    if (this.#isKnownWritable) return;
-    // One page, and with the value that it has: only writing shows whether there is room again.
-    this.#db.exec('PRAGMA user_version = 0');
-    this.#isKnownWritable = true;
+    if (this.#writes === 'taken') return;
+    // A page may still fit where a session does not.
+    if (this.#writes === 'refused') tryToWriteMuch(this.#db);
+    writeMark(this.#db, this.#serving?.mark);
+    this.#serving?.recognize();
+    this.#writes = 'taken';
   }
 
   async close(): Promise<void> {
-    await this.#checkpoints?.stop();
-    this.#db.close();
+    if (this.#serving === undefined) this.#db.close();
+    else await this.#serving.close();
   }
 
   #transaction<Result>(work: () => Result): Result {

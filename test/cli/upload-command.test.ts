@@ -175,7 +175,26 @@ describe('upload', () => {
     await makeFile('a.mov', SMALL);
     await partway(['upload', 'a.mov']);
     const said = Object.keys(server.bodies.get('POST /api/uploads') as object);
-    expect(said.toSorted()).toEqual(['contentType', 'fileName', 'fingerprint', 'overwrite', 'size', 'strategy']);
+    const names = ['contentType', 'contentTypeGuessed', 'fileName', 'fingerprint', 'overwrite', 'size', 'strategy'];
+    expect(said.toSorted()).toEqual(names);
+  });
+
+  test('says of a content type whether it was guessed from the extension or asked for', async ({ server, partway, makeFile }) => {
+    await makeFile('a.mov', SMALL);
+    await partway(['upload', 'a.mov']);
+    expect(server.bodies.get('POST /api/uploads')).toMatchObject({ contentType: 'video/quicktime', contentTypeGuessed: true });
+    await partway(['upload', 'a.mov', '--content-type', 'video/quicktime']);
+    expect(server.bodies.get('POST /api/uploads')).not.toHaveProperty('contentTypeGuessed');
+  });
+
+  test('shows what differs from the upload of before, with the choices', async ({ server, partway, makeFile }) => {
+    await makeFile('a.mov', SMALL);
+    const hint = 'Leave out --tag to keep the object as it is, or …';
+    server.refuse('POST /api/uploads', 'SESSION_ATTRIBUTES_DIFFER', 'with tags {}, not {"a":"b"}.', { sessionId: 'ses_1', hint });
+    const { exitCode, stderr } = await partway(['upload', 'a.mov', '--tag', 'a=b']);
+    expect(exitCode).toBe(8);
+    expect(stderr.text).toContain('error: with tags {}, not {"a":"b"}.');
+    expect(stderr.text).toContain(hint);
   });
 
   test('tells all that is wrong with them at once', async ({ server, partway }) => {

@@ -44,6 +44,13 @@ async function errorOf(call: Promise<unknown>): Promise<UploadError> {
 }
 
 describe('a call to the control plane', () => {
+  it('says in each request what time it has, by which a server notices that its own clock is wrong', async () => {
+    const { controlPlane, requests } = await answering(saying(200, 'application/json', '{"uploads":[],"nextCursor":null}'));
+    await controlPlane.list();
+    expect(requests[0]?.headers.date).toMatch(/^\w{3}, \d{2} \w{3} \d{4} \d{2}:\d{2}:\d{2} GMT$/);
+    expect(Math.abs(Date.parse(String(requests[0]?.headers.date)) - Date.now())).toBeLessThan(60_000);
+  });
+
   it('carries the token and JSON, and gives back what was answered', async () => {
     const { controlPlane, requests } = await answering(saying(201, 'application/json', '{"sessionId":"ses_1"}'));
     const request = { fileName: 'ü.mp4', size: 2 ** 40 };

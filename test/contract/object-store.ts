@@ -424,6 +424,10 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
     });
 
     describe('a bucket', () => {
+      it('is at a store whose clock is ours, in tests, but for some seconds', async () => {
+        expect(Math.abs(await store.readClock())).toBeLessThan(30_000);
+      });
+
       it('that is there passes the check', async () => {
         await expect(store.checkBucket()).resolves.toBeUndefined();
       });

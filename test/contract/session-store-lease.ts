@@ -36,6 +36,14 @@ export function describeSweepLease(current: () => SessionStore): void {
     expect(await acquire('b')).toBe(true);
   });
 
+  it('is free where it was taken by a clock that was far ahead, and not where that clock was a little ahead', async () => {
+    await acquire('wrong', NOON + 8 * 86_400_000);
+    expect(await acquire('right')).toBe(true);
+
+    await acquire('right', NOON + 900);
+    expect(await acquire('other', NOON)).toBe(false);
+  });
+
   it('is won by exactly one of many that ask at the same time', async () => {
     const won = await Promise.all(Array.from({ length: 20 }, (_, index) => acquire(`server-${index}`)));
 

@@ -223,6 +223,19 @@ export function describeStartGeneration(current: () => SessionStore): void {
     expect((await mustGet(current(), sessionId)).plan).toStrictEqual(plan);
   });
 
+  it('replaces the attributes that are given, and keeps the others', async () => {
+    const first = { contentType: 'video/mp4', contentDisposition: 'inline', tags: { a: '1' }, metadata: { b: '2' } };
+    const { sessionId } = await insertOpenSession(current(), first);
+
+    await current().startGeneration(expected(sessionId, 'open'), NOON, undefined, { tags: {}, contentDisposition: 'attachment' });
+
+    expect(await current().get(sessionId)).toMatchObject({ ...first, tags: {}, contentDisposition: 'attachment' });
+    await current().openUpload(expected(sessionId, 'creating', 2), { uploadId: 'upload-c', initiatedAt: NOON }, NOON);
+    const others = { contentType: 'video/x-other', metadata: { c: 'ü' } };
+    await current().startGeneration(expected(sessionId, 'open', 2), NOON, undefined, others);
+    expect(await current().get(sessionId)).toMatchObject({ ...others, tags: {}, contentDisposition: 'attachment' });
+  });
+
   it('gives a session its next upload, as often as it takes', async () => {
     const { sessionId } = await insertOpenSession(current());
 

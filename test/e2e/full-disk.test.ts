@@ -149,10 +149,13 @@ async function startOn(disk: TestDisk, bucket: string): Promise<ControlPlaneProc
   return controlPlane;
 }
 
-/** While somebody reads an old state, SQLite cannot write over what it has copied: every commit needs room on the disk. */
+/**
+ * While a connection reads a state that is in the WAL, SQLite cannot write over what it has copied: every commit needs room on the disk.
+ * The WAL is empty before, so that it has no room of its own, and the write makes sure that it holds something.
+ */
 function keepWalGrowing(database: string): void {
   const reader = openSqliteDatabase(database);
-  reader.exec('BEGIN; SELECT COUNT(*) FROM upload_sessions');
+  reader.exec('PRAGMA wal_checkpoint(TRUNCATE); CREATE TABLE held (row); BEGIN; SELECT COUNT(*) FROM upload_sessions');
   onTestFinished(() => void reader.close());
 }
 

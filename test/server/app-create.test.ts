@@ -320,6 +320,126 @@ describe('another plan for the same file', () => {
   });
 });
 
+describe('other attributes for the same file', () => {
+  const fingerprint = 'v1:same-file';
+  const first = {
+    fingerprint,
+    contentType: 'video/x-matroska',
+    tags: { camera: 'A', shoot: 'Day 1' },
+    metadata: { take: '1' },
+    contentDisposition: 'attachment',
+  } as const;
+  const OTHERS = [
+    ['tags', { tags: { camera: 'B', shoot: 'Day 1' } }],
+    ['tags', { tags: {} }],
+    ['metadata', { metadata: { take: '2' } }],
+    ['contentType', { contentType: 'video/x-custom' }],
+    ['contentDisposition', { contentDisposition: 'inline' }],
+  ] as const;
+
+  it.each(OTHERS)('(%s) are taken under the same id while nothing is stored', async (name, change) => {
+    const { sessionId } = await bench.create(first);
+    const before = await bench.session(sessionId);
+    expect(await bench.create({ ...first, ...change })).toMatchObject({ sessionId, status: 'open', partCount: 3 });
+    const { [name]: taken, ...rest } = await bench.session(sessionId);
+    expect(taken).not.toEqual(before[name]);
+    expect(rest).toMatchObject({ generation: 2, plan: before.plan });
+    expect(bench.objects.uploadIds).toEqual([rest.uploadId]);
+
+    await bench.putParts(sessionId, SMALL_FILE);
+    await bench.ask('POST', `/api/uploads/${sessionId}/complete`);
+    const { metadata } = (await bench.objects.headObject('film.mkv')) ?? {};
+    expect({ ...bench.objects.attributes('film.mkv'), metadata }).toMatchObject({ [name]: taken });
+  });
+
+  it.each(OTHERS)('(%s) are refused with 409 when parts are stored, and nothing changes', async (attribute, change) => {
+    const { sessionId } = await bench.create(first);
+    await bench.putParts(sessionId, SMALL_FILE, [2]);
+    await bench.ask('GET', `/api/uploads/${sessionId}/parts`);
+    const before = await bench.session(sessionId);
+    const problem = await refusal({ ...SMALL_FILE_REQUEST, ...first, ...change, overwrite: true });
+    expect(problem).toMatchObject({
+      status: 409,
+      code: 'SESSION_ATTRIBUTES_DIFFER',
+      sessionId,
+      sessionStatus: 'open',
+      differences: [{ attribute, stored: before[attribute] }],
+      hint: expect.stringMatching(/^Leave out --.* another --key, .* partway abort ses-/),
+    });
+    expect(await bench.session(sessionId)).toEqual(before);
+  });
+
+  it.each(OTHERS)('(%s) are refused with 409 when the upload has completed, and the object stays', async (attribute, change) => {
+    const { sessionId } = await bench.createCompleted(first);
+    const problem = await refusal({ ...SMALL_FILE_REQUEST, ...first, ...change });
+    expect(problem).toMatchObject({
+      status: 409,
+      code: 'SESSION_ATTRIBUTES_DIFFER',
+      sessionId,
+      sessionStatus: 'completed',
+      differences: [{ attribute }],
+      hint: expect.stringMatching(/^Leave out --.* another --key, .* --overwrite\.$/),
+    });
+    expect(bench.objects.callsOf('createMultipartUpload')).toHaveLength(1);
+  });
+
+  it('are taken for a completed upload with overwrite, by another session', async () => {
+    const { sessionId } = await bench.createCompleted(first);
+    const again = await bench.create({ ...first, tags: { camera: 'B' }, overwrite: true });
+    expect(again.sessionId).not.toBe(sessionId);
+    expect(await bench.session(again.sessionId)).toMatchObject({ tags: { camera: 'B' } });
+  });
+
+  it('are refused while the upload completes', async () => {
+    const { sessionId } = await bench.create(first);
+    await bench.putParts(sessionId, SMALL_FILE);
+    bench.objects.failNext('completeMultipartUpload', 'unavailable');
+    expect((await bench.send('POST', `/api/uploads/${sessionId}/complete`)).status).toBe(503);
+    const problem = await refusal({ ...SMALL_FILE_REQUEST, ...first, tags: {} });
+    expect(problem).toMatchObject({ code: 'SESSION_ATTRIBUTES_DIFFER', sessionStatus: 'completing' });
+  });
+
+  it.each<[string, object]>([
+    ['leaves them out', { fingerprint }],
+    ['repeats them', first],
+    ['has the tags in another order', { fingerprint, tags: { shoot: 'Day 1', camera: 'A' } }],
+    ['has the names of metadata in other letters', { fingerprint, metadata: { TAKE: '1' } }],
+    ['has the content type in other letters', { fingerprint, contentType: 'Video/X-Matroska' }],
+    ['has another content type, but only guessed', { fingerprint, contentType: 'video/mp4', contentTypeGuessed: true }],
+    [
+      'is the same disposition under another file name',
+      { fingerprint, key: 'film.mkv', fileName: 'x', contentDisposition: 'attachment' },
+    ],
+  ])('are not asked for by a request that %s', async (_, request) => {
+    for (const stored of [[2], [1, 3]]) {
+      const { sessionId } = await bench.create({ key: 'film.mkv', ...first });
+      await bench.putParts(sessionId, SMALL_FILE, stored);
+      expect(await bench.create({ key: 'film.mkv', ...request })).toMatchObject({ sessionId });
+    }
+    const { sessionId } = await bench.create({ key: 'film.mkv', ...first });
+    await bench.ask('POST', `/api/uploads/${sessionId}/complete`);
+    expect(await bench.create({ key: 'film.mkv', ...request })).toMatchObject({ sessionId, status: 'completed' });
+    expect(await bench.session(sessionId)).toMatchObject({ generation: 1, contentType: 'video/x-matroska' });
+  });
+
+  it('come with another plan into one new generation', async () => {
+    const { sessionId } = await bench.create(first);
+    const again = await bench.create({ ...first, tags: { camera: 'B' }, partSize: 6 * MiB });
+    expect(again).toMatchObject({ sessionId, partSize: 6 * MiB });
+    expect(await bench.session(sessionId)).toMatchObject({ generation: 2, tags: { camera: 'B' } });
+  });
+
+  it('name what differs in the words of the command line, and show no more than some of a long value', async () => {
+    const { sessionId } = await bench.create({ ...first, metadata: { long: 'x'.repeat(900) } });
+    await bench.putParts(sessionId, SMALL_FILE, [1]);
+    const { detail, hint } = await refusal({ ...SMALL_FILE_REQUEST, fingerprint, metadata: {}, contentType: 'text/plain' });
+    expect(detail).toContain(`(session ${sessionId}), with metadata {"long":"xxx`);
+    expect(detail).toContain('content type "video/x-matroska", not "text/plain"');
+    expect(detail.length).toBeLessThan(500);
+    expect(hint).toMatch(/^Leave out --metadata, --content-type /);
+  });
+});
+
 describe('GET /api/uploads', () => {
   it('lists sessions newest first, in pages that a cursor continues', async () => {
     const ids: string[] = [];

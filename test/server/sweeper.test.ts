@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { hashToken } from '../../src/server/auth.ts';
 import { startSweeper, sweep } from '../../src/server/sweeper.ts';
 import { type SessionStore, SessionStoreUnavailable } from '../../src/session-store/port.ts';
 import { type AdminService, adminService, POLICY, ServiceBench, TINY_FILE } from '../support/control-plane.ts';
@@ -117,6 +118,52 @@ describe('expiry', () => {
     bench.clock.advance(GRACE + 1);
     await sweep(bench.deps);
     expect(bench.objects.uploadIds).toEqual([]);
+  });
+});
+
+describe('while the clock is not believed', () => {
+  const doubted = () => sweep(bench.deps, GRACE, { mayExpire: false });
+
+  it('nothing expires and nothing is forgotten, however long ago it was due; all of it once the clock is believed', async () => {
+    const sessionId = (await create('a')).session.sessionId;
+    const never = await createWithLostAnswer('b');
+    const { capabilityId: _, ...capability } = await service.grantCapability(sessionId, { expiresInSeconds: 60 });
+    bench.clock.advance(4_000 * 86_400_000);
+    await doubted();
+    expect([await statusOf(sessionId), await statusOf(never)]).toEqual(['open', 'open']);
+    expect((await create('a')).session.sessionId).toBe(sessionId);
+    expect(await bench.sessions.findCapabilityByHash(hashToken(capability.token))).toBeDefined();
+
+    bench.clock.advance(POLICY.sessionTtlMs + 1);
+    await sweep(bench.deps);
+    expect([await statusOf(sessionId), await statusOf(never)]).toEqual(['expired', 'expired']);
+    expect(await bench.sessions.findCapabilityByHash(hashToken(capability.token))).toBeUndefined();
+    expect((await create('a')).session.sessionId).not.toBe(sessionId);
+  });
+
+  it('what a crash left is repaired all the same', async () => {
+    const ids = [await createWithLostAnswer('a'), await leaveCompleting('b', false), await leaveAborting('c')];
+    bench.clock.advance(GRACE + 1);
+    expect(await doubted()).toMatchObject({ repaired: 3, failed: 0, expired: 0 });
+    expect(await Promise.all(ids.map(statusOf))).toEqual(['open', 'completed', 'aborted']);
+  });
+
+  it('a sweeper asks at the beginning of each sweep', async () => {
+    const { sessionId } = await bench.openTinySession();
+    bench.clock.advance(POLICY.sessionTtlMs + 1);
+    let mayExpire = false;
+    const reports: unknown[] = [];
+    const sweeper = startSweeper(
+      bench.deps,
+      5,
+      ({ report }) => reports.push(report),
+      async () => mayExpire,
+    );
+    onTestFinished(() => sweeper.stop());
+    await vi.waitFor(() => expect(reports.length).toBeGreaterThan(2));
+    expect(await statusOf(sessionId)).toBe('open');
+    mayExpire = true;
+    await vi.waitFor(async () => expect(await statusOf(sessionId)).toBe('expired'));
   });
 });
 

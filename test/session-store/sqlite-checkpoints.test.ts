@@ -29,7 +29,7 @@ const autocheckpoint = () => db.prepare<[]>('PRAGMA wal_autocheckpoint').get();
 
 describe('checkpoints in a thread', () => {
   it('copy into the database what another connection has committed', async () => {
-    const checkpoints = startCheckpoints(file, db, OFTEN_MS);
+    const checkpoints = startCheckpoints(file, db, { everyMs: OFTEN_MS });
     db.exec("INSERT INTO films VALUES ('The Third Man')");
 
     await vi.waitFor(() => expect(readFileSync(file).includes('The Third Man')).toBe(true), 10_000);
@@ -37,7 +37,7 @@ describe('checkpoints in a thread', () => {
   });
 
   it('leave a WAL that has grown to its limit to whoever commits, so that it does not grow for ever', async () => {
-    const checkpoints = startCheckpoints(file, db, 3_600_000);
+    const checkpoints = startCheckpoints(file, db, { everyMs: 3_600_000 });
     const insert = db.prepare<[number]>('INSERT INTO films VALUES (zeroblob(?))');
     db.exec('PRAGMA synchronous = OFF');
 
@@ -49,7 +49,7 @@ describe('checkpoints in a thread', () => {
   });
 
   it('that cannot be made in a thread are made as SQLite makes them', async () => {
-    const checkpoints = startCheckpoints(path.join(folder, 'no-such.db'), db, OFTEN_MS);
+    const checkpoints = startCheckpoints(path.join(folder, 'no-such.db'), db, { everyMs: OFTEN_MS });
     expect(autocheckpoint()).toEqual({ wal_autocheckpoint: 16_384 });
 
     await vi.waitFor(() => expect(autocheckpoint()).toEqual({ wal_autocheckpoint: 1_000 }), 10_000);

@@ -7,6 +7,7 @@ import type { S3Target } from '../../src/dev/bucket.ts';
 import { freePort } from '../../src/dev/free-port.ts';
 import { answersOk, type ServerProcess, startServerProcess, untilReady } from '../../src/dev/server-process.ts';
 import { createRestrictedUser } from './minio.ts';
+import { atShiftedClock } from './shifted-clock.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
 
@@ -19,6 +20,8 @@ export interface ControlPlaneOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Wait for /readyz; without, for /healthz (a bucket that is missing on purpose). */
   readonly untilReady?: boolean;
+  /** How far its wall clock is ahead at the next start. */
+  readonly clockOffsetSeconds?: () => number;
   /** Where the log of each start goes, numbered from 1. */
   readonly logFile?: (start: number) => string;
 }
@@ -33,6 +36,8 @@ export interface ControlPlaneProcess {
   readonly machineEnv: Readonly<Record<string, string>>;
   /** SIGKILL: no chance to tidy up. */
   kill(): Promise<void>;
+  /** SIGTERM, and until it has ended. */
+  end(): Promise<void>;
   /** Starts it again on the same port and database. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -48,10 +53,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   let starts = 0;
   const start = async () => {
     starts += 1;
+    const seconds = options.clockOffsetSeconds?.() ?? 0;
+    const serve = [PARTWAY, 'serve'];
+    const [command, args] = seconds === 0 ? [process.execPath, serve] : atShiftedClock(seconds, process.execPath, serve);
     const started = startServerProcess({
       name: 'The control plane',
-      command: process.execPath,
-      args: [PARTWAY, 'serve'],
+      command,
+      args,
       secrets: [],
       ...(options.logFile && { logFile: options.logFile(starts) }),
       env: {
@@ -82,6 +90,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     },
     describeEnd: () => running.describeEnd(),
     kill: () => running.kill('SIGKILL'),
+    end: () => running.stop(),
     async restart() {
       await running.stop();
       running = await start();

@@ -3,7 +3,7 @@ import { PROBLEM_MEDIA_TYPE } from '../../src/contract/problems.ts';
 import type * as wire from '../../src/contract/wire.ts';
 import type { ObjectStore } from '../../src/object-store/port.ts';
 import type { Caller } from '../../src/server/access.ts';
-import { createApp } from '../../src/server/app.ts';
+import { type AppDeps, createApp } from '../../src/server/app.ts';
 import { type Audit, type AuditEvent, auditAsServer, noAudit } from '../../src/server/audit/event.ts';
 import { createAuthenticate, hashToken, newToken, TOKEN_PREFIX } from '../../src/server/auth.ts';
 import type { Policy, ServiceDeps } from '../../src/server/deps.ts';
@@ -208,7 +208,7 @@ export class ControlPlaneBench extends ServiceBench {
   readonly app: ReturnType<typeof createApp>;
 
   constructor(
-    options: BenchOptions & { readonly keepAliveMs?: number; readonly adminToken?: string; readonly stopping?: AbortSignal } = {},
+    options: BenchOptions & Pick<AppDeps, 'stopping' | 'keepAliveMs' | 'hearClock'> & { readonly adminToken?: string } = {},
   ) {
     super(options);
     onTestFinished(() => this.shutdown.abort());
@@ -222,6 +222,7 @@ export class ControlPlaneBench extends ServiceBench {
       version: '1.2.3',
       shutdown: this.shutdown.signal,
       ...(options.stopping && { stopping: options.stopping }),
+      ...(options.hearClock && { hearClock: options.hearClock }),
       ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
     });
   }

@@ -62,6 +62,8 @@ interface Fault {
 export class FakeObjectStore implements ObjectStore {
   readonly bucket: string;
   readonly keyPrefix: string;
+  /** What `readClock` answers. */
+  clockOffsetMs = 0;
   /** What `tryForgery` answers. */
   forgeryVerdict: ForgeryVerdict = 'no-hole';
   /** What `signing` answers. */
@@ -244,6 +246,10 @@ export class FakeObjectStore implements ObjectStore {
 
   checkSigning(): Promise<void> {
     return this.#run({ method: 'checkSigning' }, () => undefined);
+  }
+
+  readClock(): Promise<number> {
+    return this.#run({ method: 'readClock' }, () => this.clockOffsetMs);
   }
 
   signing(): Promise<SigningReport> {

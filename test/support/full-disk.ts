@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,8 +15,14 @@ export interface TestDisk {
   makeRoom(serverPid: number): Promise<void>;
 }
 
+export interface SmallDisk extends TestDisk {
+  /** So many bytes more; pages have 4 KiB. */
+  giveBack(bytes: number): void;
+  makeReadOnly(): Promise<void>;
+}
+
 /** A real file system of 8 MiB in memory. Mounting needs root, or a machine that lets others do it. */
-export async function mountSmallDisk(context: TestContext): Promise<TestDisk & { makeReadOnly(): Promise<void> }> {
+export async function mountSmallDisk(context: TestContext): Promise<SmallDisk> {
   const folder = mkdtempSync(join(tmpdir(), 'partway-disk-'));
   try {
     await run('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder]);
@@ -35,6 +41,7 @@ export async function mountSmallDisk(context: TestContext): Promise<TestDisk & {
       for (let size = 4 * 1024 * 1024; size >= 4096; size /= 2) appendWhileThereIsRoom(filling, Buffer.alloc(size));
     },
     makeRoom: async () => rmSync(filling),
+    giveBack: (bytes) => truncateSync(filling, statSync(filling).size - bytes),
     makeReadOnly: async () => {
       await run('mount', ['-o', 'remount,ro', folder]);
     },

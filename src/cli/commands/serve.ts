@@ -65,6 +65,7 @@ export default {
     ['PARTWAY_S3_STALE_UPLOADS_EXPIRY', 'When the store deletes unfinished uploads (24h); 720h is recommended, here and there'],
     ['PARTWAY_KEY_TEMPLATE', 'Keys where the client names none ({fileName}); may hold {date}, {sessionId}, {fileName}, {owner}'],
     ['PARTWAY_SESSION_TTL', 'A session expires this long after its last activity (7d)'],
+    ['PARTWAY_EXPIRY_HOLD', 'Nothing expires before the clock was steady and agreed with for so long, after each start (1h)'],
     ['PARTWAY_URL_TTL', 'Life of a presigned URL (1h)'],
     ['PARTWAY_WEBHOOK_URL', 'Is told when an upload is created, completed, aborted or expired; nobody is if not set'],
     ['PARTWAY_WEBHOOK_SECRET', 'What that is signed with: whsec_ and base64; two, with a space between, while one takes over'],

@@ -38,8 +38,13 @@ function renderPlan(planned: readonly PlannedSweep[]): string {
   const expiring = planned.filter(({ action }) => action === 'expire');
   const held = expiring.reduce((sum, { heldBytes }) => sum + (heldBytes ?? 0), 0);
   const total = `${expiring.length} would expire and give back ${formatSize(held)}; ${planned.length - expiring.length} to repair or release\n`;
-  return renderTable(['ACTION', 'SESSION', 'STATUS', 'HELD', 'SINCE', 'OBJECT'], rows, [3]) + total;
+  const table = renderTable(['ACTION', 'SESSION', 'STATUS', 'HELD', 'SINCE', 'OBJECT'], rows, [3]);
+  return table + total + (expiring.length === 0 ? '' : HELD_NOTE);
 }
+
+/** This command sees neither how long the server has run nor what its clock is compared with. */
+const HELD_NOTE =
+  'By the clock of this machine, now. A running server expires nothing within PARTWAY_EXPIRY_HOLD of its start or while its clock is in doubt.\n';
 
 export default {
   command,

@@ -104,19 +104,26 @@ function open(
   choice: StrategyChoice,
   { controlPlane, interruption }: UploadFileOptions,
 ) {
-  const { attributes, overwrite, strategy, partSize, bytesPerSecond, contentType = guessContentType(source.name) } = wishes;
+  const { attributes, overwrite, strategy, partSize, bytesPerSecond } = wishes;
   const request = {
     ...attributes,
     overwrite,
-    ...(contentType === undefined ? {} : { contentType }),
+    ...contentTypeOf(source, wishes),
     ...(strategy === undefined ? {} : { strategy }),
     ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
     // A part size only makes sense with the strategy that it led to.
     ...(partSize === undefined ? {} : { partSize, strategy: choice.strategy }),
   };
   const opening = openUpload({ controlPlane, source, request, preferredStrategy: choice.strategy, signal: interruption.signal });
-  // 409 SESSION_PLAN_DIFFERS names the session that the flags do not fit.
+  // 409 SESSION_PLAN_DIFFERS and SESSION_ATTRIBUTES_DIFFER name the session that the flags do not fit.
   return opening.catch((error) => about({ ...sessionNamedBy(error) }, () => Promise.reject(error)));
+}
+
+/** A guess gives way to the content type of a session that exists; what was typed does not. */
+function contentTypeOf({ name }: ByteSource, { contentType }: Wishes) {
+  if (contentType !== undefined) return { contentType };
+  const guessed = guessContentType(name);
+  return guessed === undefined ? {} : { contentType: guessed, contentTypeGuessed: true };
 }
 
 function sessionNamedBy(error: unknown): { sessionId?: string } {

@@ -92,6 +92,11 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Leave out --strategy and --part-size to continue it, or discard what is stored first.',
     offer: ['resume'],
   },
+  SESSION_ATTRIBUTES_DIFFER: {
+    meaning:
+      'An object keeps the tags, metadata, content type and disposition that its upload began with; nothing was sent or changed.',
+    advice: 'Leave out the flags that differ, or choose another key with --key.',
+  },
   IDEMPOTENCY_KEY_REUSED: {
     meaning: 'Two different uploads used one idempotency key; nothing was created.',
     advice: 'Run the command again.',

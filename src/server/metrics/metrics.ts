@@ -2,6 +2,7 @@ import { Gauge, Registry } from 'prom-client';
 import type { Instant } from '../../session/session.ts';
 import type { SessionStore } from '../../session-store/port.ts';
 import type { Log } from '../deps.ts';
+import { createClockMetrics } from './clock-metrics.ts';
 import { createEventMetrics } from './event-metrics.ts';
 import { createObjectStoreMetrics } from './object-store-metrics.ts';
 import { createProcessMetrics } from './process-metrics.ts';
@@ -51,6 +52,7 @@ export function createMetrics({ sessions, hasWebhook, now, log, version }: Metri
     sessions: sessionMetrics,
     measureStore: createObjectStoreMetrics(registry),
     swept: createSweepMetrics(registry),
+    clockSeen: createClockMetrics(registry),
     eventDelivered: eventMetrics.delivered,
     contentType: registry.contentType,
     /** Everything, as text. Costs a few questions to the session store. */

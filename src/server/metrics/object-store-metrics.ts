@@ -53,6 +53,7 @@ export function createObjectStoreMetrics(registry: Registry): (store: ObjectStor
     headObject: measured('headObject', (key) => store.headObject(key)),
     findKeyConflict: measured('findKeyConflict', (key) => store.findKeyConflict(key)),
     checkBucket: measured('checkBucket', () => store.checkBucket()),
+    readClock: measured('readClock', () => store.readClock()),
     checkSigning: measured('checkSigning', () => store.checkSigning()),
     signing: measured('signing', () => store.signing()),
     tryForgery: measured('tryForgery', () => store.tryForgery()),

@@ -18,6 +18,8 @@ export interface ForgettingDeps {
   readonly outbox: Outbox;
   readonly now: () => Instant;
   readonly log: Log;
+  /** Whether the clock is believed; unless given, it is. Asked each time. */
+  readonly mayForget?: () => boolean;
 }
 
 /** @returns how many events were forgotten; when stopped in the midst, the next run goes on. */
@@ -39,6 +41,7 @@ export function startForgetting(deps: ForgettingDeps, hasWebhook: boolean): { st
   const stop = new AbortController();
   let running: Promise<unknown> = Promise.resolve();
   const run = () => {
+    if (deps.mayForget?.() === false) return;
     running = running
       .then(() => forgetOldEvents(deps, hasWebhook, stop.signal))
       .catch((error: unknown) => deps.log.error({ err: error }, 'old events could not be forgotten; tried again in an hour'));

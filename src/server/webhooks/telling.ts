@@ -20,6 +20,8 @@ interface TellingDeps {
   readonly now: () => Instant;
   readonly log: Log;
   readonly tell: TellDelivery;
+  /** Whether old events may be forgotten by the clock as it is now. */
+  readonly mayForget?: () => boolean;
 }
 
 /** Tells the webhook, where there is one, what happens to sessions, and forgets old events. */

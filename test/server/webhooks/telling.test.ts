@@ -38,6 +38,17 @@ function start(url: string): { stop(): Promise<void> } {
   return telling;
 }
 
+it('old events are forgotten at the start only by a clock that is believed', async () => {
+  await insertInStatus(store, 'expired');
+  const deps = { outbox: store.outbox, now: () => Date.now() + 365 * 86_400_000, log: pino({ level: 'silent' }), tell: () => {} };
+  const left = async () => (await store.outbox.list({ limit: 10 })).length;
+  await startTelling({ ...deps, mayForget: () => false }, undefined).stop();
+  expect(await left()).toBe(2);
+  const telling = startTelling({ ...deps, mayForget: () => true }, undefined);
+  await expect.poll(left).toBe(0);
+  await telling.stop();
+});
+
 describe('a server with a webhook', () => {
   it('tells it of a session in order, signed', async () => {
     await insertInStatus(store, 'expired');

@@ -1,0 +1,116 @@
+/** Why nothing expires for now. */
+export const DOUBTS = [
+  /** The process has not run for long: what fell due while no server ran is spared, and a clock that is wrong has time to show it. */
+  'started',
+  /** The wall clock moved against the monotonic one: it was set, or the machine slept. */
+  'stepped',
+  /** The process itself stood still. */
+  'paused',
+  'store-differs',
+  'clients-differ',
+  /** The object store does not answer, so nothing can be compared with its clock. */
+  'store-unknown',
+] as const;
+export type Doubt = (typeof DOUBTS)[number];
+
+export interface HoldRules {
+  /** How long the clock must be steady and agreed with. */
+  readonly holdMs: number;
+  readonly stepMs: number;
+  /** Between two looks. */
+  readonly pauseMs: number;
+  readonly storeDiffersMs: number;
+  readonly clientsDifferMs: number;
+  /** Clients are not trusted: their word alone holds nothing for longer. */
+  readonly clientsAloneMs: number;
+}
+
+const MINUTE_MS = 60_000;
+
+export function holdRules(holdMs: number): HoldRules {
+  return {
+    holdMs,
+    // NTP slews by less in the days between two steps; a clock that was wrong is wrong by far more.
+    stepMs: MINUTE_MS,
+    pauseMs: 10 * MINUTE_MS,
+    storeDiffersMs: 5 * MINUTE_MS,
+    // Many machines set their clock by hand.
+    clientsDifferMs: 15 * MINUTE_MS,
+    clientsAloneMs: 24 * 60 * MINUTE_MS,
+  };
+}
+
+/** The clocks at one moment. */
+export interface ClockLook {
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+  /** The store's clock minus ours; undefined where it does not answer. */
+  readonly storeOffsetMs: number | undefined;
+  /** What most clients' clocks say, minus ours; undefined where none has said anything lately. */
+  readonly clientsOffsetMs: number | undefined;
+}
+
+export interface HoldState {
+  /** Both clocks when the clock was last doubted. */
+  readonly steadySince: Pick<ClockLook, 'wallMs' | 'monotonicMs'>;
+  readonly lastLookMs: number;
+  /** The reason of that doubt. */
+  readonly doubt: Exclude<Doubt, 'store-unknown'>;
+  /** By the monotonic clock: since when clients alone have kept something from expiring. */
+  readonly clientsHoldSinceMs: number | undefined;
+}
+
+export interface Verdict {
+  /** Undefined where things may expire. */
+  readonly doubt: Doubt | undefined;
+  /** Whether this look shows a step or a pause. */
+  readonly isStep: boolean;
+}
+
+export function startHold({ wallMs, monotonicMs }: Pick<ClockLook, 'wallMs' | 'monotonicMs'>): HoldState {
+  return {
+    steadySince: { wallMs, monotonicMs },
+    lastLookMs: monotonicMs,
+    doubt: 'started',
+    clientsHoldSinceMs: undefined,
+  };
+}
+
+/**
+ * Decides by each look whether things may expire. Any doubt makes the steady time begin again. Clients can only hold, never allow, and
+ * what they hold alone is let go after a day, until something could expire again: whoever sends wrong dates delays expiry, and ends
+ * nothing and keeps nothing for ever.
+ */
+export function observe(state: HoldState, look: ClockLook, rules: HoldRules): { state: HoldState; verdict: Verdict } {
+  const lastLookMs = look.monotonicMs;
+  const shown = doubtShownBy(state, look, rules);
+  if (shown !== undefined) {
+    const clientsHoldSinceMs = shown === 'clients-differ' ? (state.clientsHoldSinceMs ?? lastLookMs) : undefined;
+    const steadySince = { wallMs: look.wallMs, monotonicMs: look.monotonicMs };
+    const isStep = shown === 'stepped' || shown === 'paused';
+    const isOver = isStep && rules.holdMs === 0;
+    return {
+      state: { steadySince, lastLookMs, doubt: shown, clientsHoldSinceMs },
+      verdict: { doubt: isOver ? unknownStore(look) : shown, isStep },
+    };
+  }
+  const isSteady = lastLookMs - state.steadySince.monotonicMs >= rules.holdMs;
+  const doubt = isSteady ? unknownStore(look) : state.doubt;
+  // Whatever was due could expire now: only from here on may clients hold again.
+  const clientsHoldSinceMs = doubt === undefined ? undefined : state.clientsHoldSinceMs;
+  return { state: { ...state, lastLookMs, clientsHoldSinceMs }, verdict: { doubt, isStep: false } };
+}
+
+function unknownStore({ storeOffsetMs }: ClockLook): 'store-unknown' | undefined {
+  return storeOffsetMs === undefined ? 'store-unknown' : undefined;
+}
+
+function doubtShownBy(state: HoldState, look: ClockLook, rules: HoldRules): HoldState['doubt'] | undefined {
+  const { steadySince, lastLookMs, clientsHoldSinceMs } = state;
+  const { wallMs, monotonicMs, storeOffsetMs = 0, clientsOffsetMs = 0 } = look;
+  if (Math.abs(wallMs - steadySince.wallMs - (monotonicMs - steadySince.monotonicMs)) > rules.stepMs) return 'stepped';
+  if (monotonicMs - lastLookMs > rules.pauseMs) return 'paused';
+  if (Math.abs(storeOffsetMs) > rules.storeDiffersMs) return 'store-differs';
+  const clientsCount = clientsHoldSinceMs === undefined || monotonicMs - clientsHoldSinceMs < rules.clientsAloneMs;
+  return clientsCount && Math.abs(clientsOffsetMs) > rules.clientsDifferMs ? 'clients-differ' : undefined;
+}

@@ -1,0 +1,77 @@
+import { randomInt } from 'node:crypto';
+import type { SessionStoreUnavailable } from '../port.ts';
+import { type Checkpoints, startCheckpoints } from '../sqlite-checkpoints.ts';
+import { openSqliteDatabase, type SqliteDatabase } from '../sqlite-driver.ts';
+import { cannotBeOpened } from '../sqlite-errors.ts';
+import { migrateSqlite } from '../sqlite-migrate.ts';
+import { type DatabaseFile, watchDatabaseFile } from './database-file.ts';
+import { guarding } from './guarded-database.ts';
+import { lockForServer } from './server-lock.ts';
+
+/** The database of a server: locked against other servers, watched, and checkpointed in a thread. */
+export interface Serving {
+  readonly db: SqliteDatabase;
+  readonly file: DatabaseFile;
+  /** The `user_version` by which the file is known. */
+  readonly mark: number;
+  /** The mark was written: from now on the file is known by it. */
+  recognize(): void;
+  close(): Promise<void>;
+}
+
+/** @throws SessionStoreStartError */
+export function openServing(path: string, onLoss: (error: SessionStoreUnavailable) => void): Serving {
+  const lock = lockForServer(path);
+  let db: SqliteDatabase | undefined;
+  try {
+    db = openSqliteDatabase(path);
+    // This opens the WAL as well, which is watched, too.
+    migrateSqlite(db);
+    return serve(path, db, lock, onLoss);
+  } catch (error) {
+    db?.close();
+    lock.release();
+    throw cannotBeOpened(path, error);
+  }
+}
+
+function serve(
+  path: string,
+  db: SqliteDatabase,
+  lock: { release(): void },
+  onLoss: (error: SessionStoreUnavailable) => void,
+): Serving {
+  const mark = randomInt(1, 2 ** 31);
+  const file = watchDatabaseFile(path, mark, onLoss);
+  const checkpoints: Checkpoints = startCheckpoints(path, db, { mayBegin: () => isIntact(file) });
+  return {
+    db: guarding(db, file),
+    file,
+    mark,
+    recognize() {
+      // Until then it is in the WAL alone, and what is written over the file is not noticed by it.
+      try {
+        db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      } catch {
+        // The database has no room for it: the thread tries again, and the next commit that needs room says so.
+      }
+      file.check();
+    },
+    async close() {
+      await checkpoints.stop();
+      // The last connection writes the WAL into the file as it closes, whatever the file is by now.
+      if (file.loss === undefined || file.loss.reason === 'wal-lost') db.close();
+      file.close();
+      lock.release();
+    },
+  };
+}
+
+function isIntact(file: DatabaseFile): boolean {
+  try {
+    file.check();
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,68 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createClientClocks } from '../../../src/server/clock/client-clocks.ts';
+import { NOON } from '../../support/sessions.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+let monotonicMs: number;
+let clients: ReturnType<typeof createClientClocks>;
+beforeEach(() => {
+  monotonicMs = 0;
+  clients = createClientClocks(() => monotonicMs);
+});
+
+const dateAt = (ms: number) => new Date(ms).toUTCString();
+const offset = () => clients.offsetMs(NOON + monotonicMs, monotonicMs);
+
+describe('the clocks of clients', () => {
+  it('say nothing while none has told anything', () => {
+    expect(offset()).toBeUndefined();
+  });
+
+  it('count once for each token, by its last word', () => {
+    for (const token of ['a', 'b', 'c']) clients.hear(token, dateAt(NOON));
+    for (let repeat = 0; repeat < 100; repeat++) clients.hear('liar', dateAt(NOON + 8 * DAY));
+    expect(offset()).toBe(0);
+    clients.hear('d', dateAt(NOON + 8 * DAY));
+    expect(offset()).toBe(0);
+    clients.hear('c', dateAt(NOON + 8 * DAY));
+    expect(offset()).toBe(8 * DAY);
+  });
+
+  it('are told by half of them: the worse half, as holding is safer than ending', () => {
+    clients.hear('a', dateAt(NOON));
+    clients.hear('b', dateAt(NOON - 8 * DAY));
+    expect(offset()).toBe(-8 * DAY);
+  });
+
+  it('stay what they are when our own wall clock is set', () => {
+    clients.hear('a', dateAt(NOON));
+    monotonicMs += 1_000;
+    expect(clients.offsetMs(NOON + 8 * DAY + 1_000, monotonicMs)).toBe(-8 * DAY);
+  });
+
+  it('are forgotten after an hour', () => {
+    clients.hear('a', dateAt(NOON + DAY));
+    monotonicMs = HOUR - 1;
+    expect(offset()).toBe(DAY);
+    monotonicMs = HOUR;
+    expect(offset()).toBeUndefined();
+  });
+
+  it.each([undefined, '', 'yesterday', '2026-11-30T12:00:00Z', '0', 'Mon, 30 Nov 2026 99:99:99 GMT', `${'M'.repeat(100_000)}`])(
+    'are not told by %.40s',
+    (date) => {
+      clients.hear('a', date);
+      expect(offset()).toBeUndefined();
+    },
+  );
+
+  it('are remembered of a thousand tokens, the latest', () => {
+    clients.hear('first', dateAt(NOON + DAY));
+    for (let token = 0; token < 1_000; token++) clients.hear(`token-${token}`, dateAt(NOON));
+    expect(offset()).toBe(0);
+    for (let token = 0; token < 501; token++) clients.hear(`liar-${token}`, dateAt(NOON + DAY));
+    expect(offset()).toBe(DAY);
+  });
+});

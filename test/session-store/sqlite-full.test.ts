@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import type { SessionStore } from '../../src/session-store/port.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite.ts';
+import { openSqliteDatabase } from '../../src/session-store/sqlite-driver.ts';
+import { mountSmallDisk } from '../support/full-disk.ts';
+import { aNewSession } from '../support/sessions.ts';
+
+const PAGE = 4_096;
+/** Much more than a session takes. */
+const ENOUGH_PAGES = 400;
+
+/** As large as the contract lets it be. */
+const aLargeSession = () =>
+  aNewSession({
+    fileName: 'f'.repeat(1_024),
+    metadata: { m: 'x'.repeat(1_900) },
+    tags: { t: 'x'.repeat(250) },
+    fingerprint: randomUUID().padEnd(200, 'x'),
+  });
+
+/** What the WAL has of the disk already is used first. */
+async function insertUntilRefused(store: SessionStore): Promise<void> {
+  for (let count = 0; count < ENOUGH_PAGES; count++) await store.insert(aLargeSession());
+}
+
+it('a database on a disk that gets room page by page is called well only when a session can be recorded', async (context) => {
+  const disk = await mountSmallDisk(context);
+  const file = join(disk.folder, 'partway.db');
+  const store = openSqliteStore(file, { isServer: true });
+  onTestFinished(() => store.close());
+  await store.ping();
+  await store.insert(aLargeSession());
+  // While another connection reads an old state, each commit makes the WAL longer.
+  const reader = openSqliteDatabase(file);
+  onTestFinished(() => void reader.close());
+  reader.exec('BEGIN; SELECT COUNT(*) FROM upload_sessions');
+  await disk.fill(process.pid);
+  const full = expect.objectContaining({ name: 'SessionStoreUnavailable', reason: 'full' });
+  await expect(insertUntilRefused(store)).rejects.toEqual(full);
+
+  let refusals = 0;
+  for (let pages = 1; pages <= ENOUGH_PAGES; pages++) {
+    disk.giveBack(PAGE);
+    const isWell = await store.ping().then(
+      () => true,
+      (error: unknown) => {
+        expect(error).toEqual(full);
+        return false;
+      },
+    );
+    if (isWell) break;
+    refusals++;
+  }
+
+  expect(refusals).toBeGreaterThan(1);
+  expect(refusals).toBeLessThan(ENOUGH_PAGES);
+  expect(await store.insert(aLargeSession())).toEqual({ outcome: 'inserted' });
+});
