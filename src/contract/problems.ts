@@ -141,7 +141,7 @@ export const PROBLEMS = {
     status: 413,
     title: 'The request body is too large',
     explanation:
-      'File bytes never go to this server. JSON bodies have at most 64 KiB, and 2 MiB where they may list parts; `maxBodyBytes` is the limit of the request.',
+      'File bytes never go to this server. JSON bodies have at most 64 KiB (4 KiB where a request needs no more), and 200 bytes more for each part of the session where they list stored parts; `maxBodyBytes` is the limit of the request.',
   },
   HEADERS_TOO_LARGE: {
     status: 431,

@@ -10,6 +10,7 @@ import { createAuditLog } from './audit/audit-log.ts';
 import { auditAsServer, noAudit } from './audit/event.ts';
 import { createAuthenticate, createFirstToken, hasLiveToken } from './auth.ts';
 import { type Config, ConfigError, parseConfig } from './config.ts';
+import { createBodyTime } from './edge/body-time.ts';
 import { clientAddress, isWithin, parseNetworks } from './edge/client-address.ts';
 import { guardAuthentication } from './edge/failure-limit.ts';
 import { listen } from './edge/listen.ts';
@@ -81,6 +82,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
       clientAddress((env as HttpBindings).incoming.socket.remoteAddress, req.header('x-forwarded-for'), trustedProxies),
     edge: {
       limitRequests: createRequestLimit(requestsPerSecond),
+      ...(requestsPerSecond !== null && { bodyTime: createBodyTime(() => performance.now()) }),
       limitAddress: createAddressLimit((address) => isWithin(neverRefused, address)),
       corsOrigins,
       tls: tls !== undefined,

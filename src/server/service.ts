@@ -159,6 +159,11 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       };
     },
 
+    /** Lets the edge decide how large a list of stored parts may be. */
+    async partCount(caller: Caller, sessionId: string): Promise<number> {
+      return (await mustChange(depsFor(caller), caller, sessionId)).plan.partCount;
+    },
+
     async progress(caller: Caller, sessionId: string): Promise<wire.Progress> {
       return progressView(await mustSee(depsFor(caller), caller, sessionId), now());
     },
