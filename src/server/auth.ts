@@ -10,6 +10,8 @@ const TOKEN_BYTES = 24;
 export const TOKEN_PREFIX = 'pw_';
 /** Another prefix than that of tokens: what may stand in a path is told from what never may. */
 export const CAPABILITY_PREFIX = 'pwc_';
+/** What this and all earlier versions made. Anything else is unknown without a look at the database. */
+const WELL_FORMED = new RegExp(`^(?:${TOKEN_PREFIX}|${CAPABILITY_PREFIX})[\\w-]{${(TOKEN_BYTES * 4) / 3}}$`);
 
 /** The owner of what is uploaded with the token in the environment, or with the first one. */
 export const ADMIN = 'admin';
@@ -53,8 +55,9 @@ export function createAuthenticate(tokens: Tokens, adminToken: string | undefine
     // Paths end up in the logs of proxies: what opens more than one session is refused there, even if it is right.
     if (isInPath && !token.startsWith(CAPABILITY_PREFIX)) throw unauthorized('Only a capability token may stand in the path.');
     const hash = hashToken(token);
-    if (token.startsWith(CAPABILITY_PREFIX)) return capabilityGrant(hash);
     if (admin !== undefined && timingSafeEqual(Buffer.from(hash), Buffer.from(admin.hash))) return admin.grant;
+    if (!WELL_FORMED.test(token)) throw unknown();
+    if (token.startsWith(CAPABILITY_PREFIX)) return capabilityGrant(hash);
     // Looked up by hash: what the index comparison leaks is of no use without the token.
     return tokenGrant(checked(await tokens.findTokenByHash(hash)));
   };

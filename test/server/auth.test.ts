@@ -24,9 +24,13 @@ describe('authenticating', () => {
   });
 
   it('knows a stored token by its hash, as its name', async () => {
-    await store.insertToken(aToken({ name: 'laptop', hash: hashToken('pw_stored-token') }));
+    await store.insertToken(aToken({ name: 'laptop', hash: hashToken('pw_the-stored-token-of-these-tests0') }));
     const authenticate = authenticateOn(store, ADMIN);
-    expect(await authenticate('Bearer pw_stored-token')).toMatchObject({ owner: 'laptop', scopes: ['upload'], sessionId: null });
+    expect(await authenticate('Bearer pw_the-stored-token-of-these-tests0')).toMatchObject({
+      owner: 'laptop',
+      scopes: ['upload'],
+      sessionId: null,
+    });
     expect(await authenticate(`Bearer ${ADMIN}`)).toMatchObject({ owner: 'admin', scopes: ['admin'] });
   });
 
@@ -35,9 +39,9 @@ describe('authenticating', () => {
   });
 
   it('does not take a hash for its token', async () => {
-    await store.insertToken(aToken({ hash: hashToken('pw_stored-token') }));
+    await store.insertToken(aToken({ hash: hashToken('pw_the-stored-token-of-these-tests0') }));
     const authenticate = authenticateOn(store, ADMIN);
-    for (const token of [hashToken('pw_stored-token'), hashToken(ADMIN)]) {
+    for (const token of [hashToken('pw_the-stored-token-of-these-tests0'), hashToken(ADMIN)]) {
       await expect(authenticate(`Bearer ${token}`)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
     }
   });
