@@ -1,6 +1,6 @@
 import { type ArgsDef, runCommand } from 'citty';
+import { didYouMean } from '../contract/did-you-mean.ts';
 import type { CommandModule } from './arguments/command.ts';
-import { didYouMean } from './arguments/did-you-mean.ts';
 import { packageVersion, renderCommandHelp, renderHelp } from './arguments/help.ts';
 import { checkArguments } from './arguments/strict-args.ts';
 import { UsageError } from './arguments/usage-error.ts';

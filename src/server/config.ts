@@ -6,6 +6,8 @@ import { parseOrigins } from './edge/cors.ts';
 import type { TlsFiles } from './edge/tls.ts';
 import { auditLogPath, databaseAt, faultOfDatabase } from './file-locations.ts';
 import { Secret } from './secret.ts';
+import { DATABASE_SETTINGS, readSecretFiles } from './secret-files.ts';
+import { unknownSettings } from './unknown-settings.ts';
 import { parseSigningSecrets } from './webhooks/signing-secrets.ts';
 
 /** Every fault of a configuration at once, so that it is mended in one go. */
@@ -154,6 +156,13 @@ export type Config = ReturnType<typeof parseConfig>;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** The environment of a command that works on the database, with URLs that are given by files. @throws ConfigError */
+export function withDatabaseFiles(environment: Env): Env {
+  const { env, faults } = readSecretFiles(environment, DATABASE_SETTINGS);
+  if (faults.length > 0) throw new ConfigError(faults);
+  return env;
+}
+
 /** The one setting that a look at the database needs, in milliseconds. @throws ConfigError */
 export function parseSessionTtl(env: Env): number {
   const parsed = schema.pick({ PARTWAY_SESSION_TTL: true }).safeParse(env);
@@ -166,7 +175,9 @@ export function parseSessionTtl(env: Env): number {
  * @param faultsOf Looks at the certificate files, so that what is wrong with them is told with the rest.
  * @throws ConfigError naming every fault.
  */
-export function parseConfig(env: Env, faultsOf: (files: TlsFiles) => readonly string[] = () => []) {
+export function parseConfig(environment: Env, faultsOf: (files: TlsFiles) => readonly string[] = () => []) {
+  const { env, faults: fileFaults, faulty } = readSecretFiles(environment);
+  const unknown = unknownSettings(environment, Object.keys(schema.shape));
   const tls = parseTls(env);
   const parsed = schema.safeParse(env);
   const faults = [
@@ -175,11 +186,14 @@ export function parseConfig(env: Env, faultsOf: (files: TlsFiles) => readonly st
     ...webhookFaults(env),
     ...(typeof tls === 'string' ? [tls] : []),
     ...(typeof tls === 'object' ? faultsOf(tls) : []),
-  ];
-  if (!parsed.success || typeof tls === 'string' || faults.length > 0) throw new ConfigError(faults);
+  ].filter((fault) => !faulty.has(fault.split(' ', 1)[0] ?? ''));
+  if (!parsed.success || typeof tls === 'string' || faults.length + fileFaults.length > 0)
+    throw new ConfigError([...fileFaults, ...faults, ...unknown]);
   const { data } = parsed;
   const database = databaseAt(data.PARTWAY_DATABASE_URL, env);
   return {
+    /** Told at the start: variables that look like settings and are none. */
+    unknown,
     host: data.PARTWAY_HOST,
     port: data.PARTWAY_PORT,
     adminToken: data.PARTWAY_TOKEN,

@@ -42,6 +42,7 @@ export interface RunningServer {
 export async function main(env: Readonly<Record<string, string | undefined>>): Promise<void> {
   const config = parseConfig(env, faultsOfTls);
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  for (const text of config.unknown) log.warn({}, text);
   const server = await startServer(config, log, (token) => showFirstToken(token));
   log.info({ url: server.url, database: describeDatabase(config.database), bucket: config.s3.bucket }, 'listening');
   // Not at a terminal, when that is closed: there it ends the server, as it ends every program.

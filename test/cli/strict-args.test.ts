@@ -1,8 +1,8 @@
 import type { ArgsDef } from 'citty';
 import { describe, expect, it } from 'vitest';
-import { didYouMean } from '../../src/cli/arguments/did-you-mean.ts';
 import { checkArguments, valuesOf } from '../../src/cli/arguments/strict-args.ts';
 import { UsageError } from '../../src/cli/arguments/usage-error.ts';
+import { didYouMean } from '../../src/contract/did-you-mean.ts';
 
 const DEFINITIONS: ArgsDef = {
   'file…': { type: 'positional', required: true },

@@ -1,5 +1,5 @@
 import type { ArgDef, ArgsDef } from 'citty';
-import { didYouMean } from './did-you-mean.ts';
+import { didYouMean } from '../../contract/did-you-mean.ts';
 import { UsageError } from './usage-error.ts';
 
 /** A positional with this at the end of its name takes one or more; a flag with this at the end of its hint may be given again and again. */

@@ -68,5 +68,9 @@ export default {
     ['PARTWAY_URL_TTL', 'Life of a presigned URL (1h)'],
     ['PARTWAY_WEBHOOK_URL', 'Is told when an upload is created, completed, aborted or expired; nobody is if not set'],
     ['PARTWAY_WEBHOOK_SECRET', 'What that is signed with: whsec_ and base64; two, with a space between, while one takes over'],
+    [
+      '…_FILE',
+      'Path of a file that holds the value, for PARTWAY_TOKEN, PARTWAY_DATABASE_URL, S3 keys and webhook: PARTWAY_TOKEN_FILE',
+    ],
   ],
 } satisfies CommandModule;
