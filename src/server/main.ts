@@ -21,6 +21,7 @@ import { describeDatabase } from './file-locations.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { createService } from './service.ts';
 import { newSessionId } from './session-id.ts';
+import { startChecks } from './start-checks.ts';
 import { startSweeper } from './sweeper.ts';
 import { startTelling } from './webhooks/telling.ts';
 
@@ -109,7 +110,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     await closeStores();
     throw error;
   });
-  void service.tryStore();
+  const checks = startChecks(service.readiness, log);
   const sweeper = startSweeper({ ...deps, audit: auditAsServer(audit) }, SWEEP_INTERVAL_MS, metrics.swept);
   const watching = metrics.watchProcess();
   const telling = startTelling({ outbox: sessions.outbox, now: Date.now, log, tell: metrics.eventDelivered }, config.webhook);
@@ -127,7 +128,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
         await sleep(config.drainDelayMs);
         shutdown.abort();
         watching.stop();
-        await Promise.all([listening.close(), sweeper.stop(), telling.stop()]);
+        await Promise.all([listening.close(), checks.stop(), sweeper.stop(), telling.stop()]);
         await closeStores();
       })();
       return stopped;

@@ -180,15 +180,6 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
     },
 
     readiness,
-
-    /** Finds out what the log should say from the start: whether the store takes forged writes. */
-    async tryStore(): Promise<void> {
-      try {
-        await forgery.check();
-      } catch (error) {
-        serverDeps.log.warn({ err: error }, 'no upload can begin now');
-      }
-    },
   };
 
   /** The audit log says on whose behalf a session changed, and each line of the log in which request it was written. */
