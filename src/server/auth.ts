@@ -112,11 +112,20 @@ export async function hasLiveToken(sessions: SessionStore, now: Instant): Promis
   return tokens.some(({ revokedAt, expiresAt }) => revokedAt === null && (expiresAt === null || expiresAt > now));
 }
 
-/** Makes the first token of a server that has never had one. The token is returned once; only its hash is stored. */
-export async function createFirstToken(sessions: SessionStore, audit: Audit, now: Instant): Promise<string | undefined> {
+/**
+ * Makes the first token of a server that has never had one. The token is returned once; only its hash is stored.
+ * @param keep Called with the token before it is recorded: where it throws, there is no token yet, and the next start makes one.
+ */
+export async function createFirstToken(
+  sessions: SessionStore,
+  audit: Audit,
+  now: Instant,
+  keep: (token: string) => void = () => {},
+): Promise<string | undefined> {
   if ((await sessions.listTokens()).length > 0) return undefined;
   const token = newToken(TOKEN_PREFIX);
   const tokenId = newTokenId();
+  keep(token);
   await sessions.insertToken({
     tokenId,
     name: ADMIN,

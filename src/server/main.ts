@@ -17,7 +17,8 @@ import { listen } from './edge/listen.ts';
 import { judgeListening } from './edge/listening-rule.ts';
 import { createAddressLimit, createRequestLimit } from './edge/request-limit.ts';
 import { readTlsPair, type TlsFiles } from './edge/tls.ts';
-import { describeDatabase } from './file-locations.ts';
+import { dataFolder, describeDatabase } from './file-locations.ts';
+import { atTerminal, type FirstTokenPlace, firstTokenPath, inFile } from './first-token.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { createService } from './service.ts';
 import { newSessionId } from './session-id.ts';
@@ -26,6 +27,8 @@ import { startSweeper } from './sweeper.ts';
 import { startTelling } from './webhooks/telling.ts';
 
 const SWEEP_INTERVAL_MS = 60_000;
+const FIRST_TOKEN_IN_FILE =
+  'made the first token and wrote it into a file that only this user may read: clients need it as PARTWAY_TOKEN; keep it elsewhere, then delete the file';
 
 export interface RunningServer {
   /** For example `http://127.0.0.1:7373`, or `https://…` with a certificate. */
@@ -44,7 +47,10 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
   const config = parseConfig(env, faultsOfTls);
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime });
   for (const text of config.unknown) log.warn({}, text);
-  const server = await startServer(config, log, (token) => showFirstToken(token));
+  const firstToken = process.stdout.isTTY
+    ? atTerminal((text) => process.stdout.write(text))
+    : inFile(firstTokenPath(config.database, dataFolder(env)), (path) => log.warn({ path }, FIRST_TOKEN_IN_FILE));
+  const server = await startServer(config, log, firstToken.tell, firstToken);
   log.info({ url: server.url, database: describeDatabase(config.database), bucket: config.s3.bucket }, 'listening');
   // Not at a terminal, when that is closed: there it ends the server, as it ends every program.
   if (!process.stdout.isTTY) process.on('SIGHUP', () => void server.reload());
@@ -56,7 +62,12 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
 }
 
 /** Composition root: config → adapters → service → app → listen. */
-export async function startServer(config: Config, log: Logger, onFirstToken: (token: string) => void): Promise<RunningServer> {
+export async function startServer(
+  config: Config,
+  log: Logger,
+  onFirstToken: (token: string) => void,
+  firstToken?: Pick<FirstTokenPlace, 'keep' | 'discard'>,
+): Promise<RunningServer> {
   const sessions = await openStoreToWrite(config.database);
   const version = packageVersion();
   const metrics = createMetrics({ sessions, hasWebhook: config.webhook !== undefined, now: Date.now, log, version });
@@ -137,7 +148,10 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
 
   async function makeFirstToken(): Promise<void> {
     if (config.adminToken !== undefined) return;
-    const token = await createFirstToken(sessions, audit, Date.now());
+    const token = await createFirstToken(sessions, audit, Date.now(), firstToken?.keep).catch((error: unknown) => {
+      firstToken?.discard();
+      throw error;
+    });
     if (token !== undefined) onFirstToken(token);
   }
 
@@ -164,11 +178,6 @@ function signingOptions({ s3: { signing }, policy }: Config): SigningOptions {
 function faultsOfTls(files: TlsFiles): readonly string[] {
   const pair = readTlsPair(files);
   return 'faults' in pair ? pair.faults : [];
-}
-
-/** On standard output and nowhere else: a log may be kept and shipped, a token must not be. */
-function showFirstToken(token: string): void {
-  process.stdout.write(`Made the first token. It is shown only now; clients need it as PARTWAY_TOKEN:\n\n  ${token}\n\n`);
 }
 
 function packageVersion(): string {

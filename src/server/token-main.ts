@@ -16,7 +16,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export async function openTokenAdmin(env: Environment, now: () => Instant, { mayMake }: { readonly mayMake: boolean }) {
   const { sessions, newFile } = await openMachineDatabase(env, { mayMake });
   const auditPath = findAuditLog(withDatabaseFiles(env));
-  const audit = auditPath === undefined ? undefined : createAuditLog({ path: auditPath, now, log: { error: tellOnStderr } });
+  const audit =
+    auditPath === undefined
+      ? undefined
+      : createAuditLog({ path: auditPath, now, log: { warn: tellOnStderr, error: tellOnStderr } });
   return {
     /** The path of the database that was just made. */
     newFile,
