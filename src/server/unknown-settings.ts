@@ -14,9 +14,19 @@ const OF_OTHERS = [
   'PARTWAY_MEMORY',
   'PARTWAY_CPUS',
 ];
-const PREFIXES_OF_OTHERS = ['DEV_', 'TEST_', 'MINIO_', 'POSTGRES_', 'BALANCER_', 'REPLICA', 'SHIELD_', 'PUBLIC_'].map(
-  (rest) => PREFIX + rest,
-);
+const PREFIXES_OF_OTHERS = [
+  'DEV_',
+  'TEST_',
+  'MINIO_',
+  'POSTGRES_',
+  'BALANCER_',
+  'REPLICA',
+  'SHIELD_',
+  'PUBLIC_',
+  'NODE_',
+  'GOLANG_',
+  'ALPINE_',
+].map((rest) => PREFIX + rest);
 
 /** Tells of variables that look like settings of the server and are none: a misspelt one would have no effect, without a word. */
 export function unknownSettings(env: Environment, settings: readonly string[]): readonly string[] {

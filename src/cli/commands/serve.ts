@@ -36,7 +36,10 @@ export default {
   environment: [
     ['PARTWAY_HOST', 'Address to listen on (127.0.0.1); others than loopback need a token, and TLS to be safe'],
     ['PARTWAY_PORT', 'Port to listen on (7373)'],
-    ['PARTWAY_TOKEN', 'Admin token; if not set, made at the first start: shown at a terminal, else in the file first-token beside the database'],
+    [
+      'PARTWAY_TOKEN',
+      'Admin token; if not set, made at the first start: shown at a terminal, else in the file first-token beside the database',
+    ],
     ['PARTWAY_TLS_CERT', 'Certificate chain (PEM file) to serve HTTPS with; read again when it changes, and on SIGHUP'],
     ['PARTWAY_TLS_KEY', 'Its private key (PEM file)'],
     ['PARTWAY_TRUSTED_PROXIES', 'Proxies whose X-Forwarded-For counts: addresses, CIDR blocks, loopback; comma between'],
