@@ -55,6 +55,29 @@ describe('checkArguments', () => {
     expect(faultsOf(words)).toEqual([fault]);
   });
 
+  it.each<[string, string[], string[]]>([
+    ['left out', [], ['--name is missing (Whose it is).', '--size is missing.']],
+    [
+      'left out beside other faults',
+      ['--nam', 'x', '--size', '1'],
+      ['There is no flag --nam. Did you mean --name?', '--name is missing (Whose it is).', '"x" is one argument too many.'],
+    ],
+    ['given without a value', ['--name', '--size=1'], ['--name needs a value. (For one that starts with "-": --name=--size=1)']],
+    ['given', ['--name', 'x', '--size=1'], []],
+    [
+      'behind the dashes',
+      ['--', '--name'],
+      ['--name is missing (Whose it is).', '--size is missing.', '"--name" is one argument too many.'],
+    ],
+  ])('needs flags that are required: %s', (_, words, faults) => {
+    const definitions: ArgsDef = {
+      name: { type: 'string', required: true, description: 'Whose it is' },
+      size: { type: 'string', required: true },
+      rotate: { type: 'boolean' },
+    };
+    expect(faultsOf(words, definitions)).toEqual(faults);
+  });
+
   it('names missing and surplus arguments of commands that take one session', () => {
     expect(faultsOf([], ONE_ID)).toEqual(['SESSION_ID is missing.']);
     expect(faultsOf(['ses_1', 'file', 'more'], ONE_ID)).toEqual(['"more" is one argument too many.']);

@@ -108,6 +108,14 @@ describe('partway token', () => {
     }
   });
 
+  test.for([[], ['--quota', '2TB'], ['camera-1']])('is a usage error without --name: %j', async (words, { partway, folder }) => {
+    const { exitCode, stdout, stderr } = await partway(['token', 'create', ...words], onServerOf(folder));
+    expect([exitCode, stdout.text]).toEqual([2, '']);
+    expect(stderr.text).toContain('--name is missing (Whose it is: sessions belong to the name).');
+    expect(stderr.text).toContain('See: partway token create --help');
+    expect(stderr.text).not.toContain('bug');
+  });
+
   test('says so where a name is taken, and what to do', async ({ partway, folder }) => {
     await partway(['token', 'create', '--name', 'a'], onServerOf(folder));
     const { exitCode, stderr } = await partway(['token', 'create', '--name', 'a'], onServerOf(folder));

@@ -19,7 +19,7 @@ export function checkArguments(words: readonly string[], definitions: ArgsDef, c
     seen.add(name);
     faults.push(...valueFaults(name, definition, value, isNextWord));
   }
-  faults.push(...positionalFaults(positionals, definitions));
+  faults.push(...missingFlags(seen, definitions), ...positionalFaults(positionals, definitions));
   if (faults.length > 0) throw new UsageError(faults, `See: partway ${command} --help`);
 }
 
@@ -85,6 +85,13 @@ function unknownFlag(word: string, definitions: ArgsDef): string {
   const meant = didYouMean(typed.replace(/^-+/, ''), [...known, 'help']);
   if (meant !== undefined) return `There is no flag ${typed}. Did you mean --${meant}?`;
   return `There is no flag ${typed}. (A file whose name starts with "-" comes after "--".)`;
+}
+
+/** citty refuses these, too, but by an error that looks like a bug of ours. */
+function missingFlags(given: ReadonlySet<string>, definitions: ArgsDef): string[] {
+  return Object.entries(definitions)
+    .filter(([name, { type, required }]) => type !== 'positional' && required === true && !given.has(name))
+    .map(([name, { description }]) => `--${name} is missing${description === undefined ? '' : ` (${description})`}.`);
 }
 
 function valueFaults(name: string, definition: ArgDef, value: string | undefined, isNextWord: boolean): string[] {
