@@ -68,6 +68,12 @@ export const PROBLEMS = {
     title: 'The token has as many unfinished sessions as it may have',
     explanation: 'Complete or abort one of them first; `maxOpenSessions` is how many it may have. Nothing was created.',
   },
+  TOO_MANY_CAPABILITIES: {
+    status: 403,
+    title: 'The token has granted as many capabilities as it may have',
+    explanation:
+      'They count until they expire; `maxCapabilities` is how many there may be. Ask for a shorter life (`expiresInSeconds`), or revoke the token, which ends all of its capabilities.',
+  },
   ROUTE_NOT_FOUND: {
     status: 404,
     title: 'There is nothing at this path',

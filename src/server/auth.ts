@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { type Grant, NO_LIMITS } from '../session/access.ts';
+import { DEFAULT_MAX_OPEN_SESSIONS, type Grant, NO_LIMITS } from '../session/access.ts';
 import { UploadError } from '../session/errors.ts';
 import type { Instant } from '../session/session.ts';
 import type { Capability, SessionStore, Token } from '../session-store/port.ts';
@@ -46,9 +46,17 @@ export function newTokenId(): string {
 
 type Tokens = Pick<SessionStore, 'findTokenByHash' | 'findToken' | 'findCapabilityByHash'>;
 
-/** Accepts the token from the environment, if there is one, as `admin`; the tokens whose hashes are stored; and capabilities. */
-export function createAuthenticate(tokens: Tokens, adminToken: string | undefined, now: () => Instant): Authenticate {
-  const admin = adminToken === undefined ? undefined : adminGrant(adminToken);
+/**
+ * Accepts the token from the environment, if there is one, as `admin`; the tokens whose hashes are stored; and capabilities.
+ * @param maxOpenSessions Unfinished sessions of tokens that have no limit of their own; null is no limit.
+ */
+export function createAuthenticate(
+  tokens: Tokens,
+  adminToken: string | undefined,
+  now: () => Instant,
+  maxOpenSessions: number | null = DEFAULT_MAX_OPEN_SESSIONS,
+): Authenticate {
+  const admin = adminToken === undefined ? undefined : adminGrant(adminToken, maxOpenSessions);
 
   return async ({ token, isInPath }) => {
     if (token === undefined) throw unauthorized('The request carries no bearer token.');
@@ -59,7 +67,7 @@ export function createAuthenticate(tokens: Tokens, adminToken: string | undefine
     if (!WELL_FORMED.test(token)) throw unknown();
     if (token.startsWith(CAPABILITY_PREFIX)) return capabilityGrant(hash);
     // Looked up by hash: what the index comparison leaks is of no use without the token.
-    return tokenGrant(checked(await tokens.findTokenByHash(hash)));
+    return tokenGrant(checked(await tokens.findTokenByHash(hash)), maxOpenSessions);
   };
 
   async function capabilityGrant(hash: string): Promise<Grant> {
@@ -85,15 +93,16 @@ export function createAuthenticate(tokens: Tokens, adminToken: string | undefine
   }
 }
 
-function adminGrant(token: string): { readonly hash: string; readonly grant: Grant } {
+function adminGrant(token: string, maxOpenSessions: number | null): { readonly hash: string; readonly grant: Grant } {
   const hash = hashToken(token);
   // Of the hash, so that another token in the environment ends the capabilities that this one granted.
   const tokenId = `env_${hash.slice(0, 16)}`;
-  const grant = { owner: ADMIN, tokenId, limitKey: tokenId, scopes: ['admin'], limits: NO_LIMITS } as const;
-  return { hash, grant: { ...grant, sessionId: null, expiresAt: null } };
+  const grant = { owner: ADMIN, tokenId, limitKey: tokenId, scopes: ['admin'] } as const;
+  return { hash, grant: { ...grant, limits: { ...NO_LIMITS, maxOpenSessions }, sessionId: null, expiresAt: null } };
 }
 
-function tokenGrant({ name, tokenId, scopes, limits, expiresAt }: Token): Grant {
+function tokenGrant({ name, tokenId, scopes, limits: own, expiresAt }: Token, maxOpenSessions: number | null): Grant {
+  const limits = { ...own, maxOpenSessions: own.maxOpenSessions ?? maxOpenSessions };
   return { owner: name, tokenId, limitKey: tokenId, scopes, limits, sessionId: null, expiresAt };
 }
 

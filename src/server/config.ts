@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from '../contract/duration.ts';
+import { DEFAULT_MAX_OPEN_SESSIONS } from '../session/access.ts';
 import { isKeyTemplate, PLACEHOLDERS } from '../session/key-template.ts';
 import { parseNetworks } from './edge/client-address.ts';
 import { parseOrigins } from './edge/cors.ts';
@@ -101,6 +102,11 @@ const schema = z.object({
     .regex(/^([1-9]\d{0,6}|off)$/, 'must be a number of requests a second, from 1 to 9999999, or off')
     .transform((value) => (value === 'off' ? null : Number(value)))
     .default(DEFAULT_REQUESTS_PER_SECOND),
+  PARTWAY_MAX_SESSIONS: z
+    .string()
+    .regex(/^([1-9]\d{0,6}|off)$/, 'must be a number of sessions, from 1 to 9999999, or off')
+    .transform((value) => (value === 'off' ? null : Number(value)))
+    .default(DEFAULT_MAX_OPEN_SESSIONS),
   PARTWAY_DATABASE_URL: z
     .string()
     .min(1, 'is empty')
@@ -197,6 +203,8 @@ export function parseConfig(environment: Env, faultsOf: (files: TlsFiles) => rea
     host: data.PARTWAY_HOST,
     port: data.PARTWAY_PORT,
     adminToken: data.PARTWAY_TOKEN,
+    /** Unfinished sessions of a token that has no limit of its own; null is no limit. */
+    maxOpenSessions: data.PARTWAY_MAX_SESSIONS,
     /** How long it still takes requests once it was told to stop. */
     drainDelayMs: data.PARTWAY_DRAIN_DELAY,
     database,

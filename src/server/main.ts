@@ -89,7 +89,9 @@ export async function startServer(
   const service = createService(deps, audit, metrics.sessions);
   const app = createApp({
     service,
-    authenticate: guardAuthentication(createAuthenticate(sessions, config.adminToken?.reveal(), Date.now)),
+    authenticate: guardAuthentication(
+      createAuthenticate(sessions, config.adminToken?.reveal(), Date.now, config.maxOpenSessions),
+    ),
     audit,
     addressOf: ({ env, req }) =>
       clientAddress((env as HttpBindings).incoming.socket.remoteAddress, req.header('x-forwarded-for'), trustedProxies),

@@ -304,6 +304,26 @@ describe('a capability', () => {
     expect(await bench.askForProblem('POST', path, { body: {} })).toMatchObject({ code: 'SESSION_NOT_OPEN' });
   });
 
+  it('is not made where its grantor has as many as it may have', async () => {
+    let most: unknown;
+    const full = new ControlPlaneBench({
+      aroundSessions: (method, call, args) => {
+        if (method !== 'insertCapability') return call();
+        most = args[1];
+        return Promise.resolve(false);
+      },
+    });
+    const { sessionId } = await full.create();
+    const path = `/api/uploads/${sessionId}/capabilities`;
+    expect(await full.askForProblem('POST', path, { body: {} })).toMatchObject({
+      status: 403,
+      code: 'TOO_MANY_CAPABILITIES',
+      maxCapabilities: 200_000,
+    });
+    expect(most).toBe(200_000);
+    expect(full.audited.at(-1)).toMatchObject({ event: 'refused', code: 'TOO_MANY_CAPABILITIES' });
+  });
+
   it('ends with the token of the environment that granted it', async () => {
     const { sessionId } = await bench.create();
     const { token } = await grant(sessionId);

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { noAudit } from '../../src/server/audit/event.ts';
-import { createAuthenticate, createFirstToken, credentialsIn, hashToken } from '../../src/server/auth.ts';
+import { createAuthenticate, createFirstToken, credentialsIn, hashToken, newToken, TOKEN_PREFIX } from '../../src/server/auth.ts';
+import { NO_LIMITS } from '../../src/session/access.ts';
 import type { SessionStore } from '../../src/session-store/port.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite.ts';
 import { aToken, NOON } from '../support/sessions.ts';
@@ -67,6 +68,26 @@ describe('authenticating', () => {
     for (const token of ['undefined', 'null', hashToken('undefined')]) {
       await expect(authenticate(`Bearer ${token}`)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
     }
+  });
+});
+
+describe('unfinished sessions of a token', () => {
+  const maxOf = async (token: string, ...limit: [] | [number | null]) => {
+    const authenticate = createAuthenticate(store, ADMIN, () => NOON, ...limit);
+    return (await authenticate(credentialsIn(`Bearer ${token}`, undefined))).limits.maxOpenSessions;
+  };
+
+  it('are limited where the token has no limit of its own: those of the environment and the first one, too', async () => {
+    const first = String(await createFirstToken(store, noAudit, NOON));
+    expect([await maxOf(ADMIN), await maxOf(first)]).toEqual([10_000, 10_000]);
+    expect([await maxOf(ADMIN, 5), await maxOf(first, 5)]).toEqual([5, 5]);
+    expect([await maxOf(ADMIN, null), await maxOf(first, null)]).toEqual([null, null]);
+  });
+
+  it('are as many as the token says where it says so, more than by default as well', async () => {
+    const token = newToken(TOKEN_PREFIX);
+    await store.insertToken(aToken({ hash: hashToken(token), limits: { ...NO_LIMITS, maxOpenSessions: 500_000 } }));
+    expect(await maxOf(token)).toBe(500_000);
   });
 });
 

@@ -45,6 +45,7 @@ export default {
     ['PARTWAY_TRUSTED_PROXIES', 'Proxies whose X-Forwarded-For counts: addresses, CIDR blocks, loopback; comma between'],
     ['PARTWAY_CORS_ORIGINS', 'Origins whose pages may call the API, comma between; none if not set'],
     ['PARTWAY_DRAIN_DELAY', 'How long it still takes requests after SIGTERM, while /readyz tells balancers to look away (0s)'],
+    ['PARTWAY_MAX_SESSIONS', 'Unfinished sessions of a token that has no limit of its own (10000), or off'],
     ['PARTWAY_RATE_LIMIT', 'Requests a second of one token (2000), or off'],
     [
       'PARTWAY_DATABASE_URL',
