@@ -31,6 +31,8 @@ const MAX_URL_TTL_MS = 7 * DAY_MS;
 /** A small file costs 4 to 6 requests: 200 files a second of one token, and as much again. */
 const DEFAULT_REQUESTS_PER_SECOND = 2_000;
 
+const NO_PORT = { error: ({ input }: { input?: unknown }) => `is "${input}"; it must be a port number, from 0 to 65535` };
+
 /** What a client can send after `Bearer `, and what auth.ts takes. */
 const SENDABLE_TOKEN = /^[\x21-\x7e]{16,512}$/;
 
@@ -40,7 +42,16 @@ const needed = (what: string) => ({
 const text = (what: string) => z.string(needed(what)).min(1, `is empty (${what})`);
 const secret = (what: string) => text(what).transform((value) => new Secret(value));
 const url = (what: string) =>
-  z.url({ protocol: /^https?$/, hostname: /./, ...needed(what), abort: true }).transform((value) => value.replace(/\/+$/, ''));
+  z
+    .url({
+      protocol: /^https?$/,
+      hostname: /./,
+      // Not quoted: it may hold a password.
+      error: ({ input }) =>
+        input === undefined ? `is not set (${what})` : 'must be an http:// or https:// URL, such as http://127.0.0.1:9000',
+      abort: true,
+    })
+    .transform((value) => value.replace(/\/+$/, ''));
 
 function duration(fallback: string, [min, max]: [string, string]) {
   return z
@@ -85,9 +96,9 @@ const schema = z.object({
   PARTWAY_PORT: z
     .string()
     // Digits only: Number('') is 0, and port 0 is any free port.
-    .regex(/^\d{1,5}$/, 'must be a port number')
+    .regex(/^\d{1,5}$/, NO_PORT)
     .transform(Number)
-    .refine((port) => port <= 65_535, 'must be a port number')
+    .refine((port) => port <= 65_535, NO_PORT)
     .default(7373),
   PARTWAY_TOKEN: secret('the admin token')
     .refine((token) => SENDABLE_TOKEN.test(token.reveal()), 'must have 16 to 512 characters of ASCII, and no spaces')

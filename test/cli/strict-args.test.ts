@@ -78,6 +78,22 @@ describe('checkArguments', () => {
     expect(faultsOf(words, definitions)).toEqual(faults);
   });
 
+  it('names the variable that is set instead of a flag', () => {
+    const faultsWith = (words: string[]) => {
+      try {
+        checkArguments(words, {}, 'serve', ['PARTWAY_PORT', 'PARTWAY_S3_BUCKET']);
+      } catch (error) {
+        return (error as UsageError).faults;
+      }
+      return [];
+    };
+    expect(faultsWith(['--port=8080'])).toEqual(['There is no flag --port. Set it in the environment: PARTWAY_PORT=…']);
+    expect(faultsWith(['--s3-bucket=videos'])).toEqual([
+      'There is no flag --s3-bucket. Set it in the environment: PARTWAY_S3_BUCKET=…',
+    ]);
+    expect(faultsWith(['--bucket=videos'])).toEqual([expect.not.stringContaining('PARTWAY')]);
+  });
+
   it('names missing and surplus arguments of commands that take one session', () => {
     expect(faultsOf([], ONE_ID)).toEqual(['SESSION_ID is missing.']);
     expect(faultsOf(['ses_1', 'file', 'more'], ONE_ID)).toEqual(['"more" is one argument too many.']);

@@ -140,6 +140,16 @@ describe('the configuration', () => {
     ]);
   });
 
+  it('says of a port and of an address what they must be', () => {
+    expect(faultsOf({ ...needed, PARTWAY_PORT: '80a', PARTWAY_S3_ENDPOINT: 'minio:9000' })).toEqual([
+      'PARTWAY_PORT is "80a"; it must be a port number, from 0 to 65535',
+      'PARTWAY_S3_ENDPOINT must be an http:// or https:// URL, such as http://127.0.0.1:9000',
+    ]);
+    expect(faultsOf({ ...needed, PARTWAY_PORT: '65536' })).toEqual([
+      'PARTWAY_PORT is "65536"; it must be a port number, from 0 to 65535',
+    ]);
+  });
+
   it.each<[string, string]>([
     ['PARTWAY_PORT', '65536'],
     ['PARTWAY_PORT', '-1'],

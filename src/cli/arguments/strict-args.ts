@@ -10,9 +10,15 @@ export const ANY_NUMBER = '…';
  * not be lost, so this reads the words the same way first and refuses what citty would not.
  * @throws UsageError with all faults.
  */
-export function checkArguments(words: readonly string[], definitions: ArgsDef, command: string): void {
+export function checkArguments(
+  words: readonly string[],
+  definitions: ArgsDef,
+  command: string,
+  /** Names of the variables that the command reads. */
+  variables: readonly string[] = [],
+): void {
   const { flags, unknown, positionals } = readWords(words, definitions);
-  const faults = unknown.map((word) => unknownFlag(word, definitions));
+  const faults = unknown.map((word) => unknownFlag(word, definitions, variables));
   const seen = new Set<string>();
   for (const { name, definition, value, isNextWord } of flags) {
     if (seen.has(name) && !mayRepeat(definition)) faults.push(`--${name} is given twice.`);
@@ -77,8 +83,10 @@ function readFlag(word: string, nextWord: string | undefined, definitions: ArgsD
   return undefined;
 }
 
-function unknownFlag(word: string, definitions: ArgsDef): string {
+function unknownFlag(word: string, definitions: ArgsDef, variables: readonly string[]): string {
   const typed = word.replace(/=.*$/s, '');
+  const variable = `PARTWAY_${typed.replace(/^-+/, '').replaceAll('-', '_').toUpperCase()}`;
+  if (variables.includes(variable)) return `There is no flag ${typed}. Set it in the environment: ${variable}=…`;
   const known = Object.entries(definitions).flatMap(([name, { type }]) => (type === 'positional' ? [] : [name]));
   const denied = known.find((name) => typed === `--no-${name}`);
   if (denied !== undefined) return `There is no flag ${typed}. Leave out --${denied} instead.`;
