@@ -63,9 +63,10 @@ export function createAuthenticate(
     // Paths end up in the logs of proxies: what opens more than one session is refused there, even if it is right.
     if (isInPath && !token.startsWith(CAPABILITY_PREFIX)) throw unauthorized('Only a capability token may stand in the path.');
     const hash = hashToken(token);
-    if (admin !== undefined && timingSafeEqual(Buffer.from(hash), Buffer.from(admin.hash))) return admin.grant;
+    const isCapability = token.startsWith(CAPABILITY_PREFIX);
+    if (!isCapability && admin !== undefined && timingSafeEqual(Buffer.from(hash), Buffer.from(admin.hash))) return admin.grant;
     if (!WELL_FORMED.test(token)) throw unknown();
-    if (token.startsWith(CAPABILITY_PREFIX)) return capabilityGrant(hash);
+    if (isCapability) return capabilityGrant(hash);
     // Looked up by hash: what the index comparison leaks is of no use without the token.
     return tokenGrant(checked(await tokens.findTokenByHash(hash)), maxOpenSessions);
   };
