@@ -54,8 +54,9 @@ export function createReadiness(
     const text = describeFailedCheck({ name, code, reason, bucket: objects.bucket });
     if (told.get(name) === text) return;
     told.set(name, text);
-    // Of a failure that nothing foresaw, the stack says more than the message.
-    logOfRequest(log, requestId).warn({ check: name, code, ...(code === 'INTERNAL' && { err: error }) }, text);
+    // The cause says more than the message of a database, and the stack more than that of a failure that nothing foresaw.
+    const isExplained = name !== 'database' && code !== 'INTERNAL';
+    logOfRequest(log, requestId).warn({ check: name, code, ...(isExplained ? {} : { err: error }) }, text);
   }
 
   /** @param requestId Stands in the lines that the log gets on behalf of this request. */
