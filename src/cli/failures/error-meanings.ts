@@ -204,6 +204,7 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
   },
   TOKEN_NAME_IN_USE: {
     meaning: 'Sessions belong to the name of a token, and another valid token of the same name goes on with them.',
+    advice: 'Leave out --abort to keep the sessions, or revoke all tokens of the name.',
   },
   TOKEN_NAME_TAKEN: {
     meaning: 'Sessions belong to the name of their token: two people with one name could reach into the sessions of each other.',
