@@ -1,7 +1,10 @@
 # The control plane: docker build --tag partway:local .
 # `docker run` needs the settings of docs/server.md and a volume at /data; compose.yaml has all of it.
 
-FROM node:24-bookworm-slim AS build
+# A tag may name other bytes tomorrow. By digest: --build-arg PARTWAY_NODE_IMAGE=node:24-bookworm-slim@sha256:… (docs/operations.md).
+ARG PARTWAY_NODE_IMAGE=node:24-bookworm-slim
+
+FROM ${PARTWAY_NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 # No install scripts: on this Node, better-sqlite3 brings its binary along, and nothing has to be compiled.
@@ -10,7 +13,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
-FROM node:24-bookworm-slim
+FROM ${PARTWAY_NODE_IMAGE}
 ENV NODE_ENV=production \
     PARTWAY_HOST=0.0.0.0 \
     PARTWAY_DATABASE_URL=/data/partway.db

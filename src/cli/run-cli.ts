@@ -1,6 +1,6 @@
 import { type ArgsDef, runCommand } from 'citty';
+import { didYouMean } from '../contract/did-you-mean.ts';
 import type { CommandModule } from './arguments/command.ts';
-import { didYouMean } from './arguments/did-you-mean.ts';
 import { packageVersion, renderCommandHelp, renderHelp } from './arguments/help.ts';
 import { checkArguments } from './arguments/strict-args.ts';
 import { UsageError } from './arguments/usage-error.ts';
@@ -57,7 +57,8 @@ async function dispatch(argv: readonly string[], context: CliContext): Promise<E
     context.stdout.write(await renderCommandHelp(module, styleOf(context.stdout, context)));
     return EXIT.ok;
   }
-  checkArguments(words, ((await module.command.args) ?? {}) as ArgsDef, name);
+  const variables = module.environment?.map(([variable]) => variable);
+  checkArguments(words, ((await module.command.args) ?? {}) as ArgsDef, name, variables);
   const { result } = await runCommand(module.command, { rawArgs: words, data: context });
   return result as ExitCode;
 }

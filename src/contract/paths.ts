@@ -1,4 +1,5 @@
 import { UploadError } from '../session/errors.ts';
+import { S3_LIMITS } from '../session/part-plan.ts';
 
 /** The paths of the control plane, shared by the server that mounts them and the clients that call them. No zod here. */
 export const PATHS = {
@@ -50,15 +51,35 @@ export const MAX_PRESIGN_BATCH = 1_000;
 export const MAX_LIST_PAGE = 200;
 /** How long a capability token may live, in seconds: 30 days. */
 export const MAX_CAPABILITY_SECONDS = 30 * 86_400;
-/** Largest body of a request that may list parts, in bytes: a report of 10,000 stored parts fits. */
-export const MAX_BODY_BYTES = 2 * 1024 * 1024;
-/** Largest body of all others, in bytes. */
+/** Largest body that creates a session or asks for URLs, in bytes: 1,000 part numbers with checksums take half of it. */
 export const MAX_PLAIN_BODY_BYTES = 64 * 1024;
+/** A report or a completion may have so many bytes more for each part of its session; twice what a client needs. */
+export const BODY_BYTES_PER_PART = 200;
+/** Largest body of all: a report of 10,000 stored parts. */
+export const MAX_BODY_BYTES = maxPartListBytes(S3_LIMITS.maxPartCount);
+/** Largest body of all other requests, in bytes. */
+export const MAX_SMALL_BODY_BYTES = 4 * 1024;
 
-const PATHS_THAT_LIST_PARTS = [PATHS.presign, PATHS.report, PATHS.complete].map(
-  (template) => new RegExp(`^${template.replace('{sessionId}', '[^/]+')}$`),
+const PATHS_THAT_LIST_PARTS = [PATHS.report, PATHS.complete].map(
+  (template) => new RegExp(`^${template.replace('{sessionId}', '([^/]+)')}$`),
 );
+const PRESIGN = new RegExp(`^${PATHS.presign.replace('{sessionId}', '[^/]+')}$`);
 
+/** Finds the session whose stored parts the body may list; undefined where a body lists none. */
+export function sessionOfPartList(path: string): string | undefined {
+  for (const pattern of PATHS_THAT_LIST_PARTS) {
+    const sessionId = pattern.exec(path)?.[1];
+    if (sessionId !== undefined) return sessionId;
+  }
+  return undefined;
+}
+
+/** Largest body that lists the stored parts of a session with so many parts. */
+export function maxPartListBytes(partCount: number): number {
+  return MAX_PLAIN_BODY_BYTES + partCount * BODY_BYTES_PER_PART;
+}
+
+/** Largest body of a request that does not list stored parts. */
 export function maxBodyBytes(path: string): number {
-  return PATHS_THAT_LIST_PARTS.some((pattern) => pattern.test(path)) ? MAX_BODY_BYTES : MAX_PLAIN_BODY_BYTES;
+  return path === PATHS.uploads || PRESIGN.test(path) ? MAX_PLAIN_BODY_BYTES : MAX_SMALL_BODY_BYTES;
 }

@@ -68,6 +68,12 @@ export const PROBLEMS = {
     title: 'The token has as many unfinished sessions as it may have',
     explanation: 'Complete or abort one of them first; `maxOpenSessions` is how many it may have. Nothing was created.',
   },
+  TOO_MANY_CAPABILITIES: {
+    status: 403,
+    title: 'The token has granted as many capabilities as it may have',
+    explanation:
+      'They count until they expire; `maxCapabilities` is how many there may be. Ask for a shorter life (`expiresInSeconds`), or revoke the token, which ends all of its capabilities.',
+  },
   ROUTE_NOT_FOUND: {
     status: 404,
     title: 'There is nothing at this path',
@@ -147,7 +153,7 @@ export const PROBLEMS = {
     status: 413,
     title: 'The request body is too large',
     explanation:
-      'File bytes never go to this server. JSON bodies have at most 64 KiB, and 2 MiB where they may list parts; `maxBodyBytes` is the limit of the request.',
+      'File bytes never go to this server. JSON bodies have at most 64 KiB (4 KiB where a request needs no more), and 200 bytes more for each part of the session where they list stored parts; `maxBodyBytes` is the limit of the request.',
   },
   HEADERS_TOO_LARGE: {
     status: 431,

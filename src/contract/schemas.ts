@@ -6,6 +6,7 @@ import { DISPOSITIONS, findMetadataFault, findTagsFault } from '../session/objec
 import { UNPRINTABLE } from '../session/object-key.ts';
 import { S3_LIMITS } from '../session/part-plan.ts';
 import { STRATEGIES } from '../session/strategy.ts';
+import { firstFaultArray, firstFaultRecord } from './first-fault.ts';
 import { MAX_CAPABILITY_SECONDS, MAX_LIST_PAGE, MAX_PRESIGN_BATCH } from './paths.ts';
 
 const bytes = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
@@ -14,12 +15,10 @@ const partNumber = z.number().int().min(1).max(S3_LIMITS.maxPartCount);
 const crc32 = z.string().regex(CRC32_BASE64).meta({ description: 'CRC32 as base64 of four bytes, big-endian' });
 const etag = z.string().min(1).max(200);
 // They travel as headers at the object store, so neither names nor values may hold what a header cannot.
-const metadata = z
-  .record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/), z.string().max(1_000))
+const metadata = firstFaultRecord(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/), z.string().max(1_000))
   .superRefine(withoutFault(findMetadataFault))
   .meta({ description: 'Of the object; names are lower case there. URL-encoded, with names counted twice, at most 1.9 KB' });
-const tags = z
-  .record(z.string().min(1).max(128), z.string().max(256))
+const tags = firstFaultRecord(z.string().min(1).max(128), z.string().max(256))
   .superRefine(withoutFault(findTagsFault))
   .meta({ description: 'Of the object, at most 10: letters (A to Z), digits, spaces and + - = . _ : / @' });
 
@@ -120,13 +119,10 @@ export const listQuery = z.object({
 
 export const presignRequest = z
   .strictObject({
-    partNumbers: z
-      .array(partNumber)
+    partNumbers: firstFaultArray(partNumber, MAX_PRESIGN_BATCH)
       .min(1)
-      .max(MAX_PRESIGN_BATCH)
       .refine((numbers) => new Set(numbers).size === numbers.length, 'part numbers must not repeat'),
-    checksums: z
-      .record(z.string().regex(/^[1-9]\d{0,4}$/), crc32)
+    checksums: firstFaultRecord(z.string().regex(/^[1-9]\d{0,4}$/), crc32)
       .optional()
       .meta({ description: 'Part number to CRC32. With it, the URL takes these bytes and no others.' }),
   })
@@ -164,10 +160,7 @@ export const partsResponse = z
 export const reportRequest = z
   .strictObject({
     clientId: z.string().min(1).max(100),
-    parts: z
-      .array(z.strictObject({ partNumber, etag, checksum: crc32.optional() }))
-      .max(S3_LIMITS.maxPartCount)
-      .default([]),
+    parts: firstFaultArray(z.strictObject({ partNumber, etag, checksum: crc32.optional() }), S3_LIMITS.maxPartCount).default([]),
     inFlightBytes: bytes.default(0),
     bytesPerSecond: z.number().nonnegative().finite().default(0),
   })
@@ -176,7 +169,7 @@ export const reportRequest = z
 export const completeRequest = z
   .strictObject({
     checksum: crc32.optional().meta({ description: 'CRC32 of the whole file' }),
-    parts: z.array(z.object({ partNumber, etag })).max(S3_LIMITS.maxPartCount).optional(),
+    parts: firstFaultArray(z.object({ partNumber, etag }), S3_LIMITS.maxPartCount).optional(),
   })
   .meta({ id: 'CompleteUpload' });
 

@@ -21,6 +21,9 @@ export interface PartUrlsOptions extends S3Account {
   readonly checkAccount: () => Promise<void>;
 }
 
+/** Trying a key pair costs requests that the store refuses, and readiness is asked for every second. */
+const TRY_KEY_EVERY_MS = 60_000;
+
 /** Part URLs, and the credentials that they are signed with. */
 export function createPartUrls(
   options: PartUrlsOptions,
@@ -34,11 +37,16 @@ export function createPartUrls(
     now,
     log,
   });
+  let keyTriedAt = Number.NEGATIVE_INFINITY;
   return {
     presignPart: createPartPresigner({ ...options, credentials: signing.current }),
     close: sessions.close,
     async checkSigning() {
-      await signing.current();
+      const credentials = await signing.current();
+      // Sessions come from the store itself, and the server's own key is tried with the bucket.
+      if (credentials.kind !== 'key' || Math.abs(now() - keyTriedAt) < TRY_KEY_EVERY_MS) return;
+      await tryRights(credentials, options);
+      keyTriedAt = now();
     },
     async signing(): Promise<SigningReport> {
       const credentials = await signing.current();

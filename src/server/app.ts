@@ -14,7 +14,8 @@ import { type RequestFacts, refusalOf } from './audit/refusal.ts';
 import { type Credentials, credentialsIn } from './auth.ts';
 import { capabilityIn, pathWithoutTokens } from './capability-path.ts';
 import type { Log } from './deps.ts';
-import { type BodyLimits, receiveBodies } from './edge/body-limit.ts';
+import { type BodyFacts, type BodyLimits, receiveBodies } from './edge/body-limit.ts';
+import type { BodyTime } from './edge/body-time.ts';
 import { allowOrigins } from './edge/cors.ts';
 import type { GuardedAuthenticate } from './edge/failure-limit.ts';
 import { costOfBody, costOfCreate, costOfList, costOfPresign, costOfReport } from './edge/request-cost.ts';
@@ -55,6 +56,7 @@ export interface EdgeOptions {
   /** Of requests that need no token. */
   readonly limitAddress?: LimitAddress;
   readonly bodies?: BodyLimits;
+  readonly bodyTime?: BodyTime;
   readonly streams?: StreamLimits;
   readonly corsOrigins?: readonly string[];
   /** Whether clients connect by TLS to this process. */
@@ -64,7 +66,7 @@ export interface EdgeOptions {
 /** All who watch a session share what the session store was asked; together with the time between polls less than the second that an event may take. */
 const SHARE_PROGRESS_MS = 250;
 
-type Env = { Variables: RequestFacts & { caller: Caller } };
+type Env = { Variables: RequestFacts & BodyFacts & { caller: Caller } };
 
 /** The control plane as a Hono app. It never listens: tests call `app.request()`. */
 export function createApp(deps: AppDeps) {
@@ -81,12 +83,21 @@ export function createApp(deps: AppDeps) {
     edge = {},
     hearClock = () => {},
   } = deps;
-  const { limitRequests = async () => {}, limitAddress = async () => {}, bodies, streams, corsOrigins = [], tls = false } = edge;
+  const {
+    limitRequests = async () => {},
+    limitAddress = async () => {},
+    bodies,
+    bodyTime,
+    streams,
+    corsOrigins = [],
+    tls = false,
+  } = edge;
   const takeStream = createStreamLimit(streams);
   const watched = createSharedFlight<wire.Progress>(SHARE_PROGRESS_MS);
   const app = new OpenAPIHono<Env>({
     getPath: pathWithoutTokens,
-    defaultHook: (result) => {
+    defaultHook: (result, context) => {
+      if (result.target === 'json') context.get('bodyChecked')?.(result.success);
       if (!result.success) throw invalidRequest(result.error.issues);
     },
   });
@@ -115,7 +126,13 @@ export function createApp(deps: AppDeps) {
   }
   app.use(
     '/api/*',
-    receiveBodies({ limits: bodies, keyOf: limitKeyOf, onBody: (context, bytes) => charge(context, costOfBody(bytes)) }),
+    receiveBodies({
+      limits: bodies,
+      keyOf: limitKeyOf,
+      partCountOf: (context, sessionId) => service.partCount(context.get('caller'), sessionId),
+      onBody: (context, bytes) => charge(context, costOfBody(bytes)),
+      time: bodyTime,
+    }),
   );
 
   app.openapi(createRoute(routes.createUpload), async (context) => {

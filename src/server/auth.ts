@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { type Grant, NO_LIMITS } from '../session/access.ts';
+import { DEFAULT_MAX_OPEN_SESSIONS, type Grant, NO_LIMITS } from '../session/access.ts';
 import { UploadError } from '../session/errors.ts';
 import type { Instant } from '../session/session.ts';
 import type { Capability, SessionStore, Token } from '../session-store/port.ts';
@@ -10,6 +10,8 @@ const TOKEN_BYTES = 24;
 export const TOKEN_PREFIX = 'pw_';
 /** Another prefix than that of tokens: what may stand in a path is told from what never may. */
 export const CAPABILITY_PREFIX = 'pwc_';
+/** What this and all earlier versions made. Anything else is unknown without a look at the database. */
+const WELL_FORMED = new RegExp(`^(?:${TOKEN_PREFIX}|${CAPABILITY_PREFIX})[\\w-]{${(TOKEN_BYTES * 4) / 3}}$`);
 
 /** The owner of what is uploaded with the token in the environment, or with the first one. */
 export const ADMIN = 'admin';
@@ -44,19 +46,29 @@ export function newTokenId(): string {
 
 type Tokens = Pick<SessionStore, 'findTokenByHash' | 'findToken' | 'findCapabilityByHash'>;
 
-/** Accepts the token from the environment, if there is one, as `admin`; the tokens whose hashes are stored; and capabilities. */
-export function createAuthenticate(tokens: Tokens, adminToken: string | undefined, now: () => Instant): Authenticate {
-  const admin = adminToken === undefined ? undefined : adminGrant(adminToken);
+/**
+ * Accepts the token from the environment, if there is one, as `admin`; the tokens whose hashes are stored; and capabilities.
+ * @param maxOpenSessions Unfinished sessions of tokens that have no limit of their own; null is no limit.
+ */
+export function createAuthenticate(
+  tokens: Tokens,
+  adminToken: string | undefined,
+  now: () => Instant,
+  maxOpenSessions: number | null = DEFAULT_MAX_OPEN_SESSIONS,
+): Authenticate {
+  const admin = adminToken === undefined ? undefined : adminGrant(adminToken, maxOpenSessions);
 
   return async ({ token, isInPath }) => {
     if (token === undefined) throw unauthorized('The request carries no bearer token.');
     // Paths end up in the logs of proxies: what opens more than one session is refused there, even if it is right.
     if (isInPath && !token.startsWith(CAPABILITY_PREFIX)) throw unauthorized('Only a capability token may stand in the path.');
     const hash = hashToken(token);
-    if (token.startsWith(CAPABILITY_PREFIX)) return capabilityGrant(hash);
-    if (admin !== undefined && timingSafeEqual(Buffer.from(hash), Buffer.from(admin.hash))) return admin.grant;
+    const isCapability = token.startsWith(CAPABILITY_PREFIX);
+    if (!isCapability && admin !== undefined && timingSafeEqual(Buffer.from(hash), Buffer.from(admin.hash))) return admin.grant;
+    if (!WELL_FORMED.test(token)) throw unknown();
+    if (isCapability) return capabilityGrant(hash);
     // Looked up by hash: what the index comparison leaks is of no use without the token.
-    return tokenGrant(checked(await tokens.findTokenByHash(hash)));
+    return tokenGrant(checked(await tokens.findTokenByHash(hash)), maxOpenSessions);
   };
 
   async function capabilityGrant(hash: string): Promise<Grant> {
@@ -82,15 +94,16 @@ export function createAuthenticate(tokens: Tokens, adminToken: string | undefine
   }
 }
 
-function adminGrant(token: string): { readonly hash: string; readonly grant: Grant } {
+function adminGrant(token: string, maxOpenSessions: number | null): { readonly hash: string; readonly grant: Grant } {
   const hash = hashToken(token);
   // Of the hash, so that another token in the environment ends the capabilities that this one granted.
   const tokenId = `env_${hash.slice(0, 16)}`;
-  const grant = { owner: ADMIN, tokenId, limitKey: tokenId, scopes: ['admin'], limits: NO_LIMITS } as const;
-  return { hash, grant: { ...grant, sessionId: null, expiresAt: null } };
+  const grant = { owner: ADMIN, tokenId, limitKey: tokenId, scopes: ['admin'] } as const;
+  return { hash, grant: { ...grant, limits: { ...NO_LIMITS, maxOpenSessions }, sessionId: null, expiresAt: null } };
 }
 
-function tokenGrant({ name, tokenId, scopes, limits, expiresAt }: Token): Grant {
+function tokenGrant({ name, tokenId, scopes, limits: own, expiresAt }: Token, maxOpenSessions: number | null): Grant {
+  const limits = { ...own, maxOpenSessions: own.maxOpenSessions ?? maxOpenSessions };
   return { owner: name, tokenId, limitKey: tokenId, scopes, limits, sessionId: null, expiresAt };
 }
 
@@ -109,11 +122,20 @@ export async function hasLiveToken(sessions: SessionStore, now: Instant): Promis
   return tokens.some(({ revokedAt, expiresAt }) => revokedAt === null && (expiresAt === null || expiresAt > now));
 }
 
-/** Makes the first token of a server that has never had one. The token is returned once; only its hash is stored. */
-export async function createFirstToken(sessions: SessionStore, audit: Audit, now: Instant): Promise<string | undefined> {
+/**
+ * Makes the first token of a server that has never had one. The token is returned once; only its hash is stored.
+ * @param keep Called with the token before it is recorded: where it throws, there is no token yet, and the next start makes one.
+ */
+export async function createFirstToken(
+  sessions: SessionStore,
+  audit: Audit,
+  now: Instant,
+  keep: (token: string) => void = () => {},
+): Promise<string | undefined> {
   if ((await sessions.listTokens()).length > 0) return undefined;
   const token = newToken(TOKEN_PREFIX);
   const tokenId = newTokenId();
+  keep(token);
   await sessions.insertToken({
     tokenId,
     name: ADMIN,

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { CAPABILITY_PATH } from '../contract/paths.ts';
 import type * as wire from '../contract/wire.ts';
+import { type Grant, MAX_CAPABILITIES } from '../session/access.ts';
+import { UploadError } from '../session/errors.ts';
 import { isTerminal } from '../session/machine.ts';
 import { type Caller, mustChange, mustHaveOneOf } from './access.ts';
 import { CAPABILITY_PREFIX, hashToken, newToken } from './auth.ts';
@@ -29,8 +31,17 @@ export async function grantCapability(
   const token = newToken(CAPABILITY_PREFIX);
   const capabilityId = `cap_${randomBytes(8).toString('hex')}`;
   const hash = hashToken(token);
-  await deps.sessions.insertCapability({ capabilityId, hash, sessionId, grantedBy: grant.tokenId, createdAt, expiresAt });
+  const capability = { capabilityId, hash, sessionId, grantedBy: grant.tokenId, createdAt, expiresAt };
+  if (!(await deps.sessions.insertCapability(capability, MAX_CAPABILITIES))) throw tooMany(grant);
   deps.audit('granted', session, { capabilityId });
   const basePath = CAPABILITY_PATH.replace('{capability}', token);
   return { capabilityId, token, basePath, sessionId, expiresAt: toIso(expiresAt) };
+}
+
+function tooMany({ owner }: Grant): UploadError {
+  return new UploadError(
+    'TOO_MANY_CAPABILITIES',
+    `A token of "${owner}" has granted ${MAX_CAPABILITIES} capabilities that have not expired, and may have no more.`,
+    { facts: { maxCapabilities: MAX_CAPABILITIES } },
+  );
 }

@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import { parseDuration } from '../contract/duration.ts';
+import { DEFAULT_MAX_OPEN_SESSIONS } from '../session/access.ts';
 import { isKeyTemplate, PLACEHOLDERS } from '../session/key-template.ts';
 import { parseNetworks } from './edge/client-address.ts';
 import { parseOrigins } from './edge/cors.ts';
 import type { TlsFiles } from './edge/tls.ts';
 import { auditLogPath, databaseAt, faultOfDatabase } from './file-locations.ts';
 import { Secret } from './secret.ts';
+import { DATABASE_SETTINGS, readSecretFiles } from './secret-files.ts';
+import { unknownSettings } from './unknown-settings.ts';
 import { parseSigningSecrets } from './webhooks/signing-secrets.ts';
 
 /** Every fault of a configuration at once, so that it is mended in one go. */
@@ -28,6 +31,8 @@ const MAX_URL_TTL_MS = 7 * DAY_MS;
 /** A small file costs 4 to 6 requests: 200 files a second of one token, and as much again. */
 const DEFAULT_REQUESTS_PER_SECOND = 2_000;
 
+const NO_PORT = { error: ({ input }: { input?: unknown }) => `is "${input}"; it must be a port number, from 0 to 65535` };
+
 /** What a client can send after `Bearer `, and what auth.ts takes. */
 const SENDABLE_TOKEN = /^[\x21-\x7e]{16,512}$/;
 
@@ -37,7 +42,16 @@ const needed = (what: string) => ({
 const text = (what: string) => z.string(needed(what)).min(1, `is empty (${what})`);
 const secret = (what: string) => text(what).transform((value) => new Secret(value));
 const url = (what: string) =>
-  z.url({ protocol: /^https?$/, hostname: /./, ...needed(what), abort: true }).transform((value) => value.replace(/\/+$/, ''));
+  z
+    .url({
+      protocol: /^https?$/,
+      hostname: /./,
+      // Not quoted: it may hold a password.
+      error: ({ input }) =>
+        input === undefined ? `is not set (${what})` : 'must be an http:// or https:// URL, such as http://127.0.0.1:9000',
+      abort: true,
+    })
+    .transform((value) => value.replace(/\/+$/, ''));
 
 function duration(fallback: string, [min, max]: [string, string]) {
   return z
@@ -82,9 +96,9 @@ const schema = z.object({
   PARTWAY_PORT: z
     .string()
     // Digits only: Number('') is 0, and port 0 is any free port.
-    .regex(/^\d{1,5}$/, 'must be a port number')
+    .regex(/^\d{1,5}$/, NO_PORT)
     .transform(Number)
-    .refine((port) => port <= 65_535, 'must be a port number')
+    .refine((port) => port <= 65_535, NO_PORT)
     .default(7373),
   PARTWAY_TOKEN: secret('the admin token')
     .refine((token) => SENDABLE_TOKEN.test(token.reveal()), 'must have 16 to 512 characters of ASCII, and no spaces')
@@ -99,6 +113,11 @@ const schema = z.object({
     .regex(/^([1-9]\d{0,6}|off)$/, 'must be a number of requests a second, from 1 to 9999999, or off')
     .transform((value) => (value === 'off' ? null : Number(value)))
     .default(DEFAULT_REQUESTS_PER_SECOND),
+  PARTWAY_MAX_SESSIONS: z
+    .string()
+    .regex(/^([1-9]\d{0,6}|off)$/, 'must be a number of sessions, from 1 to 9999999, or off')
+    .transform((value) => (value === 'off' ? null : Number(value)))
+    .default(DEFAULT_MAX_OPEN_SESSIONS),
   PARTWAY_DATABASE_URL: z
     .string()
     .min(1, 'is empty')
@@ -155,6 +174,13 @@ export type Config = ReturnType<typeof parseConfig>;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** The environment of a command that works on the database, with URLs that are given by files. @throws ConfigError */
+export function withDatabaseFiles(environment: Env): Env {
+  const { env, faults } = readSecretFiles(environment, DATABASE_SETTINGS);
+  if (faults.length > 0) throw new ConfigError(faults);
+  return env;
+}
+
 /** The one setting that a look at the database needs, in milliseconds. @throws ConfigError */
 export function parseSessionTtl(env: Env): number {
   const parsed = schema.pick({ PARTWAY_SESSION_TTL: true }).safeParse(env);
@@ -167,7 +193,9 @@ export function parseSessionTtl(env: Env): number {
  * @param faultsOf Looks at the certificate files, so that what is wrong with them is told with the rest.
  * @throws ConfigError naming every fault.
  */
-export function parseConfig(env: Env, faultsOf: (files: TlsFiles) => readonly string[] = () => []) {
+export function parseConfig(environment: Env, faultsOf: (files: TlsFiles) => readonly string[] = () => []) {
+  const { env, faults: fileFaults, faulty } = readSecretFiles(environment);
+  const unknown = unknownSettings(environment, Object.keys(schema.shape));
   const tls = parseTls(env);
   const parsed = schema.safeParse(env);
   const faults = [
@@ -176,14 +204,19 @@ export function parseConfig(env: Env, faultsOf: (files: TlsFiles) => readonly st
     ...webhookFaults(env),
     ...(typeof tls === 'string' ? [tls] : []),
     ...(typeof tls === 'object' ? faultsOf(tls) : []),
-  ];
-  if (!parsed.success || typeof tls === 'string' || faults.length > 0) throw new ConfigError(faults);
+  ].filter((fault) => !faulty.has(fault.split(' ', 1)[0] ?? ''));
+  if (!parsed.success || typeof tls === 'string' || faults.length + fileFaults.length > 0)
+    throw new ConfigError([...fileFaults, ...faults, ...unknown]);
   const { data } = parsed;
   const database = databaseAt(data.PARTWAY_DATABASE_URL, env);
   return {
+    /** Told at the start: variables that look like settings and are none. */
+    unknown,
     host: data.PARTWAY_HOST,
     port: data.PARTWAY_PORT,
     adminToken: data.PARTWAY_TOKEN,
+    /** Unfinished sessions of a token that has no limit of its own; null is no limit. */
+    maxOpenSessions: data.PARTWAY_MAX_SESSIONS,
     /** How long it still takes requests once it was told to stop. */
     drainDelayMs: data.PARTWAY_DRAIN_DELAY,
     database,

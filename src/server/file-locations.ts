@@ -51,7 +51,8 @@ export function findAuditLog(env: Environment): string | undefined {
   return auditLogPath(env.PARTWAY_AUDIT_LOG || undefined, locateDatabase(env), env);
 }
 
-function dataFolder(env: Environment): string {
+/** Where data goes that no setting places. */
+export function dataFolder(env: Environment): string {
   const folder = env.XDG_DATA_HOME || (env.HOME ? join(env.HOME, '.local', 'share') : '.');
   return join(folder, 'partway');
 }

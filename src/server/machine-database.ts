@@ -3,6 +3,7 @@ import { openSessionStore } from '../session-store/open.ts';
 import type { SessionStore } from '../session-store/port.ts';
 import { backUpSqlite } from '../session-store/sqlite-backup.ts';
 import { SessionStoreStartError } from '../session-store/start-error.ts';
+import { withDatabaseFiles } from './config.ts';
 import { type DatabaseLocation, databaseAt, faultOfDatabase, locateDatabase } from './file-locations.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -15,7 +16,7 @@ export interface MachineDatabase {
 
 /**
  * The server's database, for the commands of the server's machine, whether the server runs or not.
- * @throws SessionStoreStartError
+ * @throws SessionStoreStartError, ConfigError
  */
 export async function openMachineDatabase(
   env: Environment,
@@ -38,7 +39,7 @@ export function backUpMachineDatabase(env: Environment, destination: string): nu
 /** Copies the SQLite file to the PostgreSQL database of PARTWAY_TARGET_DATABASE_URL. @throws SessionStoreStartError */
 export async function moveMachineDatabase(env: Environment): Promise<Readonly<Record<string, number>>> {
   const source = findDatabase(env);
-  const target = databaseAt(env.PARTWAY_TARGET_DATABASE_URL || undefined, env);
+  const target = databaseAt(withDatabaseFiles(env).PARTWAY_TARGET_DATABASE_URL || undefined, env);
   if (source.kind !== 'sqlite') {
     throw new SessionStoreStartError('PARTWAY_DATABASE_URL is not a SQLite file.', 'Only a SQLite file can be copied from.');
   }
@@ -53,7 +54,8 @@ export async function moveMachineDatabase(env: Environment): Promise<Readonly<Re
   return moveToPostgres(source.path, target.url.reveal());
 }
 
-function findDatabase(env: Environment): DatabaseLocation {
+function findDatabase(environment: Environment): DatabaseLocation {
+  const env = withDatabaseFiles(environment);
   const fault = env.PARTWAY_DATABASE_URL ? faultOfDatabase(env.PARTWAY_DATABASE_URL) : undefined;
   if (fault === undefined) return locateDatabase(env);
   throw new SessionStoreStartError(`PARTWAY_DATABASE_URL ${fault}.`, 'Set it as the server has it.');

@@ -11,20 +11,25 @@ import { auditAsServer, noAudit } from './audit/event.ts';
 import { createAuthenticate, createFirstToken, hasLiveToken } from './auth.ts';
 import { createExpiryClock } from './clock/expiry-clock.ts';
 import { type Config, ConfigError, parseConfig } from './config.ts';
+import { createBodyTime } from './edge/body-time.ts';
 import { clientAddress, isWithin, parseNetworks } from './edge/client-address.ts';
 import { guardAuthentication } from './edge/failure-limit.ts';
 import { listen } from './edge/listen.ts';
 import { judgeListening } from './edge/listening-rule.ts';
 import { createAddressLimit, createRequestLimit } from './edge/request-limit.ts';
 import { readTlsPair, type TlsFiles } from './edge/tls.ts';
-import { describeDatabase } from './file-locations.ts';
+import { dataFolder, describeDatabase } from './file-locations.ts';
+import { atTerminal, type FirstTokenPlace, firstTokenPath, inFile } from './first-token.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { createService } from './service.ts';
 import { newSessionId } from './session-id.ts';
+import { startChecks } from './start-checks.ts';
 import { startSweeper } from './sweeper.ts';
 import { startTelling } from './webhooks/telling.ts';
 
 const SWEEP_INTERVAL_MS = 60_000;
+const FIRST_TOKEN_IN_FILE =
+  'made the first token and wrote it into a file that only this user may read: clients need it as PARTWAY_TOKEN; keep it elsewhere, then delete the file';
 
 export interface RunningServer {
   /** For example `http://127.0.0.1:7373`, or `https://…` with a certificate. */
@@ -44,7 +49,11 @@ export interface RunningServer {
 export async function main(env: Readonly<Record<string, string | undefined>>): Promise<void> {
   const config = parseConfig(env, faultsOfTls);
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime });
-  const server = await startServer(config, log, (token) => showFirstToken(token));
+  for (const text of config.unknown) log.warn({}, text);
+  const firstToken = process.stdout.isTTY
+    ? atTerminal((text) => process.stdout.write(text))
+    : inFile(firstTokenPath(config.database, dataFolder(env)), (path) => log.warn({ path }, FIRST_TOKEN_IN_FILE));
+  const server = await startServer(config, log, firstToken.tell, firstToken);
   log.info({ url: server.url, database: describeDatabase(config.database), bucket: config.s3.bucket }, 'listening');
   // Not at a terminal, when that is closed: there it ends the server, as it ends every program.
   if (!process.stdout.isTTY) process.on('SIGHUP', () => void server.reload());
@@ -58,7 +67,12 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
 }
 
 /** Composition root: config → adapters → service → app → listen. */
-export async function startServer(config: Config, log: Logger, onFirstToken: (token: string) => void): Promise<RunningServer> {
+export async function startServer(
+  config: Config,
+  log: Logger,
+  onFirstToken: (token: string) => void,
+  firstToken?: Pick<FirstTokenPlace, 'keep' | 'discard'>,
+): Promise<RunningServer> {
   let isDatabaseLost = false;
   const sessions = await openStoreToWrite(config.database, {
     onLoss(error) {
@@ -95,13 +109,16 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   const service = createService(deps, audit, metrics.sessions);
   const app = createApp({
     service,
-    authenticate: guardAuthentication(createAuthenticate(sessions, config.adminToken?.reveal(), Date.now)),
+    authenticate: guardAuthentication(
+      createAuthenticate(sessions, config.adminToken?.reveal(), Date.now, config.maxOpenSessions),
+    ),
     audit,
     hearClock: expiryClock.hear,
     addressOf: ({ env, req }) =>
       clientAddress((env as HttpBindings).incoming.socket.remoteAddress, req.header('x-forwarded-for'), trustedProxies),
     edge: {
       limitRequests: createRequestLimit(requestsPerSecond),
+      ...(requestsPerSecond !== null && { bodyTime: createBodyTime(() => performance.now()) }),
       limitAddress: createAddressLimit((address) => isWithin(neverRefused, address)),
       corsOrigins,
       tls: tls !== undefined,
@@ -128,7 +145,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     await closeStores();
     throw error;
   });
-  void service.tryStore();
+  const checks = startChecks(service.readiness, log);
   const sweepDeps = { ...deps, audit: auditAsServer(audit) };
   const sweeper = startSweeper(sweepDeps, SWEEP_INTERVAL_MS, metrics.swept, expiryClock.mayExpire);
   const watching = metrics.watchProcess();
@@ -153,7 +170,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
         await sleep(config.drainDelayMs);
         shutdown.abort();
         watching.stop();
-        await Promise.all([listening.close(), sweeper.stop(), telling.stop()]);
+        await Promise.all([listening.close(), checks.stop(), sweeper.stop(), telling.stop()]);
         await closeStores();
       })();
       return stopped;
@@ -162,7 +179,10 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
 
   async function makeFirstToken(): Promise<void> {
     if (config.adminToken !== undefined) return;
-    const token = await createFirstToken(sessions, audit, Date.now());
+    const token = await createFirstToken(sessions, audit, Date.now(), firstToken?.keep).catch((error: unknown) => {
+      firstToken?.discard();
+      throw error;
+    });
     if (token !== undefined) onFirstToken(token);
   }
 
@@ -189,11 +209,6 @@ function signingOptions({ s3: { signing }, policy }: Config): SigningOptions {
 function faultsOfTls(files: TlsFiles): readonly string[] {
   const pair = readTlsPair(files);
   return 'faults' in pair ? pair.faults : [];
-}
-
-/** On standard output and nowhere else: a log may be kept and shipped, a token must not be. */
-function showFirstToken(token: string): void {
-  process.stdout.write(`Made the first token. It is shown only now; clients need it as PARTWAY_TOKEN:\n\n  ${token}\n\n`);
 }
 
 function packageVersion(): string {

@@ -5,6 +5,7 @@ import { isUploadError, type ServiceErrorCode } from '../session/errors.ts';
 import { SessionStoreUnavailable } from '../session-store/port.ts';
 import type { ServiceDeps } from './deps.ts';
 import type { ForgeryGuard } from './forgery-guard.ts';
+import { type CheckName, describeFailedCheck } from './not-ready.ts';
 import { logOfRequest } from './request-log.ts';
 import { createKeptAnswer } from './single-flight.ts';
 import { DATABASE_TROUBLES, STORE_CODES } from './store-codes.ts';
@@ -20,6 +21,8 @@ export function createReadiness(
   forgery: ForgeryGuard,
 ) {
   const answers = createKeptAnswer<wire.Readiness>(KEPT_MS, now);
+  /** What the log was told of each check that fails. */
+  const told = new Map<CheckName, string>();
 
   async function ask(requestId: string): Promise<wire.Readiness> {
     const [database, bucket, signing, forgedWrites] = await Promise.all([
@@ -33,17 +36,30 @@ export function createReadiness(
   }
 
   /** Anybody may ask, so the answer is in words of ours; the log has those of the dependency. */
-  async function check(name: string, requestId: string, probe: () => Promise<void>): Promise<Checks[string]> {
+  async function check(name: CheckName, requestId: string, probe: () => Promise<void>): Promise<Checks[string]> {
     try {
       await probe();
+      if (told.delete(name)) logOfRequest(log, requestId).info({ check: name }, 'a check that failed is passed again');
       return { ok: true };
     } catch (error) {
-      logOfRequest(log, requestId).warn({ check: name, err: error }, 'not ready');
-      return { ok: false, ...explain(error) };
+      const { code, detail } = explain(error);
+      tellFailure(name, requestId, code, error);
+      return { ok: false, code, detail };
     }
   }
 
-  /** `requestId`: of who asks; the log has it where the dependencies are asked for him. */
+  /** Once for each reason: health checks ask every second. */
+  function tellFailure(name: CheckName, requestId: string, code: ServiceErrorCode, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    const text = describeFailedCheck({ name, code, reason, bucket: objects.bucket });
+    if (told.get(name) === text) return;
+    told.set(name, text);
+    // The cause says more than the message of a database, and the stack more than that of a failure that nothing foresaw.
+    const isExplained = name !== 'database' && code !== 'INTERNAL';
+    logOfRequest(log, requestId).warn({ check: name, code, ...(isExplained ? {} : { err: error }) }, text);
+  }
+
+  /** @param requestId Stands in the lines that the log gets on behalf of this request. */
   return (requestId: string): Promise<wire.Readiness> => answers.get(() => ask(requestId));
 }
 

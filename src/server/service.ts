@@ -159,6 +159,11 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       };
     },
 
+    /** Lets the edge decide how large a list of stored parts may be. */
+    async partCount(caller: Caller, sessionId: string): Promise<number> {
+      return (await mustChange(depsFor(caller), caller, sessionId)).plan.partCount;
+    },
+
     async progress(caller: Caller, sessionId: string): Promise<wire.Progress> {
       return progressView(await mustSee(depsFor(caller), caller, sessionId), now());
     },
@@ -175,15 +180,6 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
     },
 
     readiness,
-
-    /** Finds out what the log should say from the start: whether the store takes forged writes. */
-    async tryStore(): Promise<void> {
-      try {
-        await forgery.check();
-      } catch (error) {
-        serverDeps.log.warn({ err: error }, 'no upload can begin now');
-      }
-    },
   };
 
   /** The audit log says on whose behalf a session changed, and each line of the log in which request it was written. */

@@ -21,7 +21,7 @@ export const MOST_OF_A_KIND = 1_000;
 
 /** What the sweeper would do now, from the records alone: nothing is changed, and the object store is not asked. */
 export async function planSweep(sessions: SessionStore, now: Instant, sessionTtlMs: number): Promise<PlannedSweep[]> {
-  const { idleSince, stuckSince } = sweepLimits(now, sessionTtlMs);
+  const { idleSince, stuckSince, abortingSince } = sweepLimits(now, sessionTtlMs);
   const planned: PlannedSweep[] = [];
   for (const status of ['open', 'creating'] as const) {
     for (const session of await sessions.listIdleSince(status, idleSince, MOST_OF_A_KIND)) {
@@ -31,7 +31,8 @@ export async function planSweep(sessions: SessionStore, now: Instant, sessionTtl
   }
   const expiring = new Set(planned.map(({ sessionId }) => sessionId));
   for (const status of ['creating', 'completing', 'aborting'] as const) {
-    for (const session of await sessions.listUnchangedSince(status, stuckSince, MOST_OF_A_KIND)) {
+    const since = status === 'aborting' ? abortingSince : stuckSince;
+    for (const session of await sessions.listUnchangedSince(status, since, MOST_OF_A_KIND)) {
       const { sessionId, bucket, key, storedBytes, updatedAt } = session;
       if (expiring.has(sessionId)) continue;
       planned.push({ action: 'repair', sessionId, bucket, key, status, heldBytes: storedBytes, since: updatedAt });

@@ -18,6 +18,8 @@ const LEASE_INTERVALS = 3;
 const BATCH = 100;
 /** A request for a multipart upload takes at most two minutes (twice its time limit); clocks that differ by less than one are not corrected. */
 const CREATE_TAKES_MS = 2 * 60_000;
+/** A request to abort is one call to the store, of at most two minutes: what is `aborting` for longer waits for the sweeper. */
+const ABORT_TAKES_MS = 2 * 60_000;
 const CLOCKS_DIFFER_MS = 60_000;
 
 export interface SweepReport {
@@ -28,8 +30,10 @@ export interface SweepReport {
 }
 
 /** Sessions that have been idle, or in an `-ing` status, since before these are swept. */
-export function sweepLimits(now: Instant, sessionTtlMs: number, graceMs = GRACE_MS): { stuckSince: Instant; idleSince: Instant } {
-  return { stuckSince: now - graceMs + (graceMs === 0 ? 1 : 0), idleSince: now - sessionTtlMs };
+export function sweepLimits(now: Instant, sessionTtlMs: number, graceMs = GRACE_MS) {
+  const stuckSince: Instant = now - graceMs + (graceMs === 0 ? 1 : 0);
+  const idleSince: Instant = now - sessionTtlMs;
+  return { stuckSince, idleSince, abortingSince: Math.max(stuckSince, now - ABORT_TAKES_MS) };
 }
 
 export interface SweepOptions {
@@ -53,7 +57,7 @@ export async function sweep(
 ): Promise<SweepReport> {
   const { sessions, now, policy } = deps;
   const report: SweepReport = { expired: 0, repaired: 0, released: 0, failed: 0 };
-  const { stuckSince, idleSince } = sweepLimits(now(), policy.sessionTtlMs, graceMs);
+  const { stuckSince, idleSince, abortingSince } = sweepLimits(now(), policy.sessionTtlMs, graceMs);
 
   for (const status of mayExpire ? (['open', 'creating'] as const) : []) {
     const idle = (limit: number) => sessions.listIdleSince(status, idleSince, limit);
@@ -61,7 +65,8 @@ export async function sweep(
   }
   await each('repaired', stuckIn('creating'), (session) => openUpload(deps, session, false));
   await each('repaired', stuckIn('completing'), (session) => settleAlone(deps, session));
-  await each('repaired', stuckIn('aborting'), (session) => finishEnding(deps, session));
+  const aborting = (limit: number) => sessions.listUnchangedSince('aborting', abortingSince, limit);
+  await each('repaired', aborting, (session) => finishEnding(deps, session));
   await each(
     'released',
     (limit) => sessions.leftoverUploads(stuckSince, limit),

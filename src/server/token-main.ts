@@ -1,6 +1,7 @@
 import type { Instant } from '../session/session.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { noAudit } from './audit/event.ts';
+import { withDatabaseFiles } from './config.ts';
 import { findAuditLog } from './file-locations.ts';
 import { openMachineDatabase } from './machine-database.ts';
 import { createTokenAdmin } from './tokens.ts';
@@ -14,8 +15,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 export async function openTokenAdmin(env: Environment, now: () => Instant, { mayMake }: { readonly mayMake: boolean }) {
   const { sessions, newFile } = await openMachineDatabase(env, { mayMake });
-  const auditPath = findAuditLog(env);
-  const audit = auditPath === undefined ? undefined : createAuditLog({ path: auditPath, now, log: { error: tellOnStderr } });
+  const auditPath = findAuditLog(withDatabaseFiles(env));
+  const audit =
+    auditPath === undefined
+      ? undefined
+      : createAuditLog({ path: auditPath, now, log: { warn: tellOnStderr, error: tellOnStderr } });
   return {
     /** The path of the database that was just made. */
     newFile,

@@ -2,6 +2,7 @@ import type { Limits, Scope } from '../session/access.ts';
 import { UploadError } from '../session/errors.ts';
 import type { Instant } from '../session/session.ts';
 import type { SessionStore, Token, Usage } from '../session-store/port.ts';
+import { abortSessionsOf } from './abort-sessions.ts';
 import type { Audit } from './audit/event.ts';
 import { ADMIN, hashToken, newToken, newTokenId, TOKEN_PREFIX } from './auth.ts';
 
@@ -15,6 +16,16 @@ export interface TokenRequest {
   readonly expiresAt: Instant | null;
   /** The name is known: the new token goes on with its sessions and its quota. */
   readonly rotate: boolean;
+}
+
+/** What `revoke` did. */
+export interface Revoked {
+  /** Those that were valid before. */
+  readonly tokens: readonly Token[];
+  /** Sessions that were told to abort; a server lets the object store forget their parts within minutes. */
+  readonly aborting: readonly string[];
+  /** Sessions that are being completed, which cannot be stopped any more. */
+  readonly completing: number;
 }
 
 export type TokenWithUsage = Token & { readonly usage: Usage };
@@ -40,17 +51,31 @@ export function createTokenAdmin(sessions: SessionStore, audit: Audit, now: () =
       return Promise.all(tokens.map(async (token) => ({ ...token, usage: await sessions.usageOf(token.name) })));
     },
 
-    /** By id, or all of a name. Those that are revoked already are left out of the answer. @throws UploadError `TOKEN_NOT_FOUND` */
-    async revoke(nameOrId: string): Promise<Token[]> {
-      const meant = (await sessions.listTokens()).filter(({ tokenId, name }) => tokenId === nameOrId || name === nameOrId);
+    /**
+     * By id, or all of a name; with `abort`, the unfinished sessions of the name end as well, also where all was revoked before.
+     * @throws UploadError `TOKEN_NOT_FOUND`, and `TOKEN_NAME_IN_USE`, with nothing revoked, where another valid token goes on with the
+     * sessions that `abort` would end.
+     */
+    async revoke(nameOrId: string, { abort = false } = {}): Promise<Revoked> {
+      const all = await sessions.listTokens();
+      const meant = all.filter(({ tokenId, name }) => tokenId === nameOrId || name === nameOrId);
       if (meant.length === 0) throw notFound(nameOrId);
-      const revoked: Token[] = [];
+      const names = new Set(meant.map(({ name }) => name));
+      const other = all.find((token) => names.has(token.name) && !meant.includes(token) && isValid(token, now()));
+      if (abort && other !== undefined) throw stillInUse(other);
+      const tokens: Token[] = [];
       for (const token of meant) {
         if (!(await sessions.revokeToken(token.tokenId, now()))) continue;
         audit.record({ event: 'token-revoked', token: token.name, tokenId: token.tokenId });
-        revoked.push(token);
+        tokens.push(token);
       }
-      return revoked;
+      // After the tokens: no request of theirs makes another session now.
+      const ended = abort ? await Promise.all([...names].map((name) => abortSessionsOf(sessions, name, now))) : [];
+      return {
+        tokens,
+        aborting: ended.flatMap(({ aborting }) => aborting),
+        completing: ended.reduce((sum, { completing }) => sum + completing, 0),
+      };
     },
   };
 
@@ -63,6 +88,20 @@ function nameTaken(name: string): UploadError {
   return new UploadError('TOKEN_NAME_TAKEN', `There is, or was, a token "${name}" already.`, {
     hint: 'Choose another name. With --rotate, the new token goes on with the sessions and the quota of the old one.',
   });
+}
+
+function isValid({ revokedAt, expiresAt }: Token, now: Instant): boolean {
+  return revokedAt === null && (expiresAt === null || expiresAt > now);
+}
+
+function stillInUse({ name, tokenId }: Token): UploadError {
+  return new UploadError(
+    'TOKEN_NAME_IN_USE',
+    `Another token of "${name}", ${tokenId}, is valid, and the sessions are its own as well: nothing was revoked.`,
+    {
+      hint: `Leave out --abort to keep the sessions, or end them with all tokens of the name: partway token revoke ${name} --abort`,
+    },
+  );
 }
 
 function notFound(nameOrId: string): UploadError {

@@ -320,7 +320,8 @@ export interface SessionStore {
   /** False where there is no such token, or it is revoked already. */
   revokeToken(tokenId: string, at: Instant): Promise<boolean>;
 
-  insertCapability(capability: Capability): Promise<void>;
+  /** False, and nothing recorded, where its grantor has `most` already; those that have expired count until they are deleted. */
+  insertCapability(capability: Capability, most: number): Promise<boolean>;
   /** Expired ones as well. */
   findCapabilityByHash(hash: string): Promise<Capability | undefined>;
   /** Forgets those that expired before `before`; returns how many. */

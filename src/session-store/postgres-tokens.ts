@@ -18,9 +18,11 @@ export const TOKEN_STATEMENTS = {
   revokeToken: statement<{ tokenId: string; at: Instant }>(
     'UPDATE tokens SET revoked_at = @at WHERE token_id = @tokenId AND revoked_at IS NULL',
   ),
-  insertCapability: statement<Capability>(`
+  insertCapability: statement<Capability & { most: number }>(`
     INSERT INTO capabilities (hash, capability_id, session_id, granted_by, created_at, expires_at)
-    VALUES (@hash, @capabilityId, @sessionId, @grantedBy, @createdAt, @expiresAt)`),
+    SELECT @hash, @capabilityId, @sessionId, @grantedBy, @createdAt::bigint, @expiresAt::bigint
+    WHERE @most::bigint > (SELECT COUNT(*) FROM (
+      SELECT 1 FROM capabilities WHERE granted_by = @grantedBy LIMIT @most::bigint) AS granted)`),
   findCapabilityByHash: statement<{ hash: string }, Capability>(`
     SELECT hash, capability_id AS "capabilityId", session_id AS "sessionId", granted_by AS "grantedBy",
       created_at AS "createdAt", expires_at AS "expiresAt"

@@ -229,8 +229,8 @@ class PostgresStore implements SessionStore {
     return this.#changes(STATEMENTS.revokeToken, { tokenId, at });
   }
 
-  async insertCapability(capability: Capability): Promise<void> {
-    await this.#db.run(STATEMENTS.insertCapability, capability);
+  insertCapability(capability: Capability, most: number): Promise<boolean> {
+    return this.#changes(STATEMENTS.insertCapability, { ...capability, most });
   }
 
   findCapabilityByHash(hash: string): Promise<Capability | undefined> {

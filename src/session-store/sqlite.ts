@@ -268,8 +268,8 @@ class SqliteStore implements SessionStore {
     return this.#statements.revokeToken.run({ tokenId, at }).changes === 1;
   }
 
-  async insertCapability(capability: Capability): Promise<void> {
-    this.#statements.insertCapability.run(capability);
+  async insertCapability(capability: Capability, most: number): Promise<boolean> {
+    return this.#statements.insertCapability.run({ ...capability, most }).changes === 1;
   }
 
   async findCapabilityByHash(hash: string): Promise<Capability | undefined> {

@@ -31,6 +31,12 @@ export const NO_LIMITS: Limits = {
   maxOpenSessions: null,
 };
 
+/** Unfinished sessions of a token that has no limit of its own, unless the server is told otherwise. */
+export const DEFAULT_MAX_OPEN_SESSIONS = 10_000;
+
+/** Capabilities of a token that have not expired: two for each file of a batch of 100,000, granted one after another. */
+export const MAX_CAPABILITIES = 200_000;
+
 /** Who asks, and what a token lets them do. */
 export interface Grant {
   /** Sessions belong to the name of the token, so that a new token of the same name goes on with them. */

@@ -10,6 +10,7 @@ export const SERVICE_ERROR_CODES = [
   'OBJECT_TOO_LARGE',
   'QUOTA_EXCEEDED',
   'TOO_MANY_SESSIONS',
+  'TOO_MANY_CAPABILITIES',
   'ROUTE_NOT_FOUND',
   'SESSION_NOT_FOUND',
   'OBJECT_NOT_FOUND',
@@ -59,6 +60,8 @@ export const CLIENT_ERROR_CODES = [
   'CLIENT_NOT_FOUND',
   'INTERRUPTED',
   'TOKEN_NAME_TAKEN',
+  /** Another valid token goes on with the sessions of the name. */
+  'TOKEN_NAME_IN_USE',
   'TOKEN_NOT_FOUND',
   'EVENT_NOT_FOUND',
 ] as const;

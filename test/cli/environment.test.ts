@@ -20,7 +20,7 @@ describe('parseEnvironment', () => {
     } catch (error) {
       expect((error as UsageError).faults).toEqual([
         'PARTWAY_SERVER must be a URL such as http://127.0.0.1:7373, not "localhost:7373".',
-        'PARTWAY_TOKEN is not set. `partway serve` shows the token when it first starts; ask whoever runs the server, then: export PARTWAY_TOKEN=…',
+        'PARTWAY_TOKEN is not set. `partway serve` shows the token when it first starts, or says which file has it; ask whoever runs the server, then: export PARTWAY_TOKEN=…',
       ]);
     }
   });

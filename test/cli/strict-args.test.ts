@@ -1,8 +1,8 @@
 import type { ArgsDef } from 'citty';
 import { describe, expect, it } from 'vitest';
-import { didYouMean } from '../../src/cli/arguments/did-you-mean.ts';
 import { checkArguments, valuesOf } from '../../src/cli/arguments/strict-args.ts';
 import { UsageError } from '../../src/cli/arguments/usage-error.ts';
+import { didYouMean } from '../../src/contract/did-you-mean.ts';
 
 const DEFINITIONS: ArgsDef = {
   'file…': { type: 'positional', required: true },
@@ -53,6 +53,45 @@ describe('checkArguments', () => {
     [['a', ''], 'An argument is empty.'],
   ])('refuses %j', (words, fault) => {
     expect(faultsOf(words)).toEqual([fault]);
+  });
+
+  it.each<[string, string[], string[]]>([
+    ['left out', [], ['--name is missing (Whose it is).', '--size is missing.']],
+    [
+      'left out beside other faults',
+      ['--nam', 'x', '--size', '1'],
+      ['There is no flag --nam. Did you mean --name?', '--name is missing (Whose it is).', '"x" is one argument too many.'],
+    ],
+    ['given without a value', ['--name', '--size=1'], ['--name needs a value. (For one that starts with "-": --name=--size=1)']],
+    ['given', ['--name', 'x', '--size=1'], []],
+    [
+      'behind the dashes',
+      ['--', '--name'],
+      ['--name is missing (Whose it is).', '--size is missing.', '"--name" is one argument too many.'],
+    ],
+  ])('needs flags that are required: %s', (_, words, faults) => {
+    const definitions: ArgsDef = {
+      name: { type: 'string', required: true, description: 'Whose it is' },
+      size: { type: 'string', required: true },
+      rotate: { type: 'boolean' },
+    };
+    expect(faultsOf(words, definitions)).toEqual(faults);
+  });
+
+  it('names the variable that is set instead of a flag', () => {
+    const faultsWith = (words: string[]) => {
+      try {
+        checkArguments(words, {}, 'serve', ['PARTWAY_PORT', 'PARTWAY_S3_BUCKET']);
+      } catch (error) {
+        return (error as UsageError).faults;
+      }
+      return [];
+    };
+    expect(faultsWith(['--port=8080'])).toEqual(['There is no flag --port. Set it in the environment: PARTWAY_PORT=…']);
+    expect(faultsWith(['--s3-bucket=videos'])).toEqual([
+      'There is no flag --s3-bucket. Set it in the environment: PARTWAY_S3_BUCKET=…',
+    ]);
+    expect(faultsWith(['--bucket=videos'])).toEqual([expect.not.stringContaining('PARTWAY')]);
   });
 
   it('names missing and surplus arguments of commands that take one session', () => {

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
+import { openSqliteStore } from '../../src/session-store/sqlite.ts';
 import type { TestContext } from '../support/cli-run.ts';
 import { test } from '../support/cli-test.ts';
 import { createTestDatabase, needsPostgres } from '../support/postgres.ts';
+import { insertInStatus } from '../support/sessions.ts';
 
 /** The database and the audit log of a server, in the folder of the test. */
 function onServerOf(folder: string): Partial<TestContext> {
@@ -106,6 +108,33 @@ describe('partway token', () => {
       expect(exitCode).toBe(2);
       expect(stderr.text).toContain(`There is no database at ${join(folder, 'partway.db')}`);
     }
+  });
+
+  test.for([[], ['--quota', '2TB'], ['camera-1']])('is a usage error without --name: %j', async (words, { partway, folder }) => {
+    const { exitCode, stdout, stderr } = await partway(['token', 'create', ...words], onServerOf(folder));
+    expect([exitCode, stdout.text]).toEqual([2, '']);
+    expect(stderr.text).toContain('--name is missing (Whose it is: sessions belong to the name).');
+    expect(stderr.text).toContain('See: partway token create --help');
+    expect(stderr.text).not.toContain('bug');
+  });
+
+  test('revokes with --abort, and says how many sessions end', async ({ partway, folder }) => {
+    const server = onServerOf(folder);
+    await partway(['token', 'create', '--name', 'camera-1'], server);
+    const store = openSqliteStore(join(folder, 'partway.db'));
+    const sessionId = await insertInStatus(store, 'open', { owner: 'camera-1' });
+    await insertInStatus(store, 'completing', { owner: 'camera-1' });
+    await store.close();
+
+    const { exitCode, stdout } = await partway(['token', 'revoke', 'camera-1', '--abort'], server);
+    expect(exitCode).toBe(0);
+    expect(stdout.text).toMatch(/^revoked tok_\w+ "camera-1"\n1 session told to abort: .*\n1 session cannot be stopped: .*\n$/);
+
+    const again = await partway(['token', 'revoke', 'camera-1', '--abort'], server);
+    expect(again.stdout.text).toContain('"camera-1" was revoked before\n');
+    const after = openSqliteStore(join(folder, 'partway.db'));
+    expect((await after.get(sessionId))?.status).toBe('aborting');
+    await after.close();
   });
 
   test('says so where a name is taken, and what to do', async ({ partway, folder }) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_BODY_BYTES, MAX_PRESIGN_BATCH } from '../../src/contract/paths.ts';
+import type { z } from 'zod';
+import { MAX_BODY_BYTES, MAX_PLAIN_BODY_BYTES, MAX_PRESIGN_BATCH, maxPartListBytes } from '../../src/contract/paths.ts';
 import { completeRequest, createRequest, presignRequest, reportRequest } from '../../src/contract/schemas.ts';
 import type { CompleteRequest, ReportRequest } from '../../src/contract/wire.ts';
 
@@ -64,16 +65,71 @@ describe('the wire', () => {
     expect(presignRequest.safeParse({ partNumbers: [1], checksums: { '01': 'AAAAAA==' } }).success).toBe(false);
   });
 
-  it('takes a report and a completion of 10,000 parts within the body limit', () => {
-    const etag = `"${'0'.repeat(32)}"`;
-    const report: ReportRequest = {
-      clientId: 'c'.repeat(36),
-      parts: upTo(10_000).map((partNumber) => ({ partNumber, etag, checksum: 'AAAAAA==' })),
-    };
-    const completion: CompleteRequest = { checksum: 'AAAAAA==', parts: upTo(10_000).map((partNumber) => ({ partNumber, etag })) };
-    expect(reportRequest.safeParse(report).success).toBe(true);
-    expect(completeRequest.safeParse(completion).success).toBe(true);
-    expect(JSON.stringify(report).length).toBeLessThan(MAX_BODY_BYTES);
-    expect(JSON.stringify(completion).length).toBeLessThan(MAX_BODY_BYTES);
+  it.each([1, 1_000, 10_000])(
+    'takes a report and a completion of %i parts within the body limit of such a session',
+    (partCount) => {
+      const etag = `"${'0'.repeat(32)}-10000"`;
+      const report: ReportRequest = {
+        clientId: 'c'.repeat(100),
+        parts: upTo(partCount).map((partNumber) => ({ partNumber, etag, checksum: 'AAAAAA==' })),
+      };
+      const completion: CompleteRequest = {
+        checksum: 'AAAAAA==',
+        parts: upTo(partCount).map((partNumber) => ({ partNumber, etag })),
+      };
+      expect(reportRequest.safeParse(report).success).toBe(true);
+      expect(completeRequest.safeParse(completion).success).toBe(true);
+      // Indented, which is the longest that a script would send.
+      expect(JSON.stringify(report, null, 2).length).toBeLessThan(maxPartListBytes(partCount));
+      expect(JSON.stringify(completion, null, 2).length).toBeLessThan(maxPartListBytes(partCount));
+      expect(maxPartListBytes(partCount)).toBeLessThanOrEqual(MAX_BODY_BYTES);
+    },
+  );
+
+  it('takes a whole batch to presign, and the longest create, within their body limit', () => {
+    const partNumbers = Array.from({ length: MAX_PRESIGN_BATCH }, (_, index) => 10_000 - index);
+    const checksums = Object.fromEntries(partNumbers.map((partNumber) => [partNumber, 'AAAAAA==']));
+    expect(presignRequest.safeParse({ partNumbers, checksums }).success).toBe(true);
+    expect(JSON.stringify({ partNumbers, checksums }, null, 2).length).toBeLessThan(MAX_PLAIN_BODY_BYTES);
+    const tags = Object.fromEntries(upTo(10).map((number) => [`${number}`.padEnd(128, 'x'), 'y'.repeat(160)]));
+    const create = { fileName: 'ü'.repeat(1_024), size: 1, key: 'ü'.repeat(1_024), tags, metadata: { a: 'x'.repeat(900) } };
+    expect(createRequest.parse(create)).toEqual(create);
+    expect(Buffer.byteLength(JSON.stringify(create)) * 3).toBeLessThan(MAX_PLAIN_BODY_BYTES);
+  });
+});
+
+describe('a request that is wrong in thousands of places', () => {
+  const wrong = (count: number) => Object.fromEntries(upTo(count).map((number) => [`x${number}`, 0]));
+  const wrongParts = (count: number) => upTo(count).map(() => ({ partNumber: 0, etag: 1 }));
+
+  it.each<[string, z.ZodType, unknown, PropertyKey[]]>([
+    ['checksums of a batch', presignRequest, { partNumbers: [1], checksums: wrong(160_000) }, ['checksums', 'x1']],
+    ['part numbers', presignRequest, { partNumbers: [1, ...upTo(900).map(() => 0)] }, ['partNumbers', 1]],
+    ['metadata', createRequest, { fileName: 'a', size: 1, metadata: wrong(10_000) }, ['metadata', 'x1']],
+    ['tags', createRequest, { fileName: 'a', size: 1, tags: wrong(10_000) }, ['tags', 'x1']],
+  ])('is told of its first fault: %s', (_, schema, request, path) => {
+    expect(schema.safeParse(request).error?.issues.map((issue) => issue.path)).toEqual([path]);
+  });
+
+  it('is told of the first part that is wrong, with all that is wrong with that one', () => {
+    const parts = [{ partNumber: 1, etag: 'e' }, ...wrongParts(9_000)];
+    for (const issues of [
+      reportRequest.safeParse({ clientId: 'c', parts }).error?.issues,
+      completeRequest.safeParse({ parts }).error?.issues,
+    ]) {
+      expect(issues?.map(({ path }) => path)).toEqual([
+        ['parts', 1, 'partNumber'],
+        ['parts', 1, 'etag'],
+      ]);
+    }
+  });
+
+  it('is told that a list is too long before any of its items is looked at', () => {
+    for (const issues of [
+      presignRequest.safeParse({ partNumbers: upTo(500_000).map(() => 'x') }).error?.issues,
+      reportRequest.safeParse({ clientId: 'c', parts: wrongParts(10_001) }).error?.issues,
+    ]) {
+      expect(issues?.map(({ code }) => code)).toEqual(['too_big']);
+    }
   });
 });

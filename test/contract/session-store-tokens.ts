@@ -62,7 +62,7 @@ export function describeCapabilities(current: () => SessionStore): void {
     const { sessionId } = await insertSession(current());
     const capabilityId = aUniqueName('capability');
     const capability = { capabilityId, hash: aUniqueName('hash'), sessionId, grantedBy: 'tok_1', createdAt: NOON, expiresAt };
-    await current().insertCapability(capability);
+    expect(await current().insertCapability(capability, 1_000)).toBe(true);
     return capability;
   }
 
@@ -77,7 +77,23 @@ export function describeCapabilities(current: () => SessionStore): void {
     const capability = await insertCapability(NOON + 1);
 
     const other = { ...capability, hash: aUniqueName('hash'), sessionId: 'unknown' };
-    await expect(current().insertCapability(other)).rejects.toThrow();
+    await expect(current().insertCapability(other, 1_000)).rejects.toThrow();
+  });
+
+  it('are as many of one grantor as it may have, until expired ones are deleted', async () => {
+    const { sessionId } = await insertSession(current());
+    const ours = aUniqueName('tok');
+    const insert = (expiresAt: number, grantedBy = ours) => {
+      const capability = { capabilityId: aUniqueName('capability'), hash: aUniqueName('hash'), sessionId, grantedBy };
+      return current().insertCapability({ ...capability, createdAt: NOON, expiresAt }, 2);
+    };
+    expect([await insert(NOON + 10), await insert(NOON + 20)]).toEqual([true, true]);
+    expect(await insert(NOON + 30)).toBe(false);
+    expect(await insert(NOON + 30, aUniqueName('tok'))).toBe(true);
+
+    await current().deleteExpiredCapabilities(NOON + 11);
+
+    expect([await insert(NOON + 30), await insert(NOON + 30)]).toEqual([true, false]);
   });
 
   it('are forgotten once they have expired, and not before', async () => {

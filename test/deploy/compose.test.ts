@@ -157,3 +157,29 @@ describe('a replica of compose.yaml', () => {
     expect(configOf('replica-1').drainDelayMs).toBeGreaterThan(Number(seconds) * Number(checks) * 1_000);
   });
 });
+
+describe('every base image', () => {
+  const dockerfile = readFileSync('Dockerfile', 'utf8');
+  const operations = readFileSync('docs/operations.md', 'utf8');
+
+  it('can be set, by digest too: no line names one itself', () => {
+    const froms = [...`${dockerfile}\n${source}`.matchAll(/^ *FROM (\S+)/gm)].map(([, image]) => image);
+    expect(froms).toHaveLength(4);
+    for (const image of froms) expect(image).toMatch(/^\${1,2}\{?PARTWAY_[A-Z]+_IMAGE\}?$/);
+    const images = [...source.matchAll(/^ *image: (\S+)/gm)]
+      .map(([, image]) => image)
+      .filter((image) => image !== 'partway:local');
+    for (const image of images) expect(image).toMatch(/^\$\{PARTWAY_[A-Z]+_IMAGE:-/);
+  });
+
+  it('has the same default in all places, and is in docs/operations.md', () => {
+    const defaults = [
+      ...dockerfile.matchAll(/^ARG (PARTWAY_\w+_IMAGE)=(\S+)/gm),
+      ...source.matchAll(/\$\{(PARTWAY_\w+_IMAGE):-([^}]+)\}/g),
+    ].map(([, name, image]) => `${name} ${image}`);
+    // MinIO is built here.
+    const pinned = [...new Set(defaults)].filter((line) => !line.startsWith('PARTWAY_MINIO_IMAGE '));
+    expect(pinned).toHaveLength(5);
+    for (const line of pinned) expect(operations).toContain(`pin ${line}\n`.trimEnd());
+  });
+});

@@ -3,6 +3,7 @@ import type * as wire from '../../src/contract/wire.ts';
 import { newToken } from '../../src/server/auth.ts';
 import { createService } from '../../src/server/service.ts';
 import { sweep } from '../../src/server/sweeper.ts';
+import { createTokenAdmin } from '../../src/server/tokens.ts';
 import { type Limits, NO_LIMITS } from '../../src/session/access.ts';
 import { ADMIN_CALLER, ControlPlaneBench, SMALL_FILE, SMALL_FILE_REQUEST } from '../support/control-plane.ts';
 
@@ -23,6 +24,25 @@ const create = (token: string, changes: Partial<wire.CreateRequest> = {}) =>
 const refusedCreate = (token: string, changes: Partial<wire.CreateRequest> = {}) =>
   bench.askForProblem('POST', '/api/uploads', { token, body: { ...SMALL_FILE_REQUEST, ...changes } });
 const usage = () => bench.sessions.usageOf('team-a');
+
+it('what a revoked token had begun takes nothing any more at once, and its parts are gone two minutes later', async () => {
+  const token = await limitedToken({});
+  const { sessionId } = await create(token);
+  await bench.putParts(sessionId, SMALL_FILE, [1, 2]);
+  await createTokenAdmin(bench.sessions, bench.audit, bench.clock.now).revoke('team-a', { abort: true });
+
+  const presign = { body: { partNumbers: [3] } };
+  expect(await bench.askForProblem('POST', `/api/uploads/${sessionId}/parts/presign`, presign)).toMatchObject({
+    code: 'SESSION_NOT_OPEN',
+    sessionStatus: 'aborting',
+  });
+  expect(bench.objects.uploadIds).toHaveLength(1);
+  bench.clock.advance(2 * 60_000 + 1);
+  await sweep(bench.deps);
+  expect(bench.objects.uploadIds).toEqual([]);
+  expect(await usage()).toEqual({ openSessions: 0, reservedBytes: 0, settledBytes: 0 });
+  expect(bench.audited.map(({ event }) => event).slice(-2)).toEqual(['token-revoked', 'aborted']);
+});
 
 describe('a quota', () => {
   it('is reserved at create, settled at complete, and said to the byte when it does not suffice', async () => {
@@ -302,6 +322,26 @@ describe('a capability', () => {
     const { sessionId } = await bench.createCompleted();
     const path = `/api/uploads/${sessionId}/capabilities`;
     expect(await bench.askForProblem('POST', path, { body: {} })).toMatchObject({ code: 'SESSION_NOT_OPEN' });
+  });
+
+  it('is not made where its grantor has as many as it may have', async () => {
+    let most: unknown;
+    const full = new ControlPlaneBench({
+      aroundSessions: (method, call, args) => {
+        if (method !== 'insertCapability') return call();
+        most = args[1];
+        return Promise.resolve(false);
+      },
+    });
+    const { sessionId } = await full.create();
+    const path = `/api/uploads/${sessionId}/capabilities`;
+    expect(await full.askForProblem('POST', path, { body: {} })).toMatchObject({
+      status: 403,
+      code: 'TOO_MANY_CAPABILITIES',
+      maxCapabilities: 200_000,
+    });
+    expect(most).toBe(200_000);
+    expect(full.audited.at(-1)).toMatchObject({ event: 'refused', code: 'TOO_MANY_CAPABILITIES' });
   });
 
   it('ends with the token of the environment that granted it', async () => {

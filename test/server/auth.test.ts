@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { noAudit } from '../../src/server/audit/event.ts';
-import { createAuthenticate, createFirstToken, credentialsIn, hashToken } from '../../src/server/auth.ts';
+import { createAuthenticate, createFirstToken, credentialsIn, hashToken, newToken, TOKEN_PREFIX } from '../../src/server/auth.ts';
+import { NO_LIMITS } from '../../src/session/access.ts';
 import type { SessionStore } from '../../src/session-store/port.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite.ts';
 import { aToken, NOON } from '../support/sessions.ts';
@@ -24,9 +25,13 @@ describe('authenticating', () => {
   });
 
   it('knows a stored token by its hash, as its name', async () => {
-    await store.insertToken(aToken({ name: 'laptop', hash: hashToken('pw_stored-token') }));
+    await store.insertToken(aToken({ name: 'laptop', hash: hashToken('pw_the-stored-token-of-these-tests0') }));
     const authenticate = authenticateOn(store, ADMIN);
-    expect(await authenticate('Bearer pw_stored-token')).toMatchObject({ owner: 'laptop', scopes: ['upload'], sessionId: null });
+    expect(await authenticate('Bearer pw_the-stored-token-of-these-tests0')).toMatchObject({
+      owner: 'laptop',
+      scopes: ['upload'],
+      sessionId: null,
+    });
     expect(await authenticate(`Bearer ${ADMIN}`)).toMatchObject({ owner: 'admin', scopes: ['admin'] });
   });
 
@@ -35,9 +40,9 @@ describe('authenticating', () => {
   });
 
   it('does not take a hash for its token', async () => {
-    await store.insertToken(aToken({ hash: hashToken('pw_stored-token') }));
+    await store.insertToken(aToken({ hash: hashToken('pw_the-stored-token-of-these-tests0') }));
     const authenticate = authenticateOn(store, ADMIN);
-    for (const token of [hashToken('pw_stored-token'), hashToken(ADMIN)]) {
+    for (const token of [hashToken('pw_the-stored-token-of-these-tests0'), hashToken(ADMIN)]) {
       await expect(authenticate(`Bearer ${token}`)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
     }
   });
@@ -63,6 +68,26 @@ describe('authenticating', () => {
     for (const token of ['undefined', 'null', hashToken('undefined')]) {
       await expect(authenticate(`Bearer ${token}`)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
     }
+  });
+});
+
+describe('unfinished sessions of a token', () => {
+  const maxOf = async (token: string, ...limit: [] | [number | null]) => {
+    const authenticate = createAuthenticate(store, ADMIN, () => NOON, ...limit);
+    return (await authenticate(credentialsIn(`Bearer ${token}`, undefined))).limits.maxOpenSessions;
+  };
+
+  it('are limited where the token has no limit of its own: those of the environment and the first one, too', async () => {
+    const first = String(await createFirstToken(store, noAudit, NOON));
+    expect([await maxOf(ADMIN), await maxOf(first)]).toEqual([10_000, 10_000]);
+    expect([await maxOf(ADMIN, 5), await maxOf(first, 5)]).toEqual([5, 5]);
+    expect([await maxOf(ADMIN, null), await maxOf(first, null)]).toEqual([null, null]);
+  });
+
+  it('are as many as the token says where it says so, more than by default as well', async () => {
+    const token = newToken(TOKEN_PREFIX);
+    await store.insertToken(aToken({ hash: hashToken(token), limits: { ...NO_LIMITS, maxOpenSessions: 500_000 } }));
+    expect(await maxOf(token)).toBe(500_000);
   });
 });
 

@@ -1,9 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import serve from '../../src/cli/commands/serve.ts';
-import { ConfigError, parseConfig } from '../../src/server/config.ts';
+import { ConfigError, parseConfig, withDatabaseFiles } from '../../src/server/config.ts';
 import { describeDatabase, findAuditLog } from '../../src/server/file-locations.ts';
+import { SECRET_SETTINGS } from '../../src/server/secret-files.ts';
+import { unknownSettings } from '../../src/server/unknown-settings.ts';
+import { aFolder } from '../support/sources.ts';
 
 const DAY = 86_400_000;
 const SECRETS = { token: 'swordfish-admin-token', key: 'swordfish-access-key', secret: 'swordfish-secret-key' };
@@ -133,6 +137,16 @@ describe('the configuration', () => {
   it('says of what is missing that it is not set, and what it is', () => {
     expect(faultsOf({ ...needed, PARTWAY_S3_BUCKET: undefined })).toEqual([
       'PARTWAY_S3_BUCKET is not set (the bucket that uploads go to)',
+    ]);
+  });
+
+  it('says of a port and of an address what they must be', () => {
+    expect(faultsOf({ ...needed, PARTWAY_PORT: '80a', PARTWAY_S3_ENDPOINT: 'minio:9000' })).toEqual([
+      'PARTWAY_PORT is "80a"; it must be a port number, from 0 to 65535',
+      'PARTWAY_S3_ENDPOINT must be an http:// or https:// URL, such as http://127.0.0.1:9000',
+    ]);
+    expect(faultsOf({ ...needed, PARTWAY_PORT: '65536' })).toEqual([
+      'PARTWAY_PORT is "65536"; it must be a port number, from 0 to 65535',
     ]);
   });
 
@@ -325,15 +339,136 @@ describe('secrets', () => {
   });
 });
 
-describe('every setting that the server reads', () => {
-  const settingsIn = (text: string) => new Set(text.match(/PARTWAY_[A-Z0-9_]+/g));
-  const read = settingsIn(readFileSync('src/server/config.ts', 'utf8'));
+const settingsIn = (text: string) => new Set(text.match(/PARTWAY_[A-Z0-9_]+/g));
+const read = settingsIn(readFileSync('src/server/config.ts', 'utf8'));
 
+describe('every setting that the server reads', () => {
   it('is in docs/server.md, and no other', () => {
     expect(settingsIn(readFileSync('docs/server.md', 'utf8').split('\n## ')[0] ?? '')).toEqual(read);
   });
 
   it('is in the help of partway serve, and no other', () => {
     expect(settingsIn(serve.environment.map(([name]) => name).join(' '))).toEqual(read);
+  });
+});
+
+describe('a secret that is given by a file', () => {
+  const WEBHOOK = `whsec_${Buffer.from('swordfish'.repeat(3)).toString('base64')}`;
+  async function fileWith(text: string): Promise<string> {
+    const path = join(await aFolder(), 'secret');
+    writeFileSync(path, text);
+    return path;
+  }
+
+  it('is the same as by its variable, without the line break at the end of the file', async () => {
+    const env = {
+      PARTWAY_S3_ENDPOINT: needed.PARTWAY_S3_ENDPOINT,
+      PARTWAY_S3_BUCKET: 'uploads',
+      PARTWAY_TOKEN_FILE: await fileWith(`${SECRETS.token}\n`),
+      PARTWAY_S3_ACCESS_KEY_ID_FILE: await fileWith(SECRETS.key),
+      PARTWAY_S3_SECRET_ACCESS_KEY_FILE: await fileWith(`${SECRETS.secret}\r\n`),
+      PARTWAY_S3_SIGNING_ACCESS_KEY_ID_FILE: await fileWith('signing-key'),
+      PARTWAY_S3_SIGNING_SECRET_ACCESS_KEY_FILE: await fileWith('signing-secret'),
+      PARTWAY_DATABASE_URL_FILE: await fileWith('postgres://partway:swordfish@db/partway\n'),
+      PARTWAY_WEBHOOK_URL_FILE: await fileWith('https://ingest.example.com/swordfish'),
+      PARTWAY_WEBHOOK_SECRET_FILE: await fileWith(WEBHOOK),
+      // As a compose file passes what is not set.
+      PARTWAY_TOKEN: '',
+    };
+    const { adminToken, s3, database, webhook, unknown } = parseConfig(env);
+    const { signing } = s3;
+    if (signing.kind !== 'key' || database.kind !== 'postgres') throw new Error('signing or database is of another kind');
+    const read = [
+      adminToken,
+      s3.accessKeyId,
+      s3.secretAccessKey,
+      signing.accessKeyId,
+      signing.secretAccessKey,
+      database.url,
+      webhook?.url,
+    ];
+    expect(read.map((secret) => secret?.reveal())).toEqual([
+      SECRETS.token,
+      SECRETS.key,
+      SECRETS.secret,
+      'signing-key',
+      'signing-secret',
+      'postgres://partway:swordfish@db/partway',
+      'https://ingest.example.com/swordfish',
+    ]);
+    expect(webhook?.secrets.map((one) => one.reveal())).toEqual([WEBHOOK]);
+    expect(unknown).toEqual([]);
+  });
+
+  it('can be each one that the configuration keeps to itself', () => {
+    const source = readFileSync('src/server/config.ts', 'utf8');
+    const secrets = [
+      ...source.matchAll(/^ {2}(PARTWAY_\w+): (?:secret\(|z(?:(?!^ {2}PARTWAY_)[\s\S])*?(?:new Secret|parseSigningSecrets))/gm),
+    ].map(([, name]) => name);
+    expect(secrets.length).toBeGreaterThan(5);
+    expect(SECRET_SETTINGS).toEqual(expect.arrayContaining(secrets));
+  });
+
+  it('is at fault where the variable is set as well, and neither is quoted', async () => {
+    const faults = faultsOf({
+      ...needed,
+      PARTWAY_TOKEN: SECRETS.token,
+      PARTWAY_TOKEN_FILE: await fileWith('swordfish-of-the-file'),
+    });
+    expect(faults).toEqual(['PARTWAY_TOKEN_FILE and PARTWAY_TOKEN are both set; only one of them can be']);
+  });
+
+  it('is at fault where the file cannot be read, is empty or holds no such secret', async () => {
+    const { PARTWAY_S3_SECRET_ACCESS_KEY: _, ...rest } = needed;
+    const missing = join(await aFolder(), 'nosuch');
+    expect(faultsOf({ ...rest, PARTWAY_S3_SECRET_ACCESS_KEY_FILE: missing })).toEqual([
+      `PARTWAY_S3_SECRET_ACCESS_KEY_FILE names ${missing}, which cannot be read (ENOENT)`,
+    ]);
+    const empty = await fileWith('\n');
+    expect(faultsOf({ ...needed, PARTWAY_TOKEN_FILE: empty })).toEqual([`PARTWAY_TOKEN_FILE names an empty file, ${empty}`]);
+    expect(faultsOf({ ...needed, PARTWAY_TOKEN_FILE: await fileWith('swordfish two') })).toEqual([
+      'PARTWAY_TOKEN must have 16 to 512 characters of ASCII, and no spaces',
+    ]);
+  });
+
+  it('finds the database for the commands on the server’s machine, too', async () => {
+    const PARTWAY_DATABASE_URL_FILE = await fileWith('/data/p.db');
+    expect(findAuditLog(withDatabaseFiles({ PARTWAY_DATABASE_URL_FILE }))).toBe('/data/audit.jsonl');
+    // Nothing else is read, as these commands may not be allowed to.
+    expect(withDatabaseFiles({ PARTWAY_TOKEN_FILE: '/nosuch' })).toEqual({ PARTWAY_TOKEN_FILE: '/nosuch' });
+    expect(() => withDatabaseFiles({ PARTWAY_DATABASE_URL_FILE: '/nosuch/file' })).toThrow(/ENOENT/);
+  });
+});
+
+describe('a variable that looks like a setting', () => {
+  it.each([
+    ['PARTWAY_S3_BUKET', 'PARTWAY_S3_BUCKET'],
+    ['PARTWAY_S3_SECRETACCESSKEY', 'PARTWAY_S3_SECRET_ACCESS_KEY'],
+    ['PARTWAY_TOKEN_FIL', 'PARTWAY_TOKEN_FILE'],
+    ['PARTWAY_TRUSTED_PROXY', 'PARTWAY_TRUSTED_PROXIES'],
+  ])('is told, with the setting that may be meant: %s', (name, meant) => {
+    expect(parseConfig({ ...needed, [name]: 'swordfish' }).unknown).toEqual([
+      `${name} is no setting of the server and has no effect. Did you mean ${meant}?`,
+    ]);
+  });
+
+  it('is told beside the faults that it may be the reason of', () => {
+    const { PARTWAY_S3_BUCKET: bucket, ...rest } = needed;
+    expect(faultsOf({ ...rest, PARTWAY_S3_BUKET: bucket })).toEqual([
+      'PARTWAY_S3_BUCKET is not set (the bucket that uploads go to)',
+      'PARTWAY_S3_BUKET is no setting of the server and has no effect. Did you mean PARTWAY_S3_BUCKET?',
+    ]);
+  });
+
+  it('is told without a guess where none is near', () => {
+    expect(parseConfig({ ...needed, PARTWAY_FRUIT: 'apple' }).unknown).toEqual([
+      'PARTWAY_FRUIT is no setting of the server and has no effect',
+    ]);
+  });
+
+  it('is not told where clients, compose.yaml or the tests know it', () => {
+    const others = readFileSync('compose.yaml', 'utf8').match(/PARTWAY_[A-Z0-9_]+/g) ?? [];
+    const env = Object.fromEntries([...others, 'PARTWAY_SERVER', 'PARTWAY_TEST_SEED'].map((name) => [name, 'x']));
+    expect(unknownSettings(env, [...read])).toEqual([]);
   });
 });

@@ -60,6 +60,8 @@ describe('a server on PostgreSQL', () => {
     expect(describeDatabase(config.database)).toContain(new URL(database.url).pathname);
 
     await database.drop();
+    // The answer that the checks of the start got is kept for a second.
+    await expect.poll(async () => (await controlPlane.readiness()).ready).toBe(false);
     const answers = await Promise.allSettled([controlPlane.list(), controlPlane.readiness()]);
 
     expect(answers).toMatchObject([{ status: 'rejected' }, { status: 'fulfilled', value: { ready: false } }]);

@@ -199,6 +199,15 @@ describe('repairing what a crash left', () => {
     expect(bench.objects.uploadIds).toEqual([]);
   });
 
+  it('ends a session that is aborting after the two minutes that a request to abort may take, not after the grace of others', async () => {
+    const sessionId = await leaveAborting('a');
+    bench.clock.advance(2 * 60_000);
+    expect(await sweep(bench.deps)).toEqual(quiet);
+    bench.clock.advance(1);
+    expect(await sweep(bench.deps)).toEqual({ ...quiet, repaired: 1 });
+    expect(await statusOf(sessionId)).toBe('aborted');
+  });
+
   it('ends an expiry left half done as expired', async () => {
     const { sessionId } = await bench.openTinySession();
     bench.clock.advance(POLICY.sessionTtlMs + 1);
@@ -212,7 +221,6 @@ describe('repairing what a crash left', () => {
   it('touches nothing within the grace that running requests have', async () => {
     await createWithLostAnswer('a');
     await leaveCompleting('b', false);
-    await leaveAborting('c');
     bench.clock.advance(GRACE);
     bench.objects.calls.length = 0;
     expect(await sweep(bench.deps)).toEqual(quiet);

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import type { AuditEvent } from '../../src/server/audit/event.ts';
+import { type AuditEvent, noAudit } from '../../src/server/audit/event.ts';
 import { createAuthenticate, credentialsIn } from '../../src/server/auth.ts';
 import { createTokenAdmin, type TokenRequest } from '../../src/server/tokens.ts';
 import { NO_LIMITS } from '../../src/session/access.ts';
 import type { SessionStore } from '../../src/session-store/port.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite.ts';
+import { interpose } from '../support/interpose.ts';
 import { insertInStatus, NOON } from '../support/sessions.ts';
 
 let store: SessionStore;
@@ -75,7 +76,7 @@ describe('revoking', () => {
     const tokens = [await create(), await create({ rotate: true })];
     const other = await create({ name: 'camera-2' });
 
-    expect((await admin().revoke('camera-1')).map(({ tokenId }) => tokenId).sort()).toEqual(
+    expect((await admin().revoke('camera-1')).tokens.map(({ tokenId }) => tokenId).sort()).toEqual(
       tokens.map(({ stored }) => stored.tokenId).sort(),
     );
 
@@ -87,11 +88,77 @@ describe('revoking', () => {
   it('twice changes nothing the second time', async () => {
     await create();
     await admin().revoke('camera-1');
-    expect(await admin().revoke('camera-1')).toEqual([]);
+    expect(await admin().revoke('camera-1')).toEqual({ tokens: [], aborting: [], completing: 0 });
   });
 
   it('of what there is not is told', async () => {
     await expect(admin().revoke('nobody')).rejects.toMatchObject({ code: 'TOKEN_NOT_FOUND' });
+  });
+});
+
+describe('revoking with --abort', () => {
+  const statusOf = async (sessionId: string) => (await store.get(sessionId))?.status;
+
+  it('tells the unfinished sessions of the name to abort, however many, and leaves all others as they are', async () => {
+    await create();
+    const open = await Promise.all(Array.from({ length: 450 }, () => insertInStatus(store, 'open', { owner: 'camera-1' })));
+    const creating = await insertInStatus(store, 'creating', { owner: 'camera-1' });
+    const kept = {
+      completing: await insertInStatus(store, 'completing', { owner: 'camera-1' }),
+      completed: await insertInStatus(store, 'completed', { owner: 'camera-1' }),
+      open: await insertInStatus(store, 'open', { owner: 'camera-2' }),
+    };
+
+    const { tokens, aborting, completing } = await admin().revoke('camera-1', { abort: true });
+
+    expect([tokens.length, completing]).toEqual([1, 1]);
+    expect([...aborting].sort()).toEqual([...open, creating].sort());
+    for (const sessionId of aborting) expect(await store.get(sessionId)).toMatchObject({ status: 'aborting', endsAs: 'aborted' });
+    for (const [status, sessionId] of Object.entries(kept)) expect(await statusOf(sessionId)).toBe(status);
+  });
+
+  it('ends what is left of a name whose tokens were revoked before', async () => {
+    await create();
+    const sessionId = await insertInStatus(store, 'open', { owner: 'camera-1' });
+    await admin().revoke('camera-1');
+    expect(await statusOf(sessionId)).toBe('open');
+    expect(await admin().revoke('camera-1', { abort: true })).toEqual({ tokens: [], aborting: [sessionId], completing: 0 });
+  });
+
+  it('revokes nothing where another valid token of the name goes on with the sessions', async () => {
+    const old = await create();
+    const fresh = await create({ rotate: true });
+    const sessionId = await insertInStatus(store, 'open', { owner: 'camera-1' });
+
+    await expect(admin().revoke(old.stored.tokenId, { abort: true })).rejects.toMatchObject({
+      code: 'TOKEN_NAME_IN_USE',
+      message: expect.stringContaining(fresh.stored.tokenId),
+      hint: expect.stringContaining('partway token revoke camera-1 --abort'),
+    });
+
+    expect(await authenticate(old.token)).toMatchObject({ owner: 'camera-1' });
+    expect(await statusOf(sessionId)).toBe('open');
+    await admin().revoke(fresh.stored.tokenId);
+    expect(await admin().revoke(old.stored.tokenId, { abort: true })).toMatchObject({ aborting: [sessionId] });
+  });
+
+  it('aborts a session that changes at the same moment by what it has become', async () => {
+    await create();
+    const creating = await insertInStatus(store, 'creating', { owner: 'camera-1' });
+    const opened = { uploadId: 'upload-of-a-request', initiatedAt: NOON };
+    let isFirst = true;
+    const busy = interpose(store, async (method, call) => {
+      if (method === 'changeStatus' && isFirst) {
+        isFirst = false;
+        await store.openUpload({ sessionId: creating, status: 'creating', generation: 1 }, opened, NOON);
+      }
+      return call();
+    });
+
+    const { aborting } = await createTokenAdmin(busy, noAudit, () => now).revoke('camera-1', { abort: true });
+
+    expect(aborting).toEqual([creating]);
+    expect(await store.get(creating)).toMatchObject({ status: 'aborting', uploadId: 'upload-of-a-request' });
   });
 });
 

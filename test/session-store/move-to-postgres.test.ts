@@ -63,14 +63,8 @@ async function fill(store: SessionStore): Promise<void> {
     }),
   );
   await store.revokeToken('tok_1', NOON + 2);
-  await store.insertCapability({
-    capabilityId: 'cap_1',
-    hash: 'hash-2',
-    sessionId,
-    grantedBy: 'tok_1',
-    createdAt: NOON,
-    expiresAt: NOON + 3,
-  });
+  const capability = { capabilityId: 'cap_1', hash: 'hash-2', sessionId, grantedBy: 'tok_1' };
+  await store.insertCapability({ ...capability, createdAt: NOON, expiresAt: NOON + 3 }, 1);
 }
 
 /** All that the port tells of it. */

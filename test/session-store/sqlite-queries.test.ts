@@ -32,6 +32,8 @@ const MAY_SCAN: Partial<Record<keyof Statements, RegExp>> = {
   insertSession: /^SCAN (?:capabilities|idempotency_keys)$/,
   // Ends at the first row.
   ping: /^SCAN upload_sessions/,
+  // Of what the index found, up to the number that a token may have.
+  insertCapability: /^SCAN \(subquery-1\)$/,
   // The indexes hold only the events that are pending, and the uploads that have not ended.
   countBacklog: /^SCAN events USING COVERING INDEX events_due$/,
   leftoverUploads: /^SCAN u USING INDEX multipart_uploads_not_ended$/,

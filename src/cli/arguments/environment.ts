@@ -31,7 +31,7 @@ function serverFault(server: string): string | undefined {
 
 function tokenFault(token: string): string | undefined {
   if (token === '') {
-    return 'PARTWAY_TOKEN is not set. `partway serve` shows the token when it first starts; ask whoever runs the server, then: export PARTWAY_TOKEN=…';
+    return 'PARTWAY_TOKEN is not set. `partway serve` shows the token when it first starts, or says which file has it; ask whoever runs the server, then: export PARTWAY_TOKEN=…';
   }
   // Such a character could not travel in a header; its value must not be repeated here.
   return /^[\x21-\x7e]+$/.test(token) ? undefined : 'PARTWAY_TOKEN contains a space or a character that no token has.';

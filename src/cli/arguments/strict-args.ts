@@ -1,5 +1,5 @@
 import type { ArgDef, ArgsDef } from 'citty';
-import { didYouMean } from './did-you-mean.ts';
+import { didYouMean } from '../../contract/did-you-mean.ts';
 import { UsageError } from './usage-error.ts';
 
 /** A positional with this at the end of its name takes one or more; a flag with this at the end of its hint may be given again and again. */
@@ -10,16 +10,22 @@ export const ANY_NUMBER = '…';
  * not be lost, so this reads the words the same way first and refuses what citty would not.
  * @throws UsageError with all faults.
  */
-export function checkArguments(words: readonly string[], definitions: ArgsDef, command: string): void {
+export function checkArguments(
+  words: readonly string[],
+  definitions: ArgsDef,
+  command: string,
+  /** Names of the variables that the command reads. */
+  variables: readonly string[] = [],
+): void {
   const { flags, unknown, positionals } = readWords(words, definitions);
-  const faults = unknown.map((word) => unknownFlag(word, definitions));
+  const faults = unknown.map((word) => unknownFlag(word, definitions, variables));
   const seen = new Set<string>();
   for (const { name, definition, value, isNextWord } of flags) {
     if (seen.has(name) && !mayRepeat(definition)) faults.push(`--${name} is given twice.`);
     seen.add(name);
     faults.push(...valueFaults(name, definition, value, isNextWord));
   }
-  faults.push(...positionalFaults(positionals, definitions));
+  faults.push(...missingFlags(seen, definitions), ...positionalFaults(positionals, definitions));
   if (faults.length > 0) throw new UsageError(faults, `See: partway ${command} --help`);
 }
 
@@ -77,14 +83,23 @@ function readFlag(word: string, nextWord: string | undefined, definitions: ArgsD
   return undefined;
 }
 
-function unknownFlag(word: string, definitions: ArgsDef): string {
+function unknownFlag(word: string, definitions: ArgsDef, variables: readonly string[]): string {
   const typed = word.replace(/=.*$/s, '');
+  const variable = `PARTWAY_${typed.replace(/^-+/, '').replaceAll('-', '_').toUpperCase()}`;
+  if (variables.includes(variable)) return `There is no flag ${typed}. Set it in the environment: ${variable}=…`;
   const known = Object.entries(definitions).flatMap(([name, { type }]) => (type === 'positional' ? [] : [name]));
   const denied = known.find((name) => typed === `--no-${name}`);
   if (denied !== undefined) return `There is no flag ${typed}. Leave out --${denied} instead.`;
   const meant = didYouMean(typed.replace(/^-+/, ''), [...known, 'help']);
   if (meant !== undefined) return `There is no flag ${typed}. Did you mean --${meant}?`;
   return `There is no flag ${typed}. (A file whose name starts with "-" comes after "--".)`;
+}
+
+/** citty refuses these, too, but by an error that looks like a bug of ours. */
+function missingFlags(given: ReadonlySet<string>, definitions: ArgsDef): string[] {
+  return Object.entries(definitions)
+    .filter(([name, { type, required }]) => type !== 'positional' && required === true && !given.has(name))
+    .map(([name, { description }]) => `--${name} is missing${description === undefined ? '' : ` (${description})`}.`);
 }
 
 function valueFaults(name: string, definition: ArgDef, value: string | undefined, isNextWord: boolean): string[] {

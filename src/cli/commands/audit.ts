@@ -8,6 +8,7 @@ import type { CliContext } from '../context.ts';
 import { EXIT, type ExitCode } from '../failures/exit-codes.ts';
 import { renderAudit } from '../output/audit-table.ts';
 import { writeThrough } from '../output/write-through.ts';
+import { explainingDatabase } from '../server-side/database-failure.ts';
 
 /** Of a table, whose columns can be laid out only when all rows are known. */
 const DEFAULT_LAST = 200;
@@ -85,7 +86,8 @@ function linesOf(records: readonly AuditRecord[]): string {
 
 async function findLog({ env, workingDirectory }: CliContext): Promise<string> {
   const { findAuditLog } = await import('../../server/file-locations.ts');
-  const path = findAuditLog(env);
+  const { withDatabaseFiles } = await import('../../server/config.ts');
+  const path = await explainingDatabase(() => findAuditLog(withDatabaseFiles(env)));
   if (path !== undefined) return resolve(workingDirectory, path);
   const isOff = env.PARTWAY_AUDIT_LOG === 'off';
   throw new UsageError(

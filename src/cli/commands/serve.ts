@@ -36,12 +36,16 @@ export default {
   environment: [
     ['PARTWAY_HOST', 'Address to listen on (127.0.0.1); others than loopback need a token, and TLS to be safe'],
     ['PARTWAY_PORT', 'Port to listen on (7373)'],
-    ['PARTWAY_TOKEN', 'Admin token; generated and shown once if not set'],
+    [
+      'PARTWAY_TOKEN',
+      'Admin token; if not set, made at the first start: shown at a terminal, else in the file first-token beside the database',
+    ],
     ['PARTWAY_TLS_CERT', 'Certificate chain (PEM file) to serve HTTPS with; read again when it changes, and on SIGHUP'],
     ['PARTWAY_TLS_KEY', 'Its private key (PEM file)'],
     ['PARTWAY_TRUSTED_PROXIES', 'Proxies whose X-Forwarded-For counts: addresses, CIDR blocks, loopback; comma between'],
     ['PARTWAY_CORS_ORIGINS', 'Origins whose pages may call the API, comma between; none if not set'],
     ['PARTWAY_DRAIN_DELAY', 'How long it still takes requests after SIGTERM, while /readyz tells balancers to look away (0s)'],
+    ['PARTWAY_MAX_SESSIONS', 'Unfinished sessions of a token that has no limit of its own (10000), or off'],
     ['PARTWAY_RATE_LIMIT', 'Requests a second of one token (2000), or off'],
     [
       'PARTWAY_DATABASE_URL',
@@ -69,5 +73,9 @@ export default {
     ['PARTWAY_URL_TTL', 'Life of a presigned URL (1h)'],
     ['PARTWAY_WEBHOOK_URL', 'Is told when an upload is created, completed, aborted or expired; nobody is if not set'],
     ['PARTWAY_WEBHOOK_SECRET', 'What that is signed with: whsec_ and base64; two, with a space between, while one takes over'],
+    [
+      '…_FILE',
+      'Path of a file that holds the value, for PARTWAY_TOKEN, PARTWAY_DATABASE_URL, S3 keys and webhook: PARTWAY_TOKEN_FILE',
+    ],
   ],
 } satisfies CommandModule;

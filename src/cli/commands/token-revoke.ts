@@ -10,24 +10,49 @@ const command = defineCommand({
   },
   args: {
     'name-or-id': { type: 'positional', description: 'As `partway token list` shows it', required: true },
+    abort: { type: 'boolean', description: 'End its unfinished sessions, too: the stored parts are deleted' },
     json: JSON_FLAG,
   },
   async run({ args: flags, data }) {
     const context = contextOf(data);
     const [nameOrId = ''] = flags._;
-    const revoked = await withTokenAdmin(context, (admin) => admin.revoke(nameOrId));
-    for (const { tokenId, name } of revoked) {
-      context.stdout.write(
-        flags.json ? `${JSON.stringify({ type: 'revoked', tokenId, name })}\n` : `revoked ${tokenId} "${name}"\n`,
-      );
-    }
-    if (revoked.length === 0 && !flags.json) context.stdout.write(`"${nameOrId}" was revoked before\n`);
+    const abort = flags.abort === true;
+    const { tokens, aborting, completing } = await withTokenAdmin(context, (admin) => admin.revoke(nameOrId, { abort }));
+    const lines = flags.json
+      ? [
+          ...tokens.map(({ tokenId, name }) => JSON.stringify({ type: 'revoked', tokenId, name })),
+          ...aborting.map((sessionId) => JSON.stringify({ type: 'aborting', sessionId })),
+        ]
+      : [
+          ...tokens.map(({ tokenId, name }) => `revoked ${tokenId} "${name}"`),
+          ...(tokens.length === 0 ? [`"${nameOrId}" was revoked before`] : []),
+          ...(abort ? describeAbort(aborting.length, completing) : []),
+        ];
+    for (const line of lines) context.stdout.write(`${line}\n`);
     return EXIT.ok;
   },
 });
 
+function describeAbort(aborting: number, completing: number): string[] {
+  if (aborting + completing === 0) return ['There was no unfinished session.'];
+  return [
+    ...(aborting === 0
+      ? []
+      : [`${sessions(aborting)} told to abort: they take no more parts, and the server deletes what is stored within minutes.`]),
+    ...(completing === 0 ? [] : [`${sessions(completing)} cannot be stopped: the object store is assembling the object.`]),
+  ];
+}
+
+function sessions(count: number): string {
+  return count === 1 ? '1 session' : `${count} sessions`;
+}
+
 export default {
   command,
-  examples: ['partway token revoke camera-1            all tokens of that name', 'partway token revoke tok_5f0c1d2e3a4b5c6d'],
+  examples: [
+    'partway token revoke camera-1            all tokens of that name',
+    'partway token revoke tok_5f0c1d2e3a4b5c6d',
+    'partway token revoke camera-1 --abort    and delete what its unfinished uploads have stored',
+  ],
   environment: MACHINE_ENVIRONMENT,
 } satisfies CommandModule;

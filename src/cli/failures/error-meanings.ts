@@ -57,6 +57,10 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     meaning: 'The token may have a certain number of unfinished sessions; nothing was sent.',
     advice: 'Finish or abort one of them; `partway list --status open` shows them.',
   },
+  TOO_MANY_CAPABILITIES: {
+    meaning: 'The token may have a certain number of capabilities that have not expired; none was made.',
+    advice: 'Wait until some expire, and give the next ones a shorter life: partway grant SESSION_ID --expires 2h',
+  },
   ROUTE_NOT_FOUND: {
     meaning: 'The server at PARTWAY_SERVER does not know this operation.',
     advice: 'Check PARTWAY_SERVER, and compare `partway --version` on both sides.',
@@ -209,6 +213,10 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     meaning: 'Pause, continue and limit speak to the process that sends the file, on the machine and by the user that run it.',
     advice: 'To send what is missing from here:',
     offer: ['resume', 'status'],
+  },
+  TOKEN_NAME_IN_USE: {
+    meaning: 'Sessions belong to the name of a token, and another valid token of the same name goes on with them.',
+    advice: 'Leave out --abort to keep the sessions, or revoke all tokens of the name.',
   },
   TOKEN_NAME_TAKEN: {
     meaning: 'Sessions belong to the name of their token: two people with one name could reach into the sessions of each other.',

@@ -4,6 +4,7 @@ import type { Log } from '../deps.ts';
 import type { Audit, AuditEvent, AuditLine } from './event.ts';
 import { FloodLimit } from './flood-limit.ts';
 import { LineFile } from './line-file.ts';
+import { loosePermissions } from './loose-permissions.ts';
 
 /** Far more than any name or key has. */
 const MAX_TEXT_LENGTH = 2_048;
@@ -25,8 +26,8 @@ const FIELDS = [
 export interface AuditLogOptions {
   readonly path: string;
   readonly now: () => Instant;
-  /** Told of events that could not be written. */
-  readonly log: Pick<Log, 'error'>;
+  /** Told of events that could not be written, and of a file that others may read or change. */
+  readonly log: Pick<Log, 'warn' | 'error'>;
 }
 
 export interface AuditLog extends Audit {
@@ -43,6 +44,7 @@ export interface AuditLog extends Audit {
  */
 export function createAuditLog({ path, now, log }: AuditLogOptions): AuditLog {
   const file = open(path);
+  tellPermissions();
   // Apart, so that whoever has no token cannot use up the places of those who have.
   const floods = [new FloodLimit(), new FloodLimit()] as const;
 
@@ -52,6 +54,11 @@ export function createAuditLog({ path, now, log }: AuditLogOptions): AuditLog {
     } catch (error) {
       log.error({ err: error, path, event: line }, 'an event could not be written to the audit log');
     }
+  }
+
+  function tellPermissions(): void {
+    const text = loosePermissions(path);
+    if (text !== undefined) log.warn({ path }, text);
   }
 
   function tellLeftOut(until?: Instant): void {
@@ -75,6 +82,7 @@ export function createAuditLog({ path, now, log }: AuditLogOptions): AuditLog {
     reopen() {
       try {
         file.reopen();
+        tellPermissions();
       } catch (error) {
         log.error({ err: error, path }, 'the audit log could not be opened again; the old file is still in use');
       }

@@ -20,6 +20,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'OBJECT_TOO_LARGE',
   'QUOTA_EXCEEDED',
   'TOO_MANY_SESSIONS',
+  'TOO_MANY_CAPABILITIES',
   'INVALID_KEY',
   'SESSION_NOT_FOUND',
   'RATE_LIMITED',

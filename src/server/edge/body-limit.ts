@@ -1,8 +1,10 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { MAX_BODY_BYTES, MAX_PLAIN_BODY_BYTES, maxBodyBytes } from '../../contract/paths.ts';
+import { MAX_PLAIN_BODY_BYTES, maxBodyBytes, maxPartListBytes, sessionOfPartList } from '../../contract/paths.ts';
 import { UploadError } from '../../session/errors.ts';
+import { ANY_BODY_TIME, type BodyTime } from './body-time.ts';
 import { createHoldings, type Take } from './holdings.ts';
+import { nestsTooDeep } from './json-depth.ts';
 
 const MiB = 1_024 * 1_024;
 
@@ -15,33 +17,61 @@ export interface BodyLimits {
 
 export interface BodyOptions {
   readonly limits?: BodyLimits | undefined;
-  /** Who sends it: a token with all its capabilities. */
+  /** The key of the sender: its token, which stands for all capabilities that came of it. */
   readonly keyOf: (context: Context) => string;
-  /** Told once the body has come. */
+  /** Part count of the session, where the caller may change it. @throws UploadError where it may not. */
+  readonly partCountOf: (context: Context, sessionId: string) => Promise<number>;
+  /** Called once the body has come. */
   readonly onBody: (context: Context, bytes: number) => Promise<void>;
+  /** No limit unless given. */
+  readonly time?: BodyTime | undefined;
 }
 
+/** What this leaves with the context. */
+export interface BodyFacts {
+  /** To be called as soon as the body was judged: by then, nothing has been waited for since it came. */
+  readonly bodyChecked?: (isAccepted: boolean) => void;
+}
+
+/** Statuses of requests whose body is wrong. */
+const REFUSED: ReadonlySet<number> = new Set([400, 415]);
+
 /**
- * Reads bodies before anybody else does, within what the route takes, by the length they announce or as they come. A body counts
+ * Reads bodies before anything else does, within what the route needs, by the length they announce or as they come. A body counts
  * with all that it may become until it is whole: a client may hold back the last of it for minutes.
- * @throws UploadError `BODY_TOO_LARGE`, `RATE_LIMITED`, and `INVALID_REQUEST` for a body that broke off.
+ * @throws UploadError `BODY_TOO_LARGE`, `RATE_LIMITED`, and `INVALID_REQUEST` for a body that broke off or nests too deep.
  */
 export function receiveBodies({
   limits: { inAll = 64 * MiB, perKey = 16 * MiB } = {},
   keyOf,
+  partCountOf,
   onBody,
-}: BodyOptions): MiddlewareHandler {
+  time = ANY_BODY_TIME,
+}: BodyOptions): MiddlewareHandler<{ Variables: BodyFacts }> {
   const take = createHoldings();
-  const counting = new Map([MAX_PLAIN_BODY_BYTES, MAX_BODY_BYTES].map((bytes) => [bytes, countBody(bytes)]));
 
   return async function receiveBody(context, next) {
-    if (context.req.method !== 'GET' && context.req.method !== 'HEAD') await receive(context);
+    if (context.req.method === 'GET' || context.req.method === 'HEAD') return next();
+    const key = keyOf(context);
+    time.check(key);
+    const body = await receive(context);
+    if (body === '') return next();
+    // Again: other bodies of the key may have come meanwhile.
+    time.check(key);
+    const bodyChecked = time.begin(key);
+    context.set('bodyChecked', bodyChecked);
+    if (nestsTooDeep(body)) {
+      bodyChecked(false);
+      throw new UploadError('INVALID_REQUEST', 'The body nests lists and objects too deep.');
+    }
     await next();
+    // A body that is no JSON reaches no schema.
+    if (REFUSED.has(context.res.status)) bodyChecked(false);
   };
 
-  async function receive(context: Context): Promise<void> {
-    const most = maxBodyBytes(context.req.path);
+  async function receive(context: Context): Promise<string> {
     const announced = announcedBytes(context);
+    const most = await mostBytes(context, announced);
     if (announced !== undefined && announced > most) throw tooLarge(most);
     const release = reserve(take, announced ?? most, [
       { key: 'all', most: inAll },
@@ -53,7 +83,7 @@ export function receiveBodies({
     };
     try {
       // Counting makes streams of the body, which takes longer than all else that is done with it.
-      if (announced === undefined) await counting.get(most)?.(context, read);
+      if (announced === undefined) await countBody(most)(context, read);
       else await read();
     } catch (error) {
       if (error instanceof UploadError) throw error;
@@ -63,6 +93,15 @@ export function receiveBodies({
       release();
     }
     await onBody(context, body.length);
+    return body;
+  }
+
+  /** Nearly all reports and completions are small: the session is looked at only for larger ones. */
+  async function mostBytes(context: Context, announced: number | undefined): Promise<number> {
+    const sessionId = sessionOfPartList(context.req.path);
+    if (sessionId === undefined) return maxBodyBytes(context.req.path);
+    if (announced !== undefined && announced <= MAX_PLAIN_BODY_BYTES) return MAX_PLAIN_BODY_BYTES;
+    return maxPartListBytes(await partCountOf(context, sessionId));
   }
 }
 

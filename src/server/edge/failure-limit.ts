@@ -1,4 +1,3 @@
-import { createHmac, randomBytes } from 'node:crypto';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { isUploadError } from '../../session/errors.ts';
 import { limitKey } from './client-address.ts';
@@ -6,11 +5,13 @@ import { consumePoints } from './rate-limited.ts';
 import { createRecentSet } from './recent-set.ts';
 
 export interface FailureLimits {
-  /** Failures that an address may have in a window; 10 unless told. */
+  /** Failures of an address that are answered 401 in a window; 10 unless told. */
   readonly failures?: number;
+  /** Failures of all addresses together; 1,000 unless told. */
+  readonly inAll?: number;
   /** Seconds; 60 unless told. */
   readonly windowSeconds?: number;
-  /** Pairs of address and token that are known to work, and addresses that failed; 10,000 of each unless told. */
+  /** Addresses whose failures are counted; 10,000 unless told. */
   readonly remembered?: number;
 }
 
@@ -18,71 +19,36 @@ export interface FailureLimits {
 export type GuardedAuthenticate<Credentials, Caller> = (credentials: Credentials, address: string) => Promise<Caller>;
 
 /**
- * Authentication for an address that has failures left. One that has none is refused before its token is looked at, so that
- * guessing learns nothing; not so with a token that worked from there before: the upload of a colleague behind the same NAT goes on.
+ * Limits failed authentications, for each address and in all. Every token is looked at first, so a valid one is let in whatever else comes
+ * from its address: others behind the same NAT may send wrong ones. Guesses gain nothing by it: tokens are too long to be guessed.
  */
 export function guardAuthentication<Credentials, Caller>(
   authenticate: (credentials: Credentials) => Promise<Caller>,
-  { failures = 10, windowSeconds = 60, remembered = 10_000 }: FailureLimits = {},
+  { failures = 10, inAll = 1_000, windowSeconds = 60, remembered = 10_000 }: FailureLimits = {},
 ): GuardedAuthenticate<Credentials, Caller> {
-  const limiter = new RateLimiterMemory({ points: failures, duration: windowSeconds });
-  // An address that is forgotten starts anew. Who has so many of them gains nothing by it.
-  const failing = createRecentSet(remembered, (key) => void limiter.delete(key));
-  const working = createRecentSet(remembered);
-  const running = new Map<string, Promise<Caller>>();
-  // Tokens are kept as digests, under a key that nobody can have prepared any for.
-  const digestKey = randomBytes(32);
-  const digest = (credentials: Credentials) =>
-    createHmac('sha256', digestKey)
-      .update(JSON.stringify([credentials]))
-      .digest('base64');
+  const ofAddress = new RateLimiterMemory({ points: failures, duration: windowSeconds });
+  const ofAll = new RateLimiterMemory({ points: inAll, duration: windowSeconds });
+  // An address that was dropped starts over. A client with so many addresses gains nothing by that.
+  const failing = createRecentSet(remembered, (key) => void ofAddress.delete(key));
 
-  /** The point is taken first and given back for a success: guesses that come all at once find no gap between check and count. */
-  async function authenticateNew(credentials: Credentials, key: string): Promise<Caller> {
+  async function countFailure(address: string): Promise<void> {
+    const key = limitKey(address);
     failing.add(key);
-    await consumePoints(limiter, key, 1, TOO_MANY_FAILURES);
-    try {
-      const caller = await authenticate(credentials);
-      await limiter.reward(key);
-      return caller;
-    } catch (error) {
-      if (!isUploadError(error, 'UNAUTHORIZED')) await limiter.reward(key);
-      throw error;
-    }
-  }
-
-  async function authenticateKnown(credentials: Credentials, key: string, pair: string): Promise<Caller> {
-    try {
-      return await authenticate(credentials);
-    } catch (error) {
-      // Revoked or expired since.
-      if (isUploadError(error, 'UNAUTHORIZED') && working.delete(pair)) {
-        failing.add(key);
-        await limiter.penalty(key);
-      }
-      throw error;
-    }
+    await consumePoints(ofAddress, key, 1, OF_ADDRESS);
+    // After the address, so that one address cannot use up what all have.
+    await consumePoints(ofAll, 'all', 1, OF_ALL);
   }
 
   return async function authenticateGuarded(credentials, address) {
-    const key = limitKey(address);
-    const pair = `${key} ${digest(credentials)}`;
-    if (working.has(pair)) {
-      working.add(pair);
-      return authenticateKnown(credentials, key, pair);
+    try {
+      return await authenticate(credentials);
+    } catch (error) {
+      if (isUploadError(error, 'UNAUTHORIZED')) await countFailure(address);
+      throw error;
     }
-    const first = running.get(pair);
-    // A client that begins with many requests at once has one guess, not many.
-    if (first !== undefined) return first;
-    const authenticating = authenticateNew(credentials, key).finally(() => running.delete(pair));
-    running.set(pair, authenticating);
-    const caller = await authenticating;
-    working.add(pair);
-    return caller;
   };
 }
 
-const TOO_MANY_FAILURES = {
-  detail: 'Too many requests from this address had no valid token.',
-  hint: 'Check the token (PARTWAY_TOKEN) before asking again.',
-};
+const HINT = 'Check the token (PARTWAY_TOKEN) before asking again: a valid one is let in at any time.';
+const OF_ADDRESS = { detail: 'Too many requests from this address had no valid token, and neither has this one.', hint: HINT };
+const OF_ALL = { detail: 'Too many requests from all addresses had no valid token, and neither has this one.', hint: HINT };

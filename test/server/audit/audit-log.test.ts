@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -26,6 +26,7 @@ let folder: string;
 let path: string;
 let clock: TestClock;
 let faults: object[];
+let warnings: string[];
 let opened: AuditLog[];
 
 beforeEach(() => {
@@ -33,6 +34,7 @@ beforeEach(() => {
   path = join(folder, 'data', 'audit.jsonl');
   clock = new TestClock();
   faults = [];
+  warnings = [];
   opened = [];
 });
 
@@ -42,7 +44,10 @@ afterEach(() => {
 });
 
 function open(at = path): AuditLog {
-  const log = { error: (fields: object) => void faults.push(fields) };
+  const log = {
+    warn: (_fields: object, message: string) => void warnings.push(message),
+    error: (fields: object) => void faults.push(fields),
+  };
   const audit = createAuditLog({ path: at, now: clock.now, log });
   opened.push(audit);
   return audit;
@@ -220,5 +225,38 @@ describe('a flood of refusals', () => {
     clock.advance(-3_600_000);
     audit.record(REFUSED);
     expect(lines().slice(60)).toMatchObject([{ leftOut: 1 }, { code: 'UNAUTHORIZED' }]);
+  });
+});
+
+describe('an audit log that others may read or change', () => {
+  it.for<[string, number, number, RegExp]>([
+    ['anyone may write', 0o666, 0o755, /^others may change the audit log \(mode 0666\): chmod 600 /],
+    ['its group may write', 0o660, 0o755, /^others may change the audit log \(mode 0660\)/],
+    ['anyone may read', 0o644, 0o755, /^others may read the audit log \(mode 0644\): chmod 600 /],
+    ['anyone may write in its folder', 0o600, 0o777, /^others may replace the audit log, .* \(mode 0777\): chmod o-w /],
+  ])('is told at the start, and again after it was opened again: %s', ([, mode, folderMode, text], context) => {
+    if (process.platform === 'win32') skipBecause(context, 'Windows has no such modes');
+    open();
+    expect(warnings).toEqual([]);
+    chmodSync(path, mode);
+    chmodSync(join(folder, 'data'), folderMode);
+    const audit = open();
+    expect(warnings).toEqual([expect.stringMatching(text)]);
+    audit.reopen();
+    expect(warnings).toHaveLength(2);
+    // It is the administrator's file: nothing is changed about it.
+    expect(statSync(path).mode & 0o777).toBe(mode);
+  });
+
+  it.for<[string, number, number]>([
+    ['its group may read, as log shippers need', 0o640, 0o750],
+    ['its folder is like /tmp', 0o600, 0o1777],
+  ])('is not told where %s', ([, mode, folderMode], context) => {
+    if (process.platform === 'win32') skipBecause(context, 'Windows has no such modes');
+    open();
+    chmodSync(path, mode);
+    chmodSync(join(folder, 'data'), folderMode);
+    open();
+    expect(warnings).toEqual([]);
   });
 });

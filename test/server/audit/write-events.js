@@ -3,7 +3,8 @@
 import { createAuditLog } from '../../../dist/server/audit/audit-log.js';
 
 const [path, writer, keyLength] = process.argv.slice(2);
-const log = { error: (fields, message) => process.stderr.write(`${message} ${fields.err}\n`) };
+const tell = (fields, message) => process.stderr.write(`${message} ${fields.err}\n`);
+const log = { warn: tell, error: tell };
 const audit = createAuditLog({ path, now: Date.now, log });
 
 for (let size = 1; ; size++) {

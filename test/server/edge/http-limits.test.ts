@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { request, type Server } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { MAX_BODY_BYTES, MAX_PLAIN_BODY_BYTES } from '../../../src/contract/paths.ts';
+import { BODY_BYTES_PER_PART, MAX_PLAIN_BODY_BYTES, MAX_SMALL_BODY_BYTES } from '../../../src/contract/paths.ts';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS } from '../../../src/contract/problems.ts';
 import { parseNetworks } from '../../../src/server/edge/client-address.ts';
 import { HTTP_LIMITS, limitConnections } from '../../../src/server/edge/http-limits.ts';
@@ -39,7 +39,8 @@ describe('the limits of HTTP', () => {
     expect(PROBLEMS.HEADERS_TOO_LARGE.explanation).toContain(`${HTTP_LIMITS.maxHeaderSize / KiB} KiB`);
     expect(PROBLEMS.REQUEST_TIMEOUT.explanation).toContain(`${HTTP_LIMITS.headersTimeoutMs / 1_000} seconds`);
     expect(PROBLEMS.REQUEST_TIMEOUT.explanation).toContain(`${HTTP_LIMITS.requestTimeoutMs / 60_000} minutes`);
-    expect(PROBLEMS.BODY_TOO_LARGE.explanation).toContain(`${MAX_BODY_BYTES / KiB ** 2} MiB`);
+    expect(PROBLEMS.BODY_TOO_LARGE.explanation).toContain(`${BODY_BYTES_PER_PART} bytes more for each part`);
+    expect(PROBLEMS.BODY_TOO_LARGE.explanation).toContain(`${MAX_SMALL_BODY_BYTES / KiB} KiB`);
     expect(PROBLEMS.BODY_TOO_LARGE.explanation).toContain(`${MAX_PLAIN_BODY_BYTES / KiB} KiB`);
   });
 });
