@@ -39,6 +39,13 @@ describe('an error says what happened, what it means, and what to type', () => {
     );
   });
 
+  it('with no command for an id that cannot be one: it would be words of a shell', () => {
+    for (const sessionId of ['$(id)', '--overwrite', 'a b', '../x']) {
+      const { text } = explainError(new UploadError('OUTAGE_TOO_LONG', 'No answer.'), { ...SUBJECT, sessionId }, LINUX);
+      expect(text).not.toContain(sessionId);
+    }
+  });
+
   it('when an object exists', () => {
     const error = new UploadError('OBJECT_EXISTS', 'videos/A.mov exists already.', { hint: 'Choose another key.' });
     const { text, exitCode } = explainError(error, { path: '/A.mov' }, LINUX);

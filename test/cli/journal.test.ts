@@ -229,3 +229,27 @@ describe('JournalRecorder', () => {
     expect(entry.runs).toEqual([{ pid: 1, startedAt: 'then', outcome: 'completed', endedAt: new Date(NOON).toISOString() }]);
   });
 });
+
+describe('an id that cannot be one', () => {
+  test('never becomes the name of a file', async ({ journal, directory, warnings }) => {
+    const outside = join(directory, '..', 'config.json');
+    await writeFile(outside, '{"mine":true}');
+    await journal.save(anEntry({ sessionId: '../config' }));
+    expect(await readFile(outside, 'utf8')).toBe('{"mine":true}');
+    expect(warnings).toEqual([expect.stringContaining('"../config" cannot be the id of an upload session')]);
+    expect(await journal.read('../config')).toBeUndefined();
+  });
+
+  test('in an entry has no other file forgotten', async ({ journal, directory }) => {
+    const outside = join(directory, '..', 'config.json');
+    await mkdir(directory);
+    await writeFile(outside, '{"mine":true}');
+    const old = aRun({ startedAt: new Date(NOON - 400 * DAY_MS).toISOString() });
+    for (const sessionId of ['../config', 'ses_other'])
+      await writeFile(join(directory, 'ses_one.json'), JSON.stringify(anEntry({ sessionId, runs: [old] })));
+    await journal.save(anEntry({ sessionId: 'ses_other' }));
+    await journal.prune();
+    expect(await readFile(outside, 'utf8')).toBe('{"mine":true}');
+    expect(await journal.read('ses_other')).toBeDefined();
+  });
+});

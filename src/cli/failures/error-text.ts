@@ -1,3 +1,4 @@
+import { isSessionId } from '../../contract/paths.ts';
 import { isUploadError, UploadError } from '../../session/errors.ts';
 import { UsageError } from '../arguments/usage-error.ts';
 import type { CliContext } from '../context.ts';
@@ -93,7 +94,8 @@ function commandFor(offer: Offer, { sessionId, path, key, keyTemplate }: Subject
   const target = keyTemplate === undefined ? `${file}${named}` : `${file} --key-template ${shellQuote(keyTemplate, platform)}`;
   if (offer === 'upload') return file && `Upload:  partway upload ${target}`;
   if (offer === 'overwrite') return file && `Replace:  partway upload --overwrite ${target}`;
-  if (sessionId === undefined) return undefined;
+  // What was typed, or told by a server, becomes a word of a command only where it can be an id.
+  if (!isSessionId(sessionId)) return undefined;
   if (offer === 'resume') return `Resume:  partway resume ${sessionId}${file === undefined ? '' : ` ${file}`}`;
   if (offer === 'status') return `Look:  partway status ${sessionId}`;
   return `Discard:  partway abort ${sessionId}`;

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isSessionId } from '../../contract/paths.ts';
 import { isJournalEntry, type JournalEntry, lastInstantOf, outcomeSeen } from './journal-entry.ts';
 
 const DAY_MS = 86_400_000;
@@ -34,21 +35,21 @@ export class Journal {
   }
 
   async read(sessionId: string): Promise<JournalEntry | undefined> {
-    // A session id is typed by a person and becomes a file name here.
-    if (!/^\w{1,100}$/.test(sessionId)) return undefined;
-    return this.#readFile(`${sessionId}.json`);
+    // It may be what a person typed.
+    return isSessionId(sessionId) ? this.#readFile(fileNameOf(sessionId)) : undefined;
   }
 
   async save(entry: JournalEntry): Promise<void> {
-    const path = join(this.#options.directory, `${entry.sessionId}.json`);
-    const temporary = `${path}.${process.pid}.tmp`;
+    let temporary: string | undefined;
     try {
+      const path = join(this.#options.directory, fileNameOf(entry.sessionId));
+      temporary = `${path}.${process.pid}.tmp`;
       await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
       await writeFile(temporary, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
       await rename(temporary, path);
     } catch (error) {
       this.#warn(error);
-      await rm(temporary, { force: true }).catch(() => undefined);
+      if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => undefined);
     }
   }
 
@@ -80,7 +81,7 @@ export class Journal {
       const latest = entry.runs.at(-1);
       const age = latest === undefined ? Number.POSITIVE_INFINITY : now - lastInstantOf(latest);
       if (age > (latest?.outcome === 'completed' ? COMPLETED_KEPT_MS : OTHERS_KEPT_MS))
-        await this.#remove(`${entry.sessionId}.json`);
+        await this.#remove(fileNameOf(entry.sessionId));
     }
     for (const name of await this.#names('.tmp')) {
       const stats = await stat(join(this.#options.directory, name)).catch(() => undefined);
@@ -96,7 +97,8 @@ export class Journal {
   async #readFile(name: string): Promise<JournalEntry | undefined> {
     try {
       const value: unknown = JSON.parse(await readFile(join(this.#options.directory, name), 'utf8'));
-      if (isJournalEntry(value)) return value;
+      // One that names another session would have that one's file forgotten in its place.
+      if (isJournalEntry(value) && name === fileNameOf(value.sessionId)) return value;
       throw new Error(`${name} is not a journal entry`);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#warn(error);
@@ -123,6 +125,12 @@ export class Journal {
     const reason = error instanceof Error ? error.message : String(error);
     this.#options.warn(`the journal in ${this.#options.directory} cannot be used (${reason}); going on without it`);
   }
+}
+
+/** @throws where the id could name anything outside the journal's folder. */
+function fileNameOf(sessionId: string): string {
+  if (!isSessionId(sessionId)) throw new Error(`${JSON.stringify(sessionId)} cannot be the id of an upload session`);
+  return `${sessionId}.json`;
 }
 
 function isProcessAlive(pid: number): boolean {
