@@ -161,6 +161,10 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Check that PARTWAY_SERVER names the server and that `partway serve` runs there.',
     offer: ['resume'],
   },
+  INVALID_ANSWER: {
+    meaning: `Nothing of this answer was used. Either the server is damaged or of another version, or something on the way changes what it says. ${NOTHING_LOST}`,
+    advice: 'Compare `partway --version` on both, and check that PARTWAY_SERVER names your own server.',
+  },
   SOURCE_NOT_FOUND: {
     meaning: 'Without the file nothing can be sent; what is stored of it stays stored.',
     advice: 'Check the path.',

@@ -83,6 +83,7 @@ const EXIT_CODE_OF_ERROR = {
   EVENT_NOT_FOUND: EXIT.failure,
   CLIENT_NOT_FOUND: EXIT.failure,
   INTERRUPTED: EXIT.interrupted,
+  INVALID_ANSWER: EXIT.failure,
   BODY_TOO_LARGE: EXIT.failure,
   HEADERS_TOO_LARGE: EXIT.failure,
   INTERNAL: EXIT.failure,
