@@ -1,5 +1,6 @@
 import { homedir, tmpdir } from 'node:os';
 import type { CliContext } from './context.ts';
+import { TextOutput } from './output/text-output.ts';
 import { runCli, tellFailure } from './run-cli.ts';
 import { keepHeapSmall } from './small-heap.ts';
 
@@ -8,8 +9,8 @@ keepHeapSmall(process.argv[2]);
 // The one place of the CLI that knows the process: everything else is handed what it needs.
 const context: CliContext = {
   env: process.env,
-  stdout: process.stdout,
-  stderr: process.stderr,
+  stdout: new TextOutput(process.stdout),
+  stderr: new TextOutput(process.stderr),
   signals: process,
   exit: (code) => process.exit(code),
   platform: process.platform,

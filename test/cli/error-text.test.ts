@@ -142,5 +142,6 @@ describe('an unforeseen error', () => {
 
 it('quotes paths for the shell of the platform', () => {
   expect(shellQuote("a 'b' $c", 'linux')).toBe("'a '\\''b'\\'' $c'");
+  expect(shellQuote("it's \\\x1b[2J\u202e日.mov")).toBe("$'it\\'s \\\\\\033[2J\\342\\200\\256日.mov'");
   expect(shellQuote('C:\\My Files\\a.mov', 'win32')).toBe('"C:\\My Files\\a.mov"');
 });

@@ -71,7 +71,7 @@ async function show(context: CliContext, { path, filter, last, json }: Question)
     if (!(await writeThrough(stdout, text))) return EXIT.ok;
     if (found > last) stderr.write(`These are the last ${last} of ${found}; --last ${Math.min(found, MAX_LAST)} shows more.\n`);
   }
-  if (damaged > 0) stderr.write(`warning: ${damaged} damaged ${damaged === 1 ? 'line' : 'lines'} not shown, in ${path}\n`);
+  if (damaged > 0) stderr.line(`warning: ${damaged} damaged ${damaged === 1 ? 'line' : 'lines'} not shown, in ${path}`);
   return EXIT.ok;
 }
 

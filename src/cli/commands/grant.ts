@@ -38,7 +38,7 @@ const command = defineCommand({
     context.stderr.write(
       `for the session ${sessionId} alone, until ${until}, shown only now. As PARTWAY_TOKEN: partway resume ${sessionId} FILE\n`,
     );
-    context.stderr.write(`where no header can be sent, before the path: ${server}/c/TOKEN/api/uploads/${sessionId}/…\n`);
+    context.stderr.line(`where no header can be sent, before the path: ${server}/c/TOKEN/api/uploads/${sessionId}/…`);
     context.stdout.write(`${capability.token}\n`);
     return EXIT.ok;
   },

@@ -21,7 +21,7 @@ const command = defineCommand({
         flags.json ? `${JSON.stringify({ type: 'revoked', tokenId, name })}\n` : `revoked ${tokenId} "${name}"\n`,
       );
     }
-    if (revoked.length === 0 && !flags.json) context.stdout.write(`"${nameOrId}" was revoked before\n`);
+    if (revoked.length === 0 && !flags.json) context.stdout.line(`"${nameOrId}" was revoked before`);
     return EXIT.ok;
   },
 });

@@ -29,13 +29,11 @@ const command = defineCommand({
     const controlPlane = new ControlPlane(parseEnvironment(context.env));
     return about({ sessionId }, async () => {
       const session = await findSession(controlPlane, sessionId);
-      const journal = journalOf(context, (message) => context.stderr.write(`warning: ${message}\n`));
+      const journal = journalOf(context, (message) => context.stderr.line(`warning: ${message}`));
       const path = file === undefined ? await rememberedPath(journal, session, 'verify') : absolutePath(context, file);
       const object = await controlPlane.object(sessionId);
       await compare(path, object, context, flags.quiet === true);
-      context.stdout.write(
-        flags.json ? `${JSON.stringify({ type: 'verified', ...object })}\n` : `${renderVerified(path, object)}\n`,
-      );
+      context.stdout.line(flags.json ? JSON.stringify({ type: 'verified', ...object }) : renderVerified(path, object));
       return EXIT.ok;
     });
   },

@@ -1,4 +1,5 @@
 import { isSessionId } from '../../contract/paths.ts';
+import { escapeUnseen } from '../../contract/visible-text.ts';
 import { isUploadError, UploadError } from '../../session/errors.ts';
 import { UsageError } from '../arguments/usage-error.ts';
 import type { CliContext } from '../context.ts';
@@ -17,7 +18,7 @@ export interface ExplainedError {
   readonly message: string;
   /** What to do next, in one line. */
   readonly hint: string;
-  /** All three parts, ready to print. */
+  /** All three parts, ready to print: every line break in it is ours. */
   readonly text: string;
 }
 
@@ -36,16 +37,20 @@ function explainUsage(error: UsageError): ExplainedError {
     exitCode: EXIT.usage,
     message: error.message,
     hint,
-    text: [...error.faults.map((fault) => `error: ${fault}`), `  ${hint}`].join('\n'),
+    // Hints of usage errors may have several lines.
+    text: [...error.faults.map((fault) => `error: ${escapeUnseen(fault)}`), `  ${hint}`].join('\n'),
   };
 }
 
 function explainServerFailure({ message, hint: advice }: ServerFailed): ExplainedError {
   const comfort = 'Sessions and stored parts are safe; clients go on when it runs again.';
   const hint = advice ?? comfort;
-  const text = [`error: ${message}`, 'The server is not running.', ...(advice === undefined ? [] : [advice]), comfort].join(
-    '\n  ',
-  );
+  const text = [
+    `error: ${escapeUnseen(message)}`,
+    'The server is not running.',
+    ...(advice === undefined ? [] : [advice]),
+    comfort,
+  ].join('\n  ');
   return { code: 'SERVER_FAILED', exitCode: EXIT.failure, message, hint, text };
 }
 
@@ -67,7 +72,7 @@ function explainUploadError(error: UploadError, subject: Subject, platform: Node
     exitCode: exitCodeOfError(error),
     message: error.detail,
     hint: next.join('   '),
-    text: [`error: ${error.detail}`, `  ${meaning}`, ...next.map((line) => `  ${line}`)].join('\n'),
+    text: [`error: ${error.detail}`, `  ${meaning}`, ...next.map((line) => `  ${line}`)].map(escapeUnseen).join('\n'),
   };
 }
 
@@ -79,7 +84,7 @@ function explainBug(error: unknown): ExplainedError {
     exitCode: EXIT.failure,
     message,
     hint,
-    text: `error: ${message}\n  This was not foreseen: probably a bug in partway. What is stored stays stored.\n  ${hint}`,
+    text: `error: ${escapeUnseen(message)}\n  This was not foreseen: probably a bug in partway. What is stored stays stored.\n  ${hint}`,
   };
 }
 
