@@ -48,6 +48,8 @@ export const CLIENT_ERROR_CODES = [
   'SOURCE_NOT_FOUND',
   'SOURCE_UNREADABLE',
   'SOURCE_CHANGED',
+  /** Larger than any object can be. */
+  'SOURCE_TOO_LARGE',
   /** The object store definitely refuses a part; sending it again does not help. */
   'PART_REFUSED',
   /** A part failed as often as it may over a working link. */

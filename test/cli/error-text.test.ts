@@ -39,6 +39,18 @@ describe('an error says what happened, what it means, and what to type', () => {
     );
   });
 
+  it('when the token was revoked during an upload: what is stored is safe, and how to go on', () => {
+    const { text, exitCode } = explainError(
+      new UploadError('UNAUTHORIZED', 'The server does not know this token.'),
+      SUBJECT,
+      LINUX,
+    );
+    expect(text).toContain('What is stored stays stored');
+    expect(text).toContain("Resume:  partway resume ses_1 '/cards/it'\\''s A.mov'");
+    expect(text).not.toContain('nothing was sent');
+    expect(exitCode).toBe(6);
+  });
+
   it('with no command for an id that cannot be one: it would be words of a shell', () => {
     for (const sessionId of ['$(id)', '--overwrite', 'a b', '../x']) {
       const { text } = explainError(new UploadError('OUTAGE_TOO_LONG', 'No answer.'), { ...SUBJECT, sessionId }, LINUX);
