@@ -18,9 +18,11 @@ export interface CliContext {
   /** Ends the process at once; for the second signal only. */
   readonly exit: (code: number) => void;
   readonly platform: NodeJS.Platform;
-  readonly homeDirectory: string;
+  /** Undefined where HOME is not set and the user has no entry in the system's list (containers, cron). */
+  readonly homeDirectory: string | undefined;
   readonly temporaryDirectory: string;
-  readonly workingDirectory: string;
+  /** Undefined where it was deleted. */
+  readonly workingDirectory: string | undefined;
   readonly pid: number;
   readonly now: () => number;
 }

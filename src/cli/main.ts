@@ -6,6 +6,15 @@ import { keepHeapSmall } from './small-heap.ts';
 
 keepHeapSmall(process.argv[2]);
 
+/** Help and many commands do without a home or a working directory; those that need one say so. */
+function whereKnown(find: () => string): string | undefined {
+  try {
+    return find() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 // The one place of the CLI that knows the process: everything else is handed what it needs.
 const context: CliContext = {
   env: process.env,
@@ -14,9 +23,9 @@ const context: CliContext = {
   signals: process,
   exit: (code) => process.exit(code),
   platform: process.platform,
-  homeDirectory: homedir(),
+  homeDirectory: whereKnown(homedir),
   temporaryDirectory: tmpdir(),
-  workingDirectory: process.cwd(),
+  workingDirectory: whereKnown(process.cwd),
   pid: process.pid,
   now: Date.now,
 };

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { defineCommand } from 'citty';
 import type { AuditBatch, AuditFilter, AuditRecord } from '../../server/audit/read-audit.ts';
 import { type CommandModule, contextOf } from '../arguments/command.ts';
@@ -8,6 +7,7 @@ import type { CliContext } from '../context.ts';
 import { EXIT, type ExitCode } from '../failures/exit-codes.ts';
 import { renderAudit } from '../output/audit-table.ts';
 import { writeThrough } from '../output/write-through.ts';
+import { absolutePath } from '../sending.ts';
 
 /** Of a table, whose columns can be laid out only when all rows are known. */
 const DEFAULT_LAST = 200;
@@ -83,10 +83,11 @@ function linesOf(records: readonly AuditRecord[]): string {
   return records.map(({ text }) => `${text}\n`).join('');
 }
 
-async function findLog({ env, workingDirectory }: CliContext): Promise<string> {
+async function findLog(context: CliContext): Promise<string> {
   const { findAuditLog } = await import('../../server/file-locations.ts');
+  const { env } = context;
   const path = findAuditLog(env);
-  if (path !== undefined) return resolve(workingDirectory, path);
+  if (path !== undefined) return absolutePath(context, path);
   const isOff = env.PARTWAY_AUDIT_LOG === 'off';
   throw new UsageError(
     `There is no audit log: ${isOff ? 'PARTWAY_AUDIT_LOG is off' : 'the database is in memory (PARTWAY_DATABASE_URL)'}.`,

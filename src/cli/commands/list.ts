@@ -1,12 +1,12 @@
 import { defineCommand } from 'citty';
-import { ControlPlane } from '../../client/control-plane.ts';
+import type { ControlPlane } from '../../client/control-plane.ts';
 import { MAX_LIST_PAGE } from '../../contract/paths.ts';
 import type * as wire from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import { STATUSES } from '../../session/machine.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
-import { parseEnvironment } from '../arguments/environment.ts';
 import { FlagReader } from '../arguments/flag-reader.ts';
+import { connect } from '../connect.ts';
 import { EXIT } from '../failures/exit-codes.ts';
 import { formatInstant } from '../output/durations.ts';
 import { formatSize, percentOf } from '../output/sizes.ts';
@@ -32,7 +32,7 @@ const command = defineCommand({
     const limit = reader.integer('limit', flags.limit, 1, MAX_LIMIT) ?? DEFAULT_LIMIT;
     if (flags.all && flags.limit !== undefined) reader.fault('--all and --limit contradict each other.');
     reader.check('list');
-    const controlPlane = new ControlPlane(parseEnvironment(context.env));
+    const controlPlane = connect(context);
     if (flags.json) {
       const wanted = flags.all ? Number.POSITIVE_INFINITY : limit;
       for await (const session of sessions(controlPlane, flags.status, wanted))

@@ -1,8 +1,7 @@
 import { defineCommand } from 'citty';
-import { ControlPlane } from '../../client/control-plane.ts';
 import type * as wire from '../../contract/wire.ts';
 import { type CommandModule, contextOf, JSON_FLAG, SESSION_ID } from '../arguments/command.ts';
-import { parseEnvironment } from '../arguments/environment.ts';
+import { connect } from '../connect.ts';
 import { EXIT } from '../failures/exit-codes.ts';
 import { about } from '../failures/failure.ts';
 import { formatDuration, formatInstant } from '../output/durations.ts';
@@ -14,7 +13,7 @@ const command = defineCommand({
   async run({ args: flags, data }) {
     const context = contextOf(data);
     const [sessionId = ''] = flags._;
-    const controlPlane = new ControlPlane(parseEnvironment(context.env));
+    const controlPlane = connect(context);
     const [session, progress] = await about({ sessionId }, () =>
       Promise.all([controlPlane.get(sessionId), controlPlane.progress(sessionId)]),
     );

@@ -1,11 +1,10 @@
 import { defineCommand } from 'citty';
-import { ControlPlane } from '../../client/control-plane.ts';
 import { checksumOf, openFileSource } from '../../client/index.ts';
 import type { ByteSource } from '../../client/source/byte-source.ts';
 import type * as wire from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import { type CommandModule, contextOf, JSON_FLAG, QUIET_FLAG, SESSION_ID } from '../arguments/command.ts';
-import { parseEnvironment } from '../arguments/environment.ts';
+import { connect } from '../connect.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../failures/exit-codes.ts';
 import { about } from '../failures/failure.ts';
@@ -26,7 +25,7 @@ const command = defineCommand({
   async run({ args: flags, data }) {
     const context = contextOf(data);
     const [sessionId = '', file] = flags._;
-    const controlPlane = new ControlPlane(parseEnvironment(context.env));
+    const controlPlane = connect(context);
     return about({ sessionId }, async () => {
       const session = await findSession(controlPlane, sessionId);
       const journal = journalOf(context, (message) => context.stderr.line(`warning: ${message}`));

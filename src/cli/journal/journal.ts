@@ -2,12 +2,15 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { isSessionId } from '../../contract/paths.ts';
 import { isJournalEntry, type JournalEntry, lastInstantOf, outcomeSeen } from './journal-entry.ts';
+import { warnOfLooseFolder } from './loose-folder.ts';
 
 const DAY_MS = 86_400_000;
 const COMPLETED_KEPT_MS = 30 * DAY_MS;
 /** Sessions expire long before; a session that is still wanted is journaled again by the next run. */
 const OTHERS_KEPT_MS = 90 * DAY_MS;
 const REMEMBERED_FOR_MS = 7 * DAY_MS;
+/** Behind the name of an entry that could not be read: kept for a look, and no longer in the way. */
+const DAMAGED = '.damaged';
 
 /** The last time that an upload to a server broke off. */
 export interface Trouble {
@@ -16,8 +19,9 @@ export interface Trouble {
 }
 
 export interface JournalOptions {
-  readonly directory: string;
-  /** Called at most once. */
+  /** Undefined where this machine has no place for it: then nothing is remembered. */
+  readonly directory: string | undefined;
+  /** Called once for each thing that is wrong. */
   readonly warn: (message: string) => void;
   readonly now: () => number;
   readonly isAlive?: (pid: number) => boolean;
@@ -27,7 +31,8 @@ export interface JournalOptions {
 export class Journal {
   readonly #options: JournalOptions;
   readonly #isAlive: (pid: number) => boolean;
-  #hasWarned = false;
+  #isUnusable = false;
+  #folderChecked: Promise<void> | undefined;
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -40,11 +45,13 @@ export class Journal {
   }
 
   async save(entry: JournalEntry): Promise<void> {
+    const { directory } = this.#options;
+    if (directory === undefined) return;
     let temporary: string | undefined;
     try {
-      const path = join(this.#options.directory, fileNameOf(entry.sessionId));
+      const path = join(directory, fileNameOf(entry.sessionId));
       temporary = `${path}.${process.pid}.tmp`;
-      await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
+      await mkdir(directory, { recursive: true, mode: 0o700 });
       await writeFile(temporary, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
       await rename(temporary, path);
     } catch (error) {
@@ -83,9 +90,14 @@ export class Journal {
       if (age > (latest?.outcome === 'completed' ? COMPLETED_KEPT_MS : OTHERS_KEPT_MS))
         await this.#remove(fileNameOf(entry.sessionId));
     }
-    for (const name of await this.#names('.tmp')) {
-      const stats = await stat(join(this.#options.directory, name)).catch(() => undefined);
-      if (stats !== undefined && now - stats.mtimeMs > DAY_MS) await this.#remove(name);
+    await this.#removeOlder('.tmp', now - DAY_MS);
+    await this.#removeOlder(DAMAGED, now - OTHERS_KEPT_MS);
+  }
+
+  async #removeOlder(extension: string, before: number): Promise<void> {
+    for (const name of await this.#names(extension)) {
+      const stats = await stat(this.#pathOf(name)).catch(() => undefined);
+      if (stats !== undefined && stats.mtimeMs < before) await this.#remove(name);
     }
   }
 
@@ -95,20 +107,43 @@ export class Journal {
   }
 
   async #readFile(name: string): Promise<JournalEntry | undefined> {
+    if (this.#options.directory === undefined) return undefined;
+    await this.#checkFolder();
+    let text: string;
     try {
-      const value: unknown = JSON.parse(await readFile(join(this.#options.directory, name), 'utf8'));
-      // One that names another session would have that one's file forgotten in its place.
-      if (isJournalEntry(value) && name === fileNameOf(value.sessionId)) return value;
-      throw new Error(`${name} is not a journal entry`);
+      text = await readFile(this.#pathOf(name), 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#warn(error);
       return undefined;
     }
+    const value = parseJson(text);
+    // One that names another session would have that one's file forgotten in its place.
+    if (isJournalEntry(value) && name === fileNameOf(value.sessionId)) return value;
+    if (!isOfNewerVersion(value)) await this.#setAside(name);
+    return undefined;
+  }
+
+  /** Named once, and then out of the way: the file is read again where its checksums would have been believed. */
+  async #setAside(name: string): Promise<void> {
+    const damaged = this.#pathOf(`${name}${DAMAGED}`);
+    try {
+      await rename(this.#pathOf(name), damaged);
+    } catch (error) {
+      // Another process was faster.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#warn(error);
+      return;
+    }
+    this.#options.warn(
+      `the journal's entry ${name} was damaged and is ${damaged} now; what is stored of its file will be compared again`,
+    );
   }
 
   async #names(extension: string): Promise<string[]> {
+    const { directory } = this.#options;
+    if (directory === undefined) return [];
+    await this.#checkFolder();
     try {
-      return (await readdir(this.#options.directory)).filter((name) => name.endsWith(extension));
+      return (await readdir(directory)).filter((name) => name.endsWith(extension));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#warn(error);
       return [];
@@ -116,15 +151,42 @@ export class Journal {
   }
 
   async #remove(name: string): Promise<void> {
-    await rm(join(this.#options.directory, name), { force: true }).catch((error) => this.#warn(error));
+    await rm(this.#pathOf(name), { force: true }).catch((error) => this.#warn(error));
   }
 
+  #checkFolder(): Promise<void> {
+    const { directory = '' } = this.#options;
+    this.#folderChecked ??= warnOfLooseFolder(directory).then((warning) => {
+      if (warning !== undefined) this.#options.warn(warning);
+    });
+    return this.#folderChecked;
+  }
+
+  #pathOf(name: string): string {
+    return join(this.#options.directory ?? '', name);
+  }
+
+  /** The reasons may be many; that it cannot be used is told once. */
   #warn(error: unknown): void {
-    if (this.#hasWarned) return;
-    this.#hasWarned = true;
+    if (this.#isUnusable) return;
+    this.#isUnusable = true;
     const reason = error instanceof Error ? error.message : String(error);
     this.#options.warn(`the journal in ${this.#options.directory} cannot be used (${reason}); going on without it`);
   }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Written by a newer partway, which still needs it. */
+function isOfNewerVersion(value: unknown): boolean {
+  const { version } = (value ?? {}) as { version?: unknown };
+  return typeof version === 'number' && version > 1;
 }
 
 /** @throws where the id could name anything outside the journal's folder. */
