@@ -7,7 +7,7 @@ import { httpCall } from './link/http-call.ts';
 import { partList, presignedParts } from './server-answers/parts.ts';
 import { problem } from './server-answers/problem.ts';
 import { InvalidAnswer, type Read } from './server-answers/read.ts';
-import { progress, session, sessionNamed, sessionPage } from './server-answers/session.ts';
+import { about, progress, session, sessionPage } from './server-answers/session.ts';
 import { capability, readiness, storedObject, storeReport } from './server-answers/store.ts';
 
 /** Ordinary answers take milliseconds; longer than this is a link that lost the request. */
@@ -74,7 +74,7 @@ export class ControlPlane {
   }
 
   async get(sessionId: string, signal?: AbortSignal): Promise<wire.Session> {
-    return this.#json({ path: pathOf(PATHS.upload, sessionId), signal }, sessionNamed(sessionId));
+    return this.#json({ path: pathOf(PATHS.upload, sessionId), signal }, about(sessionId, session));
   }
 
   list(query: { status?: string; limit?: number; cursor?: string } = {}): Promise<wire.SessionList> {
@@ -90,34 +90,34 @@ export class ControlPlane {
   async parts(sessionId: string, signal?: AbortSignal): Promise<wire.PartsResponse> {
     return this.#json(
       { path: pathOf(PATHS.parts, sessionId), timeoutMs: LIST_TIMEOUT_MS, maxBytes: LONG_ANSWER_BYTES, signal },
-      partList(sessionId),
+      about(sessionId, partList),
     );
   }
 
   report(sessionId: string, report: wire.ReportRequest, signal?: AbortSignal): Promise<wire.Progress> {
-    return this.#post(PATHS.report, sessionId, report, progress, { signal });
+    return this.#post(PATHS.report, sessionId, report, about(sessionId, progress), { signal });
   }
 
   /** Idempotent: completing a completed session answers the same again. */
   complete(sessionId: string, request: wire.CompleteRequest, signal?: AbortSignal): Promise<wire.Session> {
-    return this.#post(PATHS.complete, sessionId, request, sessionNamed(sessionId), { timeoutMs: COMPLETE_TIMEOUT_MS, signal });
+    return this.#post(PATHS.complete, sessionId, request, about(sessionId, session), { timeoutMs: COMPLETE_TIMEOUT_MS, signal });
   }
 
   async abort(sessionId: string): Promise<wire.Session> {
-    return this.#json({ method: 'DELETE', path: pathOf(PATHS.upload, sessionId) }, sessionNamed(sessionId));
+    return this.#json({ method: 'DELETE', path: pathOf(PATHS.upload, sessionId) }, about(sessionId, session));
   }
 
   /** A token for this session alone, to hand to a browser or a script. */
   grantCapability(sessionId: string, request: wire.CapabilityRequest = {}): Promise<wire.Capability> {
-    return this.#post(PATHS.capabilities, sessionId, request, capability, {});
+    return this.#post(PATHS.capabilities, sessionId, request, about(sessionId, capability), {});
   }
 
   async object(sessionId: string): Promise<wire.StoredObject> {
-    return this.#json({ path: pathOf(PATHS.object, sessionId) }, storedObject);
+    return this.#json({ path: pathOf(PATHS.object, sessionId) }, about(sessionId, storedObject));
   }
 
   async progress(sessionId: string): Promise<wire.Progress> {
-    return this.#json({ path: pathOf(PATHS.progress, sessionId) }, progress);
+    return this.#json({ path: pathOf(PATHS.progress, sessionId) }, about(sessionId, progress));
   }
 
   /** Where uploads go, and what part URLs are signed with. Older servers answer `ROUTE_NOT_FOUND`. */

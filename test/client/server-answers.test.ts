@@ -74,8 +74,15 @@ describe('an id that cannot be one', () => {
 
   it('is also one that was not asked for', async () => {
     const other = { sessionId: 'ses_other' };
-    const { controlPlane } = await clientOf({ [SESSION]: other, [PARTS]: other, 'POST /api/uploads/{id}/complete': other });
-    for (const call of [controlPlane.get(ID), controlPlane.parts(ID), controlPlane.complete(ID, {})])
+    const { controlPlane } = await clientOf({
+      [SESSION]: other,
+      [PARTS]: other,
+      'POST /api/uploads/{id}/complete': other,
+      'GET /api/uploads/{id}/object': other,
+      'GET /api/uploads/{id}/progress': other,
+    });
+    const calls = [controlPlane.get(ID), controlPlane.parts(ID), controlPlane.complete(ID, {}), controlPlane.object(ID)];
+    for (const call of [...calls, controlPlane.progress(ID)])
       expect((await errorOf(call)).message).toContain(`it is about session ses_other, and ${ID} was asked for`);
   });
 });

@@ -3,7 +3,7 @@ import type * as wire from '../../contract/wire.ts';
 import { type PartPlan, partRange, S3_LIMITS } from '../../session/part-plan.ts';
 import { missingRanges, type PartNumberRange } from '../../session/part-ranges.ts';
 import { consistent, InvalidAnswer, instant, list, nullable, object, oneOf, type Read, record, text } from './read.ts';
-import { bytes, crc32, etag, findOther, partNumber, sessionId, status } from './session.ts';
+import { bytes, crc32, etag, partNumber, sessionId, status } from './session.ts';
 
 const MAX_URL_LENGTH = 16 * 1024;
 const MAX_HEADERS = 20;
@@ -22,18 +22,16 @@ const storedPart: Read<wire.WireStoredPart> = object<wire.WireStoredPart>({
 });
 
 /** What the store holds of one session. Every number is within S3's limits; `checkListing` compares them with the plan. */
-export function partList(asked: string): Read<wire.PartsResponse> {
-  return consistent(
-    object<wire.PartsResponse>({
-      sessionId,
-      status,
-      storedBytes: bytes,
-      parts: list(storedPart, S3_LIMITS.maxPartCount),
-      missing: list(range, S3_LIMITS.maxPartCount),
-    }),
-    (answer) => findOther(asked, answer) ?? findDisorder(answer.missing),
-  );
-}
+export const partList: Read<wire.PartsResponse> = consistent(
+  object<wire.PartsResponse>({
+    sessionId,
+    status,
+    storedBytes: bytes,
+    parts: list(storedPart, S3_LIMITS.maxPartCount),
+    missing: list(range, S3_LIMITS.maxPartCount),
+  }),
+  (answer) => findDisorder(answer.missing),
+);
 
 /** In order and apart, ranges cannot hold more numbers than there are. */
 function findDisorder(ranges: readonly PartNumberRange[]): string | undefined {

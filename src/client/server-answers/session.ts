@@ -49,13 +49,11 @@ function findPlanFault({ size, partSize, partCount }: wire.Session): string | un
   return `${size} bytes in parts of ${partSize} are not ${partCount} ${partCount === 1 ? 'part' : 'parts'}`;
 }
 
-/** The session that was asked for, and no other: its id is already in paths and file names. */
-export function sessionNamed(asked: string): Read<wire.Session> {
-  return consistent(session, (answered) => findOther(asked, answered));
-}
-
-export function findOther(asked: string, { sessionId: answered }: { readonly sessionId: string }): string | undefined {
-  return asked === answered ? undefined : `it is about session ${answered}, and ${asked} was asked for`;
+/** An answer about the session that was asked for, and no other: its id is already in paths and file names. */
+export function about<T extends { readonly sessionId: string }>(asked: string, read: Read<T>): Read<T> {
+  return consistent(read, ({ sessionId: answered }) =>
+    asked === answered ? undefined : `it is about session ${answered}, and ${asked} was asked for`,
+  );
 }
 
 export const sessionPage: Read<wire.SessionList> = object<wire.SessionList>({
