@@ -4,9 +4,10 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
+import { createReporter } from '../../src/cli/output/reporter.ts';
 import { shellQuote } from '../../src/cli/output/shell-quote.ts';
 import { block, encode, encodeLine, joinStyled, keepColours, styled } from '../../src/cli/output/styled-text.ts';
-import { TextCollector } from '../support/cli-run.ts';
+import { aContext, NOON, TextCollector } from '../support/cli-run.ts';
 import { test } from '../support/cli-test.ts';
 import type { ScriptedControlPlane } from '../support/scripted-control-plane.ts';
 import { aWireSession } from '../support/wire-sessions.ts';
@@ -141,6 +142,27 @@ describe('whatever a server, a store or a file name says, a terminal shows it an
         await rm(join(folder, name));
       }),
       SETTINGS,
+    );
+  });
+
+  test('in the line that moves and in those above it: reasons of outages, notes, warnings', () => {
+    fc.assert(
+      fc.property(hostileText, fc.constantFrom(60, 90, 300), fc.boolean(), (text, columns, isTerminal) => {
+        const terminal = isTerminal ? new TextCollector({ columns }) : new TextCollector();
+        const context = aContext({ stderr: terminal });
+        const reporter = createReporter(context, { json: true, quiet: false });
+        const session = aWireSession({ key: text, bucket: text });
+        reporter.begin({ name: text, session, created: false });
+        reporter.strategy({ strategy: 'multipart', network: 'reliable', reason: text, partSize: 1, partCount: 2 });
+        reporter.event({ type: 'offline', what: text, since: NOON, reason: text, nextTryInMs: 5_000 });
+        reporter.note(text);
+        reporter.event({ type: 'online', what: text, outageMs: 10 });
+        reporter.warn(text);
+        reporter.end();
+        expect(terminal.text).toContain('uploading ');
+        expectHarmless(terminal.text + context.stdout.text);
+        expect(context.stdout.jsonLines.at(-1)).toEqual(JSON.parse(JSON.stringify({ type: 'warning', message: text })));
+      }),
     );
   });
 
