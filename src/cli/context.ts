@@ -1,12 +1,4 @@
-/** Where text goes: process.stdout, process.stderr, or a collector in tests. */
-export interface Output {
-  /** `done` is called when the text is on its way, or with the reason why it never will be. */
-  write(text: string, done?: (error?: Error | null) => void): unknown;
-  readonly isTTY?: boolean | undefined;
-  readonly columns?: number | undefined;
-  on?(event: 'resize', listener: () => void): unknown;
-  off?(event: 'resize', listener: () => void): unknown;
-}
+import type { TextOutput } from './output/text-output.ts';
 
 export const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export type StopSignal = (typeof STOP_SIGNALS)[number];
@@ -20,15 +12,17 @@ export interface SignalSource {
 /** Everything the commands take from the process around them: main.ts passes the real one, tests pass their own. */
 export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly stdout: Output;
-  readonly stderr: Output;
+  readonly stdout: TextOutput;
+  readonly stderr: TextOutput;
   readonly signals: SignalSource;
   /** Ends the process at once; for the second signal only. */
   readonly exit: (code: number) => void;
   readonly platform: NodeJS.Platform;
-  readonly homeDirectory: string;
+  /** Undefined where HOME is not set and the user has no entry in the system's list (containers, cron). */
+  readonly homeDirectory: string | undefined;
   readonly temporaryDirectory: string;
-  readonly workingDirectory: string;
+  /** Undefined where it was deleted. */
+  readonly workingDirectory: string | undefined;
   readonly pid: number;
   readonly now: () => number;
 }

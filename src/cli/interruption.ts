@@ -23,14 +23,14 @@ export function listenForInterruption(context: CliContext): Interruption {
     signal: controller.signal,
     received: undefined as StopSignal | undefined,
     lastWords: () => 'Interrupted.',
-    onFirst: (message: string): void => void context.stderr.write(`${message}\n`),
+    onFirst: (message: string): void => context.stderr.line(message),
     dispose() {
       for (const [signal, listener] of listeners) context.signals.off(signal, listener);
     },
   };
   const receive = (signal: StopSignal) => {
     if (interruption.received !== undefined) {
-      context.stderr.write(`${interruption.lastWords()}\n`);
+      context.stderr.line(interruption.lastWords());
       context.exit(exitCodeOfSignal(signal));
       return;
     }

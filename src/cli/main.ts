@@ -1,21 +1,31 @@
 import { homedir, tmpdir } from 'node:os';
 import type { CliContext } from './context.ts';
+import { TextOutput } from './output/text-output.ts';
 import { runCli, tellFailure } from './run-cli.ts';
 import { keepHeapSmall } from './small-heap.ts';
 
 keepHeapSmall(process.argv[2]);
 
+/** Help and many commands do without a home or a working directory; those that need one say so. */
+function whereKnown(find: () => string): string | undefined {
+  try {
+    return find() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 // The one place of the CLI that knows the process: everything else is handed what it needs.
 const context: CliContext = {
   env: process.env,
-  stdout: process.stdout,
-  stderr: process.stderr,
+  stdout: new TextOutput(process.stdout),
+  stderr: new TextOutput(process.stderr),
   signals: process,
   exit: (code) => process.exit(code),
   platform: process.platform,
-  homeDirectory: homedir(),
+  homeDirectory: whereKnown(homedir),
   temporaryDirectory: tmpdir(),
-  workingDirectory: process.cwd(),
+  workingDirectory: whereKnown(process.cwd),
   pid: process.pid,
   now: Date.now,
 };

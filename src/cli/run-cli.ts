@@ -97,7 +97,7 @@ function beforeDashes(words: readonly string[]): readonly string[] {
 export function tellFailure(thrown: unknown, context: CliContext, json: boolean): ExitCode {
   const { error, subject } = unwrapFailure(thrown);
   const explained = explainError(error, subject, context);
-  context.stderr.write(`${colourError(explained.text, styleOf(context.stderr, context))}\n`);
+  context.stderr.line(colourError(explained.text, styleOf(context.stderr, context)));
   if (json) context.stdout.write(`${JSON.stringify(errorLine(explained, subject.sessionId))}\n`);
   context.stderr.write(debugTrace(error, context));
   return explained.exitCode;

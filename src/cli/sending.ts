@@ -1,10 +1,10 @@
-import { join, resolve } from 'node:path';
-import { ControlPlane } from '../client/control-plane.ts';
+import { isAbsolute, join, resolve } from 'node:path';
 import { createUploadControl } from '../client/pace/upload-control.ts';
 import type { VerifyResume } from '../client/source/verify-resume.ts';
 import { type ErrorCode, isUploadError, UploadError } from '../session/errors.ts';
-import { parseEnvironment } from './arguments/environment.ts';
 import type { FlagReader } from './arguments/flag-reader.ts';
+import { UsageError } from './arguments/usage-error.ts';
+import { connect } from './connect.ts';
 import type { CliContext } from './context.ts';
 import { createControlListener } from './control/control-listener.ts';
 import { debugTrace, explainError } from './failures/error-text.ts';
@@ -26,7 +26,12 @@ export interface SendingFlags {
 }
 
 export function journalOf(context: CliContext, warn: (message: string) => void): Journal {
-  return new Journal({ directory: join(stateDirectory(context), 'uploads'), warn, now: context.now });
+  const state = stateDirectory(context);
+  if (state === undefined)
+    warn(
+      'there is no home directory (HOME is not set), so this machine will not remember the upload; XDG_STATE_HOME may name a folder for it',
+    );
+  return new Journal({ directory: state === undefined ? undefined : join(state, 'uploads'), warn, now: context.now });
 }
 
 /** What `upload` and `resume` share: reads their common flags and the environment, and listens for Ctrl-C meanwhile. */
@@ -42,8 +47,8 @@ export async function send(
   const bytesPerSecond = reader.bytesPerSecond('limit', flags.limit);
   reader.check(command);
   const control = createUploadControl({ bytesPerSecond });
-  const controlPlane = new ControlPlane(parseEnvironment(context.env));
   const reporter = createReporter(context, { json: flags.json === true, quiet: flags.quiet === true });
+  const controlPlane = connect(context, (message) => reporter.warn(message));
   const journal = journalOf(context, (message) => reporter.warn(message));
   const listenForControl = createControlListener(context, control, (message) => reporter.warn(message));
   const interruption = listenForInterruption(context);
@@ -107,5 +112,10 @@ export function endsEverything({ error }: Attempt): boolean {
 }
 
 export function absolutePath(context: CliContext, path: string): string {
-  return resolve(context.workingDirectory, path);
+  if (isAbsolute(path)) return path;
+  if (context.workingDirectory !== undefined) return resolve(context.workingDirectory, path);
+  throw new UsageError(
+    `The working directory was deleted, so "${path}" leads nowhere.`,
+    'Change to a folder that exists, or give the whole path.',
+  );
 }

@@ -4,6 +4,11 @@ import type * as wire from '../contract/wire.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../session/errors.ts';
 import { createConnections } from './link/connections.ts';
 import { httpCall } from './link/http-call.ts';
+import { partList, presignedParts } from './server-answers/parts.ts';
+import { problem } from './server-answers/problem.ts';
+import { InvalidAnswer, type Read } from './server-answers/read.ts';
+import { about, progress, session, sessionPage } from './server-answers/session.ts';
+import { capability, readiness, storedObject, storeReport } from './server-answers/store.ts';
 
 /** Ordinary answers take milliseconds; longer than this is a link that lost the request. */
 const CALL_TIMEOUT_MS = 20_000;
@@ -11,6 +16,10 @@ const CALL_TIMEOUT_MS = 20_000;
 const LIST_TIMEOUT_MS = 120_000;
 /** Assembling a large object takes the store a while. Asking again is safe, so this need not cover the worst case. */
 const COMPLETE_TIMEOUT_MS = 280_000;
+/** Many times what a session, a problem or a report of progress has. */
+const PLAIN_ANSWER_BYTES = 1024 ** 2;
+/** For lists of parts, part URLs and sessions: 10,000 parts have 1.5 MB, 1,000 URLs with an STS token each 3 MB. */
+const LONG_ANSWER_BYTES = 16 * 1024 ** 2;
 
 export interface ControlPlaneOptions {
   /** For example `http://127.0.0.1:7373`. */
@@ -26,6 +35,7 @@ interface Call {
   /** Without the token: for what anybody may ask. */
   readonly anonymous?: boolean;
   readonly timeoutMs?: number;
+  readonly maxBytes?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -38,7 +48,8 @@ interface Answer {
 
 /**
  * The control plane's API, typed. Every method is one request: retrying is the caller's decision.
- * Throws UploadError with the code that the server answered, or `SERVER_UNREACHABLE` when no answer of it came.
+ * Throws UploadError with the code that the server answered, `SERVER_UNREACHABLE` when no answer of it came, or `INVALID_ANSWER`
+ * when one came that cannot be: what is returned has the types, bounds and the session id that it should have.
  */
 export class ControlPlane {
   readonly server: string;
@@ -59,56 +70,59 @@ export class ControlPlane {
   async create(request: wire.CreateRequest, options: { idempotencyKey?: string; signal?: AbortSignal | undefined } = {}) {
     const headers: Record<string, string> = options.idempotencyKey ? { 'idempotency-key': options.idempotencyKey } : {};
     const answer = await this.#send({ method: 'POST', path: PATHS.uploads, body: request, headers, signal: options.signal });
-    return { session: this.#parse<wire.Session>(answer), created: answer.status === 201 };
+    return { session: this.#parse(answer, session), created: answer.status === 201 };
   }
 
   async get(sessionId: string, signal?: AbortSignal): Promise<wire.Session> {
-    return this.#json({ path: pathOf(PATHS.upload, sessionId), signal });
+    return this.#json({ path: pathOf(PATHS.upload, sessionId), signal }, about(sessionId, session));
   }
 
   list(query: { status?: string; limit?: number; cursor?: string } = {}): Promise<wire.SessionList> {
     const parameters = new URLSearchParams(Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]));
-    return this.#json({ path: `${PATHS.uploads}?${parameters}` });
+    return this.#json({ path: `${PATHS.uploads}?${parameters}`, maxBytes: LONG_ANSWER_BYTES }, sessionPage);
   }
 
   presign(sessionId: string, request: wire.PresignRequest, signal?: AbortSignal): Promise<wire.PresignResponse> {
-    return this.#post(PATHS.presign, sessionId, request, { signal });
+    return this.#post(PATHS.presign, sessionId, request, presignedParts, { maxBytes: LONG_ANSWER_BYTES, signal });
   }
 
   /** What the object store holds now. Costly for the store: ask on resume and when something went wrong, never in a loop. */
   async parts(sessionId: string, signal?: AbortSignal): Promise<wire.PartsResponse> {
-    return this.#json({ path: pathOf(PATHS.parts, sessionId), timeoutMs: LIST_TIMEOUT_MS, signal });
+    return this.#json(
+      { path: pathOf(PATHS.parts, sessionId), timeoutMs: LIST_TIMEOUT_MS, maxBytes: LONG_ANSWER_BYTES, signal },
+      about(sessionId, partList),
+    );
   }
 
   report(sessionId: string, report: wire.ReportRequest, signal?: AbortSignal): Promise<wire.Progress> {
-    return this.#post(PATHS.report, sessionId, report, { signal });
+    return this.#post(PATHS.report, sessionId, report, about(sessionId, progress), { signal });
   }
 
   /** Idempotent: completing a completed session answers the same again. */
   complete(sessionId: string, request: wire.CompleteRequest, signal?: AbortSignal): Promise<wire.Session> {
-    return this.#post(PATHS.complete, sessionId, request, { timeoutMs: COMPLETE_TIMEOUT_MS, signal });
+    return this.#post(PATHS.complete, sessionId, request, about(sessionId, session), { timeoutMs: COMPLETE_TIMEOUT_MS, signal });
   }
 
   async abort(sessionId: string): Promise<wire.Session> {
-    return this.#json({ method: 'DELETE', path: pathOf(PATHS.upload, sessionId) });
+    return this.#json({ method: 'DELETE', path: pathOf(PATHS.upload, sessionId) }, about(sessionId, session));
   }
 
   /** A token for this session alone, to hand to a browser or a script. */
   grantCapability(sessionId: string, request: wire.CapabilityRequest = {}): Promise<wire.Capability> {
-    return this.#post(PATHS.capabilities, sessionId, request, {});
+    return this.#post(PATHS.capabilities, sessionId, request, about(sessionId, capability), {});
   }
 
   async object(sessionId: string): Promise<wire.StoredObject> {
-    return this.#json({ path: pathOf(PATHS.object, sessionId) });
+    return this.#json({ path: pathOf(PATHS.object, sessionId) }, about(sessionId, storedObject));
   }
 
   async progress(sessionId: string): Promise<wire.Progress> {
-    return this.#json({ path: pathOf(PATHS.progress, sessionId) });
+    return this.#json({ path: pathOf(PATHS.progress, sessionId) }, about(sessionId, progress));
   }
 
   /** Where uploads go, and what part URLs are signed with. Older servers answer `ROUTE_NOT_FOUND`. */
   store(): Promise<wire.StoreReport> {
-    return this.#json({ path: PATHS.store });
+    return this.#json({ path: PATHS.store }, storeReport);
   }
 
   /** Resolves to the server's clock if the process answers at all; needs no token. */
@@ -119,20 +133,21 @@ export class ControlPlane {
 
   /** Answers also when the server is not ready: then `ready` is false and `checks` says why. */
   async readiness(): Promise<wire.Readiness> {
-    return this.#parse(await this.#fetch({ path: PATHS.readyz, anonymous: true }));
+    return this.#parse(await this.#fetch({ path: PATHS.readyz, anonymous: true }), readiness);
   }
 
   async #post<T>(
     template: PathTemplate,
     sessionId: string,
     body: unknown,
-    options: Pick<Call, 'timeoutMs' | 'signal'>,
+    read: Read<T>,
+    options: Pick<Call, 'timeoutMs' | 'maxBytes' | 'signal'>,
   ): Promise<T> {
-    return this.#json({ method: 'POST', path: pathOf(template, sessionId), body, ...options });
+    return this.#json({ method: 'POST', path: pathOf(template, sessionId), body, ...options }, read);
   }
 
-  async #json<T>(call: Call): Promise<T> {
-    return this.#parse(await this.#send(call));
+  async #json<T>(call: Call, read: Read<T>): Promise<T> {
+    return this.#parse(await this.#send(call), read);
   }
 
   async #send(call: Call): Promise<Answer> {
@@ -142,7 +157,7 @@ export class ControlPlane {
   }
 
   async #fetch(call: Call): Promise<Answer> {
-    const { method = 'GET', path, body, headers, timeoutMs = CALL_TIMEOUT_MS, signal } = call;
+    const { method = 'GET', path, body, headers, timeoutMs = CALL_TIMEOUT_MS, maxBytes = PLAIN_ANSWER_BYTES, signal } = call;
     const authorization = call.anonymous ? {} : this.#authorization();
     const timeout = AbortSignal.timeout(timeoutMs);
     const url = this.server + path;
@@ -163,6 +178,7 @@ export class ControlPlane {
         },
         body: body === undefined ? undefined : JSON.stringify(body),
         agent: this.#connections.agentFor(url),
+        maxBytes,
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       });
       return { status, mediaType: answered['content-type'] ?? '', date: answered.date ?? null, text };
@@ -170,6 +186,7 @@ export class ControlPlane {
       // What broke may have broken its neighbours, too: the next call gets a new connection.
       this.#connections.renew();
       signal?.throwIfAborted();
+      if (cause instanceof InvalidAnswer) throw this.#invalid(cause);
       throw this.#unreachable(describeFailure(cause), { cause });
     }
   }
@@ -186,15 +203,20 @@ export class ControlPlane {
     );
   }
 
-  #parse<T>(answer: Answer): T {
+  #parse<T>(answer: Answer, read: Read<T>): T {
     const parsed = parseJson(answer.text);
     if (typeof parsed !== 'object' || parsed === null) throw this.#foreign(answer);
-    return parsed as T;
+    try {
+      return read(parsed, '');
+    } catch (cause) {
+      if (!(cause instanceof InvalidAnswer)) throw cause;
+      throw cause.isForeign ? this.#foreign(answer) : this.#invalid(cause);
+    }
   }
 
   #errorFrom(answer: Answer): UploadError {
     if (!answer.mediaType.startsWith(PROBLEM_MEDIA_TYPE)) return this.#foreign(answer);
-    const { type, title: _title, status: _status, detail, code, hint, ...facts } = this.#parse<wire.ProblemDocument>(answer);
+    const { type, title: _title, status: _status, detail, code, hint, ...facts } = this.#parse(answer, problem);
     if (SERVICE_ERROR_CODES.includes(code))
       return new UploadError(code, detail, { facts, ...(hint === undefined ? {} : { hint }) });
     // Gateways speak problem+json, too; a code under its own page is one of ours that this version does not know yet.
@@ -208,6 +230,17 @@ export class ControlPlane {
   /** Not our server's words: a proxy or another program answered. */
   #foreign(answer: Answer): UploadError {
     return this.#unreachable(`something there answered HTTP ${answer.status} without being a partway server`);
+  }
+
+  /** Waiting does not help: the same question would get the same answer. */
+  #invalid(cause: InvalidAnswer): UploadError {
+    return new UploadError(
+      'INVALID_ANSWER',
+      `The partway server at ${this.server} gave an answer that cannot be: ${cause.message}.`,
+      {
+        cause,
+      },
+    );
   }
 
   #unreachable(reason: string, options: { cause?: unknown } = {}): UploadError {

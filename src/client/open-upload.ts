@@ -1,9 +1,9 @@
 import type { CreateRequest, Session } from '../contract/wire.ts';
 import { isUploadError } from '../session/errors.ts';
-import { UNPRINTABLE } from '../session/object-key.ts';
 import type { Strategy } from '../session/strategy.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { untilAllowed } from './link/rate-limit.ts';
+import { checkNameAndSize, fileNameOf } from './name-and-size.ts';
 import type { ByteSource } from './source/byte-source.ts';
 import { fingerprint } from './source/fingerprint.ts';
 
@@ -17,14 +17,10 @@ export interface OpenUploadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Where the name does not become the key, it is for people: a control character in it is no reason to refuse the file. */
-function fileNameOf({ name }: ByteSource, { key }: { readonly key?: string | undefined }): string {
-  return key === undefined ? name : name.replaceAll(new RegExp(UNPRINTABLE, 'gu'), '\ufffd');
-}
-
 /** Creates the session of a source, or finds the one it has. Nothing is sent yet: `runUpload` does that. */
 export async function openUpload(options: OpenUploadOptions): Promise<{ session: Session; created: boolean }> {
   const { controlPlane, source, request = {}, preferredStrategy, signal = new AbortController().signal } = options;
+  checkNameAndSize(source, request);
   const { size } = source;
   const create: CreateRequest = {
     ...request,

@@ -3,6 +3,8 @@ import { UploadError } from '../session/errors.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { UploadEvent, UploadResult } from './events.ts';
 import type { UploadControl } from './pace/upload-control.ts';
+import { session as readSession } from './server-answers/session.ts';
+import { valid } from './server-answers/valid.ts';
 import type { ByteSource } from './source/byte-source.ts';
 import { proveObject } from './source/proof.ts';
 import type { VerifyResume } from './source/verify-resume.ts';
@@ -44,7 +46,9 @@ export interface RunUploadOptions {
  * @throws UploadError; `INTERRUPTED` where the signal ended it. Whatever is thrown, stored parts stay stored.
  */
 export async function runUpload(options: RunUploadOptions): Promise<UploadResult> {
-  const { session, source, onEvent = () => {} } = options;
+  const { source, onEvent = () => {} } = options;
+  // The caller may have it from anywhere, and its id becomes paths of URLs, its plan loops.
+  const session = valid(() => readSession(options.session, ''));
   if (source.size !== session.size) throw otherSize(source, session);
   onEvent({ type: 'session', session });
   if (source.identity.ctimeNs === undefined) onEvent({ type: 'rereading', reason: 'no-change-time' });

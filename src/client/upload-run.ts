@@ -18,6 +18,8 @@ import { createPartSender, type PartSignals, type SentPart } from './part/part-s
 import { createPresignQueue } from './part/presign-queue.ts';
 import { startReporting } from './reporter.ts';
 import type { RunUploadOptions } from './run-upload.ts';
+import { checkListing, checkSigned, fitsPlan } from './server-answers/parts.ts';
+import { valid } from './server-answers/valid.ts';
 import { createSessionCalls } from './session-calls.ts';
 import { combineChecksums } from './source/part-checksums.ts';
 import { headStart, proveObject, proveParts, type StoreClaims, unprovenBytes } from './source/proof.ts';
@@ -116,7 +118,7 @@ export class UploadRun {
       const request = { partNumbers: [...checksums.keys()], checksums: Object.fromEntries(checksums) };
       const { parts } = await this.#calls.presign(request);
       if (parts[0]) storeProbe.learn(parts[0].url);
-      return parts;
+      return valid(() => checkSigned(parts, this.#plan, session.size));
     });
     this.#sendPart = createPartSender({
       source,
@@ -181,7 +183,8 @@ export class UploadRun {
       if (inVain > 0) await this.#reporting.startOver();
       const listing = await this.#calls.parts();
       if (listing.status === 'completed') return await this.#completedElsewhere();
-      if (inVain > 0) await this.#checkPlanUnchanged();
+      if (inVain > 0 || !fitsPlan(listing, this.#plan)) await this.#checkPlanUnchanged();
+      valid(() => checkListing(listing, this.#plan));
       this.#takeStock(listing);
       try {
         await this.#transfer(listing);

@@ -30,8 +30,16 @@ export const CAPABILITY_PATH = '/c/{capability}';
 
 export type PathTemplate = (typeof PATHS)[keyof typeof PATHS];
 
-/** Wider than the ids that servers make, and without anything that a URL takes for more than a name: `..`, `/`, `%` … */
-const SESSION_ID = /^[\w-]{1,100}$/;
+/**
+ * Wider than the ids that servers make, and without anything that a URL, a file system or a shell takes for more than a name:
+ * `..`, `/`, `%`, a space, a leading `-` …
+ */
+const SESSION_ID = /^\w[\w-]{0,99}$/;
+
+/** Whether this can be the id of an upload session. Checked where ids come in, and again where one becomes a path, a file name or a shell word. */
+export function isSessionId(value: unknown): value is string {
+  return typeof value === 'string' && SESSION_ID.test(value);
+}
 
 /**
  * Fills `{sessionId}` in. A mistyped id cannot reach another route: no percent-encoding keeps a URL from reading `..` as a step up.
@@ -39,7 +47,7 @@ const SESSION_ID = /^[\w-]{1,100}$/;
  */
 export function pathOf(template: PathTemplate, sessionId = ''): string {
   return template.replace('{sessionId}', () => {
-    if (SESSION_ID.test(sessionId)) return sessionId;
+    if (isSessionId(sessionId)) return sessionId;
     throw new UploadError('SESSION_NOT_FOUND', `${JSON.stringify(sessionId)} cannot be the id of an upload session.`, {
       hint: 'Ids look like ses_01kaz3v8f6q2m4n7x9y0w5r1td; `partway list` shows those of the server.',
     });

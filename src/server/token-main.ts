@@ -1,3 +1,4 @@
+import { escapeUnseen } from '../contract/visible-text.ts';
 import type { Instant } from '../session/session.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { noAudit } from './audit/event.ts';
@@ -32,5 +33,5 @@ export async function openTokenAdmin(env: Environment, now: () => Instant, { may
 }
 
 function tellOnStderr(fields: object, message: string): void {
-  process.stderr.write(`warning: ${message}: ${JSON.stringify(fields)}\n`);
+  process.stderr.write(`warning: ${escapeUnseen(`${message}: ${JSON.stringify(fields)}`)}\n`);
 }

@@ -45,9 +45,13 @@ export type ServiceErrorCode = (typeof SERVICE_ERROR_CODES)[number];
 export const CLIENT_ERROR_CODES = [
   /** The control plane cannot be reached, or something before it answered instead. */
   'SERVER_UNREACHABLE',
+  /** The control plane answered, and with something that cannot be: a plan of 0 bytes, a trillion parts, a list without an end. */
+  'INVALID_ANSWER',
   'SOURCE_NOT_FOUND',
   'SOURCE_UNREADABLE',
   'SOURCE_CHANGED',
+  /** Larger than any object can be. */
+  'SOURCE_TOO_LARGE',
   /** The object store definitely refuses a part; sending it again does not help. */
   'PART_REFUSED',
   /** A part failed as often as it may over a working link. */

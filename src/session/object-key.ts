@@ -26,7 +26,8 @@ export function checkObjectKey(key: string): void {
     throw new UploadError('INVALID_KEY', `The object key ${fault}.`, { hint: 'Choose another key with --key.' });
 }
 
-function findKeyFault(key: string): string | undefined {
+/** Completes the sentence "the key …"; undefined where there is none. */
+export function findKeyFault(key: string): string | undefined {
   if (key === '') return 'is empty';
   if (!key.isWellFormed()) return 'is not valid Unicode';
   const unprintable = UNPRINTABLE.exec(key)?.[0];

@@ -66,6 +66,25 @@ describe('an error says what happened, what it means, and what to type', () => {
     );
   });
 
+  it('when the token was revoked during an upload: what is stored is safe, and how to go on', () => {
+    const { text, exitCode } = explainError(
+      new UploadError('UNAUTHORIZED', 'The server does not know this token.'),
+      SUBJECT,
+      LINUX,
+    );
+    expect(text).toContain('What is stored stays stored');
+    expect(text).toContain("Resume:  partway resume ses_1 '/cards/it'\\''s A.mov'");
+    expect(text).not.toContain('nothing was sent');
+    expect(exitCode).toBe(6);
+  });
+
+  it('with no command for an id that cannot be one: it would be words of a shell', () => {
+    for (const sessionId of ['$(id)', '--overwrite', 'a b', '../x']) {
+      const { text } = explainError(new UploadError('OUTAGE_TOO_LONG', 'No answer.'), { ...SUBJECT, sessionId }, LINUX);
+      expect(text).not.toContain(sessionId);
+    }
+  });
+
   it('when an object exists', () => {
     const error = new UploadError('OBJECT_EXISTS', 'videos/A.mov exists already.', { hint: 'Choose another key.' });
     const { text, exitCode } = explainError(error, { path: '/A.mov' }, LINUX);
@@ -162,5 +181,6 @@ describe('an unforeseen error', () => {
 
 it('quotes paths for the shell of the platform', () => {
   expect(shellQuote("a 'b' $c", 'linux')).toBe("'a '\\''b'\\'' $c'");
+  expect(shellQuote("it's \\\x1b[2J\u202e日.mov")).toBe("$'it\\'s \\\\\\033[2J\\342\\200\\256日.mov'");
   expect(shellQuote('C:\\My Files\\a.mov', 'win32')).toBe('"C:\\My Files\\a.mov"');
 });

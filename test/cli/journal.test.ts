@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test as base, describe, expect, vi } from 'vitest';
@@ -12,6 +12,7 @@ import {
 } from '../../src/cli/journal/journal-entry.ts';
 import { JournalRecorder } from '../../src/cli/journal/journal-recorder.ts';
 import { NOON } from '../support/cli-run.ts';
+import { skipBecause } from '../support/skip-because.ts';
 
 const DAY_MS = 86_400_000;
 const SERVER = 'http://127.0.0.1:7373';
@@ -69,6 +70,86 @@ describe('what is written', () => {
   });
 });
 
+describe('a damaged entry', () => {
+  test.for([
+    ['cut', '{"version":1,'],
+    ['of another shape', '{"version":1,"runs":"many"}'],
+    ['empty', ''],
+    ['with a change time that is none', JSON.stringify({ ...anEntry(), ctimeNs: 5 })],
+    ['about another session', JSON.stringify(anEntry({ sessionId: 'ses_two' }))],
+  ] as const)('that is %s is named, once, and set aside', async ([, text], { journal, directory, warnings }) => {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await writeFile(join(directory, 'ses_one.json'), text);
+    expect(await journal.read('ses_one')).toBeUndefined();
+    expect(await journal.latestTrouble(SERVER)).toBeUndefined();
+    await journal.prune();
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain(`ses_one.json was damaged and is ${join(directory, 'ses_one.json.damaged')} now`);
+    expect(await readFile(join(directory, 'ses_one.json.damaged'), 'utf8')).toBe(text);
+    await journal.save(anEntry());
+    expect(await journal.read('ses_one')).toEqual(anEntry());
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('is forgotten after 90 days', async ({ journal, directory }) => {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    for (const [name, days] of [
+      ['old.json.damaged', 91],
+      ['new.json.damaged', 89],
+    ] as const) {
+      await writeFile(join(directory, name), '');
+      await utimes(join(directory, name), 0, (NOON - days * DAY_MS) / 1_000);
+    }
+    await journal.prune();
+    expect(await readdir(directory)).toEqual(['new.json.damaged']);
+  });
+
+  test('is none where a newer partway wrote it: that one still needs it', async ({ journal, directory, warnings }) => {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await writeFile(join(directory, 'ses_one.json'), '{"version":2,"sessionId":"ses_one"}');
+    expect(await journal.read('ses_one')).toBeUndefined();
+    expect([await readdir(directory), warnings]).toEqual([['ses_one.json'], []]);
+  });
+});
+
+describe('a folder that others may write into', () => {
+  test.for([
+    [0o777, 'uploads'],
+    [0o770, 'uploads'],
+    [0o777, '.'],
+  ] as const)(
+    'is told, once, with the way to shut them out: %o',
+    async ([mode, which], { directory, warnings, journal, task, skip }) => {
+      if (process.platform === 'win32') skipBecause({ task, skip }, 'Windows has no such modes');
+      await mkdir(directory, { mode: 0o700 });
+      const folder = which === '.' ? join(directory, '..') : directory;
+      await chmod(folder, mode);
+      await journal.prune();
+      await journal.read('ses_one');
+      await journal.save(anEntry());
+      expect(warnings).toEqual([expect.stringContaining(`to shut them out: chmod go-w '${folder}'`)]);
+    },
+  );
+
+  test('is none of those that the journal makes', async ({ journal, warnings }) => {
+    await journal.save(anEntry());
+    await journal.prune();
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe('without a place for it', () => {
+  test('nothing is remembered, and nothing fails', async () => {
+    const warnings: string[] = [];
+    const journal = new Journal({ directory: undefined, warn: (message) => warnings.push(message), now: () => NOON });
+    await journal.save(anEntry());
+    await journal.prune();
+    expect(await journal.read('ses_one')).toBeUndefined();
+    expect(await journal.latestTrouble(SERVER)).toBeUndefined();
+    expect(warnings).toEqual([]);
+  });
+});
+
 describe('an unusable journal', () => {
   test('that does not exist yet is no news', async ({ journal, warnings }) => {
     expect(await journal.read('ses_one')).toBeUndefined();
@@ -76,26 +157,11 @@ describe('an unusable journal', () => {
     expect(warnings).toEqual([]);
   });
 
-  test.for([
-    ['no JSON', '{"version":1,'],
-    ['another shape', '{"version":1,"runs":"many"}'],
-    ['a change time that is none', JSON.stringify({ ...anEntry(), ctimeNs: 5 })],
-    ['nothing', ''],
-  ] as const)('with %s in a file is ignored with one warning', async ([, text], { journal, directory, warnings }) => {
-    await mkdir(directory, { recursive: true });
-    await writeFile(join(directory, 'ses_one.json'), text);
-    expect(await journal.read('ses_one')).toBeUndefined();
-    expect(await journal.latestTrouble(SERVER)).toBeUndefined();
-    await journal.prune();
-    expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toContain('going on without it');
-  });
-
   test('that cannot be written is ignored with one warning', async ({ directory, journal, warnings }) => {
     await writeFile(directory, 'a file where the directory should be');
     await journal.save(anEntry());
     await journal.save(anEntry());
-    expect(warnings).toHaveLength(1);
+    expect(warnings).toEqual([expect.stringContaining('going on without it')]);
   });
 });
 
@@ -249,5 +315,29 @@ describe('JournalRecorder', () => {
     const entry = JSON.parse(await readFile(join(directory, 'ses_one.json'), 'utf8')) as JournalEntry;
     expect(entry.checksums[501]).toBe('crc501');
     expect(entry.runs).toEqual([{ pid: 1, startedAt: 'then', outcome: 'completed', endedAt: new Date(NOON).toISOString() }]);
+  });
+});
+
+describe('an id that cannot be one', () => {
+  test('never becomes the name of a file', async ({ journal, directory, warnings }) => {
+    const outside = join(directory, '..', 'config.json');
+    await writeFile(outside, '{"mine":true}');
+    await journal.save(anEntry({ sessionId: '../config' }));
+    expect(await readFile(outside, 'utf8')).toBe('{"mine":true}');
+    expect(warnings).toEqual([expect.stringContaining('"../config" cannot be the id of an upload session')]);
+    expect(await journal.read('../config')).toBeUndefined();
+  });
+
+  test('in an entry has no other file forgotten', async ({ journal, directory }) => {
+    const outside = join(directory, '..', 'config.json');
+    await mkdir(directory);
+    await writeFile(outside, '{"mine":true}');
+    const old = aRun({ startedAt: new Date(NOON - 400 * DAY_MS).toISOString() });
+    for (const sessionId of ['../config', 'ses_other'])
+      await writeFile(join(directory, 'ses_one.json'), JSON.stringify(anEntry({ sessionId, runs: [old] })));
+    await journal.save(anEntry({ sessionId: 'ses_other' }));
+    await journal.prune();
+    expect(await readFile(outside, 'utf8')).toBe('{"mine":true}');
+    expect(await journal.read('ses_other')).toBeDefined();
   });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { renderProgressLine, renderProgressSentence } from '../../src/cli/output/progress-line.ts';
+import { renderProgressLine as render, renderProgressSentence } from '../../src/cli/output/progress-line.ts';
+import { encodeLine } from '../../src/cli/output/styled-text.ts';
 import { type UploadPhase, type UploadView, updateView, viewOf } from '../../src/cli/output/upload-view.ts';
 import { GiB, MiB } from '../../src/session/part-plan.ts';
 import { NOON } from '../support/cli-run.ts';
@@ -10,6 +11,11 @@ import { aWireSession } from '../support/wire-sessions.ts';
 /** In the time zone of whoever runs the tests. */
 const AT_14_26 = new Date(2026, 10, 23, 14, 26).getTime();
 const PLAIN = { colour: false, unicode: true };
+
+/** As a terminal is sent it. */
+function renderProgressLine(...line: Parameters<typeof render>): string {
+  return encodeLine(render(...line));
+}
 
 function aView(overrides: Partial<UploadView> = {}): UploadView {
   return {

@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { ControlPlane } from '../../src/client/control-plane.ts';
 import { UploadError } from '../../src/session/errors.ts';
 import { aClosedPort } from '../support/part-server.ts';
+import { aWireProgress, aWireSession } from '../support/wire-sessions.ts';
 
 const TOKEN = 'pw_this-must-never-be-shown';
 
@@ -43,6 +44,21 @@ async function errorOf(call: Promise<unknown>): Promise<UploadError> {
   return error as UploadError;
 }
 
+/** Has the fields of all answers at once. */
+function anyAnswer(sessionId: string) {
+  const session = aWireSession({ sessionId });
+  const signing = { credentials: 'sts', expiresAt: null, canRead: false, canList: false, canDelete: false };
+  return {
+    ...aWireProgress(session),
+    ...session,
+    ...{ uploads: [session], nextCursor: null },
+    ...{ parts: [], missing: [] },
+    ...{ etag: '"e"', uploadedBySession: true },
+    ...{ keyPrefix: '', signing },
+    ...{ ready: true, checks: {} },
+  };
+}
+
 describe('a call to the control plane', () => {
   it('says in each request what time it has, by which a server notices that its own clock is wrong', async () => {
     const { controlPlane, requests } = await answering(saying(200, 'application/json', '{"uploads":[],"nextCursor":null}'));
@@ -52,12 +68,10 @@ describe('a call to the control plane', () => {
   });
 
   it('carries the token and JSON, and gives back what was answered', async () => {
-    const { controlPlane, requests } = await answering(saying(201, 'application/json', '{"sessionId":"ses_1"}'));
+    const session = aWireSession();
+    const { controlPlane, requests } = await answering(saying(201, 'application/json', JSON.stringify(session)));
     const request = { fileName: 'ü.mp4', size: 2 ** 40 };
-    expect(await controlPlane.create(request, { idempotencyKey: 'once' })).toEqual({
-      session: { sessionId: 'ses_1' },
-      created: true,
-    });
+    expect(await controlPlane.create(request, { idempotencyKey: 'once' })).toEqual({ session, created: true });
     expect(requests[0]).toMatchObject({ method: 'POST', url: '/api/uploads' });
     expect(requests[0]?.headers).toMatchObject({
       authorization: `Bearer ${TOKEN}`,
@@ -68,12 +82,15 @@ describe('a call to the control plane', () => {
   });
 
   it('tells a session that was found from one that was made', async () => {
-    const { controlPlane } = await answering(saying(200, 'application/json; charset=utf-8', '{}'));
+    const { controlPlane } = await answering(saying(200, 'application/json; charset=utf-8', JSON.stringify(aWireSession())));
     expect(await controlPlane.create({ fileName: 'a', size: 1 })).toMatchObject({ created: false });
   });
 
   it('goes where the API says', async () => {
-    const { url, requests } = await answering(saying(200, 'application/json', '{}'));
+    const { url, requests } = await answering((request, response) => {
+      const [id] = /(?<=uploads\/)[\w-]+/.exec(request.url ?? '') ?? [];
+      saying(200, 'application/json', JSON.stringify(anyAnswer(id ?? 's')))(request, response);
+    });
     const controlPlane = new ControlPlane({ server: `${url}///`, token: TOKEN });
     await controlPlane.get('a-b');
     await controlPlane.list({ status: 'open', limit: 2, cursor: 'c/d' });
@@ -267,7 +284,7 @@ describe('the token', () => {
   );
 
   it('is not sent where none is needed', async () => {
-    const { controlPlane, requests } = await answering(saying(200, 'application/json', '{}'));
+    const { controlPlane, requests } = await answering(saying(200, 'application/json', '{"ready":true,"checks":{}}'));
     await controlPlane.health();
     await controlPlane.readiness();
     expect(requests.map(({ headers }) => headers.authorization)).toEqual([undefined, undefined]);

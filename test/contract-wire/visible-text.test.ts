@@ -10,6 +10,16 @@ describe('escapeUnseen', () => {
     ['a\u2028b\u2029', 'a\\u2028b\\u2029'],
     ['\u{e0041}', '\\udb40\\udc41'],
     ['\ud800', '\\ud800'],
+    // Emoji of several characters, joiners of Persian and Hindi, combining marks, Hangul, a variant of a Han character.
+    ['👩‍💻 👨‍👩‍👧 🏴󠁧󠁢󠁥󠁮󠁧󠁿 ❤️ 1️⃣ 👍🏽', '👩‍💻 👨‍👩‍👧 🏴󠁧󠁢󠁥󠁮󠁧󠁿 ❤️ 1️⃣ 👍🏽'],
+    ['می\u200cخواهم', 'می\u200cخواهم'],
+    ['क्\u200dष', 'क्\u200dष'],
+    ['e\u0301 한글 \u845b\u{e0100}', 'e\u0301 한글 \u845b\u{e0100}'],
+    // The same characters where they only hide or join what is no whole.
+    ['a\u200db\u200c\ufeff\u00ad', 'a\\u200db\\u200c\\ufeff\\u00ad'],
+    ['\u3164\u115f\uffa0\u2800\u034f\ufe0f', '\\u3164\\u115f\\uffa0\\u2800\\u034f\\ufe0f'],
+    ['a\u{e0100}', 'a\\udb40\\udd00'],
+    ['\u061c\u200e\u200f\u2066', '\\u061c\\u200e\\u200f\\u2066'],
   ])('makes %j %j', (text, shown) => {
     expect(escapeUnseen(text)).toBe(shown);
   });

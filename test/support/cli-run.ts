@@ -1,24 +1,30 @@
 import { EventEmitter } from 'node:events';
 import type { CliContext } from '../../src/cli/context.ts';
+import { TextOutput } from '../../src/cli/output/text-output.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
 
 export const NOON = Date.UTC(2026, 10, 23, 12);
 
-/** Collects what is written, and can pretend to be a terminal. */
-export class TextCollector {
-  text = '';
-  readonly isTTY: boolean | undefined;
-  readonly columns: number | undefined;
+/** Collects what is written, as a terminal would be sent it, and can pretend to be one. */
+export class TextCollector extends TextOutput {
+  readonly #collected: { text: string };
 
   constructor(terminal: { columns: number } | undefined = undefined) {
-    this.isTTY = terminal !== undefined;
-    this.columns = terminal?.columns;
+    const collected = {
+      text: '',
+      isTTY: terminal !== undefined,
+      columns: terminal?.columns,
+      write(text: string, done?: () => void): void {
+        collected.text += text;
+        done?.();
+      },
+    };
+    super(collected);
+    this.#collected = collected;
   }
 
-  write(text: string, done?: () => void): boolean {
-    this.text += text;
-    done?.();
-    return true;
+  get text(): string {
+    return this.#collected.text;
   }
 
   get lines(): string[] {

@@ -3,16 +3,17 @@ import { MiB } from '../../src/session/part-plan.ts';
 
 /** A session as the control plane answers it. */
 export function aWireSession(overrides: Partial<Session> = {}): Session {
+  const { size = 160 * MiB, partSize = 16 * MiB } = overrides;
   return {
     sessionId: 'ses_01kaz3v8f6q2m4n7x9y0w5r1td',
     status: 'open',
     bucket: 'videos',
     key: 'C0142.MOV',
     fileName: 'C0142.MOV',
-    size: 160 * MiB,
+    size,
     strategy: 'multipart',
-    partSize: 16 * MiB,
-    partCount: 10,
+    partSize,
+    partCount: Math.max(1, Math.ceil(size / partSize)),
     storedBytes: 0,
     partsStored: 0,
     etag: null,

@@ -3,6 +3,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { renderUsage } from 'citty';
 import { EXIT_CODE_MEANINGS } from '../failures/exit-codes.ts';
 import { type OutputStyle, paint } from '../output/output-style.ts';
+import { block, joinStyled, keepColours, type StyledText, styled } from '../output/styled-text.ts';
 import type { CommandModule } from './command.ts';
 import { DEFAULT_SERVER } from './environment.ts';
 
@@ -38,8 +39,8 @@ const ENVIRONMENT_ROWS: readonly Row[] = [
   ['PARTWAY_DEBUG=1', 'Show where an error came from'],
 ];
 
-export function renderHelp(style: OutputStyle): string {
-  return [
+export function renderHelp(style: OutputStyle): StyledText {
+  const parts = [
     'Upload very large files straight to object storage, over networks that do not behave.',
     '',
     section('Usage', ['partway <command> [flags]'], style),
@@ -55,21 +56,23 @@ export function renderHelp(style: OutputStyle): string {
     section('Commands', columns(COMMAND_ROWS), style),
     section('Environment', columns(ENVIRONMENT_ROWS), style),
     section('Exit codes', exitCodeLines(), style),
-  ].join('\n');
+  ];
+  return joinStyled(parts, '\n');
 }
 
 export async function renderCommandHelp(
   { command, examples, environment = ENVIRONMENT_ROWS }: CommandModule,
   style: OutputStyle,
-): Promise<string> {
+): Promise<StyledText> {
   const usage = await renderUsage(command, { meta: { name: 'partway', version: packageVersion() } });
-  return [
+  const parts = [
     // citty colours what goes into pipes, too.
-    (style.colour ? usage : stripVTControlCharacters(usage)).replaceAll(/ +$/gm, ''),
+    keepColours((style.colour ? usage : stripVTControlCharacters(usage)).replaceAll(/ +$/gm, '')),
     section('EXAMPLES', examples, style),
     section('ENVIRONMENT', columns(environment), style),
     section('EXIT CODES', exitCodeLines(), style),
-  ].join('\n');
+  ];
+  return joinStyled(parts, '\n');
 }
 
 export function packageVersion(): string {
@@ -86,7 +89,7 @@ function columns(rows: readonly Row[]): string[] {
   return rows.map(([name, text]) => `${name.padEnd(width)}  ${text}`);
 }
 
-function section(title: string, lines: readonly string[], style: OutputStyle): string {
+function section(title: string, lines: readonly string[], style: OutputStyle): StyledText {
   const indented = lines.map((line) => `  ${line.replaceAll('\n', '\n  ')}\n`).join('');
-  return `${paint(title, 'bold', style)}\n${indented}`;
+  return styled`${paint(title, 'bold', style)}\n${block(indented)}`;
 }

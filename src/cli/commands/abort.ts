@@ -1,7 +1,6 @@
 import { defineCommand } from 'citty';
-import { ControlPlane } from '../../client/control-plane.ts';
 import { type CommandModule, contextOf, JSON_FLAG, SESSION_ID } from '../arguments/command.ts';
-import { parseEnvironment } from '../arguments/environment.ts';
+import { connect } from '../connect.ts';
 import { EXIT } from '../failures/exit-codes.ts';
 import { about } from '../failures/failure.ts';
 import { formatSize } from '../output/sizes.ts';
@@ -15,7 +14,7 @@ const command = defineCommand({
   async run({ args: flags, data }) {
     const context = contextOf(data);
     const [sessionId = ''] = flags._;
-    const controlPlane = new ControlPlane(parseEnvironment(context.env));
+    const controlPlane = connect(context);
     const { before, session } = await about({ sessionId }, async () => ({
       // Afterwards the session no longer says how much it held.
       before: await controlPlane.get(sessionId),

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { defineCommand } from 'citty';
 import type { AuditBatch, AuditFilter, AuditRecord } from '../../server/audit/read-audit.ts';
 import { type CommandModule, contextOf } from '../arguments/command.ts';
@@ -8,6 +7,7 @@ import type { CliContext } from '../context.ts';
 import { EXIT, type ExitCode } from '../failures/exit-codes.ts';
 import { renderAudit } from '../output/audit-table.ts';
 import { writeThrough } from '../output/write-through.ts';
+import { absolutePath } from '../sending.ts';
 import { explainingDatabase } from '../server-side/database-failure.ts';
 
 /** Of a table, whose columns can be laid out only when all rows are known. */
@@ -72,7 +72,7 @@ async function show(context: CliContext, { path, filter, last, json }: Question)
     if (!(await writeThrough(stdout, text))) return EXIT.ok;
     if (found > last) stderr.write(`These are the last ${last} of ${found}; --last ${Math.min(found, MAX_LAST)} shows more.\n`);
   }
-  if (damaged > 0) stderr.write(`warning: ${damaged} damaged ${damaged === 1 ? 'line' : 'lines'} not shown, in ${path}\n`);
+  if (damaged > 0) stderr.line(`warning: ${damaged} damaged ${damaged === 1 ? 'line' : 'lines'} not shown, in ${path}`);
   return EXIT.ok;
 }
 
@@ -84,11 +84,12 @@ function linesOf(records: readonly AuditRecord[]): string {
   return records.map(({ text }) => `${text}\n`).join('');
 }
 
-async function findLog({ env, workingDirectory }: CliContext): Promise<string> {
+async function findLog(context: CliContext): Promise<string> {
   const { findAuditLog } = await import('../../server/file-locations.ts');
   const { withDatabaseFiles } = await import('../../server/config.ts');
+  const { env } = context;
   const path = await explainingDatabase(() => findAuditLog(withDatabaseFiles(env)));
-  if (path !== undefined) return resolve(workingDirectory, path);
+  if (path !== undefined) return absolutePath(context, path);
   const isOff = env.PARTWAY_AUDIT_LOG === 'off';
   throw new UsageError(
     `There is no audit log: ${isOff ? 'PARTWAY_AUDIT_LOG is off' : 'the database is in memory (PARTWAY_DATABASE_URL)'}.`,

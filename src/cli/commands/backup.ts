@@ -15,7 +15,7 @@ const command = defineCommand({
     const path = absolutePath(context, file);
     const bytes = await backUpDatabase(context, path);
     const text = flags.json ? JSON.stringify({ type: 'backup', path, bytes }) : `wrote ${path}, ${formatSize(bytes)}`;
-    context.stdout.write(`${text}\n`);
+    context.stdout.line(text);
     return EXIT.ok;
   },
 });

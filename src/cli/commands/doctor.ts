@@ -4,6 +4,7 @@ import { examine } from '../doctor/examine.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { EXIT } from '../failures/exit-codes.ts';
 import { type OutputStyle, paint, styleOf } from '../output/output-style.ts';
+import { type StyledText, styled } from '../output/styled-text.ts';
 
 const command = defineCommand({
   meta: { name: 'doctor', description: 'Check everything an upload needs, with a real one of five bytes, and say what to do' },
@@ -26,9 +27,10 @@ const command = defineCommand({
 
 const COLOURS = { ok: 'green', info: 'cyan', warn: 'yellow', fail: 'red' } as const;
 
-export function renderFinding({ check, outcome, detail, advice }: Finding, style: Pick<OutputStyle, 'colour'>): string {
-  const first = `${paint(outcome.padEnd(4), COLOURS[outcome], style)}  ${check}: ${detail}\n`;
-  return advice === undefined ? first : `${first}      ${advice}\n`;
+export function renderFinding({ check, outcome, detail, advice }: Finding, style: Pick<OutputStyle, 'colour'>): StyledText {
+  const word = paint(outcome.padEnd(4), COLOURS[outcome], style);
+  if (advice === undefined) return styled`${word}  ${check}: ${detail}\n`;
+  return styled`${word}  ${check}: ${detail}\n      ${advice}\n`;
 }
 
 export default { command, examples: ['partway doctor', 'partway doctor --json'] } satisfies CommandModule;

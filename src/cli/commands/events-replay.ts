@@ -30,7 +30,7 @@ const command = defineCommand({
         text: `${eventId} is due again: ${type} of ${session.sessionId}`,
       };
     });
-    context.stdout.write(flags.json ? `${JSON.stringify(line)}\n` : `${text}\n`);
+    context.stdout.line(flags.json ? JSON.stringify(line) : text);
     return EXIT.ok;
   },
 });

@@ -1,9 +1,8 @@
 import { defineCommand } from 'citty';
-import { ControlPlane } from '../../client/control-plane.ts';
 import { MAX_CAPABILITY_SECONDS } from '../../contract/paths.ts';
 import { type CommandModule, contextOf, JSON_FLAG, SESSION_ID } from '../arguments/command.ts';
-import { parseEnvironment } from '../arguments/environment.ts';
 import { FlagReader } from '../arguments/flag-reader.ts';
+import { connect } from '../connect.ts';
 import { EXIT } from '../failures/exit-codes.ts';
 import { about } from '../failures/failure.ts';
 import { formatInstant } from '../output/durations.ts';
@@ -26,9 +25,9 @@ const command = defineCommand({
     if (expiresInSeconds !== undefined && (expiresInSeconds < MIN_SECONDS || expiresInSeconds > MAX_CAPABILITY_SECONDS))
       reader.fault('--expires must be from 1m to 30d.');
     reader.check('grant');
-    const { server, token } = parseEnvironment(context.env);
+    const controlPlane = connect(context);
     const capability = await about({ sessionId }, () =>
-      new ControlPlane({ server, token }).grantCapability(sessionId, expiresInSeconds === undefined ? {} : { expiresInSeconds }),
+      controlPlane.grantCapability(sessionId, expiresInSeconds === undefined ? {} : { expiresInSeconds }),
     );
     if (flags.json) {
       context.stdout.write(`${JSON.stringify({ type: 'capability', ...capability })}\n`);
@@ -38,7 +37,9 @@ const command = defineCommand({
     context.stderr.write(
       `for the session ${sessionId} alone, until ${until}, shown only now. As PARTWAY_TOKEN: partway resume ${sessionId} FILE\n`,
     );
-    context.stderr.write(`where no header can be sent, before the path: ${server}/c/TOKEN/api/uploads/${sessionId}/…\n`);
+    context.stderr.line(
+      `where no header can be sent, before the path: ${controlPlane.server}/c/TOKEN/api/uploads/${sessionId}/…`,
+    );
     context.stdout.write(`${capability.token}\n`);
     return EXIT.ok;
   },

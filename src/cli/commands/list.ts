@@ -1,18 +1,22 @@
 import { defineCommand } from 'citty';
-import { ControlPlane } from '../../client/control-plane.ts';
+import type { ControlPlane } from '../../client/control-plane.ts';
 import { MAX_LIST_PAGE } from '../../contract/paths.ts';
 import type * as wire from '../../contract/wire.ts';
+import { UploadError } from '../../session/errors.ts';
 import { STATUSES } from '../../session/machine.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
-import { parseEnvironment } from '../arguments/environment.ts';
 import { FlagReader } from '../arguments/flag-reader.ts';
+import { connect } from '../connect.ts';
 import { EXIT } from '../failures/exit-codes.ts';
 import { formatInstant } from '../output/durations.ts';
 import { formatSize, percentOf } from '../output/sizes.ts';
 import { renderTable } from '../output/table.ts';
+import { writeThrough } from '../output/write-through.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100_000;
+/** Two million sessions. */
+const MAX_PAGES = 10_000;
 
 const command = defineCommand({
   meta: { name: 'list', description: 'List the upload sessions, newest first' },
@@ -28,18 +32,20 @@ const command = defineCommand({
     const limit = reader.integer('limit', flags.limit, 1, MAX_LIMIT) ?? DEFAULT_LIMIT;
     if (flags.all && flags.limit !== undefined) reader.fault('--all and --limit contradict each other.');
     reader.check('list');
-    const controlPlane = new ControlPlane(parseEnvironment(context.env));
-    const wanted = flags.all ? Number.POSITIVE_INFINITY : limit;
+    const controlPlane = connect(context);
     if (flags.json) {
+      const wanted = flags.all ? Number.POSITIVE_INFINITY : limit;
       for await (const session of sessions(controlPlane, flags.status, wanted))
-        context.stdout.write(`${JSON.stringify(session)}\n`);
+        if (!(await writeThrough(context.stdout, `${JSON.stringify(session)}\n`))) break;
       return EXIT.ok;
     }
+    // A table can be laid out only when all rows are known, so it has a length that fits into memory.
+    const wanted = flags.all ? MAX_LIMIT : limit;
     // One more than shown, to know whether there are more.
     const found: wire.Session[] = [];
     for await (const session of sessions(controlPlane, flags.status, wanted + 1)) found.push(session);
     context.stdout.write(renderSessions(found.slice(0, wanted)));
-    if (found.length > wanted) context.stderr.write(`There are more: partway list --all\n`);
+    if (found.length > wanted) context.stderr.write(`There are more: partway list --all${flags.all ? ' --json' : ''}\n`);
     return EXIT.ok;
   },
 });
@@ -47,6 +53,7 @@ const command = defineCommand({
 async function* sessions(controlPlane: ControlPlane, status: string | undefined, wanted: number): AsyncGenerator<wire.Session> {
   let cursor: string | null = null;
   let left = wanted;
+  const seen = new Set<string>();
   do {
     const query = {
       limit: Math.min(left, MAX_LIST_PAGE),
@@ -57,7 +64,13 @@ async function* sessions(controlPlane: ControlPlane, status: string | undefined,
     yield* page.uploads.slice(0, left);
     left -= page.uploads.length;
     cursor = page.nextCursor;
+    if (cursor !== null && (page.uploads.length === 0 || seen.has(cursor) || seen.size === MAX_PAGES)) throw endless(seen.size);
+    if (cursor !== null) seen.add(cursor);
   } while (cursor !== null && left > 0);
+}
+
+function endless(pages: number): UploadError {
+  return new UploadError('INVALID_ANSWER', `The list of sessions has no end: the server goes on after ${pages + 1} pages.`);
 }
 
 export function renderSessions(found: readonly wire.Session[]): string {

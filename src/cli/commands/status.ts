@@ -1,8 +1,7 @@
 import { defineCommand } from 'citty';
-import { ControlPlane } from '../../client/control-plane.ts';
 import type * as wire from '../../contract/wire.ts';
 import { type CommandModule, contextOf, JSON_FLAG, SESSION_ID } from '../arguments/command.ts';
-import { parseEnvironment } from '../arguments/environment.ts';
+import { connect } from '../connect.ts';
 import { EXIT } from '../failures/exit-codes.ts';
 import { about } from '../failures/failure.ts';
 import { formatDuration, formatInstant } from '../output/durations.ts';
@@ -14,17 +13,17 @@ const command = defineCommand({
   async run({ args: flags, data }) {
     const context = contextOf(data);
     const [sessionId = ''] = flags._;
-    const controlPlane = new ControlPlane(parseEnvironment(context.env));
+    const controlPlane = connect(context);
     const [session, progress] = await about({ sessionId }, () =>
       Promise.all([controlPlane.get(sessionId), controlPlane.progress(sessionId)]),
     );
-    const text = flags.json ? JSON.stringify({ type: 'status', session, progress }) : renderStatus(session, progress);
-    context.stdout.write(`${text}\n`);
+    if (flags.json) context.stdout.line(JSON.stringify({ type: 'status', session, progress }));
+    else for (const line of renderStatus(session, progress)) context.stdout.line(line);
     return EXIT.ok;
   },
 });
 
-export function renderStatus(session: wire.Session, progress: wire.Progress): string {
+export function renderStatus(session: wire.Session, progress: wire.Progress): string[] {
   const rows: [string, string | undefined][] = [
     ['session', session.sessionId],
     ['status', session.status],
@@ -46,7 +45,7 @@ export function renderStatus(session: wire.Session, progress: wire.Progress): st
     ['expires', instant(session.expiresAt)],
     ['parts kept', session.partsKeptUntil === null ? undefined : `until ${instant(session.partsKeptUntil)} by the store`],
   ];
-  return rows.flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(10)}  ${value}`])).join('\n');
+  return rows.flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(10)}  ${value}`]));
 }
 
 function instant(iso: string | null): string | undefined {

@@ -28,7 +28,7 @@ const command = defineCommand({
           ...(tokens.length === 0 ? [`"${nameOrId}" was revoked before`] : []),
           ...(abort ? describeAbort(aborting.length, completing) : []),
         ];
-    for (const line of lines) context.stdout.write(`${line}\n`);
+    for (const line of lines) context.stdout.line(line);
     return EXIT.ok;
   },
 });

@@ -1,6 +1,7 @@
 import { type ArgsDef, defineCommand } from 'citty';
 import { openFileSource, openUpload, probeNetwork } from '../../client/index.ts';
 import type { ByteSource } from '../../client/source/byte-source.ts';
+import { isSessionId } from '../../contract/paths.ts';
 import type * as wire from '../../contract/wire.ts';
 import { type Network, STRATEGIES, type Strategy } from '../../session/strategy.ts';
 import { type CommandModule, contextOf, SENDING_FLAGS } from '../arguments/command.ts';
@@ -128,7 +129,7 @@ function contentTypeOf({ name }: ByteSource, { contentType }: Wishes) {
 
 function sessionNamedBy(error: unknown): { sessionId?: string } {
   const { sessionId } = (error as { facts?: { sessionId?: unknown } }).facts ?? {};
-  return typeof sessionId === 'string' ? { sessionId } : {};
+  return isSessionId(sessionId) ? { sessionId } : {};
 }
 
 function reportOf({ strategy, network, reason }: StrategyChoice, session: wire.Session): StrategyReport {

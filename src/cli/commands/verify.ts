@@ -1,11 +1,10 @@
 import { defineCommand } from 'citty';
-import { ControlPlane } from '../../client/control-plane.ts';
 import { checksumOf, openFileSource } from '../../client/index.ts';
 import type { ByteSource } from '../../client/source/byte-source.ts';
 import type * as wire from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import { type CommandModule, contextOf, JSON_FLAG, QUIET_FLAG, SESSION_ID } from '../arguments/command.ts';
-import { parseEnvironment } from '../arguments/environment.ts';
+import { connect } from '../connect.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../failures/exit-codes.ts';
 import { about } from '../failures/failure.ts';
@@ -26,16 +25,14 @@ const command = defineCommand({
   async run({ args: flags, data }) {
     const context = contextOf(data);
     const [sessionId = '', file] = flags._;
-    const controlPlane = new ControlPlane(parseEnvironment(context.env));
+    const controlPlane = connect(context);
     return about({ sessionId }, async () => {
       const session = await findSession(controlPlane, sessionId);
-      const journal = journalOf(context, (message) => context.stderr.write(`warning: ${message}\n`));
+      const journal = journalOf(context, (message) => context.stderr.line(`warning: ${message}`));
       const path = file === undefined ? await rememberedPath(journal, session, 'verify') : absolutePath(context, file);
       const object = await controlPlane.object(sessionId);
       await compare(path, object, context, flags.quiet === true);
-      context.stdout.write(
-        flags.json ? `${JSON.stringify({ type: 'verified', ...object })}\n` : `${renderVerified(path, object)}\n`,
-      );
+      context.stdout.line(flags.json ? JSON.stringify({ type: 'verified', ...object }) : renderVerified(path, object));
       return EXIT.ok;
     });
   },

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { isSessionId } from '../../contract/paths.ts';
 
 /** What another terminal may ask of a running upload: one line of JSON, answered by one line of JSON. */
 export type ControlRequest =
@@ -61,7 +62,7 @@ export function checkRequest(value: unknown): ControlRequest {
 /** @throws what the other side says was wrong. */
 export function checkState(value: unknown): ControlState {
   const { sessionId, fileName, paused, bytesPerSecond, error } = (value ?? {}) as Partial<ControlState & { error: string }>;
-  if (typeof sessionId === 'string' && typeof fileName === 'string' && typeof paused === 'boolean') {
+  if (isSessionId(sessionId) && typeof fileName === 'string' && typeof paused === 'boolean') {
     return { sessionId, fileName, paused, bytesPerSecond: bytesPerSecond ?? null };
   }
   throw new Error(typeof error === 'string' ? error : 'the answer is not one of partway');

@@ -22,10 +22,11 @@ export class SocketFolder {
   readonly #hasPipes: boolean;
 
   constructor(place: Place) {
-    const state = stateDirectory(place);
+    const ownState = stateDirectory(place);
+    const state = ownState ?? `user ${process.getuid?.() ?? ''}`;
     this.#hasPipes = place.platform === 'win32';
     const beside = posix.join(state, 'control');
-    const isShort = Buffer.byteLength(beside) + 1 + NAME_LENGTH <= LONGEST_SOCKET_PATH;
+    const isShort = ownState !== undefined && Buffer.byteLength(beside) + 1 + NAME_LENGTH <= LONGEST_SOCKET_PATH;
     if (this.#hasPipes) this.#directory = '\\\\.\\pipe\\';
     else this.#directory = isShort ? beside : posix.join(place.temporaryDirectory, `partway-${digest(state)}`);
     this.#prefix = this.#hasPipes ? `partway-${digest(state)}-` : '';

@@ -1,3 +1,4 @@
+import { escapeUnseen } from '../../contract/visible-text.ts';
 import { UploadError } from '../../session/errors.ts';
 import { UsageError } from '../arguments/usage-error.ts';
 import type { CliContext } from '../context.ts';
@@ -42,7 +43,7 @@ function onlySession(answers: Answers, command: string): string {
   if (sessions.size === 1) return first;
   const [verb, ...rest] = command.split(' ');
   const commands = [...sessions.values()].map(
-    ({ sessionId, fileName }) => `  ${['partway', verb, sessionId, ...rest].join(' ')}   ${fileName}`,
+    ({ sessionId, fileName }) => `  ${['partway', verb, sessionId, ...rest].join(' ')}   ${escapeUnseen(fileName)}`,
   );
   throw new UsageError(`${sessions.size} uploads run on this machine.`, ['Say which:', ...commands].join('\n  '));
 }

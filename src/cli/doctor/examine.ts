@@ -1,11 +1,12 @@
 import { ControlPlane } from '../../client/control-plane.ts';
 import { isUploadError } from '../../session/errors.ts';
 import { type Environment, parseEnvironment } from '../arguments/environment.ts';
+import { plainHttpWarning } from '../arguments/plain-http.ts';
 import { UsageError } from '../arguments/usage-error.ts';
 import type { CliContext } from '../context.ts';
 import { explainError } from '../failures/error-text.ts';
 import { clockOffset, judgeClock } from './clock.ts';
-import { type Finding, fail, ok } from './finding.ts';
+import { type Finding, fail, ok, warn } from './finding.ts';
 import { askStore } from './signing.ts';
 import { tryStore } from './store-trial.ts';
 
@@ -34,7 +35,13 @@ export async function* examine(context: CliContext): AsyncGenerator<Finding> {
 function readEnvironment(context: CliContext): { value?: Environment; findings: Finding[] } {
   try {
     const value = parseEnvironment(context.env);
-    return { value, findings: [ok('configuration', `PARTWAY_SERVER is ${value.server}, PARTWAY_TOKEN is set`)] };
+    const findings = [ok('configuration', `PARTWAY_SERVER is ${value.server}, PARTWAY_TOKEN is set`)];
+    const warning = plainHttpWarning(value.server);
+    if (warning !== undefined)
+      findings.push(
+        warn('the way to the server', warning, 'To serve HTTPS: PARTWAY_TLS_CERT and PARTWAY_TLS_KEY, in docs/server.md.'),
+      );
+    return { value, findings };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     return { findings: error.faults.map((fault) => fail('configuration', fault, 'Set it and run partway doctor again.')) };

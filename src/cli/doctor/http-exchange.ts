@@ -27,12 +27,17 @@ export function exchange(
       let length = 0;
       response.on('data', (piece: Buffer) => {
         length += piece.length;
-        if (length <= MAX_ANSWER_BYTES) pieces.push(piece);
+        if (length <= MAX_ANSWER_BYTES) return void pieces.push(piece);
+        // It might never end, and its beginning has all that is looked at.
+        answer();
+        response.destroy();
       });
       response.on('error', reject);
-      response.on('end', () => {
+      response.on('end', answer);
+
+      function answer(): void {
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(pieces).toString('utf8') });
-      });
+      }
     });
     outgoing.end(body);
   });

@@ -28,9 +28,10 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Leave out --part-size and --strategy, or choose a part size from 5MiB to 5GiB that makes at most 10,000 parts.',
   },
   UNAUTHORIZED: {
-    meaning: 'The server does not accept the token in PARTWAY_TOKEN; nothing was sent.',
+    meaning: `The server does not accept the token in PARTWAY_TOKEN: it is wrong, or was revoked or expired meanwhile. ${NOTHING_LOST}`,
     advice:
       'Compare it with the one `partway serve` showed, or ask whoever runs the server for a new one, then: export PARTWAY_TOKEN=…',
+    offer: ['resume'],
   },
   FORBIDDEN: {
     meaning: 'The token in PARTWAY_TOKEN is valid, but not for this; nothing was changed.',
@@ -66,7 +67,7 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Check PARTWAY_SERVER, and compare `partway --version` on both sides.',
   },
   SESSION_NOT_FOUND: {
-    meaning: 'This server never made a session with this id, or belongs to somebody else.',
+    meaning: 'No session of this server has this id, or it belongs to another token.',
     advice: 'Check the id with `partway list`, and that PARTWAY_SERVER names the server that made it.',
   },
   OBJECT_NOT_FOUND: {
@@ -170,6 +171,10 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Check that PARTWAY_SERVER names the server and that `partway serve` runs there.',
     offer: ['resume'],
   },
+  INVALID_ANSWER: {
+    meaning: `Nothing of this answer was used. Either the server is damaged or of another version, or something on the way changes what it says. ${NOTHING_LOST}`,
+    advice: 'Compare `partway --version` on both, and check that PARTWAY_SERVER names your own server.',
+  },
   SOURCE_NOT_FOUND: {
     meaning: 'Without the file nothing can be sent; what is stored of it stays stored.',
     advice: 'Check the path.',
@@ -177,6 +182,10 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
   SOURCE_UNREADABLE: {
     meaning: 'Without its bytes nothing can be sent; what is stored of it stays stored.',
     advice: 'Check that it is a file and that you may read it.',
+  },
+  SOURCE_TOO_LARGE: {
+    meaning: 'That is the limit of S3, and of every store that speaks it; nothing was sent.',
+    advice: 'Upload it in pieces: split -b 4T FILE FILE.part-',
   },
   SOURCE_CHANGED: {
     meaning: 'Mixing old and new contents would corrupt the object, so nothing more was sent. The old parts are still stored.',

@@ -1,3 +1,5 @@
+import { isSessionId } from '../../contract/paths.ts';
+import { escapeUnseen } from '../../contract/visible-text.ts';
 import { isUploadError, UploadError } from '../../session/errors.ts';
 import { UsageError } from '../arguments/usage-error.ts';
 import type { CliContext } from '../context.ts';
@@ -16,7 +18,7 @@ export interface ExplainedError {
   readonly message: string;
   /** What to do next, in one line. */
   readonly hint: string;
-  /** All three parts, ready to print. */
+  /** All three parts, ready to print: every line break in it is ours. */
   readonly text: string;
 }
 
@@ -35,16 +37,20 @@ function explainUsage(error: UsageError): ExplainedError {
     exitCode: EXIT.usage,
     message: error.message,
     hint,
-    text: [...error.faults.map((fault) => `error: ${fault}`), `  ${hint}`].join('\n'),
+    // Hints of usage errors may have several lines.
+    text: [...error.faults.map((fault) => `error: ${escapeUnseen(fault)}`), `  ${hint}`].join('\n'),
   };
 }
 
 function explainServerFailure({ message, hint: advice }: ServerFailed): ExplainedError {
   const comfort = 'Sessions and stored parts are safe; clients go on when it runs again.';
   const hint = advice ?? comfort;
-  const text = [`error: ${message}`, 'The server is not running.', ...(advice === undefined ? [] : [advice]), comfort].join(
-    '\n  ',
-  );
+  const text = [
+    `error: ${escapeUnseen(message)}`,
+    'The server is not running.',
+    ...(advice === undefined ? [] : [advice]),
+    comfort,
+  ].join('\n  ');
   return { code: 'SERVER_FAILED', exitCode: EXIT.failure, message, hint, text };
 }
 
@@ -66,7 +72,7 @@ function explainUploadError(error: UploadError, subject: Subject, platform: Node
     exitCode: exitCodeOfError(error),
     message: error.detail,
     hint: next.join('   '),
-    text: [`error: ${error.detail}`, `  ${meaning}`, ...next.map((line) => `  ${line}`)].join('\n'),
+    text: [`error: ${error.detail}`, `  ${meaning}`, ...next.map((line) => `  ${line}`)].map(escapeUnseen).join('\n'),
   };
 }
 
@@ -78,7 +84,7 @@ function explainBug(error: unknown): ExplainedError {
     exitCode: EXIT.failure,
     message,
     hint,
-    text: `error: ${message}\n  This was not foreseen: probably a bug in partway. What is stored stays stored.\n  ${hint}`,
+    text: `error: ${escapeUnseen(message)}\n  This was not foreseen: probably a bug in partway. What is stored stays stored.\n  ${hint}`,
   };
 }
 
@@ -98,7 +104,8 @@ function commandFor(offer: Offer, { sessionId, path, key, keyTemplate }: Subject
   const target = keyTemplate === undefined ? `${file}${named}` : `${file} --key-template ${shellQuote(keyTemplate, platform)}`;
   if (offer === 'upload') return file && `Upload:  partway upload ${target}`;
   if (offer === 'overwrite') return file && `Replace:  partway upload --overwrite ${target}`;
-  if (sessionId === undefined) return undefined;
+  // What was typed, or told by a server, becomes a word of a command only where it can be an id.
+  if (!isSessionId(sessionId)) return undefined;
   if (offer === 'resume') return `Resume:  partway resume ${sessionId}${file === undefined ? '' : ` ${file}`}`;
   if (offer === 'verify') return `Compare:  partway verify ${sessionId}${file === undefined ? '' : ` ${file}`}`;
   if (offer === 'status') return `Look:  partway status ${sessionId}`;

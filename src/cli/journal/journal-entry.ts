@@ -1,5 +1,6 @@
 import type { SourceIdentity } from '../../client/source/byte-source.ts';
 import { vouches } from '../../client/source/identity.ts';
+import { isSessionId } from '../../contract/paths.ts';
 
 /** How a run of this CLI on a session ended; `running` with a dead process counts as interrupted. */
 export type RunOutcome = 'running' | 'completed' | 'interrupted' | 'stalled' | 'failed';
@@ -69,7 +70,8 @@ export function isJournalEntry(value: unknown): value is JournalEntry {
   const entry = value as Record<string, unknown>;
   return (
     entry.version === 1 &&
-    ['server', 'sessionId', 'path'].every((name) => typeof entry[name] === 'string') &&
+    isSessionId(entry.sessionId) &&
+    ['server', 'path'].every((name) => typeof entry[name] === 'string') &&
     ['size', 'mtimeMs', 'device', 'inode', 'partSize'].every((name) => typeof entry[name] === 'number') &&
     (entry.ctimeNs === undefined || typeof entry.ctimeNs === 'string') &&
     isRecordOfStrings(entry.checksums) &&

@@ -1,12 +1,16 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isSessionId } from '../../contract/paths.ts';
 import { isJournalEntry, type JournalEntry, lastInstantOf, outcomeSeen } from './journal-entry.ts';
+import { warnOfLooseFolder } from './loose-folder.ts';
 
 const DAY_MS = 86_400_000;
 const COMPLETED_KEPT_MS = 30 * DAY_MS;
 /** Sessions expire long before; a session that is still wanted is journaled again by the next run. */
 const OTHERS_KEPT_MS = 90 * DAY_MS;
 const REMEMBERED_FOR_MS = 7 * DAY_MS;
+/** Behind the name of an entry that could not be read: kept for a look, and no longer in the way. */
+const DAMAGED = '.damaged';
 
 /** The last time that an upload to a server broke off. */
 export interface Trouble {
@@ -15,8 +19,9 @@ export interface Trouble {
 }
 
 export interface JournalOptions {
-  readonly directory: string;
-  /** Called at most once. */
+  /** Undefined where this machine has no place for it: then nothing is remembered. */
+  readonly directory: string | undefined;
+  /** Called once for each thing that is wrong. */
   readonly warn: (message: string) => void;
   readonly now: () => number;
   readonly isAlive?: (pid: number) => boolean;
@@ -26,7 +31,8 @@ export interface JournalOptions {
 export class Journal {
   readonly #options: JournalOptions;
   readonly #isAlive: (pid: number) => boolean;
-  #hasWarned = false;
+  #isUnusable = false;
+  #folderChecked: Promise<void> | undefined;
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -34,21 +40,23 @@ export class Journal {
   }
 
   async read(sessionId: string): Promise<JournalEntry | undefined> {
-    // A session id is typed by a person and becomes a file name here.
-    if (!/^\w{1,100}$/.test(sessionId)) return undefined;
-    return this.#readFile(`${sessionId}.json`);
+    // It may be what a person typed.
+    return isSessionId(sessionId) ? this.#readFile(fileNameOf(sessionId)) : undefined;
   }
 
   async save(entry: JournalEntry): Promise<void> {
-    const path = join(this.#options.directory, `${entry.sessionId}.json`);
-    const temporary = `${path}.${process.pid}.tmp`;
+    const { directory } = this.#options;
+    if (directory === undefined) return;
+    let temporary: string | undefined;
     try {
-      await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
+      const path = join(directory, fileNameOf(entry.sessionId));
+      temporary = `${path}.${process.pid}.tmp`;
+      await mkdir(directory, { recursive: true, mode: 0o700 });
       await writeFile(temporary, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
       await rename(temporary, path);
     } catch (error) {
       this.#warn(error);
-      await rm(temporary, { force: true }).catch(() => undefined);
+      if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => undefined);
     }
   }
 
@@ -80,11 +88,16 @@ export class Journal {
       const latest = entry.runs.at(-1);
       const age = latest === undefined ? Number.POSITIVE_INFINITY : now - lastInstantOf(latest);
       if (age > (latest?.outcome === 'completed' ? COMPLETED_KEPT_MS : OTHERS_KEPT_MS))
-        await this.#remove(`${entry.sessionId}.json`);
+        await this.#remove(fileNameOf(entry.sessionId));
     }
-    for (const name of await this.#names('.tmp')) {
-      const stats = await stat(join(this.#options.directory, name)).catch(() => undefined);
-      if (stats !== undefined && now - stats.mtimeMs > DAY_MS) await this.#remove(name);
+    await this.#removeOlder('.tmp', now - DAY_MS);
+    await this.#removeOlder(DAMAGED, now - OTHERS_KEPT_MS);
+  }
+
+  async #removeOlder(extension: string, before: number): Promise<void> {
+    for (const name of await this.#names(extension)) {
+      const stats = await stat(this.#pathOf(name)).catch(() => undefined);
+      if (stats !== undefined && stats.mtimeMs < before) await this.#remove(name);
     }
   }
 
@@ -94,19 +107,43 @@ export class Journal {
   }
 
   async #readFile(name: string): Promise<JournalEntry | undefined> {
+    if (this.#options.directory === undefined) return undefined;
+    await this.#checkFolder();
+    let text: string;
     try {
-      const value: unknown = JSON.parse(await readFile(join(this.#options.directory, name), 'utf8'));
-      if (isJournalEntry(value)) return value;
-      throw new Error(`${name} is not a journal entry`);
+      text = await readFile(this.#pathOf(name), 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#warn(error);
       return undefined;
     }
+    const value = parseJson(text);
+    // One that names another session would have that one's file forgotten in its place.
+    if (isJournalEntry(value) && name === fileNameOf(value.sessionId)) return value;
+    if (!isOfNewerVersion(value)) await this.#setAside(name);
+    return undefined;
+  }
+
+  /** Named once, and then out of the way: the file is read again where its checksums would have been believed. */
+  async #setAside(name: string): Promise<void> {
+    const damaged = this.#pathOf(`${name}${DAMAGED}`);
+    try {
+      await rename(this.#pathOf(name), damaged);
+    } catch (error) {
+      // Another process was faster.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#warn(error);
+      return;
+    }
+    this.#options.warn(
+      `the journal's entry ${name} was damaged and is ${damaged} now; what is stored of its file will be compared again`,
+    );
   }
 
   async #names(extension: string): Promise<string[]> {
+    const { directory } = this.#options;
+    if (directory === undefined) return [];
+    await this.#checkFolder();
     try {
-      return (await readdir(this.#options.directory)).filter((name) => name.endsWith(extension));
+      return (await readdir(directory)).filter((name) => name.endsWith(extension));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#warn(error);
       return [];
@@ -114,15 +151,48 @@ export class Journal {
   }
 
   async #remove(name: string): Promise<void> {
-    await rm(join(this.#options.directory, name), { force: true }).catch((error) => this.#warn(error));
+    await rm(this.#pathOf(name), { force: true }).catch((error) => this.#warn(error));
   }
 
+  #checkFolder(): Promise<void> {
+    const { directory = '' } = this.#options;
+    this.#folderChecked ??= warnOfLooseFolder(directory).then((warning) => {
+      if (warning !== undefined) this.#options.warn(warning);
+    });
+    return this.#folderChecked;
+  }
+
+  #pathOf(name: string): string {
+    return join(this.#options.directory ?? '', name);
+  }
+
+  /** The reasons may be many; that it cannot be used is told once. */
   #warn(error: unknown): void {
-    if (this.#hasWarned) return;
-    this.#hasWarned = true;
+    if (this.#isUnusable) return;
+    this.#isUnusable = true;
     const reason = error instanceof Error ? error.message : String(error);
     this.#options.warn(`the journal in ${this.#options.directory} cannot be used (${reason}); going on without it`);
   }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Written by a newer partway, which still needs it. */
+function isOfNewerVersion(value: unknown): boolean {
+  const { version } = (value ?? {}) as { version?: unknown };
+  return typeof version === 'number' && version > 1;
+}
+
+/** @throws where the id could name anything outside the journal's folder. */
+function fileNameOf(sessionId: string): string {
+  if (!isSessionId(sessionId)) throw new Error(`${JSON.stringify(sessionId)} cannot be the id of an upload session`);
+  return `${sessionId}.json`;
 }
 
 function isProcessAlive(pid: number): boolean {

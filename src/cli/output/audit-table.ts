@@ -1,4 +1,3 @@
-import { escapeUnseen } from '../../contract/visible-text.ts';
 import { formatSize } from './sizes.ts';
 import { renderTable } from './table.ts';
 
@@ -21,14 +20,9 @@ export interface AuditEntry {
 const HEADER = ['AT', 'EVENT', 'TOKEN', 'ADDRESS', 'SESSION', 'SIZE', 'ABOUT'];
 const SIZE_COLUMN = 5;
 
-/** Names and keys are other people's words: what a terminal would obey is shown as `\uXXXX`. */
 export function renderAudit(entries: readonly AuditEntry[]): string {
   if (entries.length === 0) return 'No such events.\n';
-  return renderTable(
-    HEADER,
-    entries.map((entry) => cellsOf(entry).map(escapeUnseen)),
-    [SIZE_COLUMN],
-  );
+  return renderTable(HEADER, entries.map(cellsOf), [SIZE_COLUMN]);
 }
 
 function cellsOf(entry: AuditEntry): string[] {

@@ -10,6 +10,6 @@ export function printControl(
   say: (name: string) => readonly string[],
 ): ExitCode {
   const lines = json ? [JSON.stringify({ type: 'control', ...state })] : say(`${state.fileName} (${state.sessionId})`);
-  stdout.write(`${lines.join('\n')}\n`);
+  for (const line of lines) stdout.line(line);
   return EXIT.ok;
 }

@@ -1,4 +1,6 @@
-import type { CliContext, Output } from '../context.ts';
+import type { CliContext } from '../context.ts';
+import { type Colour, coloured, joinStyled, styled, type Text } from './styled-text.ts';
+import type { TextOutput } from './text-output.ts';
 
 /** What the place that text goes to can show. */
 export interface OutputStyle {
@@ -8,8 +10,8 @@ export interface OutputStyle {
   readonly unicode: boolean;
 }
 
-export function styleOf(output: Output, { env, platform }: Pick<CliContext, 'env' | 'platform'>): OutputStyle {
-  const terminal = output.isTTY === true && env.TERM !== 'dumb';
+export function styleOf(output: Pick<TextOutput, 'isTTY'>, { env, platform }: Pick<CliContext, 'env' | 'platform'>): OutputStyle {
+  const terminal = output.isTTY && env.TERM !== 'dumb';
   return { redraw: terminal, colour: wantsColour(env, terminal), unicode: speaksUnicode(env, platform) };
 }
 
@@ -31,14 +33,15 @@ export function arrow({ unicode }: Pick<OutputStyle, 'unicode'>): string {
   return unicode ? '→' : '->';
 }
 
-const CODES = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39], cyan: [36, 39] } as const;
-
-export function paint(text: string, colour: keyof typeof CODES, style: Pick<OutputStyle, 'colour'>): string {
-  if (!style.colour || text === '') return text;
-  const [on, off] = CODES[colour];
-  return `\x1b[${on}m${text}\x1b[${off}m`;
+export function paint(text: string, colour: Colour, style: Pick<OutputStyle, 'colour'>): Text {
+  return style.colour && text !== '' ? coloured(text, colour) : text;
 }
 
-export function colourError(text: string, style: Pick<OutputStyle, 'colour'>): string {
-  return text.replaceAll(/^error:/gm, paint('error:', 'red', style));
+const ERROR = 'error:';
+
+export function colourError(text: string, style: Pick<OutputStyle, 'colour'>): Text {
+  const lines = text.split('\n').map((line) => {
+    return line.startsWith(ERROR) ? styled`${paint(ERROR, 'red', style)}${line.slice(ERROR.length)}` : line;
+  });
+  return joinStyled(lines, '\n');
 }

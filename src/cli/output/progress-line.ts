@@ -1,7 +1,9 @@
+import { escapeUnseen } from '../../contract/visible-text.ts';
 import { formatDuration, formatSoon } from './durations.ts';
 import { type OutputStyle, paint } from './output-style.ts';
 import { phaseWordings } from './phase-text.ts';
 import { formatShare, formatSize, formatSpeed, percentOf } from './sizes.ts';
+import { joinStyled, type Text } from './styled-text.ts';
 import { describeTroubles } from './troubles.ts';
 import type { UploadView } from './upload-view.ts';
 
@@ -13,15 +15,15 @@ const GAP = '  ';
 
 type LineStyle = Pick<OutputStyle, 'colour' | 'unicode'>;
 
-/** One line for a terminal of `columns`: what fits, the least important left out first. */
-export function renderProgressLine(view: UploadView, columns: number, style: LineStyle, now: number): string {
+/** One line for a terminal of `columns`: what fits, the least important left out first. Reasons of servers and stores are escaped before they are measured. */
+export function renderProgressLine(view: UploadView, columns: number, style: LineStyle, now: number): Text {
   // The last column stays free: a terminal may wrap when it is written to.
   const room = Math.max(0, columns - 1);
-  const wordings = phaseWordings(view.phase, now);
+  const wordings = phaseWordings(view.phase, now).map(escapeUnseen);
   const [first = '', ...rest] = wordings.length > 0 ? phaseFields(view, wordings, room) : sendingFields(view, room, now);
   const barWidth = Math.min(WIDEST_BAR, room - widthOf([first, ...rest, '']));
   if (barWidth < NARROWEST_BAR) return [first, ...rest].join(GAP).slice(0, room);
-  return [first, renderBar(view, barWidth, style), ...rest].join(GAP);
+  return joinStyled([first, renderBar(view, barWidth, style), ...rest], GAP);
 }
 
 /** The same facts as a sentence for a log. */
@@ -99,15 +101,16 @@ function widthOf(fields: readonly string[]): number {
 }
 
 /** Stored, in flight and missing as three kinds of cells. */
-function renderBar(view: UploadView, width: number, style: LineStyle): string {
+function renderBar(view: UploadView, width: number, style: LineStyle): Text {
   const [full, light, empty] = style.unicode ? (['█', '▒', '░'] as const) : (['#', '+', '.'] as const);
   const stored = cells(view.storedBytes, view.size, width);
   const moving = Math.max(stored, cells(view.storedBytes + view.inFlightBytes, view.size, width)) - stored;
-  return [
+  const bar = [
     paint(full.repeat(stored), 'green', style),
     paint(light.repeat(moving), 'cyan', style),
     paint(empty.repeat(width - stored - moving), 'dim', style),
-  ].join('');
+  ];
+  return joinStyled(bar, '');
 }
 
 function cells(bytes: number, size: number, width: number): number {

@@ -1,9 +1,9 @@
 import type { CliContext } from '../context.ts';
 import { styleOf } from './output-style.ts';
 import { formatShare, percentOf } from './sizes.ts';
+import { ERASE_LINE, styled } from './styled-text.ts';
 
 const REDRAW_EVERY_MS = 100;
-const ERASE = '\r\x1b[2K';
 
 /** Shows on a terminal how far the reading of a file is; elsewhere the reading goes on in silence. */
 export class ReadingLine {
@@ -25,10 +25,11 @@ export class ReadingLine {
     if (!this.#isVisible || now - this.#drawnAt < REDRAW_EVERY_MS) return;
     this.#drawnAt = now;
     const line = `${percentOf(this.#read, this.#size)} %  reading the file: ${formatShare(this.#read, this.#size)}`;
-    this.#context.stderr.write(ERASE + line.slice(0, (this.#context.stderr.columns || 80) - 1));
+    const { stderr } = this.#context;
+    stderr.write(styled`${ERASE_LINE}${line.slice(0, (stderr.columns || 80) - 1)}`);
   }
 
   end(): void {
-    if (this.#drawnAt > 0) this.#context.stderr.write(ERASE);
+    if (this.#drawnAt > 0) this.#context.stderr.write(ERASE_LINE);
   }
 }

@@ -1,10 +1,15 @@
-/** Columns as wide as their widest cell; those named in `rightAligned` (from 0) hold figures. Ends with a line break. */
+import { escapeUnseen } from '../../contract/visible-text.ts';
+
+/**
+ * Columns as wide as their widest cell; those named in `rightAligned` (from 0) hold figures. Ends with a line break. Cells are escaped
+ * before they are measured; a line break in one does not begin a row.
+ */
 export function renderTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
   rightAligned: readonly number[] = [],
 ): string {
-  const lines = [header, ...rows];
+  const lines = [header, ...rows].map((line) => line.map(escapeUnseen));
   const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   const render = (line: readonly string[]) =>
     line

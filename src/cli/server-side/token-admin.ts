@@ -22,7 +22,7 @@ export async function withTokenAdmin<T>(
   const { admin, newFile, close } = await explainingDatabase(() =>
     openTokenAdmin(context.env, context.now, { mayMake: mayMakeDatabase }),
   );
-  if (newFile !== undefined) context.stderr.write(`note: made a new database, ${newFile}\n`);
+  if (newFile !== undefined) context.stderr.line(`note: made a new database, ${newFile}`);
   try {
     return await explainingDatabase(() => work(admin));
   } finally {

@@ -1,5 +1,6 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { InvalidAnswer } from '../server-answers/read.ts';
 
 export interface HttpCall {
   readonly url: string;
@@ -7,6 +8,8 @@ export interface HttpCall {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
   readonly agent: http.Agent;
+  /** An answer with more bytes is cut, and counts as invalid. */
+  readonly maxBytes: number;
   /** Ends the whole exchange, the body of the answer included. */
   readonly signal: AbortSignal;
 }
@@ -17,14 +20,19 @@ export interface HttpAnswer {
   readonly text: string;
 }
 
-/** One exchange of small texts, as it is: no redirect is followed. @throws what the connection threw, or the signal's reason. */
-export function httpCall({ url, method, headers, body, agent, signal }: HttpCall): Promise<HttpAnswer> {
+/** One exchange of small texts, as it is: no redirect is followed. @throws InvalidAnswer, what the connection threw, or the signal's reason. */
+export function httpCall({ url, method, headers, body, agent, maxBytes, signal }: HttpCall): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const send = url.startsWith('https:') ? https.request : http.request;
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const request = send(url, { method, headers: { ...headers, ...length }, agent, signal }, (response) => {
       const pieces: Buffer[] = [];
-      response.on('data', (piece: Buffer) => pieces.push(piece));
+      let received = 0;
+      response.on('data', (piece: Buffer) => {
+        received += piece.length;
+        if (received <= maxBytes) pieces.push(piece);
+        else response.destroy(new InvalidAnswer(`it has more than ${maxBytes} bytes`));
+      });
       // Also a body that was cut: an answer is whole or it is none.
       response.on('error', fail);
       response.on('end', () => {

@@ -10,7 +10,8 @@ export function probeUrl(url: string, options: { timeoutMs: number; signal?: Abo
   return new Promise((resolve, reject) => {
     const send = url.startsWith('https:') ? https.request : http.request;
     const request = send(url, { method: 'GET', agent: false, ...(signal && { signal }) }, (response) => {
-      response.resume();
+      // Its body says nothing, and might never end.
+      response.destroy();
       resolve(response.statusCode ?? 0);
     });
     // Of the whole attempt, connecting included; a socket's own time-out begins when it is connected.

@@ -1,5 +1,6 @@
 import { MAX_PRESIGN_BATCH } from '../../contract/paths.ts';
 import type { PresignedPart } from '../../contract/wire.ts';
+import { UploadError } from '../../session/errors.ts';
 
 interface Waiting {
   readonly partNumber: number;
@@ -36,7 +37,7 @@ export function createPresignQueue(presign: PresignBatch) {
       for (const { partNumber, resolve, reject } of batch) {
         const part = byNumber.get(partNumber);
         if (part) resolve(part);
-        else reject(new Error(`the server signed no URL for part ${partNumber}`));
+        else reject(new UploadError('INVALID_ANSWER', `The partway server signed no URL for part ${partNumber}.`));
       }
     } catch (error) {
       for (const { reject } of batch) reject(error);

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { UploadError } from '../../session/errors.ts';
 import type { ByteSource, SourceIdentity } from './byte-source.ts';
 import { type FileSystemType, hasChangeTime, settlesInMs } from './change-time.ts';
+import { explainNameNotUtf8 } from './name-not-utf8.ts';
 import { createSliceReader } from './slice-reader.ts';
 
 const open = promisify(fs.open);
@@ -90,7 +91,7 @@ async function openFile(path: string): Promise<number> {
     // Non-blocking: opening a named pipe must answer, not hang until somebody writes to it.
     return await open(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
   } catch (error) {
-    throw explainOpenError(path, error);
+    throw (await explainNameNotUtf8(path, error)) ?? explainOpenError(path, error);
   }
 }
 

@@ -4,6 +4,7 @@ import type { ExplainedError } from '../../failures/error-text.ts';
 import { arrow, colourError, type OutputStyle, paint, styleOf } from '../output-style.ts';
 import type { BeginningUpload, Reporter, StrategyReport } from '../reporter.ts';
 import { renderResult } from '../result-line.ts';
+import { styled, type Text } from '../styled-text.ts';
 
 export interface HumanReporterOptions {
   readonly context: CliContext;
@@ -32,22 +33,22 @@ export class QuietReporter implements Reporter {
   end(): void {}
 
   warn(message: string): void {
-    this.say(`${paint('warning:', 'yellow', this.style)} ${message}`);
+    this.say(styled`${paint('warning:', 'yellow', this.style)} ${message}`);
   }
 
   done(result: UploadResult, name: string): void {
     this.end();
     if (!this.#printResult) return;
     const style = styleOf(this.context.stdout, this.context);
-    this.context.stdout.write(`${renderResult(result, name, arrow(style))}\n`);
+    this.context.stdout.line(renderResult(result, name, arrow(style)));
   }
 
   fail(error: ExplainedError, _sessionId: string | undefined): void {
     this.end();
-    this.context.stderr.write(`${colourError(error.text, this.style)}\n`);
+    this.context.stderr.line(colourError(error.text, this.style));
   }
 
-  protected say(line: string): void {
-    this.context.stderr.write(`${line}\n`);
+  protected say(line: Text): void {
+    this.context.stderr.line(line);
   }
 }

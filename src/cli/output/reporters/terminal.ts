@@ -1,13 +1,13 @@
 import type { UploadEvent } from '../../../client/events.ts';
 import { renderProgressLine } from '../progress-line.ts';
 import type { BeginningUpload } from '../reporter.ts';
+import { ERASE_LINE, encodeLine, styled, type Text } from '../styled-text.ts';
 import type { UploadView } from '../upload-view.ts';
 import { PlainReporter } from './plain.ts';
 
 /** At most 10 times a second; also what lets a countdown count while nothing else happens. */
 const REDRAW_EVERY_MS = 100;
 const DEFAULT_COLUMNS = 80;
-const ERASE = '\r\x1b[2K';
 
 /**
  * One line, redrawn in place below the lines that stay. The cursor is never hidden, so nothing has to be put right
@@ -21,7 +21,7 @@ export class TerminalReporter extends PlainReporter {
   override begin(upload: BeginningUpload): void {
     super.begin(upload);
     this.#timer = setInterval(() => this.#draw(), REDRAW_EVERY_MS).unref();
-    this.context.stderr.on?.('resize', this.#onResize);
+    this.context.stderr.on('resize', this.#onResize);
     this.#draw();
   }
 
@@ -35,13 +35,13 @@ export class TerminalReporter extends PlainReporter {
 
   override end(): void {
     clearInterval(this.#timer);
-    this.context.stderr.off?.('resize', this.#onResize);
+    this.context.stderr.off('resize', this.#onResize);
     this.#erase();
     super.end();
   }
 
   /** Lines that stay go above the one that moves. */
-  protected override say(line: string): void {
+  protected override say(line: Text): void {
     this.#erase();
     super.say(line);
     this.#draw();
@@ -52,14 +52,15 @@ export class TerminalReporter extends PlainReporter {
     // A terminal that does not know its width says 0.
     const columns = this.context.stderr.columns || DEFAULT_COLUMNS;
     const line = renderProgressLine(this.view, columns, this.style, this.context.now());
-    if (line === this.#drawn) return;
-    this.#drawn = line;
-    this.context.stderr.write(ERASE + line);
+    const drawn = encodeLine(line);
+    if (drawn === this.#drawn) return;
+    this.#drawn = drawn;
+    this.context.stderr.write(styled`${ERASE_LINE}${line}`);
   }
 
   #erase(): void {
     if (this.#drawn === '') return;
     this.#drawn = '';
-    this.context.stderr.write(ERASE);
+    this.context.stderr.write(ERASE_LINE);
   }
 }

@@ -1,0 +1,20 @@
+import { BlockList, isIP } from 'node:net';
+
+/** Never leaves this machine, or only inside Tailscale's encryption: its addresses are 100.64.0.0/10 and fd7a:115c:a1e0::/48. */
+const SAFE_ADDRESSES = new BlockList();
+SAFE_ADDRESSES.addSubnet('127.0.0.0', 8);
+SAFE_ADDRESSES.addAddress('::1', 'ipv6');
+SAFE_ADDRESSES.addSubnet('100.64.0.0', 10);
+SAFE_ADDRESSES.addSubnet('fd7a:115c:a1e0::', 48, 'ipv6');
+const SAFE_NAMES = /(?:^|\.)localhost\.?$|\.ts\.net\.?$/i;
+
+/** What to say where the token travels readable to another machine; undefined where it does not. Names are judged by themselves: none is resolved. */
+export function plainHttpWarning(server: string): string | undefined {
+  const { protocol, hostname } = new URL(server);
+  if (protocol !== 'http:') return undefined;
+  const address = hostname.replace(/^\[(.*)\]$/, '$1');
+  const family = isIP(address);
+  const isSafe = family === 0 ? SAFE_NAMES.test(address) : SAFE_ADDRESSES.check(address, family === 6 ? 'ipv6' : 'ipv4');
+  if (isSafe) return undefined;
+  return `the token goes to ${hostname} over plain HTTP: anyone on the way can read it and upload with it. Serve HTTPS and set PARTWAY_SERVER to https://…, unless a VPN encrypts the way there`;
+}

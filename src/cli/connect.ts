@@ -1,0 +1,15 @@
+import { ControlPlane } from '../client/control-plane.ts';
+import { parseEnvironment } from './arguments/environment.ts';
+import { plainHttpWarning } from './arguments/plain-http.ts';
+import type { CliContext } from './context.ts';
+
+/** The control plane that the environment names. Tells once where the token would be readable on its way. @throws UsageError */
+export function connect(
+  context: CliContext,
+  warn: (message: string) => void = (message) => context.stderr.line(`warning: ${message}`),
+): ControlPlane {
+  const environment = parseEnvironment(context.env);
+  const warning = plainHttpWarning(environment.server);
+  if (warning !== undefined) warn(warning);
+  return new ControlPlane(environment);
+}
