@@ -80,6 +80,11 @@ export class ControlPlane {
     return this.#json({ path: pathOf(PATHS.parts, sessionId), timeoutMs: LIST_TIMEOUT_MS, signal });
   }
 
+  /** Cuts the file differently while no part of it is stored. @throws UploadError `SESSION_PLAN_DIFFERS`; `ROUTE_NOT_FOUND` from older servers */
+  replan(sessionId: string, request: wire.PlanRequest, signal?: AbortSignal): Promise<wire.Session> {
+    return this.#post(PATHS.plan, sessionId, request, { signal });
+  }
+
   report(sessionId: string, report: wire.ReportRequest, signal?: AbortSignal): Promise<wire.Progress> {
     return this.#post(PATHS.report, sessionId, report, { signal });
   }

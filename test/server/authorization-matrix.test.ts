@@ -138,6 +138,7 @@ const MATRIX: Record<OperationId, Record<CallerName, Expected>> = {
   abortUpload: CHANGE,
   presignParts: CHANGE,
   listParts: CHANGE,
+  replanUpload: CHANGE,
   reportProgress: CHANGE,
   completeUpload: CHANGE,
   grantCapability: GRANT,
@@ -155,6 +156,7 @@ const ROW_OF_ACCESS: Record<contract.Access, Record<CallerName, Expected>> = {
 const BODIES: Partial<Record<OperationId, unknown>> = {
   createUpload: { ...SMALL_FILE_REQUEST, key: 'team-a/new.mkv', contentType: 'video/x-matroska' },
   presignParts: { partNumbers: [1] },
+  replanUpload: {},
   reportProgress: { clientId: 'client-1' },
   completeUpload: {},
   grantCapability: {},

@@ -179,9 +179,15 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Later:',
     offer: ['resume'],
   },
+  STORE_UNSUITABLE: {
+    meaning:
+      'partway says that an upload is complete only when the checksums of the store prove it, and this store does not show them. Sending again would not help.',
+    advice:
+      'Whoever runs the server: partway doctor shows what is missing; docs/scale.md ("Another store") says which stores suit.',
+  },
   OUTAGE_TOO_LONG: {
-    meaning: `Nothing could be reached for longer than --max-outage allows. ${NOTHING_LOST}`,
-    advice: 'When the network is back:',
+    meaning: `Nothing got through for longer than --max-outage allows. ${NOTHING_LOST}`,
+    advice: 'When the way to the server and to the object store works again:',
     offer: ['resume'],
   },
   VERIFY_MISMATCH: {

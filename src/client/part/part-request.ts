@@ -10,10 +10,13 @@ export class ConnectionFailure extends Error {
   override readonly name = 'ConnectionFailure';
   /** The store may have the part: only its answer got lost. */
   readonly bodySent: boolean;
+  /** This side gave the connection up, since nothing moved in it. */
+  readonly givenUp: boolean;
 
-  constructor(message: string, options: { cause?: unknown; bodySent?: boolean } = {}) {
+  constructor(message: string, options: { cause?: unknown; bodySent?: boolean; givenUp?: boolean } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.bodySent = options.bodySent ?? false;
+    this.givenUp = options.givenUp ?? false;
   }
 }
 
@@ -77,7 +80,7 @@ export async function putPart(request: PartRequest): Promise<PartAnswer> {
     return await readAnswer(await answered);
   } catch (error) {
     signal.throwIfAborted();
-    if (monitor.cutBecause !== undefined) throw new ConnectionFailure(monitor.cutBecause, { bodySent: monitor.bodySent });
+    if (monitor.cutBecause !== undefined) throw givenUp(monitor.cutBecause, monitor);
     if (!isConnectionError(error)) throw error;
     throw new ConnectionFailure(describeConnectionError(error), { cause: error, bodySent: monitor.bodySent });
   } finally {
@@ -86,6 +89,10 @@ export async function putPart(request: PartRequest): Promise<PartAnswer> {
     // A request whose body was not sent whole cannot hand its connection on.
     if (!outgoing.writableFinished) outgoing.destroy();
   }
+}
+
+function givenUp(reason: string, { bodySent }: Monitor): ConnectionFailure {
+  return new ConnectionFailure(reason, { bodySent, givenUp: true });
 }
 
 async function sendBody(
@@ -149,6 +156,9 @@ async function readAnswer(response: http.IncomingMessage): Promise<PartAnswer> {
     status: response.statusCode ?? 0,
     etag: response.headers.etag,
     retryAfterSeconds: Number.isFinite(retryAfter) && retryAfter >= 0 ? retryAfter : undefined,
+    contentType: response.headers['content-type'],
+    server: [response.headers.server].flat()[0],
+    location: response.headers.location,
     ...readS3Error(body),
   };
 }
