@@ -66,32 +66,40 @@ export async function startMeddlingProxy(target: string): Promise<MeddlingProxy>
   function meddleWith(request: http.IncomingMessage, response: http.ServerResponse, meddling: Meddling | undefined): void {
     switch (meddling?.kind) {
       case undefined:
-        return pass(request, response);
+        pass(request, response);
+        return;
       case 'drop-etag':
-        return pass(request, response, ({ statusCode = 0, headers }) => {
+        pass(request, response, ({ statusCode = 0, headers }) => {
           const { etag: _, ...rest } = headers;
           response.writeHead(statusCode, rest);
         });
+        return;
       case 'replace-answer':
-        return pass(request, response, () => {
+        pass(request, response, () => {
           response.writeHead(meddling.status, { 'content-type': 'text/html' });
         });
+        return;
       case 'answer':
         request.on('end', () => response.writeHead(meddling.status, meddling.headers).end(meddling.body)).resume();
         return;
       case 'cut-after-ms':
         setTimeout(() => request.socket.destroy(), meddling.ms).unref();
-        return pass(request, response);
+        pass(request, response);
+        return;
       case 'cut-after-bytes': {
         let arrived = 0;
         request.on('data', (bytes: Buffer) => {
           arrived += bytes.length;
           if (arrived >= meddling.bytes) request.socket.destroy();
         });
-        return pass(request, response);
+        pass(request, response);
+        return;
       }
       case 'refuse-above':
-        if (Number(request.headers['content-length']) <= meddling.bytes) return pass(request, response);
+        if (Number(request.headers['content-length']) <= meddling.bytes) {
+          pass(request, response);
+          return;
+        }
         response
           .writeHead(413, { 'content-type': 'text/html', server: 'nginx' })
           .end('<html>413 Request Entity Too Large</html>');
