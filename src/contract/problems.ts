@@ -182,6 +182,12 @@ export const PROBLEMS = {
     explanation:
       'It is starting, overloaded or out of reach, or the disk of the database is full, read-only or broken: `detail` says which. Try again after `retryAfterSeconds`; nothing is lost.',
   },
+  STORE_OPEN_TO_FORGERY: {
+    status: 503,
+    title: 'The object store takes forged writes',
+    explanation:
+      'The store does not check the signature of some requests, and no policy refuses them: anyone who has seen a part URL could replace objects. No session is created until the hole is closed, or until the administrator accepts it with PARTWAY_S3_ALLOW_FORGERY=yes. Sessions that exist go on.',
+  },
   STOPPING: {
     status: 503,
     title: 'The server is about to stop',

@@ -230,6 +230,15 @@ export const storedObject = z
     etag,
     checksum: crc32.nullable(),
     uploadedBySession: z.boolean().meta({ description: 'Whether the object carries the id of this session' }),
+    sinceCompletion: z
+      .object({
+        rewritten: z.boolean().meta({ description: 'The ETag is another one: the object was written again' }),
+        sameSize: z.boolean(),
+        sameChecksum: z.boolean().meta({ description: 'By CRC32, which proves against accidents, not against malice' }),
+      })
+      .nullable()
+      .optional()
+      .meta({ description: 'The object compared with what was recorded when the session completed; null before' }),
   })
   .meta({ id: 'StoredObject', description: 'What the object store answers when asked about the object now' });
 
@@ -250,6 +259,10 @@ export const storeReport = z
       .meta({
         description: 'What part URLs are signed with, and what else that is good for: tried at the store, a minute ago at most',
       }),
+    forgedWrites: z.enum(['open', 'shielded', 'no-hole', 'no-such-id', 'unknown']).optional().meta({
+      description:
+        'Whether the store takes a write that its signer did not sign, tried by the server: open; refused by a policy or a proxy (shielded); the signature is checked (no-hole); otherwise nothing is known',
+    }),
   })
   .meta({ id: 'StoreReport' });
 

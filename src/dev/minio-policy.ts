@@ -12,8 +12,15 @@ interface PolicyStatement {
 }
 
 /**
+ * The two ways of signing a request. MinIO leaves the type empty for requests whose signature it does not check (CVE-2026-41145,
+ * CVE-2026-40344), so this condition on PutObject refuses forged writes (measured).
+ */
+const SIGNED = { StringEquals: { 's3:authType': ['REST-HEADER', 'REST-QUERY-STRING'] } };
+
+/**
  * What the control plane's own key needs, and no more; docs/minio-policy.md shows it. Objects may be read (HEAD) only by
- * requests that are signed in a header: a presigned URL that is made to copy (x-amz-copy-source) reads nothing.
+ * requests that are signed in a header: a presigned URL that is made to copy (x-amz-copy-source) reads nothing. PutObject takes both
+ * types of signature: the key itself signs in headers, and a session that it asks for may do no more than the key.
  */
 export function controlPlanePolicy(bucket: string, keyPrefix = ''): PolicyDocument {
   const bucketArn = `arn:aws:s3:::${bucket}`;
@@ -21,11 +28,8 @@ export function controlPlanePolicy(bucket: string, keyPrefix = ''): PolicyDocume
   return {
     Version: '2012-10-17',
     Statement: [
-      {
-        Effect: 'Allow',
-        Action: ['s3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
-        Resource: [objectArn],
-      },
+      { Effect: 'Allow', Action: ['s3:PutObject'], Resource: [objectArn], Condition: SIGNED },
+      { Effect: 'Allow', Action: ['s3:AbortMultipartUpload', 's3:ListMultipartUploadParts'], Resource: [objectArn] },
       {
         Effect: 'Allow',
         Action: ['s3:GetObject'],
@@ -41,5 +45,14 @@ export function controlPlanePolicy(bucket: string, keyPrefix = ''): PolicyDocume
         ...(keyPrefix === '' ? {} : { Condition: { StringLike: { 's3:prefix': [`${keyPrefix}*`] } } }),
       },
     ],
+  };
+}
+
+/** What a key pair needs that does nothing but sign part URLs (PARTWAY_S3_SIGNING_ACCESS_KEY_ID). */
+export function signingKeyPolicy(bucket: string, keyPrefix = ''): PolicyDocument {
+  const objectArn = `arn:aws:s3:::${bucket}/${keyPrefix}*`;
+  return {
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Action: ['s3:PutObject'], Resource: [objectArn], Condition: SIGNED }],
   };
 }

@@ -1,4 +1,7 @@
+import type { ForgeryVerdict } from '../forgery/verdict.ts';
 import type { Instant, StoredPart } from '../session/session.ts';
+
+export type { ForgeryVerdict } from '../forgery/verdict.ts';
 
 export { SESSION_METADATA } from '../session/object-attributes.ts';
 
@@ -151,4 +154,10 @@ export interface ObjectStore {
    * @throws ObjectStoreError as presigning would; `refused` also where the store does not know the credentials.
    */
   signing(): Promise<SigningReport>;
+
+  /**
+   * Whether the store takes a write that names the credentials which sign part URLs, and that they did not sign. Found out by a forged
+   * part of an upload that does not exist: nothing is changed. @throws ObjectStoreError as presigning would
+   */
+  tryForgery(): Promise<ForgeryVerdict>;
 }

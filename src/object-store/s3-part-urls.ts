@@ -1,6 +1,8 @@
+import { tryForgery } from '../forgery/try-forgery.ts';
 import type { Instant } from '../session/session.ts';
 import { type ObjectStore, ObjectStoreError, type SigningReport } from './port.ts';
 import type { S3Account } from './s3-clients.ts';
+import { toObjectStoreError } from './s3-errors.ts';
 import { createPartPresigner } from './s3-presigner.ts';
 import { createSigning, type SigningLog, type SigningOptions } from './s3-signing.ts';
 import { tryRights } from './s3-signing-proof.ts';
@@ -22,7 +24,7 @@ export interface PartUrlsOptions extends S3Account {
 /** Part URLs, and the credentials that they are signed with. */
 export function createPartUrls(
   options: PartUrlsOptions,
-): Pick<ObjectStore, 'presignPart' | 'checkSigning' | 'signing'> & { close(): void } {
+): Pick<ObjectStore, 'presignPart' | 'checkSigning' | 'signing' | 'tryForgery'> & { close(): void } {
   const { accessKeyId, secretAccessKey, checkAccount, now, log } = options;
   const sessions = createAssumeRole(options, options, now);
   const signing = createSigning(options.signing, {
@@ -46,6 +48,25 @@ export function createPartUrls(
       } catch (error) {
         if (error instanceof ObjectStoreError && error.failure === 'refused') signing.forget(credentials);
         throw error;
+      }
+    },
+    async tryForgery() {
+      const { accessKeyId, sessionToken } = await signing.current();
+      const at = new Date(now() + options.clockOffset());
+      const { endpoint, region, bucket, keyPrefix } = options;
+      const target = {
+        endpoint,
+        region,
+        bucket,
+        keyPrefix,
+        accessKeyId,
+        at,
+        ...(sessionToken !== undefined && { sessionToken }),
+      };
+      try {
+        return await tryForgery(target);
+      } catch (error) {
+        throw toObjectStoreError(error);
       }
     },
   };

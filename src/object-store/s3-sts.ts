@@ -77,9 +77,20 @@ function lifetime(endsAt: number, storeDate: number | undefined, seconds: number
   return Math.min(asked, given) - 1000;
 }
 
+/**
+ * Allows PutObject to requests that are signed in the query, as part URLs are, and to no others. The condition refuses requests whose
+ * signature MinIO does not check (CVE-2026-41145, CVE-2026-40344): their `s3:authType` is empty (measured).
+ */
 export function sessionPolicy({ bucket, keyPrefix }: SessionRights) {
   return {
     Version: '2012-10-17',
-    Statement: [{ Effect: 'Allow', Action: ['s3:PutObject'], Resource: [`arn:aws:s3:::${bucket}/${keyPrefix}*`] }],
+    Statement: [
+      {
+        Effect: 'Allow',
+        Action: ['s3:PutObject'],
+        Resource: [`arn:aws:s3:::${bucket}/${keyPrefix}*`],
+        Condition: { StringEquals: { 's3:authType': ['REST-QUERY-STRING'] } },
+      },
+    ],
   } as const;
 }

@@ -207,6 +207,7 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
     checkBucket,
     checkSigning: partUrls.checkSigning,
     signing: partUrls.signing,
+    tryForgery: partUrls.tryForgery,
     close() {
       partUrls.close();
       calls.destroy();

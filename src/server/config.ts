@@ -118,6 +118,10 @@ const schema = z.object({
   PARTWAY_S3_SIGNING: z.enum(['auto', 'sts', 'key', 'shared'], 'must be auto, sts, key or shared').default('auto'),
   PARTWAY_S3_SIGNING_ACCESS_KEY_ID: secret('the access key that part URLs are signed with').optional(),
   PARTWAY_S3_SIGNING_SECRET_ACCESS_KEY: secret('the secret key that part URLs are signed with').optional(),
+  PARTWAY_S3_ALLOW_FORGERY: z
+    .enum(['yes', 'no'], 'must be yes or no')
+    .transform((value) => value === 'yes')
+    .default(false),
   PARTWAY_S3_STALE_UPLOADS_EXPIRY: duration('24h', ['1m', '3650d']),
   PARTWAY_KEY_TEMPLATE: z
     .string()
@@ -207,6 +211,7 @@ export function parseConfig(env: Env, faultsOf: (files: TlsFiles) => readonly st
       sessionTtlMs: data.PARTWAY_SESSION_TTL,
       staleUploadsExpiryMs: data.PARTWAY_S3_STALE_UPLOADS_EXPIRY,
       keyTemplate: data.PARTWAY_KEY_TEMPLATE,
+      allowForgery: data.PARTWAY_S3_ALLOW_FORGERY,
       urlTtlSeconds: Math.floor(Math.min(data.PARTWAY_URL_TTL, MAX_URL_TTL_MS) / 1_000),
     },
   };

@@ -15,6 +15,7 @@ import { keyConflict, limitReached, outsideOfServer } from './creation-refusals.
 import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
 import { mustGet, openUpload, replan } from './generations.ts';
+import { compareWithRecord } from './stored-object.ts';
 
 export interface Created {
   readonly session: UploadSession;
@@ -168,9 +169,11 @@ async function findSameFile(deps: ServiceDeps, { grant, request, chosen }: Wante
   if (request.overwrite === true) return undefined;
   const completed = await deps.sessions.findByFingerprint(query, ['completed']);
   if (completed === undefined) return undefined;
-  // Only while the object is still there and still this session's; the client proves that its file is the same.
+  // Only while the object is still there, still this session's and not written again; the client proves that its file is the same.
   const head = await deps.objects.headObject(completed.key);
-  return head !== undefined && isObjectOf(completed, head) ? completed : undefined;
+  return head !== undefined && isObjectOf(completed, head) && !compareWithRecord(completed, head)?.rewritten
+    ? completed
+    : undefined;
 }
 
 /** The file's own session goes on. Its stored plan wins, unless nothing is stored yet and the request asks for another one. */

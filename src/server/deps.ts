@@ -10,6 +10,8 @@ export interface Policy {
   readonly urlTtlSeconds: number;
   /** What a key is made of where the client names none. */
   readonly keyTemplate: string;
+  /** Begins uploads even at a store that takes forged writes (forgery-guard.ts). */
+  readonly allowForgery: boolean;
 }
 
 /** The part of pino that we use. */

@@ -72,8 +72,9 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   const shutdown = new AbortController();
   const { tls, trustedProxies, corsOrigins, requestsPerSecond } = config.edge;
   const neverRefused = [...parseNetworks('loopback'), ...trustedProxies];
+  const service = createService(deps, audit, metrics.sessions);
   const app = createApp({
-    service: createService(deps, audit, metrics.sessions),
+    service,
     authenticate: guardAuthentication(createAuthenticate(sessions, config.adminToken?.reveal(), Date.now)),
     audit,
     addressOf: ({ env, req }) =>
@@ -105,6 +106,7 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
     await closeStores();
     throw error;
   });
+  void service.tryStore();
   const sweeper = startSweeper({ ...deps, audit: auditAsServer(audit) }, SWEEP_INTERVAL_MS, metrics.swept);
   const watching = metrics.watchProcess();
   const telling = startTelling({ outbox: sessions.outbox, now: Date.now, log, tell: metrics.eventDelivered }, config.webhook);

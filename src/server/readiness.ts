@@ -1,9 +1,10 @@
 import { PROBLEMS } from '../contract/problems.ts';
 import type * as wire from '../contract/wire.ts';
 import { ObjectStoreError } from '../object-store/port.ts';
-import type { ServiceErrorCode } from '../session/errors.ts';
+import { isUploadError, type ServiceErrorCode } from '../session/errors.ts';
 import { SessionStoreUnavailable } from '../session-store/port.ts';
 import type { ServiceDeps } from './deps.ts';
+import type { ForgeryGuard } from './forgery-guard.ts';
 import { logOfRequest } from './request-log.ts';
 import { createKeptAnswer } from './single-flight.ts';
 import { DATABASE_TROUBLES, STORE_CODES } from './store-codes.ts';
@@ -14,16 +15,21 @@ const KEPT_MS = 1_000;
 type Checks = wire.Readiness['checks'];
 
 /** Whether everything is there that an upload needs, each under its name. All who ask meanwhile share the answer of a second. */
-export function createReadiness({ sessions, objects, now, log }: Pick<ServiceDeps, 'sessions' | 'objects' | 'now' | 'log'>) {
+export function createReadiness(
+  { sessions, objects, now, log }: Pick<ServiceDeps, 'sessions' | 'objects' | 'now' | 'log'>,
+  forgery: ForgeryGuard,
+) {
   const answers = createKeptAnswer<wire.Readiness>(KEPT_MS, now);
 
   async function ask(requestId: string): Promise<wire.Readiness> {
-    const [database, bucket, signing] = await Promise.all([
+    const [database, bucket, signing, forgedWrites] = await Promise.all([
       check('database', requestId, () => sessions.ping()),
       check('bucket', requestId, () => objects.checkBucket()),
       check('signing', requestId, () => objects.checkSigning()),
+      check('forgedWrites', requestId, () => forgery.check()),
     ]);
-    return { ready: database.ok && bucket.ok && signing.ok, checks: { database, bucket, signing } };
+    const checks = { database, bucket, signing, forgedWrites };
+    return { ready: Object.values(checks).every(({ ok }) => ok), checks };
   }
 
   /** Anybody may ask, so the answer is in words of ours; the log has those of the dependency. */
@@ -43,8 +49,13 @@ export function createReadiness({ sessions, objects, now, log }: Pick<ServiceDep
 
 function explain(error: unknown): { code: ServiceErrorCode; detail: string } {
   if (error instanceof SessionStoreUnavailable) return { code: 'STORE_UNAVAILABLE', detail: DATABASE_TROUBLES[error.reason] };
-  const code = error instanceof ObjectStoreError ? STORE_CODES[error.failure] : 'INTERNAL';
+  const code = codeOf(error);
   return { code, detail: PROBLEMS[code].title };
+}
+
+function codeOf(error: unknown): ServiceErrorCode {
+  if (error instanceof ObjectStoreError) return STORE_CODES[error.failure];
+  return isUploadError(error, 'STORE_OPEN_TO_FORGERY') ? 'STORE_OPEN_TO_FORGERY' : 'INTERNAL';
 }
 
 /** While the server stops: nothing is asked, as the answer is no in any case. */

@@ -13,6 +13,7 @@ import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts, re
 import { create } from './creation.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
+import { createForgeryGuard } from './forgery-guard.ts';
 import { ensureOpen, heal, mustGet, notOpen, objectsOf } from './generations.ts';
 import { presignParts } from './presigning.ts';
 import { createReadiness } from './readiness.ts';
@@ -20,6 +21,7 @@ import { replanUpload } from './replanning.ts';
 import { logOfRequest } from './request-log.ts';
 import { createFreshFlight, createSingleFlight } from './single-flight.ts';
 import { createStoreReport } from './store-report.ts';
+import { compareWithRecord } from './stored-object.ts';
 import { progressView, sessionView } from './views.ts';
 
 export interface ListQuery {
@@ -44,13 +46,15 @@ const NOBODY: ServiceEvents = { reported() {} };
 export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Audit, events: ServiceEvents = NOBODY) {
   const { sessions, now, policy } = serverDeps;
   const completions = createSingleFlight<UploadSession>();
-  const storeReport = createStoreReport(serverDeps);
-  const readiness = createReadiness(serverDeps);
+  const forgery = createForgeryGuard(serverDeps);
+  const storeReport = createStoreReport(serverDeps, forgery);
+  const readiness = createReadiness(serverDeps, forgery);
   const listings = createFreshFlight<{ session: UploadSession; parts: readonly StoredPart[] }>();
 
   return {
     async create(caller: Caller, request: wire.CreateRequest, idempotencyKey?: string) {
       mustHaveOneOf(caller.grant, 'upload');
+      await forgery.check();
       const { session, created } = await create(depsFor(caller), caller.grant, request, idempotencyKey);
       return { session: sessionView(session, policy), created };
     },
@@ -157,6 +161,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
         etag: head.etag,
         checksum: head.checksum,
         uploadedBySession,
+        sinceCompletion: compareWithRecord(session, head),
       };
     },
 
@@ -176,6 +181,15 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
     },
 
     readiness,
+
+    /** Finds out what the log should say from the start: whether the store takes forged writes. */
+    async tryStore(): Promise<void> {
+      try {
+        await forgery.check();
+      } catch (error) {
+        serverDeps.log.warn({ err: error }, 'no upload can begin now');
+      }
+    },
   };
 
   /** The audit log says on whose behalf a session changed, and each line of the log in which request it was written. */

@@ -1,5 +1,6 @@
 import type * as wire from '../contract/wire.ts';
 import type { ServiceDeps } from './deps.ts';
+import type { ForgeryGuard } from './forgery-guard.ts';
 import { createKeptAnswer } from './single-flight.ts';
 import { toIso } from './views.ts';
 
@@ -7,7 +8,10 @@ import { toIso } from './views.ts';
 const KEPT_MS = 60_000;
 
 /** Where uploads go and what signs them; asked at the store once a minute at most, however many ask here. */
-export function createStoreReport({ objects, now }: Pick<ServiceDeps, 'objects' | 'now'>): () => Promise<wire.StoreReport> {
+export function createStoreReport(
+  { objects, now }: Pick<ServiceDeps, 'objects' | 'now'>,
+  forgery: ForgeryGuard,
+): () => Promise<wire.StoreReport> {
   const answers = createKeptAnswer<wire.StoreReport>(KEPT_MS, now);
 
   async function ask(): Promise<wire.StoreReport> {
@@ -16,6 +20,7 @@ export function createStoreReport({ objects, now }: Pick<ServiceDeps, 'objects' 
       bucket: objects.bucket,
       keyPrefix: objects.keyPrefix,
       signing: { ...signing, expiresAt: expiresAt === null ? null : toIso(expiresAt) },
+      forgedWrites: forgery.verdict(),
     };
   }
 

@@ -31,6 +31,8 @@ export const SERVICE_ERROR_CODES = [
   'STORE_REFUSED',
   'STORE_FULL',
   'STORE_UNAVAILABLE',
+  /** The object store takes writes that nothing signed; no upload begins there. */
+  'STORE_OPEN_TO_FORGERY',
   /** `/readyz` of a server that was told to stop; requests under way are answered as ever. */
   'STOPPING',
   'INTERNAL',

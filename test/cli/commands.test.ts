@@ -163,6 +163,28 @@ describe('verify', () => {
     expect(stderr.text).toContain(difference);
   });
 
+  test('says that the object was not written again since the upload', async ({ server, partway, makeFile }) => {
+    server.session = aWireSession({ status: 'completed', size: BYTES.length, checksum: CHECKSUM });
+    server.objectChanges = { sinceCompletion: { rewritten: false, sameSize: true, sameChecksum: true } };
+    const path = await makeFile('a.mov', BYTES);
+    const { stdout } = await partway(['verify', server.session.sessionId, path]);
+    expect(stdout.text).toMatch(/^verified .* not written again since the upload\n$/);
+  });
+
+  test('ends with 10 for an object that was written again, though size and CRC32 are those of the file', async ({
+    server,
+    partway,
+    makeFile,
+  }) => {
+    server.session = aWireSession({ status: 'completed', size: BYTES.length, checksum: CHECKSUM });
+    server.objectChanges = { sinceCompletion: { rewritten: true, sameSize: true, sameChecksum: true } };
+    await makeFile('a.mov', BYTES);
+    const { exitCode, stdout, stderr } = await partway(['verify', server.session.sessionId, 'a.mov']);
+    expect(exitCode).toBe(10);
+    expect(stderr.text).toContain('was written again since the upload completed');
+    expect(stdout.text).not.toContain('verified');
+  });
+
   test('verifies nothing without a checksum at the store', async ({ server, partway, makeFile }) => {
     server.session = aWireSession({ status: 'completed', size: BYTES.length, checksum: null });
     await makeFile('a.mov', BYTES);

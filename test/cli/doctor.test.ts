@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { clockOffset, judgeClock } from '../../src/cli/doctor/clock.ts';
+import { judgeForgedWrite, judgeWellKnownIds } from '../../src/cli/doctor/forgery.ts';
 import { judgeSigning } from '../../src/cli/doctor/signing.ts';
 import { judgeStoreAnswer } from '../../src/cli/doctor/store-answer.ts';
 import type { StoreReport } from '../../src/contract/wire.ts';
+import type { ForgeryVerdict } from '../../src/forgery/verdict.ts';
 import { NOON } from '../support/cli-run.ts';
 import { test } from '../support/cli-test.ts';
+import { SIGNER_ID } from '../support/scripted-control-plane.ts';
 import { aWireSession } from '../support/wire-sessions.ts';
 
 const DOCTORED = { size: 5, strategy: 'single', partSize: 5, partCount: 1 } as const;
@@ -66,6 +69,26 @@ describe('what signs part URLs', () => {
     expect(finding.outcome).toBe('warn');
     expect(finding.detail).toContain(detail);
     expect(finding.advice).toContain(advice);
+  });
+});
+
+describe('forged writes', () => {
+  it.each([
+    ['open', 'fail'],
+    ['shielded', 'ok'],
+    ['no-hole', 'ok'],
+    ['no-such-id', 'info'],
+    ['unknown', 'info'],
+  ] as const)('that are %s give %s', (verdict, outcome) => {
+    expect(judgeForgedWrite(verdict, 'store:9000').outcome).toBe(outcome);
+  });
+
+  it('in the name of an id that can be guessed fail whatever the others say, and are not called refused where nothing is known', () => {
+    const judge = (...verdicts: ForgeryVerdict[]) =>
+      judgeWellKnownIds(verdicts.map((verdict, index) => [`id-${index}`, verdict]));
+    expect(judge('no-such-id', 'shielded', 'no-hole').outcome).toBe('ok');
+    expect(judge('unknown', 'open', 'no-such-id')).toMatchObject({ outcome: 'fail', detail: expect.stringContaining('id-1') });
+    expect(judge('no-such-id', 'unknown').outcome).toBe('info');
   });
 });
 
@@ -146,6 +169,29 @@ describe('doctor', () => {
     expect(exitCode).toBe(1);
     expect(stdout.text).toContain('fail  part URLs are signed with: AccessDenied (403)');
   });
+
+  test('fails where the store takes writes in the name of the signer, and says what to do', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    server.forgeable.add(SIGNER_ID);
+    const { exitCode, stdout } = await partway(['doctor']);
+    expect(exitCode).toBe(1);
+    expect(stdout.text).toMatch(/fail {2}forged writes: 127.0.0.1:\d+ takes writes that nothing signed \(CVE-2026-41145\)/);
+    expect(stdout.text).toContain('bind s3:PutObject to s3:authType');
+    expect(stdout.text).toContain('ok    access key ids that can be guessed');
+  });
+
+  test.for(['minioadmin', 'partway', 'partway-root'])(
+    'fails where the store takes writes in the name of %s',
+    async (id, { server, partway }) => {
+      server.session = aWireSession(DOCTORED);
+      server.forgeable.add(id);
+      const { exitCode, stdout } = await partway(['doctor']);
+      expect(exitCode).toBe(1);
+      expect(stdout.text).toContain(
+        `fail  access key ids that can be guessed: the store takes writes in the name of ${id}: anyone`,
+      );
+    },
+  );
 
   test('stops where the rest could only fail as well', async ({ server, partway }) => {
     const { exitCode, stdout } = await partway(['doctor'], { env: {} });

@@ -21,7 +21,7 @@ import type { S3Target } from '../../src/dev/bucket.ts';
 import { ensureControlPlaneAccount } from '../../src/dev/control-plane-account.ts';
 import { randomCredentials } from '../../src/dev/minio.ts';
 import { minioAdmin } from '../../src/dev/minio-admin.ts';
-import { controlPlanePolicy } from '../../src/dev/minio-policy.ts';
+import { controlPlanePolicy, signingKeyPolicy } from '../../src/dev/minio-policy.ts';
 import { SetupError } from '../../src/dev/setup-error.ts';
 import { createRestrictedBucket, createTestBucket, sharedMinio } from '../support/minio.ts';
 import { sendRequest } from '../support/send-request.ts';
@@ -112,10 +112,10 @@ describe("MinIO's admin API", () => {
 });
 
 describe('docs/minio-policy.md', () => {
-  it('shows the policy that is applied', async () => {
+  it('shows the policies that are applied', async () => {
     const page = await readFile('docs/minio-policy.md', 'utf8');
-    const shown = /```json\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
-    expect(JSON.parse(shown)).toEqual(controlPlanePolicy('uploads'));
+    const shown = [...page.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json = '']) => JSON.parse(json));
+    expect(shown).toEqual([controlPlanePolicy('uploads'), signingKeyPolicy('uploads')]);
   });
 });
 

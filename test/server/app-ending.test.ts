@@ -136,6 +136,21 @@ describe('GET /api/uploads/{sessionId}/object', () => {
       etag,
       checksum: SMALL_FILE_CHECKSUM,
       uploadedBySession: true,
+      sinceCompletion: { rewritten: false, sameSize: true, sameChecksum: true },
+    });
+  });
+
+  it('compares with no record before there is one', async () => {
+    bench.objects.putObject('film.mkv', Buffer.from('not ours'));
+    expect(await bench.ask('GET', `${path}/object`)).toMatchObject({ sinceCompletion: null });
+  });
+
+  it('says that the object was written again since the upload completed, and what is still the same', async () => {
+    await bench.putParts(sessionId, SMALL_FILE);
+    await bench.ask('POST', `${path}/complete`);
+    bench.objects.putObject('film.mkv', SMALL_FILE, { 'partway-session': sessionId });
+    expect(await bench.ask('GET', `${path}/object`)).toMatchObject({
+      sinceCompletion: { rewritten: true, sameSize: true, sameChecksum: false },
     });
   });
 

@@ -223,7 +223,7 @@ describe('/healthz and /readyz', () => {
     expect(await bench.ask('GET', '/healthz')).toEqual({ ok: true });
     expect(await bench.ask('GET', '/readyz')).toEqual({
       ready: true,
-      checks: { database: { ok: true }, bucket: { ok: true }, signing: { ok: true } },
+      checks: { database: { ok: true }, bucket: { ok: true }, signing: { ok: true }, forgedWrites: { ok: true } },
     });
   });
 

@@ -163,7 +163,7 @@ describe('readiness', () => {
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({
       ready: true,
-      checks: { database: { ok: true }, bucket: { ok: true }, signing: { ok: true } },
+      checks: { database: { ok: true }, bucket: { ok: true }, signing: { ok: true }, forgedWrites: { ok: true } },
     });
   });
 

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PROBLEMS } from '../../src/contract/problems.ts';
 import type * as wire from '../../src/contract/wire.ts';
+import { createForgeryGuard } from '../../src/server/forgery-guard.ts';
 import { createReadiness } from '../../src/server/readiness.ts';
 import { ControlPlaneBench } from '../support/control-plane.ts';
 
@@ -8,7 +9,7 @@ let bench: ControlPlaneBench;
 let readiness: (requestId: string) => Promise<wire.Readiness>;
 beforeEach(() => {
   bench = new ControlPlaneBench();
-  readiness = createReadiness(bench.deps);
+  readiness = createReadiness(bench.deps, createForgeryGuard(bench.deps));
 });
 
 const timesAsked = () => bench.objects.callsOf('checkBucket').length;
@@ -20,8 +21,19 @@ describe('readiness', () => {
   ] as const)('says that it is the %s that is missing', async (name, method) => {
     bench.objects.failNext(method, 'refused');
     const missing = { ok: false, code: 'STORE_REFUSED', detail: PROBLEMS.STORE_REFUSED.title };
-    const good = { database: { ok: true }, bucket: { ok: true }, signing: { ok: true } };
+    const good = { database: { ok: true }, bucket: { ok: true }, signing: { ok: true }, forgedWrites: { ok: true } };
     expect(await readiness('request-1')).toEqual({ ready: false, checks: { ...good, [name]: missing } });
+  });
+
+  it('says that the store takes forged writes', async () => {
+    bench.objects.forgeryVerdict = 'open';
+    const { ready, checks } = await readiness('request-1');
+    expect(ready).toBe(false);
+    expect(checks.forgedWrites).toEqual({
+      ok: false,
+      code: 'STORE_OPEN_TO_FORGERY',
+      detail: PROBLEMS.STORE_OPEN_TO_FORGERY.title,
+    });
   });
 
   it('names everything that is missing, not only the first of it', async () => {
@@ -33,6 +45,7 @@ describe('readiness', () => {
       ['database', false],
       ['bucket', false],
       ['signing', false],
+      ['forgedWrites', true],
     ]);
   });
 

@@ -16,6 +16,7 @@ describe('GET /api/store', () => {
     expect(await ask()).toEqual({
       bucket: 'bucket',
       keyPrefix: '',
+      forgedWrites: 'unknown',
       signing: { credentials: 'sts', expiresAt: new Date(NOON).toISOString(), ...rights },
     });
   });

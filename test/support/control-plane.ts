@@ -27,6 +27,7 @@ export const POLICY: Policy = {
   staleUploadsExpiryMs: 86_400_000,
   urlTtlSeconds: 3_600,
   keyTemplate: '{fileName}',
+  allowForgery: false,
 };
 
 export interface LogLine {

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import {
   type CompleteInput,
+  type ForgeryVerdict,
   type NewUpload,
   type ObjectHead,
   type ObjectStore,
@@ -61,6 +62,8 @@ interface Fault {
 export class FakeObjectStore implements ObjectStore {
   readonly bucket: string;
   readonly keyPrefix: string;
+  /** What `tryForgery` answers. */
+  forgeryVerdict: ForgeryVerdict = 'no-hole';
   /** What `signing` answers. */
   signingReport: SigningReport = { credentials: 'key', expiresAt: null, canRead: false, canList: false, canDelete: false };
   /** Every call in order, those that failed included: for tests of the write order. */
@@ -245,6 +248,11 @@ export class FakeObjectStore implements ObjectStore {
 
   signing(): Promise<SigningReport> {
     return this.#run({ method: 'signing' }, () => this.signingReport);
+  }
+
+  /** Not among the calls: the server asks now and then, whatever a test does. */
+  tryForgery(): Promise<ForgeryVerdict> {
+    return Promise.resolve(this.forgeryVerdict);
   }
 
   async #run<T>(call: FakeCall, effect: () => T): Promise<T> {

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { crc32 } from 'node:zlib';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS } from '../../src/contract/problems.ts';
-import type { PresignRequest, Session, StoreReport } from '../../src/contract/wire.ts';
+import type { PresignRequest, Session, StoredObject, StoreReport } from '../../src/contract/wire.ts';
 import { encodeCrc32 } from '../../src/session/crc32.ts';
 import type { ServiceErrorCode } from '../../src/session/errors.ts';
 import { partRange } from '../../src/session/part-plan.ts';
@@ -18,6 +18,14 @@ interface Refusal {
   readonly facts?: Record<string, unknown>;
 }
 
+/** What a part URL shows of its signer, whose id the tests know. */
+export const SIGNER_ID = 'the-signer';
+const SIGNED_BY = new URLSearchParams({
+  'X-Amz-Credential': `${SIGNER_ID}/20261124/us-east-1/s3/aws4_request`,
+  'X-Amz-Date': '20261124T120000Z',
+  'X-Amz-Security-Token': 'session-token',
+});
+
 /**
  * A control plane and an object store in one small real HTTP server, for tests of the CLI: one session, any answer made to
  * fail by name (`refuse('POST /api/uploads', …)`). It speaks the contract and knows none of the server's rules.
@@ -31,6 +39,8 @@ export class ScriptedControlPlane {
   /** Whether create answers that the session exists already. */
   isKnown = false;
   clockOffsetMs = 0;
+  /** What the server says of the object besides what the session says. */
+  objectChanges: Partial<StoredObject> = {};
   listed: Session[] = [];
   storeReport: StoreReport = {
     bucket: 'uploads',
@@ -40,6 +50,8 @@ export class ScriptedControlPlane {
   /** Called before a part is answered. */
   onPart: (partNumber: number) => void = () => {};
   storeAnswer: { status: number; body: string } | undefined;
+  /** Access key ids in whose name the store takes writes that nothing signed. */
+  readonly forgeable = new Set<string>();
   readonly #refusals = new Map<string, Refusal>();
   readonly #server = createServer((request, response) => void this.#answer(request, response));
 
@@ -77,6 +89,8 @@ export class ScriptedControlPlane {
     if (refusal !== undefined && refusal.times > 0) {
       refusal.times -= 1;
       sendProblem(response, refusal);
+    } else if (request.headers['x-amz-content-sha256'] !== undefined) {
+      this.#answerForgery(searchParams.get('X-Amz-Credential') ?? '', response);
     } else if (request.method === 'PUT') this.#takePart(Number(searchParams.get('partNumber')), body, response);
     else if (request.method === 'OPTIONS') allowOrigin(request, response);
     else this.#answerOperation(operation, body.length > 0 ? JSON.parse(body.toString()) : undefined, response);
@@ -112,7 +126,7 @@ export class ScriptedControlPlane {
       case 'GET /api/uploads/{id}/parts':
         return this.#listing();
       case 'GET /api/uploads/{id}/object':
-        return { sessionId, bucket, key, size, etag: '"e"', checksum, uploadedBySession: true };
+        return { sessionId, bucket, key, size, etag: '"e"', checksum, uploadedBySession: true, ...this.objectChanges };
       case 'POST /api/uploads/{id}/complete':
         this.session = { ...this.session, status: 'completed', etag: '"e"', checksum: checksumOf(this.content) };
         return this.session;
@@ -134,6 +148,14 @@ export class ScriptedControlPlane {
     response.writeHead(200, { etag: `"${partNumber}"` }).end();
   }
 
+  #answerForgery(credential: string, response: ServerResponse): void {
+    const [accessKeyId = ''] = credential.split('/');
+    const [status, code] = this.forgeable.has(accessKeyId)
+      ? [404, 'NoSuchUpload']
+      : [403, accessKeyId === SIGNER_ID ? 'AccessDenied' : 'InvalidAccessKeyId'];
+    response.writeHead(Number(status)).end(`<Error><Code>${code}</Code></Error>`);
+  }
+
   #presign({ partNumbers }: PresignRequest) {
     const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
     return partNumbers.map((partNumber) => {
@@ -141,7 +163,7 @@ export class ScriptedControlPlane {
       return {
         partNumber,
         method: 'PUT',
-        url: `${this.url}/store?partNumber=${partNumber}`,
+        url: `${this.url}/store/${this.session.bucket}/file?partNumber=${partNumber}&${SIGNED_BY}`,
         headers: { 'content-length': String(end - start) },
         start,
         end,

@@ -61,6 +61,7 @@ export default {
     ['PARTWAY_S3_SIGNING', 'What signs part URLs: sts, key, shared, or auto (auto: sts where the store has it, else shared)'],
     ['PARTWAY_S3_SIGNING_ACCESS_KEY_ID', 'Access key that signs part URLs and needs s3:PutObject alone'],
     ['PARTWAY_S3_SIGNING_SECRET_ACCESS_KEY', 'Its secret key'],
+    ['PARTWAY_S3_ALLOW_FORGERY', 'yes lets uploads begin at a store that takes forged writes (no); see docs/minio-policy.md'],
     ['PARTWAY_S3_STALE_UPLOADS_EXPIRY', 'When the store deletes unfinished uploads (24h); 720h is recommended, here and there'],
     ['PARTWAY_KEY_TEMPLATE', 'Keys where the client names none ({fileName}); may hold {date}, {sessionId}, {fileName}, {owner}'],
     ['PARTWAY_SESSION_TTL', 'A session expires this long after its last activity (7d)'],

@@ -46,16 +46,36 @@ async function compare(path: string, object: wire.StoredObject, context: CliCont
   const source = await openFileSource(path);
   try {
     const difference = await findDifference(source, object, context, quiet);
-    if (difference === undefined) return;
-    throw new UploadError('VERIFY_MISMATCH', `${path} is not ${object.bucket}/${object.key}: ${difference}.`, {
-      facts: { size: source.size, objectSize: object.size, objectChecksum: object.checksum },
-      ...(object.uploadedBySession
-        ? {}
-        : { hint: 'The object does not carry the id of this session: something else was stored under its key since.' }),
-    });
+    const facts = { size: source.size, objectSize: object.size, objectChecksum: object.checksum };
+    if (difference !== undefined) {
+      throw new UploadError('VERIFY_MISMATCH', `${path} is not ${object.bucket}/${object.key}: ${difference}.`, {
+        facts,
+        ...hintOf(object),
+      });
+    }
+    if (wasWrittenAgain(object)) throw writtenAgain(path, object, facts);
   } finally {
     await source.close();
   }
+}
+
+function hintOf(object: wire.StoredObject): { hint?: string } {
+  if (!object.uploadedBySession)
+    return { hint: 'The object does not carry the id of this session: something else was stored under its key since.' };
+  return wasWrittenAgain(object) ? { hint: 'The object was written again since the upload completed.' } : {};
+}
+
+/** False where the server is older and does not tell. */
+function wasWrittenAgain({ sinceCompletion: since }: wire.StoredObject): boolean {
+  return since != null && (since.rewritten || !since.sameSize || !since.sameChecksum);
+}
+
+/** The same size and CRC32, and still not the object that this upload made: a CRC32 can be made to fit. */
+function writtenAgain(path: string, { bucket, key }: wire.StoredObject, facts: Readonly<Record<string, unknown>>): UploadError {
+  return new UploadError('VERIFY_MISMATCH', `${bucket}/${key} was written again since the upload completed.`, {
+    facts: { ...facts, rewritten: true },
+    hint: `Size and CRC32 are still those of ${path}, but the ETag is another one, and a CRC32 does not prove against malice. To be sure, upload the file again with --overwrite, or under another --key.`,
+  });
 }
 
 /** Reads the file only if its size leaves the question open. */
@@ -76,8 +96,9 @@ async function findDifference(
   }
 }
 
-function renderVerified(path: string, { bucket, key, size, checksum }: wire.StoredObject): string {
-  return `verified ${path} = ${bucket}/${key}  ${formatSize(size)}  crc32 ${checksum}`;
+function renderVerified(path: string, { bucket, key, size, checksum, sinceCompletion }: wire.StoredObject): string {
+  const unchanged = sinceCompletion == null ? '' : '  not written again since the upload';
+  return `verified ${path} = ${bucket}/${key}  ${formatSize(size)}  crc32 ${checksum}${unchanged}`;
 }
 
 export default {

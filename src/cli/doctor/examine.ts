@@ -76,6 +76,7 @@ async function checkReadiness(controlPlane: ControlPlane, context: CliContext): 
 }
 
 function adviceFor(check: string): string {
+  if (check === 'forgedWrites') return 'The administrator of the store must close the hole: docs/minio-policy.md says how.';
   if (/data|session/i.test(check)) return 'Whoever runs the server: check PARTWAY_DATABASE_URL, its folder and its disk.';
   return 'Whoever runs the server: check PARTWAY_S3_ENDPOINT, the access key and PARTWAY_S3_BUCKET, and that the store runs.';
 }

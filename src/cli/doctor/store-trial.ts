@@ -7,6 +7,7 @@ import type { CliContext } from '../context.ts';
 import { explainError } from '../failures/error-text.ts';
 import { clockOffset, judgeClock } from './clock.ts';
 import { type Finding, fail, info, ok, warn } from './finding.ts';
+import { tryForgeries } from './forgery.ts';
 import { exchange } from './http-exchange.ts';
 import { judgeStoreAnswer } from './store-answer.ts';
 
@@ -31,7 +32,10 @@ export async function tryStore(controlPlane: ControlPlane, keyPrefix: string, co
     const checksum = encodeCrc32(crc32(BYTES));
     const { parts } = await controlPlane.presign(session.sessionId, { partNumbers: [1], checksums: { 1: checksum } });
     const [part] = parts;
-    if (part !== undefined) findings.push(...(await tryPart(part, context)), await tryPreflight(part));
+    if (part !== undefined) {
+      findings.push(...(await tryPart(part, context)), await tryPreflight(part));
+      findings.push(...(await tryForgeries(part, session.bucket, keyPrefix)));
+    }
   } catch (error) {
     findings.push(failedStep('presign a part', error, context));
   } finally {

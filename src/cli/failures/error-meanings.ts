@@ -137,6 +137,11 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Free space at the store (MinIO gives it back within 5 minutes), then:',
     offer: ['resume', 'abort'],
   },
+  STORE_OPEN_TO_FORGERY: {
+    meaning:
+      'The object store takes writes that nothing signed, so any object there may be forged; no upload begins there, and nothing was sent.',
+    advice: 'The administrator of the server must close the hole: docs/minio-policy.md says how. To check: partway doctor',
+  },
   STOPPING: {
     meaning: `The server is about to stop. ${NOTHING_LOST}`,
     advice: 'Run the command again in a moment.',

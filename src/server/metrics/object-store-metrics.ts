@@ -55,6 +55,7 @@ export function createObjectStoreMetrics(registry: Registry): (store: ObjectStor
     checkBucket: measured('checkBucket', () => store.checkBucket()),
     checkSigning: measured('checkSigning', () => store.checkSigning()),
     signing: measured('signing', () => store.signing()),
+    tryForgery: measured('tryForgery', () => store.tryForgery()),
     // Not timed: nobody is asked, and there are thousands a second.
     async presignPart(part) {
       const url = await store.presignPart(part);

@@ -1,0 +1,64 @@
+import type * as wire from '../../contract/wire.ts';
+import { type ForgeryTarget, forgedPartTarget } from '../../forgery/forged-part.ts';
+import { tryForgery } from '../../forgery/try-forgery.ts';
+import type { ForgeryVerdict } from '../../forgery/verdict.ts';
+import { type Finding, fail, info, ok } from './finding.ts';
+
+const CHECK = 'forged writes';
+/** What MinIO's own defaults and earlier versions of this project's compose.yaml named root and the server's user. */
+const WELL_KNOWN_IDS = ['minioadmin', 'partway', 'partway-root'] as const;
+const PAGE = 'docs/minio-policy.md';
+
+/** Tries, where clients reach the store, whether it takes writes that nothing signed: with the id that a part URL shows, and with well-known ids. */
+export async function tryForgeries(part: wire.PresignedPart, bucket: string, keyPrefix: string): Promise<Finding[]> {
+  const url = new URL(part.url);
+  const target = forgedPartTarget(url, bucket, keyPrefix);
+  if (target === undefined) return [info(CHECK, 'not tried: the part URL is not signed in the way of AWS')];
+  const { sessionToken: _, ...elsewhere } = target;
+  return [
+    judgeForgedWrite(await verdictOf(target), url.host),
+    judgeWellKnownIds(
+      await Promise.all(
+        WELL_KNOWN_IDS.map(async (accessKeyId) => [accessKeyId, await verdictOf({ ...elsewhere, accessKeyId })] as const),
+      ),
+    ),
+  ];
+}
+
+async function verdictOf(target: ForgeryTarget): Promise<ForgeryVerdict> {
+  // A store that cannot be reached has a finding of its own.
+  return tryForgery(target).catch((): ForgeryVerdict => 'unknown');
+}
+
+export function judgeForgedWrite(verdict: ForgeryVerdict, host: string): Finding {
+  switch (verdict) {
+    case 'open':
+      return fail(
+        CHECK,
+        `${host} takes writes that nothing signed (CVE-2026-41145): anyone who has seen a part URL can write any object that its signer may write`,
+        `The administrator of the store: bind s3:PutObject to s3:authType, and put a shield in front of MinIO. ${PAGE} says how.`,
+      );
+    case 'shielded':
+      return ok(CHECK, 'refused, by a policy or by what stands in front of the store');
+    case 'no-hole':
+      return ok(CHECK, 'refused: the store checks the signature');
+    case 'no-such-id':
+    case 'unknown':
+      return info(CHECK, "could not be found out from the store's answer");
+  }
+}
+
+export function judgeWellKnownIds(verdicts: readonly (readonly [id: string, verdict: ForgeryVerdict])[]): Finding {
+  const check = 'access key ids that can be guessed';
+  const open = verdicts.filter(([, verdict]) => verdict === 'open').map(([id]) => id);
+  if (open.length > 0) {
+    return fail(
+      check,
+      `the store takes writes in the name of ${open.join(', ')}: anyone can write there, without having seen anything`,
+      `The administrator of the store: give MinIO's root and the server's user ids that cannot be guessed, and disable these. ${PAGE} says how.`,
+    );
+  }
+  const ids = verdicts.map(([id]) => id).join(', ');
+  if (verdicts.some(([, verdict]) => verdict === 'unknown')) return info(check, `could not be found out for all of ${ids}`);
+  return ok(check, `${ids}: unknown to the store, or of no use without the key`);
+}

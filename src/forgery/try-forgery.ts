@@ -1,0 +1,37 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { type ForgedRequest, type ForgeryTarget, forgePart } from './forged-part.ts';
+import { type ForgeryAnswer, type ForgeryVerdict, judgeForgery } from './verdict.ts';
+
+const TIMEOUT_MS = 10_000;
+/** S3's errors have a few hundred bytes. */
+const MOST_BODY_BYTES = 64 * 1024;
+
+/**
+ * Finds out whether the store takes a forged request that names this access key id. Touches nothing. Never over a kept connection.
+ * @throws Error of the connection where no answer came within 10 s.
+ */
+export async function tryForgery(target: ForgeryTarget): Promise<ForgeryVerdict> {
+  return judgeForgery(await send(forgePart(target)));
+}
+
+function send({ method, url, headers, body }: ForgedRequest): Promise<ForgeryAnswer> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
+  return new Promise((resolve, reject) => {
+    const request = start(url, { method, headers, agent: false, signal }, (response) => {
+      readAnswer(response).then(resolve, reject);
+    });
+    request.once('error', reject);
+    request.end(body);
+  });
+}
+
+async function readAnswer(response: IncomingMessage): Promise<ForgeryAnswer> {
+  let body = '';
+  for await (const text of response.setEncoding('utf8')) {
+    body += text;
+    if (body.length > MOST_BODY_BYTES) break;
+  }
+  return { status: response.statusCode ?? 0, body: body.slice(0, MOST_BODY_BYTES) };
+}
