@@ -49,6 +49,8 @@ export class ScriptedControlPlane {
   };
   /** Called before a part is answered. */
   onPart: (partNumber: number) => void = () => {};
+  /** Whether the list of parts is like that of a store that keeps their CRC32. */
+  showsChecksums = true;
   storeAnswer: { status: number; body: string } | undefined;
   /** Access key ids in whose name the store takes writes that nothing signed. */
   readonly forgeable = new Set<string>();
@@ -174,13 +176,18 @@ export class ScriptedControlPlane {
 
   #listing() {
     const { sessionId, status, partCount } = this.session;
-    const parts = [...this.parts].map(([partNumber, bytes]) => ({
+    const listed = [...this.parts].map(([partNumber, bytes]) => ({
       partNumber,
       etag: `"${partNumber}"`,
-      checksum: checksumOf(bytes),
+      checksum: this.showsChecksums ? checksumOf(bytes) : null,
       size: bytes.length,
     }));
-    return { sessionId, status, storedBytes: this.content.length, parts, missing: missingRanges(partCount, this.parts.keys()) };
+    const [parts, unproven] = this.showsChecksums ? [listed, []] : [[], listed];
+    const missing = missingRanges(
+      partCount,
+      parts.map(({ partNumber }) => partNumber),
+    );
+    return { sessionId, status, storedBytes: this.content.length, parts, missing, unproven, generation: 1 };
   }
 }
 

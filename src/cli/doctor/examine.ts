@@ -10,7 +10,7 @@ import { askStore } from './signing.ts';
 import { tryStore } from './store-trial.ts';
 
 /** Checks in the order in which things depend on each other; stops where the rest could only repeat the same failure. */
-export async function* examine(context: CliContext): AsyncGenerator<Finding> {
+export async function* examine(context: CliContext, partSize?: number): AsyncGenerator<Finding> {
   const environment = readEnvironment(context);
   yield* environment.findings;
   if (environment.value === undefined) return;
@@ -26,7 +26,7 @@ export async function* examine(context: CliContext): AsyncGenerator<Finding> {
   if (token.outcome === 'fail') return;
   const store = await askStore(controlPlane, context);
   yield* store.findings;
-  yield* await tryStore(controlPlane, store.report?.keyPrefix ?? '', context);
+  yield* await tryStore(controlPlane, store.report?.keyPrefix ?? '', context, partSize);
 }
 
 function readEnvironment(context: CliContext): { value?: Environment; findings: Finding[] } {
