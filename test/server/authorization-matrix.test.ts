@@ -156,7 +156,8 @@ const ROW_OF_ACCESS: Record<contract.Access, Record<CallerName, Expected>> = {
 const BODIES: Partial<Record<OperationId, unknown>> = {
   createUpload: { ...SMALL_FILE_REQUEST, key: 'team-a/new.mkv', contentType: 'video/x-matroska' },
   presignParts: { partNumbers: [1] },
-  replanUpload: {},
+  // The plan that it has: with parts stored, it takes no other.
+  replanUpload: { strategy: SMALL_FILE_REQUEST.strategy, partSize: SMALL_FILE_REQUEST.partSize },
   reportProgress: { clientId: 'client-1' },
   completeUpload: {},
   grantCapability: {},
