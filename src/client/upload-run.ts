@@ -14,8 +14,8 @@ import { createLanes, type Turn } from './pace/lanes.ts';
 import { createTally } from './pace/tally.ts';
 import { createUploadControl } from './pace/upload-control.ts';
 import { createAcknowledgedParts } from './part/acknowledged-parts.ts';
-import { putNothing } from './part/empty-put.ts';
 import { UploadLost } from './part/part-failures.ts';
+import { askToSend, putNothing } from './part/part-questions.ts';
 import { createPartSender, type PartSignals, type SentPart } from './part/part-sender.ts';
 import { createPresignQueue } from './part/presign-queue.ts';
 import { createWayToStore, SmallerPartsNeeded } from './part/way-to-store.ts';
@@ -148,6 +148,7 @@ export class UploadRun {
       size: session.size,
       nothingStored: () => this.#tally.storedBytes === 0,
       narrow: () => this.#lanes.narrow(),
+      isLimited: () => control.limiter.bytesPerSecond !== undefined,
       onSmallerParts: (needed) => this.#endRound(needed),
       onEvent,
       now: Date.now,
@@ -164,6 +165,7 @@ export class UploadRun {
       liveness: this.#liveness,
       inPlace: this.#lanes.inPlace,
       findStored: this.#calls.findStored,
+      askToSend,
       maxTries: TRIES[session.strategy],
       stallMs: options.stallMs ?? 45_000,
       maxOutageMs,

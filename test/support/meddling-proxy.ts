@@ -19,8 +19,8 @@ export type Meddling =
   /** Closes the connection so long after the request began. */
   | { readonly kind: 'cut-after-ms'; readonly ms: number }
   | { readonly kind: 'cut-after-bytes'; readonly bytes: number }
-  /** 413 for bodies that are larger, as their Content-Length says. */
-  | { readonly kind: 'refuse-above'; readonly bytes: number };
+  /** 413 for bodies that are larger, as their Content-Length says; `hastily` closes at once, which often breaks the connection before the answer is read. */
+  | { readonly kind: 'refuse-above'; readonly bytes: number; readonly hastily?: true };
 
 export interface MeddlingProxy {
   readonly url: string;
@@ -57,6 +57,13 @@ export async function startMeddlingProxy(target: string): Promise<MeddlingProxy>
     if (contentLength === 0) emptyPuts += 1;
     else puts += 1;
     meddleWith(request, response, proxy.meddle({ contentLength, number: puts }));
+  });
+  // A question before the body comes: `Expect: 100-continue`.
+  server.on('checkContinue', (request: http.IncomingMessage, response: http.ServerResponse) => {
+    const contentLength = Number(request.headers['content-length']);
+    const meddling = proxy.meddle({ contentLength, number: puts });
+    if (meddling?.kind === 'refuse-above' && contentLength > meddling.bytes) refuse(request, response);
+    else response.writeContinue();
   });
   server.keepAliveTimeout = 0;
   server.requestTimeout = 0;
@@ -100,13 +107,16 @@ export async function startMeddlingProxy(target: string): Promise<MeddlingProxy>
           pass(request, response);
           return;
         }
-        response
-          .writeHead(413, { 'content-type': 'text/html', server: 'nginx' })
-          .end('<html>413 Request Entity Too Large</html>');
-        // Read, and thrown away: a close on unread bytes is a reset, which may overtake the answer.
-        request.resume();
+        if (meddling.hastily) request.once('data', () => request.socket.resetAndDestroy());
+        else refuse(request, response);
         return;
     }
+  }
+
+  function refuse(request: http.IncomingMessage, response: http.ServerResponse): void {
+    response.writeHead(413, { 'content-type': 'text/html', server: 'nginx' }).end('<html>413 Request Entity Too Large</html>');
+    // Read, and thrown away: a close on unread bytes is a reset, which may overtake the answer.
+    request.resume();
   }
 
   function pass(

@@ -10,17 +10,20 @@ const CHECK = 'store takes a part';
 
 /** What the store's answer to a presigned PUT of `size` bytes says about how things are set up (measured on MinIO). */
 export function judgeStoreAnswer(answer: HttpAnswer, host: string, clockOffsetMs: number | undefined, size: number): Finding {
+  return judgePartAnswer(toPartAnswer(answer), host, clockOffsetMs, size);
+}
+
+export function judgePartAnswer(part: PartAnswer, host: string, clockOffsetMs: number | undefined, size: number): Finding {
   const sent = formatSize(size);
-  const part = toPartAnswer(answer);
-  if (answer.status === 200 && part.etag !== undefined) return ok(CHECK, `${host} took ${sent} over a presigned URL`);
+  if (part.status === 200 && part.etag !== undefined) return ok(CHECK, `${host} took ${sent} over a presigned URL`);
   const said = describeAnswer(part);
-  if (isRefusedOnTheWay(part) && answer.status < 500 && answer.status !== 429)
+  if (isRefusedOnTheWay(part) && part.status < 500 && part.status !== 429)
     return fail(
       CHECK,
       `something between here and ${host} refused ${sent}: ${said}. The object store did not answer`,
-      adviceOnTheWay(answer.status),
+      adviceOnTheWay(part.status),
     );
-  const advice = adviceFor(answer.status, part.code, part.message ?? '', clockOffsetMs);
+  const advice = adviceFor(part.status, part.code, part.message ?? '', clockOffsetMs);
   return fail(CHECK, `${host} answered ${sent} with ${said}`, advice);
 }
 

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ControlPlane } from '../../client/control-plane.ts';
+import { isRefusedOnTheWay } from '../../client/part/part-answer.ts';
+import { askToSend } from '../../client/part/part-questions.ts';
 import type * as wire from '../../contract/wire.ts';
 import { isUploadError, type UploadError } from '../../session/errors.ts';
 import { DEFAULT_PART_SIZE, S3_LIMITS } from '../../session/part-plan.ts';
@@ -9,7 +11,14 @@ import { clockOffset, judgeClock } from './clock.ts';
 import { type Finding, fail, info, ok, warn } from './finding.ts';
 import { tryForgeries } from './forgery.ts';
 import { exchange } from './http-exchange.ts';
-import { isTooLarge, judgeBrokenTrial, judgeListing, judgeSmallerPart, judgeStoreAnswer } from './store-answer.ts';
+import {
+  isTooLarge,
+  judgeBrokenTrial,
+  judgeListing,
+  judgePartAnswer,
+  judgeSmallerPart,
+  judgeStoreAnswer,
+} from './store-answer.ts';
 import { createTrialPart, type TrialPart } from './trial-part.ts';
 
 /** Any page's origin will do: what matters is whether the store answers pages at all. */
@@ -105,10 +114,11 @@ function allowedBytes({ maxObjectSize, quotaBytes, reservedBytes, settledBytes }
 }
 
 async function tryPart(
-  { url, headers }: wire.PresignedPart,
+  part: wire.PresignedPart,
   trial: TrialPart,
   context: CliContext,
 ): Promise<Trial & { readonly isStored: boolean }> {
+  const { url, headers } = part;
   const { host } = new URL(url);
   const startedAt = context.now();
   let sentBytes = 0;
@@ -124,7 +134,14 @@ async function tryPart(
     return { findings, doesNotFit: isTooLarge(answer), isStored: finding.outcome === 'ok' };
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-    const attempt = { host, reason, sentBytes, size: trial.size, ms: context.now() - startedAt };
+    const ms = context.now() - startedAt;
+    // What refuses a body and closes at once is often not heard: ask once more, before anything is sent.
+    const refusal = sentBytes > 0 ? await askToSend(part, new AbortController().signal) : undefined;
+    if (refusal !== undefined) {
+      const doesNotFit = refusal.status === 413 && isRefusedOnTheWay(refusal);
+      return { findings: [judgePartAnswer(refusal, host, undefined, trial.size)], doesNotFit, isStored: false };
+    }
+    const attempt = { host, reason, sentBytes, size: trial.size, ms };
     return { findings: [judgeBrokenTrial(attempt)], doesNotFit: sentBytes > 0, isStored: false };
   }
 }

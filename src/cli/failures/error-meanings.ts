@@ -175,7 +175,7 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     offer: ['abort', 'upload'],
   },
   PART_REFUSED: {
-    meaning: 'The object store definitely refuses this part; sending it again would not help.',
+    meaning: `A part was definitely refused; sending it again would not help. ${NOTHING_LOST}`,
     advice: 'To find out why: partway doctor',
     offer: ['resume'],
   },

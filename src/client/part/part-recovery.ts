@@ -1,12 +1,13 @@
 import type { PresignedPart, WireStoredPart } from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import type { UploadEvent } from '../events.ts';
-import { inWords, type Link, waitBefore, waitInVain } from '../link/link.ts';
+import { inWords, type Link, waitBefore } from '../link/link.ts';
 import { pause } from '../link/pause.ts';
 import type { StoreProbe } from '../link/store-probe.ts';
 import type { Tally } from '../pace/tally.ts';
 import type { UploadControl } from '../pace/upload-control.ts';
 import type { AnswerHistory } from './answer-outcome.ts';
+import { judgeAnswer, type PartAnswer } from './part-answer.ts';
 import { AnsweredOnTheWay, isTransient, PartFailure, StoreBusy, UrlRefused } from './part-failures.ts';
 import { ConnectionFailure } from './part-request.ts';
 import type { WayToStore } from './way-to-store.ts';
@@ -19,6 +20,8 @@ export interface PartRecoveryOptions {
   readonly control: UploadControl;
   /** What the store has of a part, asked when the answer got lost or was not the store's. */
   readonly findStored: (partNumber: number) => Promise<WireStoredPart | undefined>;
+  /** Whether something on the way says no to a part before it is sent. */
+  readonly askToSend: (part: PresignedPart, signal: AbortSignal) => Promise<PartAnswer | undefined>;
   readonly maxTries: number;
   readonly maxOutageMs: number;
   readonly onEvent: (event: UploadEvent) => void;
@@ -26,6 +29,8 @@ export interface PartRecoveryOptions {
   readonly random: () => number;
 }
 
+/** Earlier ones of the same part: connections do break now and then. */
+const BREAKS_BEFORE_QUESTION = 2;
 /** Longer than this, and a store that says "later" is asked anyway. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
 
@@ -47,8 +52,6 @@ export interface Attempts extends AnswerHistory {
   foundEtag: string | undefined;
   brokenConnections: number;
   busyAnswers: number;
-  /** Waits for a way that lets no part through. */
-  inVain: number;
 }
 
 export interface FailedPart {
@@ -98,15 +101,22 @@ export function createPartRecovery(options: PartRecoveryOptions) {
     if (outageMs > 0) way.outage();
     if (attempts.answerLost && (await lookUp(part, attempts))) return;
     if (outageMs > 0) return;
-    const pattern = error.givenUp ? undefined : way.cut(attempts.current);
+    if (attempts.brokenConnections >= BREAKS_BEFORE_QUESTION) await checkSize(part, attempts, signal);
+    const endedAt = error.closedAt ?? attempts.current.endedAt;
+    const pattern = error.givenUp ? undefined : way.cut({ ...attempts.current, endedAt });
     signal.throwIfAborted();
     // The store answers, and yet this part's connections break: not at once again.
     if (attempts.brokenConnections++ === 0 && pattern === undefined) return;
     const waitMs =
-      pattern === undefined
-        ? waitBefore(attempts.brokenConnections, options.random())
-        : waitInVain(attempts.inVain++, options.random());
+      pattern === undefined ? waitBefore(attempts.brokenConnections, options.random()) : way.waitMs(options.random());
     await waitForWay(part, pattern ?? error.message, attempts, waitMs, signal);
+  }
+
+  /** A refusal for the size may never be read where the proxy closes at once. @throws what the refusal leads to */
+  async function checkSize({ start, end }: FailedPart, { signed }: Attempts, signal: AbortSignal): Promise<void> {
+    const answer = signed && (await options.askToSend(signed, signal));
+    signal.throwIfAborted();
+    if (answer !== undefined && judgeAnswer(answer).kind === 'too-large') throw way.tooLarge(answer, end - start);
   }
 
   /** Nothing goes out again before the store was asked whether it has the part, and then only where the store itself answers. */
@@ -126,8 +136,8 @@ export function createPartRecovery(options: PartRecoveryOptions) {
     storeProbe.suspect();
     const { outageMs } = await link.recover(error.message, signal);
     if (outageMs > 0) way.outage();
-    const waitMs = Math.max(askedFor(error), waitInVain(attempts.inVain++, options.random()));
-    await waitForWay(part, error.message, attempts, outageMs > 0 ? 0 : waitMs, signal);
+    const waitMs = outageMs > 0 ? 0 : Math.max(askedFor(error), way.waitMs(options.random()));
+    await waitForWay(part, error.message, attempts, waitMs, signal);
   }
 
   /** The store can be reached, and no part gets through. */
@@ -188,7 +198,6 @@ export function createPartRecovery(options: PartRecoveryOptions) {
       bytesDiffered: 0,
       brokenConnections: 0,
       busyAnswers: 0,
-      inVain: 0,
     };
   }
 

@@ -2,6 +2,7 @@ import { UploadError } from '../../session/errors.ts';
 import { MiB, type PartPlan } from '../../session/part-plan.ts';
 import type { UploadEvent } from '../events.ts';
 import { type CutAttempt, type CutPattern, createCutWatch } from '../link/cut-pattern.ts';
+import { waitInVain } from '../link/link.ts';
 import { createRefusals } from '../link/refusals.ts';
 import { describeAnswer, type PartAnswer } from './part-answer.ts';
 import { adviceOnTheWay, refusedPart } from './part-failures.ts';
@@ -26,6 +27,8 @@ export interface WayToStoreOptions {
   readonly nothingStored: () => boolean;
   /** From now on, one part at a time. False where it is so already. */
   readonly narrow: () => boolean;
+  /** A limit that was asked for makes parts take longer. */
+  readonly isLimited: () => boolean;
   readonly onSmallerParts: (needed: SmallerPartsNeeded) => void;
   readonly onEvent: (event: UploadEvent) => void;
   readonly now: () => number;
@@ -41,6 +44,8 @@ export function createWayToStore(options: WayToStoreOptions) {
   const newRefused = createRefusals({ what: WAY, blocked: true, onEvent, now });
   let refused = newRefused();
   let mayReplan = true;
+  let waits = 0;
+  let waitsUntil = Number.NEGATIVE_INFINITY;
   const told = new Set<string>();
 
   function tellOnce(code: NoticeCode, message: string): void {
@@ -72,7 +77,8 @@ export function createWayToStore(options: WayToStoreOptions) {
   }
 
   function adviceAgainst({ by }: CutPattern): string {
-    const allow = `Use another network, or have whoever runs that proxy, balancer or router allow ${by === 'time' ? 'longer requests' : 'larger bodies'}`;
+    const faster = by === 'time' && options.isLimited() ? 'Raise --limit, use' : 'Use';
+    const allow = `${faster} another network, or have whoever runs that proxy, balancer or router allow ${by === 'time' ? 'longer requests' : 'larger bodies'}`;
     const smallest = smallestPartSize(size);
     if (plan.partSize <= smallest) return `Parts of ${inMiB(smallest)} are the smallest that S3 takes of this file. ${allow}.`;
     return `${allow}. Parts are stored already, so their size cannot change any more; smaller ones need a new upload (partway abort, then partway upload --part-size ${inMiB(smallest).replace(' ', '')}), for which all is sent again.`;
@@ -86,6 +92,12 @@ export function createWayToStore(options: WayToStoreOptions) {
       answerPattern(pattern);
       return describePattern(pattern);
     },
+    /** How long nothing is to be sent: all parts wait for the same moment, and ever longer while none gets through. */
+    waitMs(random: number): number {
+      const at = now();
+      if (at >= waitsUntil) waitsUntil = at + waitInVain(waits++, random);
+      return waitsUntil - at;
+    },
     /** No part gets through for `reason`. Told when it happens again before one did. */
     waits(reason: string, nextTryInMs: number): void {
       refused.again(reason, nextTryInMs);
@@ -94,6 +106,8 @@ export function createWayToStore(options: WayToStoreOptions) {
       cuts.passed(attempt);
       refused.served();
       refused = newRefused();
+      waits = 0;
+      waitsUntil = Number.NEGATIVE_INFINITY;
     },
     moved(from: string, to: string): void {
       onEvent({
