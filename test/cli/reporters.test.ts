@@ -134,6 +134,43 @@ describe('in a log', () => {
     ]);
   });
 
+  it('says why no part gets through, what was done about it, and what helps', () => {
+    const context = aContext();
+    const reporter = createReporter(context, { json: false, quiet: false });
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    const blocked = {
+      type: 'offline',
+      what: 'the way to the object store',
+      blocked: true,
+      since: new Date(2026, 10, 23, 14, 2, 10).getTime(),
+      reason: 'something between here and the object store cuts every connection after about 3 s',
+      nextTryInMs: 5_000,
+    } as const;
+    reporter.event(blocked);
+    reporter.event(blocked);
+    reporter.event({ type: 'replanned', session: { ...SESSION, partSize: 6 * MiB }, reason: blocked.reason });
+    reporter.event(blocked);
+    reporter.event({ type: 'notice', code: 'PARTS_CUT', message: 'Use another network.' });
+    expect(context.stderr.lines.slice(1)).toEqual([
+      `waiting since 14:02:10 (the way to the object store lets no part through: ${blocked.reason}), trying again in 5 s`,
+      `parts of 6.00 MiB from now on: ${blocked.reason}`,
+      `waiting since 14:02:10 (the way to the object store lets no part through: ${blocked.reason}), trying again in 5 s`,
+      'warning: Use another network.',
+    ]);
+  });
+
+  it('says what helps with --quiet as well, and as JSON', () => {
+    for (const json of [false, true]) {
+      const context = aContext();
+      const reporter = createReporter(context, { json, quiet: true });
+      reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+      reporter.event({ type: 'notice', code: 'PARTS_CUT', message: 'Use another network.' });
+      expect(context.stderr.lines).toEqual(['warning: Use another network.']);
+      if (json)
+        expect(context.stdout.jsonLines).toContainEqual({ type: 'notice', code: 'PARTS_CUT', message: 'Use another network.' });
+    }
+  });
+
   it('tells each outage once, and again when it comes back', () => {
     const context = aContext();
     const reporter = createReporter(context, { json: false, quiet: false });

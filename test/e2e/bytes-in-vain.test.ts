@@ -161,7 +161,9 @@ describe('an upload through a proxy with ideas of its own', () => {
       reason: expect.stringMatching(/cuts every connection after about \d s/),
       session: { partSize: expect.toSatisfy((size: number) => size < SIZE / 2) },
     });
-    expect(outcome.result.stderr).toMatch(/parts of .* from now on: something between here and the object store cuts every connection/);
+    expect(outcome.result.stderr).toMatch(
+      /parts of .* from now on: something between here and the object store cuts every connection/,
+    );
   }, 60_000);
 
   it('that cuts every PUT after 8 MiB is found out, too', async () => {

@@ -55,7 +55,8 @@ export class ScriptedControlPlane {
   /** Access key ids in whose name the store takes writes that nothing signed. */
   readonly forgeable = new Set<string>();
   readonly #refusals = new Map<string, Refusal>();
-  readonly #server = createServer((request, response) => void this.#answer(request, response));
+  // A client may leave before all of its request was read.
+  readonly #server = createServer((request, response) => void this.#answer(request, response).catch(() => response.destroy()));
 
   async start(): Promise<string> {
     this.#server.listen(0, '127.0.0.1');
