@@ -79,7 +79,7 @@ describe('an upload to SeaweedFS', () => {
 
       const result = await runCli(['upload', 'clip.mov', '--json', ...flags], access);
       const sent = proxy.bytesUp / SIZE;
-    const doctor = await runCli(['doctor'], access);
+      const doctor = await runCli(['doctor'], access);
 
       expect(result.exitCode, result.stderr).toBe(7);
       expect(result.events.at(-1)).toMatchObject({
