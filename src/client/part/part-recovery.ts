@@ -98,7 +98,11 @@ export function createPartRecovery(options: PartRecoveryOptions) {
 
   async function afterBreak(part: FailedPart, error: ConnectionFailure, attempts: Attempts, signal: AbortSignal): Promise<void> {
     const { outageMs } = await link.recover(error.message, signal);
-    if (outageMs > 0) way.outage();
+    if (outageMs > 0) {
+      way.outage();
+      // The outage had its own patience.
+      attempts.troubleSince = undefined;
+    }
     if (attempts.answerLost && (await lookUp(part, attempts))) return;
     if (outageMs > 0) return;
     if (attempts.brokenConnections >= BREAKS_BEFORE_QUESTION) await checkSize(part, attempts, signal);
@@ -136,14 +140,13 @@ export function createPartRecovery(options: PartRecoveryOptions) {
     storeProbe.suspect();
     const { outageMs } = await link.recover(error.message, signal);
     if (outageMs > 0) way.outage();
-    const waitMs = outageMs > 0 ? 0 : Math.max(askedFor(error), way.waitMs(options.random()));
-    await waitForWay(part, error.message, attempts, waitMs, signal);
+    await waitForWay(part, error.message, attempts, Math.max(askedFor(error), way.waitMs(options.random())), signal);
   }
 
   /** The store can be reached, and no part gets through. */
   async function waitForWay(part: FailedPart, reason: string, attempts: Attempts, waitMs: number, signal: AbortSignal) {
     checkPatience(part, attempts, reason);
-    if (waitMs > 0) way.waits(reason, waitMs);
+    way.waits(reason, waitMs);
     await pause(waitMs, signal);
     // What was handed over whole may have arrived meanwhile.
     attempts.answerLost = attempts.isWhole;

@@ -81,6 +81,7 @@ export function createWayToStore(options: WayToStoreOptions) {
     const allow = `${faster} another network, or have whoever runs that proxy, balancer or router allow ${by === 'time' ? 'longer requests' : 'larger bodies'}`;
     const smallest = smallestPartSize(size);
     if (plan.partSize <= smallest) return `Parts of ${inMiB(smallest)} are the smallest that S3 takes of this file. ${allow}.`;
+    if (options.nothingStored()) return `${allow}; or try parts of ${inMiB(smallest)} with --part-size.`;
     return `${allow}. Parts are stored already, so their size cannot change any more; smaller ones need a new upload (partway abort, then partway upload --part-size ${inMiB(smallest).replace(' ', '')}), for which all is sent again.`;
   }
 
