@@ -15,7 +15,7 @@ describe('a way to the store that cuts parts', () => {
     const bench = await EngineBench.start();
     const bytes = seededBytes(2 * PART, 61);
     const source = recordedSource(bytes);
-    bench.proxy.plan = ({ partNumber, attempt }) => (partNumber === 2 && attempt <= 3 ? { resetAfter: 4 * MiB } : undefined);
+    bench.proxy.plan = ({ partNumber, attempt }) => (partNumber === 2 && attempt <= 4 ? { resetAfter: 4 * MiB } : undefined);
     const run = bench.run(await bench.open(source, CHUNKED), source, { control: limited() });
     await run.result;
     expect(run.eventsOf('notice')).toMatchObject([

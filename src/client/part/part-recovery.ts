@@ -30,7 +30,7 @@ export interface PartRecoveryOptions {
 }
 
 /** Earlier ones of the same part: connections do break now and then. */
-const BREAKS_BEFORE_QUESTION = 2;
+const BREAKS_BEFORE_QUESTION = 3;
 /** Longer than this, and a store that says "later" is asked anyway. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
 

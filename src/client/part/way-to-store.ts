@@ -44,6 +44,7 @@ export function createWayToStore(options: WayToStoreOptions) {
   const newRefused = createRefusals({ what: WAY, blocked: true, onEvent, now });
   let refused = newRefused();
   let mayReplan = true;
+  let isCutAgain = false;
   let waits = 0;
   let waitsUntil = Number.NEGATIVE_INFINITY;
   const told = new Set<string>();
@@ -71,6 +72,11 @@ export function createWayToStore(options: WayToStoreOptions) {
         'ONE_AT_A_TIME',
         `${sentence(describePattern(pattern))} Parts are sent one at a time from now on, so that each is faster.`,
       );
+      return;
+    }
+    // A refusal that closes at once looks the same. After the next cut, it has been asked about (`askToSend`).
+    if (pattern.by === 'size' && !isCutAgain) {
+      isCutAgain = true;
       return;
     }
     tellOnce('PARTS_CUT', `${sentence(describePattern(pattern))} ${adviceAgainst(pattern)}`);
