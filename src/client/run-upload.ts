@@ -3,11 +3,12 @@ import { UploadError } from '../session/errors.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { RunTotals, UploadEvent, UploadResult } from './events.ts';
 import type { UploadControl } from './pace/upload-control.ts';
+import { Replanned } from './round-end.ts';
 import type { ByteSource } from './source/byte-source.ts';
 import { proveObject } from './source/proof.ts';
 import type { VerifyResume } from './source/verify-resume.ts';
 import { ended, interrupted, nothingSent, resultOf } from './upload-result.ts';
-import { Replanned, UploadRun } from './upload-run.ts';
+import { UploadRun } from './upload-run.ts';
 
 export interface RunUploadOptions {
   readonly controlPlane: ControlPlane;

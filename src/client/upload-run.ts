@@ -1,5 +1,5 @@
 import type { PartsResponse, Session } from '../contract/wire.ts';
-import { isUploadError, UploadError } from '../session/errors.ts';
+import { UploadError } from '../session/errors.ts';
 import { type PartPlan, partRange } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
 import type { ControlEvent, RunTotals, UploadEvent, UploadResult } from './events.ts';
@@ -14,12 +14,12 @@ import { createLanes, type Turn } from './pace/lanes.ts';
 import { createTally } from './pace/tally.ts';
 import { createUploadControl } from './pace/upload-control.ts';
 import { createAcknowledgedParts } from './part/acknowledged-parts.ts';
-import { UploadLost } from './part/part-failures.ts';
 import { askToSend, putNothing } from './part/part-questions.ts';
 import { createPartSender, type PartSignals, type SentPart } from './part/part-sender.ts';
 import { createPresignQueue } from './part/presign-queue.ts';
 import { createWayToStore, SmallerPartsNeeded } from './part/way-to-store.ts';
 import { startReporting } from './reporter.ts';
+import { lastWordOn, leadsToAnotherRound, Replanned } from './round-end.ts';
 import type { RunUploadOptions } from './run-upload.ts';
 import { createSessionCalls } from './session-calls.ts';
 import { combineChecksums } from './source/part-checksums.ts';
@@ -35,16 +35,6 @@ const TRIES = { single: 5, chunked: 3, multipart: 5 } as const;
 const MOST_PARTS_IN_FLIGHT = { single: 1, chunked: 1, multipart: 16 } as const;
 /** Times that the list of parts may come back with gaps although all were sent: more, and the store is not one to rely on. */
 const MAX_ROUNDS_IN_VAIN = 5;
-
-/** The session has another plan now: this run ends, and another one goes on with it. */
-export class Replanned extends Error {
-  override readonly name = 'Replanned';
-  readonly session: Session;
-  constructor(session: Session, reason: string) {
-    super(reason);
-    this.session = session;
-  }
-}
 
 /** One run of one client on one session, with the plan that it has. */
 export class UploadRun {
@@ -229,12 +219,7 @@ export class UploadRun {
         return await this.#complete();
       } catch (error) {
         if (error instanceof SmallerPartsNeeded) await this.#replan(error);
-        const again =
-          error instanceof SmallerPartsNeeded ||
-          error instanceof UploadLost ||
-          isUploadError(error, 'PARTS_MISSING', 'PARTS_LOST') ||
-          isCompletedElsewhere(error);
-        if (!again || inVain >= MAX_ROUNDS_IN_VAIN) throw error instanceof UploadLost ? storeLosesUploads(error) : error;
+        else if (!leadsToAnotherRound(error) || inVain >= MAX_ROUNDS_IN_VAIN) throw lastWordOn(error);
       }
     }
   }
@@ -377,16 +362,4 @@ export class UploadRun {
     const reason = new Error('interrupted');
     this.#drainTimer = setTimeout(() => this.#stop.abort(reason), this.#options.drainMs ?? 5_000);
   };
-}
-
-/** Somebody else completes the session, or has completed it: the next list says how that ended. */
-function isCompletedElsewhere(error: unknown): boolean {
-  return isUploadError(error, 'SESSION_NOT_OPEN') && ['completing', 'completed'].includes(String(error.facts.sessionStatus));
-}
-
-function storeLosesUploads(cause: UploadLost): UploadError {
-  return new UploadError('PARTS_LOST', `The object store lost the upload again and again: ${cause.message}`, {
-    cause,
-    hint: 'Check the store: its disk, and MINIO_API_STALE_UPLOADS_EXPIRY (720h suits long uploads).',
-  });
 }
