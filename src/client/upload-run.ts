@@ -307,8 +307,8 @@ export class UploadRun {
     this.#reporting.partStored(part);
     this.#acknowledged.stored(part);
     this.#onEvent({ type: 'part', ...part });
-    // Beside the other parts; Complete finds out about the last one.
-    if (partNumber < this.#plan.partCount) this.#acknowledged.checkStore().catch((error) => this.#endFor(error));
+    // Beside the other parts.
+    this.#acknowledged.checkStore().catch((error) => this.#endFor(error));
   }
 
   async #complete(): Promise<UploadResult> {

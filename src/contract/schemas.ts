@@ -263,6 +263,10 @@ export const storeReport = z
       description:
         'Whether the store takes a write that its signer did not sign, tried by the server: open; refused by a policy or a proxy (shielded); the signature is checked (no-hole); otherwise nothing is known',
     }),
+    corsOrigins: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'Origins whose pages may call this API; `*` is any. The store must let their pages send parts' }),
   })
   .meta({ id: 'StoreReport' });
 

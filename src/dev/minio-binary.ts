@@ -1,5 +1,5 @@
 import { acceptsCredentials } from './bucket.ts';
-import { endpointOf, MINIO_REGION, type MinioServer, type MinioSite } from './minio-server.ts';
+import { DEFAULT_MINIO_SETTINGS, endpointOf, MINIO_REGION, type MinioServer, type MinioSite } from './minio-server.ts';
 import { answersOk, startServerProcess, untilReady } from './server-process.ts';
 
 /** Runs a MinIO executable. */
@@ -15,8 +15,7 @@ export async function launchBinary(
       ...withoutMinioSettings(machine.env),
       // No web console: it would listen on every interface.
       MINIO_BROWSER: 'off',
-      // MinIO deletes unfinished uploads counting from their start, after 24 h unless told; sessions here live for a week and longer.
-      MINIO_API_STALE_UPLOADS_EXPIRY: '720h',
+      ...DEFAULT_MINIO_SETTINGS,
       ...settings,
       MINIO_ROOT_USER: credentials.accessKeyId,
       MINIO_ROOT_PASSWORD: credentials.secretAccessKey,

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { atExit } from './at-exit.ts';
 import { acceptsCredentials } from './bucket.ts';
-import { endpointOf, MINIO_REGION, type MinioServer, type MinioSite } from './minio-server.ts';
+import { DEFAULT_MINIO_SETTINGS, endpointOf, MINIO_REGION, type MinioServer, type MinioSite } from './minio-server.ts';
 import { ServerStartError } from './server-process.ts';
 
 const run = promisify(execFile);
@@ -47,6 +47,7 @@ export async function launchInCompose(
 }
 
 function composeVariables({ port, dataDir, credentials, settings }: MinioSite): Record<string, string> {
+  const { MINIO_API_STALE_UPLOADS_EXPIRY, MINIO_API_CORS_ALLOW_ORIGIN } = { ...DEFAULT_MINIO_SETTINGS, ...settings };
   const user = process.getuid === undefined ? {} : { PARTWAY_MINIO_USER: `${process.getuid()}:${process.getgid?.() ?? 0}` };
   return {
     ...user,
@@ -55,9 +56,13 @@ function composeVariables({ port, dataDir, credentials, settings }: MinioSite): 
     PARTWAY_MINIO_DATA: dataDir,
     PARTWAY_MINIO_ROOT_USER: credentials.accessKeyId,
     PARTWAY_MINIO_ROOT_PASSWORD: credentials.secretAccessKey,
-    PARTWAY_S3_STALE_UPLOADS_EXPIRY: settings.MINIO_API_STALE_UPLOADS_EXPIRY ?? '720h',
+    PARTWAY_S3_STALE_UPLOADS_EXPIRY: MINIO_API_STALE_UPLOADS_EXPIRY,
+    // compose.yaml gives MinIO the public origin and these others; all of them are in the first one here.
+    PARTWAY_PUBLIC_ORIGIN: MINIO_API_CORS_ALLOW_ORIGIN,
+    PARTWAY_CORS_ORIGINS: '',
     // compose.yaml demands these, for services that are not started here.
     PARTWAY_TOKEN: randomBytes(24).toString('hex'),
+    PARTWAY_S3_ACCESS_KEY_ID: randomBytes(10).toString('hex'),
     PARTWAY_S3_SECRET_ACCESS_KEY: randomBytes(20).toString('hex'),
   };
 }

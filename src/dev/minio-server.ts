@@ -27,6 +27,14 @@ export interface MinioServer {
   stop(): Promise<void>;
 }
 
+/** MinIO's own settings where a site names no others. */
+export const DEFAULT_MINIO_SETTINGS = {
+  // MinIO deletes unfinished uploads counting from their start, after 24 h unless told; sessions here live for a week and longer.
+  MINIO_API_STALE_UPLOADS_EXPIRY: '720h',
+  // The control plane's own default address. Unset, MinIO answers the pages of any origin.
+  MINIO_API_CORS_ALLOW_ORIGIN: 'http://127.0.0.1:7373',
+} as const;
+
 export const MINIO_REGION = 'us-east-1';
 
 export function endpointOf(port: number): string {

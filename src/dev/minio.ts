@@ -102,8 +102,9 @@ function siteOf({ credentials, env = {}, machine = thisMachine, log }: StartMini
   return { credentials: credentials ?? randomCredentials(), settings: env, machine, log };
 }
 
+/** The id is as hard to guess as a key: root's id alone lets anyone write (CVE-2026-41145). MinIO takes 3 to 20 characters. */
 export function randomCredentials(): MinioCredentials {
-  return { accessKeyId: `dev${randomBytes(8).toString('hex')}`, secretAccessKey: randomBytes(20).toString('hex') };
+  return { accessKeyId: randomBytes(10).toString('hex'), secretAccessKey: randomBytes(20).toString('hex') };
 }
 
 async function prepareDataDir(given: string | undefined): Promise<{ dataDir: string; removeData: () => void }> {

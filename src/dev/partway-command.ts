@@ -30,6 +30,7 @@ export async function startControlPlane(
       PARTWAY_S3_ACCESS_KEY_ID: store.accessKeyId,
       PARTWAY_S3_SECRET_ACCESS_KEY: store.secretAccessKey,
       PARTWAY_S3_STALE_UPLOADS_EXPIRY: '720h',
+      ...corsOriginsOf(process.env),
     },
     secrets: [server.token, store.secretAccessKey],
     logFile: folder.serverLog,
@@ -71,6 +72,11 @@ export function runPartway(args: readonly string[], { server }: QuickstartSettin
 /** A long upload writes an event a second; only the last one is of interest. */
 function lastLines(text: string): string {
   return text.split('\n').slice(-3).join('\n');
+}
+
+/** The one setting that the quick start takes from its own environment: MinIO is told the same. */
+function corsOriginsOf({ PARTWAY_CORS_ORIGINS }: NodeJS.ProcessEnv): Record<string, string> {
+  return PARTWAY_CORS_ORIGINS === undefined ? {} : { PARTWAY_CORS_ORIGINS };
 }
 
 /** What is set for another control plane must not reach this one. */

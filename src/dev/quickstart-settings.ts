@@ -47,9 +47,11 @@ export async function openFolder(path: string): Promise<QuickstartFolder> {
 /** Settings of the last run, or new ones. Ports are those of the last run where they are free. */
 export async function chooseSettings(folder: QuickstartFolder, saved: SavedSettings | undefined): Promise<QuickstartSettings> {
   const minioPort = await freePort(saved?.minio.port);
+  // Before the control plane had a user, part URLs showed root's id; whoever knows that needs no key at MinIO (CVE-2026-41145).
+  const root = saved?.controlPlane === undefined ? randomCredentials() : saved.minio;
   const serverPort = await freePort(saved?.server.port);
   const settings = {
-    minio: { ...(saved?.minio ?? randomCredentials()), port: minioPort },
+    minio: { ...root, port: minioPort },
     controlPlane: saved?.controlPlane ?? randomCredentials(),
     server: { token: saved?.server.token ?? randomBytes(32).toString('base64url'), port: serverPort },
   };

@@ -6,6 +6,7 @@ import { ensureControlPlaneAccount } from './control-plane-account.ts';
 import { ensureGeneratedFile } from './generated-file.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { type RunningMinio, startMinio } from './minio.ts';
+import { allowedOrigins } from './minio-cors.ts';
 import { runPartway, startControlPlane } from './partway-command.ts';
 import { parseArguments, type QuickstartArguments, repeatCommand } from './quickstart-arguments.ts';
 import { claimFolder } from './quickstart-claim.ts';
@@ -77,6 +78,7 @@ async function withServers(
     port: settings.minio.port,
     credentials: settings.minio,
     bucket: BUCKET,
+    env: { MINIO_API_CORS_ALLOW_ORIGIN: allowedOrigins(serverUrl(settings.server.port), process.env.PARTWAY_CORS_ORIGINS) },
     log: say,
   });
   try {

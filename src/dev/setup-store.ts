@@ -1,9 +1,11 @@
 /**
- * Sets MinIO up for the control plane, with the root key: its bucket, and its own user with the policy it needs. In compose.yaml,
- * before each start of the control plane; may be repeated.
+ * Sets MinIO up for the control plane, with the root key: its bucket, and its own user with the policy it needs. Disables users of earlier
+ * versions whose ids everyone knows. In compose.yaml, before each start of the control plane; may be repeated.
  */
 import { createBucket } from './bucket.ts';
 import { ensureControlPlaneAccount } from './control-plane-account.ts';
+import { disableFormerUsers } from './former-users.ts';
+import { refuseGuessableIds } from './guessable-ids.ts';
 import { SetupError } from './setup-error.ts';
 
 function required(name: string): string {
@@ -24,9 +26,16 @@ async function main(): Promise<void> {
     accessKeyId: required('PARTWAY_S3_ACCESS_KEY_ID'),
     secretAccessKey: required('PARTWAY_S3_SECRET_ACCESS_KEY'),
   };
+  const ids = { root: root.accessKeyId, user: credentials.accessKeyId };
+  refuseGuessableIds(ids);
+  const keyPrefix = process.env.PARTWAY_S3_KEY_PREFIX ?? '';
   await createBucket(root, bucket);
-  await ensureControlPlaneAccount(root, { bucket, keyPrefix: process.env.PARTWAY_S3_KEY_PREFIX ?? '', credentials });
+  await ensureControlPlaneAccount(root, { bucket, keyPrefix, credentials });
   process.stdout.write(`The bucket ${bucket} and the control plane's user are ready.\n`);
+  for (const id of await disableFormerUsers(root, { bucket, keyPrefix, ids }))
+    process.stdout.write(
+      `MinIO's user "${id}" of an earlier version is disabled: a forged request in its name was tried and refused.\n`,
+    );
 }
 
 try {

@@ -35,6 +35,8 @@ export interface ServiceDeps {
   readonly now: () => Instant;
   readonly newSessionId: () => string;
   readonly policy: Policy;
+  /** Origins whose pages may call the API, for the report on the store, which must let the same ones send parts. */
+  readonly corsOrigins?: readonly string[];
   readonly log: Log;
   readonly audit: TellAudit;
 }

@@ -67,10 +67,11 @@ export async function startServer(config: Config, log: Logger, onFirstToken: (to
   const auditLog = openAudit(config, log);
   const audit = metrics.sessions.countEvents(auditLog);
   const objects = metrics.measureStore(s3);
-  const deps = { sessions, objects, now: Date.now, newSessionId, policy: config.policy, log };
+  const { corsOrigins } = config.edge;
+  const deps = { sessions, objects, now: Date.now, newSessionId, policy: config.policy, corsOrigins, log };
   const stopping = new AbortController();
   const shutdown = new AbortController();
-  const { tls, trustedProxies, corsOrigins, requestsPerSecond } = config.edge;
+  const { tls, trustedProxies, requestsPerSecond } = config.edge;
   const neverRefused = [...parseNetworks('loopback'), ...trustedProxies];
   const service = createService(deps, audit, metrics.sessions);
   const app = createApp({

@@ -7,9 +7,9 @@ import { toIso } from './views.ts';
 /** Finding out what the signing credentials can do costs the store some requests that it refuses, and may raise an alarm there. */
 const KEPT_MS = 60_000;
 
-/** Where uploads go and what signs them; asked at the store once a minute at most, however many ask here. */
+/** Where uploads go, what signs them and whose pages send them; asked at the store once a minute at most, however many ask here. */
 export function createStoreReport(
-  { objects, now }: Pick<ServiceDeps, 'objects' | 'now'>,
+  { objects, now, corsOrigins = [] }: Pick<ServiceDeps, 'objects' | 'now' | 'corsOrigins'>,
   forgery: ForgeryGuard,
 ): () => Promise<wire.StoreReport> {
   const answers = createKeptAnswer<wire.StoreReport>(KEPT_MS, now);
@@ -21,6 +21,7 @@ export function createStoreReport(
       keyPrefix: objects.keyPrefix,
       signing: { ...signing, expiresAt: expiresAt === null ? null : toIso(expiresAt) },
       forgedWrites: forgery.verdict(),
+      corsOrigins: [...corsOrigins],
     };
   }
 

@@ -1,6 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { clockOffset, judgeClock } from '../../src/cli/doctor/clock.ts';
 import { judgeForgedWrite, judgeWellKnownIds } from '../../src/cli/doctor/forgery.ts';
+import { checkOrigins, judgeOrigins } from '../../src/cli/doctor/origins.ts';
 import { judgeSigning } from '../../src/cli/doctor/signing.ts';
 import { judgeBrokenTrial, judgeStoreAnswer } from '../../src/cli/doctor/store-answer.ts';
 import type { StoreReport } from '../../src/contract/wire.ts';
@@ -11,6 +15,7 @@ import { test } from '../support/cli-test.ts';
 import { SIGNER_ID } from '../support/scripted-control-plane.ts';
 import { aWireSession } from '../support/wire-sessions.ts';
 
+const APP = 'https://app.example.com';
 const DOCTORED = { size: 16 * MiB, strategy: 'single', partSize: 16 * MiB, partCount: 1 } as const;
 
 function s3Error(status: number, code: string, message = '…') {
@@ -118,6 +123,37 @@ describe('forged writes', () => {
   });
 });
 
+describe('origins of pages', () => {
+  const SERVER = 'https://uploads.example.com';
+
+  it('that the server allows as * are named as the cause where the store allows any', () => {
+    const results = [{ origin: 'https://partway-doctor.invalid', allowed: true }];
+    const [finding] = judgeOrigins({ server: `${SERVER}/`, configured: ['*'] }, results);
+    expect(finding).toMatchObject({ outcome: 'warn', advice: expect.stringContaining('PARTWAY_CORS_ORIGINS instead of *') });
+  });
+
+  it('are tried ten at the most, and nothing that is none', async () => {
+    const asked: string[] = [];
+    const store = createServer(({ headers }, response) => {
+      asked.push(headers.origin ?? '');
+      response.end();
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => void store.close());
+    await once(store, 'listening');
+    const url = `http://127.0.0.1:${(store.address() as AddressInfo).port}/a`;
+    const many = Array.from({ length: 100 }, (_, no) => `https://${no}.example.com`);
+    const part = { partNumber: 1, method: 'PUT', url, headers: {}, start: 0, end: 0, expiresAt: '' } as const;
+    const findings = await checkOrigins(part, {
+      server: SERVER,
+      configured: ['https://a/b', '\u001b[2J', 'javascript:0', ...many],
+    });
+    expect(asked).toHaveLength(11);
+    expect(asked).toContain(SERVER);
+    expect(asked.filter((origin) => !/^https:\/\/[\w.-]+$/.test(origin))).toEqual([]);
+    expect(findings.map(({ detail }) => detail).join()).not.toContain('\u001b');
+  });
+});
+
 describe('clocks', () => {
   it('may differ by a minute', () => {
     expect(judgeClock('the store', -60_000)).toMatchObject([{ outcome: 'ok' }]);
@@ -216,6 +252,36 @@ describe('doctor', () => {
     server.storeReport = { ...server.storeReport, keyPrefix: 'team/' };
     await partway(['doctor']);
     expect(server.bodies.get('POST /api/uploads')).toMatchObject({ key: expect.stringMatching(/^team\/partway-doctor\//) });
+  });
+
+  test('asks the store whether pages of the server and of each configured origin may send parts', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    server.storeReport = { ...server.storeReport, corsOrigins: [APP] };
+    server.allowsOrigin = (origin) => origin === server.url || origin === APP;
+    const { stdout } = await partway(['doctor']);
+    expect(stdout.text).toContain(
+      `ok    CORS (for browsers): pages of ${server.url}, ${APP} may send parts to the store, others may not`,
+    );
+  });
+
+  test('names each origin that the store refuses, and what MinIO must be told', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    server.storeReport = { ...server.storeReport, corsOrigins: [APP] };
+    server.allowsOrigin = () => false;
+    const { exitCode, stdout } = await partway(['doctor']);
+    expect(stdout.text).toContain(`info  CORS (for browsers): pages of ${server.url} may not send parts to the store`);
+    expect(stdout.text).toContain(`warn  CORS (for browsers): pages of ${APP} may not send parts to the store`);
+    expect(stdout.text).toContain(`MINIO_API_CORS_ALLOW_ORIGIN=${server.url},${APP} `);
+    expect(exitCode).toBe(0);
+  });
+
+  test('warns of a store that answers the pages of any origin', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    server.allowsOrigin = () => true;
+    const { exitCode, stdout } = await partway(['doctor']);
+    expect(stdout.text).toContain('warn  CORS (for browsers): any page that a browser shows may send requests to the store');
+    expect(stdout.text).toContain(`MINIO_API_CORS_ALLOW_ORIGIN=${server.url} `);
+    expect(exitCode).toBe(0);
   });
 
   test('takes an older server, which cannot say what signs part URLs, as it is', async ({ server, partway }) => {

@@ -5,7 +5,9 @@ import { MiB, planParts } from '../../src/session/part-plan.ts';
 import { missingRanges } from '../../src/session/part-ranges.ts';
 
 const PART = 5 * MiB;
-const SIZE = 3 * PART;
+/** Many enough for a look at the store after the first. */
+const COUNT = 8;
+const SIZE = COUNT * PART;
 const CRC = 'AAAAAA==';
 
 function aPart(partNumber: number, changes: Partial<WireStoredPart> = {}): WireStoredPart {
@@ -14,7 +16,7 @@ function aPart(partNumber: number, changes: Partial<WireStoredPart> = {}): WireS
 
 function aListing(parts: WireStoredPart[], unproven: WireStoredPart[] = [], generation = 1): PartsResponse {
   const missing = missingRanges(
-    3,
+    COUNT,
     parts.map(({ partNumber }) => partNumber),
   );
   return { sessionId: 's', status: 'open', storedBytes: 0, parts, missing, unproven, generation };
@@ -50,21 +52,21 @@ describe('a part that the store acknowledged and then lists', () => {
 
   it('without its CRC32, and with another ETag, was replaced: it is sent again, once', async () => {
     const { run } = await aRun([2], [EMPTY, aListing([], [aPart(2, { etag: '"other"', checksum: null })])]);
-    expect((await run.listing()).missing).toEqual([{ first: 1, last: 3 }]);
+    expect((await run.listing()).missing).toEqual([{ first: 1, last: COUNT }]);
     run.stored({ ...aPart(2), checksum: CRC });
     await expect(run.listing()).rejects.toMatchObject({ code: 'STORE_UNSUITABLE' });
   });
 
   it('late is waited for and not sent again', async () => {
     const { run } = await aRun([1, 2, 3], [EMPTY, EMPTY, aListing([aPart(1)]), aListing([aPart(1), aPart(2), aPart(3)])]);
-    expect((await run.listing()).missing).toEqual([]);
+    expect((await run.listing()).missing).toEqual([{ first: 4, last: COUNT }]);
   });
 });
 
 describe('a part that the store acknowledged and does not list', () => {
   it('is sent again once, and not a second time', async () => {
     const { run } = await aRun([1], [EMPTY]);
-    expect((await run.listing()).missing).toEqual([{ first: 1, last: 3 }]);
+    expect((await run.listing()).missing).toEqual([{ first: 1, last: COUNT }]);
     run.stored({ ...aPart(1), checksum: CRC });
     await expect(run.listing()).rejects.toMatchObject({
       code: 'STORE_UNSUITABLE',
@@ -113,6 +115,6 @@ describe('the look at the store after the first part', () => {
     const { unproven: _, generation: __, ...older } = EMPTY;
     const { run } = await aRun([1], [older as PartsResponse]);
     await run.checkStore();
-    expect((await run.listing()).missing).toEqual([{ first: 1, last: 3 }]);
+    expect((await run.listing()).missing).toEqual([{ first: 1, last: COUNT }]);
   });
 });

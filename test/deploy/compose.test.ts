@@ -1,42 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import { parseConfig } from '../../src/server/config.ts';
 import { isWithin } from '../../src/server/edge/client-address.ts';
-
-interface Service {
-  readonly profiles?: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
-  readonly networks?: readonly string[] | Readonly<Record<string, { readonly ipv4_address?: string }>>;
-  readonly ports?: readonly string[];
-  readonly cap_drop: readonly string[];
-  readonly security_opt: readonly string[];
-  readonly deploy: { readonly resources: { readonly limits: Readonly<Record<'memory' | 'cpus', string>> } };
-}
-interface ComposeFile {
-  readonly services: Readonly<Record<string, Service>>;
-  readonly networks: { readonly replicas: { readonly ipam: { readonly config: readonly Record<'ip_range', string>[] } } };
-}
+import { COMPOSE_ENV, type ComposeService, readCompose, readShieldedCompose } from '../support/compose.ts';
 
 const source = readFileSync('compose.yaml', 'utf8');
-const ENV = {
-  PARTWAY_TOKEN: 'the-token-of-the-compose-tests',
-  PARTWAY_S3_SECRET_ACCESS_KEY: 'secret-of-the-control-plane',
-  PARTWAY_MINIO_ROOT_PASSWORD: 'secret-of-root',
-  PARTWAY_POSTGRES_PASSWORD: 'secret-of-postgres',
-};
-
-/** With the values of `env`, as Docker Compose does it: defaults hold other variables, so the innermost comes first. */
-function interpolate(text: string, env: Readonly<Record<string, string>>): string {
-  const next = text.replaceAll(/\$\{(\w+)(?::[-?]([^{}]*))?\}/g, (_, name: string, otherwise = '') => env[name] || otherwise);
-  return next === text ? text : interpolate(next, env);
-}
-
-const { services, networks } = JSON.parse(JSON.stringify(parse(source, { merge: true })), (_, value: unknown) =>
-  typeof value === 'string' ? interpolate(value, ENV) : value,
-) as ComposeFile;
-const service = (name: string): Service => {
+const { services, networks } = readCompose();
+const service = (name: string): ComposeService => {
   const found = services[name];
   if (found === undefined) throw new Error(`there is no service ${name}`);
   return found;
@@ -66,14 +36,18 @@ describe('compose.yaml', () => {
     const demanded = [...source.matchAll(/\$\{(\w+):\?/g)].map(([, name]) => name);
     expect([...new Set(demanded)].sort()).toEqual([
       'PARTWAY_MINIO_ROOT_PASSWORD',
+      'PARTWAY_MINIO_ROOT_USER',
+      'PARTWAY_S3_ACCESS_KEY_ID',
       'PARTWAY_S3_SECRET_ACCESS_KEY',
       'PARTWAY_TOKEN',
     ]);
   });
 
   it("hands MinIO's root key to MinIO and to the service that makes the bucket alone", () => {
-    const holders = Object.keys(services).filter((name) => JSON.stringify(service(name)).includes('secret-of-root'));
-    expect(holders.sort()).toEqual(['minio', 'setup']);
+    for (const secret of ['secret-of-root', 'id-of-root']) {
+      const holders = Object.keys(services).filter((name) => JSON.stringify(service(name)).includes(secret));
+      expect(holders.sort()).toEqual(['minio', 'setup']);
+    }
   });
 
   it.each(Object.keys(services))('limits what %s may do and use', (name) => {
@@ -92,7 +66,66 @@ describe('compose.yaml', () => {
       'balancer 127.0.0.1:7373:7373',
       'control-plane 127.0.0.1:7373:7373',
       'minio 127.0.0.1:9000:9000',
+      // Never beside MinIO: it wants the same port.
+      'shield 127.0.0.1:9000:9000',
     ]);
+  });
+
+  it('tells in its head how to make every setting that it demands', () => {
+    const recipe = source.slice(0, source.indexOf('name: partway'));
+    for (const [, name] of source.matchAll(/\$\{(\w+):\?/g))
+      expect(recipe).toMatch(new RegExp(`#   ${name}=\\$\\(openssl rand -hex \\d+\\)`));
+  });
+});
+
+describe('compose.yaml with deploy/compose.shield.yaml', () => {
+  const shielded = readShieldedCompose().services;
+  const overlay = readFileSync('deploy/compose.shield.yaml', 'utf8');
+
+  it("publishes the shield at MinIO's port, and MinIO at none", () => {
+    expect(shielded.minio?.ports).toEqual([]);
+    expect(shielded.shield?.ports).toEqual(service('minio').ports);
+  });
+
+  it('starts the shield without a profile, and sends every control plane through it', () => {
+    expect(service('shield').profiles).toEqual(['shield']);
+    expect(shielded.shield?.profiles).toEqual([]);
+    for (const name of ['control-plane', ...REPLICAS]) {
+      expect(shielded[name]?.environment?.PARTWAY_S3_ENDPOINT).toBe('http://shield:9000');
+      expect(shielded[name]?.depends_on).toEqual({
+        ...service(name).depends_on,
+        shield: { condition: 'service_healthy' },
+      });
+    }
+  });
+
+  it('leaves the set-up at MinIO itself: the shield refuses the admin API', () => {
+    expect(shielded.setup?.environment?.PARTWAY_S3_ENDPOINT).toBe('http://minio:9000');
+  });
+
+  it('takes lists away as a whole: Docker Compose would add to them otherwise', () => {
+    const lists = [...overlay.matchAll(/^ +(?!#).*\[.*$/gm)].map(([line]) => line.trim());
+    expect(lists).toEqual(['ports: !reset []', 'profiles: !reset []']);
+  });
+});
+
+describe('the origins whose pages may send parts to the MinIO of compose.yaml', () => {
+  const origins = (env: Record<string, string>) =>
+    readCompose({ ...COMPOSE_ENV, ...env }).services.minio?.environment?.MINIO_API_CORS_ALLOW_ORIGIN;
+
+  it.each<[Record<string, string>, string]>([
+    [{}, 'http://127.0.0.1:7373'],
+    [{ PARTWAY_PORT: '8080' }, 'http://127.0.0.1:8080'],
+    [
+      { PARTWAY_CORS_ORIGINS: 'https://a.example,https://b.example' },
+      'http://127.0.0.1:7373,https://a.example,https://b.example',
+    ],
+    [
+      { PARTWAY_PUBLIC_ORIGIN: 'https://up.example', PARTWAY_CORS_ORIGINS: 'https://a.example' },
+      'https://up.example,https://a.example',
+    ],
+  ])('with %o are %s', (env, expected) => {
+    expect(origins(env)).toBe(expected);
   });
 });
 

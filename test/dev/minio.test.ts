@@ -238,6 +238,16 @@ case "$*" in *" up "*) echo "no space for $PARTWAY_MINIO_DATA on port $PARTWAY_M
     expect(calls).not.toContain(credentials.secretAccessKey);
   });
 
+  it('gives Docker all that compose.yaml demands, and the origins that it was given', async () => {
+    const machine = await bareMachine({ docker: 'case "$*" in *" up "*) export -p > "$HOME/exported"; exit 1;; esac' });
+    const env = { MINIO_API_CORS_ALLOW_ORIGIN: 'http://127.0.0.1:1,https://app.example.com' };
+    await expect(start({ machine, env })).rejects.toThrow('docker compose could not start MinIO');
+    const exported = await readFile(join(machine.folder, 'exported'), 'utf8');
+    for (const [, name] of (await readFile('compose.yaml', 'utf8')).matchAll(/\$\{(\w+):\?/g))
+      expect(exported).toMatch(new RegExp(`^export ${name}=.`, 'm'));
+    expect(exported).toMatch(/^export PARTWAY_PUBLIC_ORIGIN=.http:\/\/127\.0\.0\.1:1,https:\/\/app\.example\.com.$/m);
+  });
+
   it('builds with Go into the cache folder, and runs what it has built', async () => {
     const machine = await bareMachine({
       // Stands in for the real build of three minutes: what it puts in GOBIN is what gets run.

@@ -50,12 +50,18 @@ describe('the settings of the quick start', () => {
     expect(second).toEqual({ ...first, server: { ...first.server, port: second.server.port } });
   });
 
-  it('of an earlier version gain a user for the control plane, and nothing else changes', async () => {
+  it('of an earlier version gain a user for the control plane, and root gets another id: part URLs showed the one it had', async () => {
     const folder = await aFolder();
     const { controlPlane: _, ...earlier } = await chooseSettings(folder, undefined);
     await writeFile(folder.credentials, JSON.stringify(earlier));
     const first = await chooseSettings(folder, await readSettings(folder));
-    expect(first).toEqual({ ...earlier, controlPlane: first.controlPlane });
+    expect(first).toEqual({
+      ...earlier,
+      minio: { ...first.minio, port: earlier.minio.port },
+      controlPlane: first.controlPlane,
+    });
+    expect(first.minio.accessKeyId).not.toBe(earlier.minio.accessKeyId);
+    expect(first.minio.secretAccessKey).not.toBe(earlier.minio.secretAccessKey);
     expect(first.controlPlane.secretAccessKey).not.toBe(first.minio.secretAccessKey);
     expect(await chooseSettings(folder, await readSettings(folder))).toEqual(first);
   });

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { QuickstartSettings } from '../../src/dev/quickstart-settings.ts';
 import { sharedMinio } from '../support/minio.ts';
+import { sendRequest } from '../support/send-request.ts';
 
 /**
  * Stands in for the CLI, so that every outcome can be had at will: the real one is in test/e2e. `upload` behaves as the name
@@ -125,9 +126,10 @@ describe('npm run quickstart', () => {
     await writeFile(join(quickstart.folder, 'credentials.json'), JSON.stringify(earlier));
     const run = quickstart.run(['video.bin']);
     expect(await run.ended, run.output()).toBe(0);
-    const { controlPlane: second, ...others } = await quickstart.credentials();
-    expect(others).toEqual(earlier);
+    const { controlPlane: second, minio, server } = await quickstart.credentials();
+    expect(server).toEqual(earlier.server);
     expect(second).not.toEqual(first);
+    expect(minio.accessKeyId).not.toBe(earlier.minio.accessKeyId);
   });
 
   it('uses the credentials of an endpoint from the environment as they are', async () => {
@@ -170,12 +172,27 @@ describe('npm run quickstart', () => {
     expect(await isServerAlive(quickstart)).toBe(false);
   });
 
-  it('stays up with --serve until it is told to stop', async () => {
+  it('stays up with --serve until it is told to stop, with a MinIO that answers pages of its own origins alone', async () => {
     const quickstart = await aQuickstart();
-    const run = quickstart.run(['--serve']);
-    run.child.stdout?.on('data', () => {
-      if (run.output().includes('client.env')) run.child.kill('SIGTERM');
+    const run = quickstart.run(['--serve'], { PARTWAY_CORS_ORIGINS: 'https://app.example.com, http://localhost:5173' });
+    await new Promise<void>((resolve) => {
+      run.child.stdout?.on('data', () => {
+        if (run.output().includes('client.env')) resolve();
+      });
+      run.child.once('close', () => resolve());
     });
+    const { minio, server } = await quickstart.credentials();
+    const allowedOf = async (origin: string) => {
+      const asked = { origin, 'access-control-request-method': 'PUT' };
+      const { headers } = await sendRequest('OPTIONS', `http://127.0.0.1:${minio.port}/uploads/a`, asked);
+      return headers['access-control-allow-origin'];
+    };
+    for (const origin of [`http://127.0.0.1:${server.port}`, 'https://app.example.com', 'http://localhost:5173'])
+      expect(await allowedOf(origin)).toBe(origin);
+    expect(await allowedOf('https://evil.example')).toBeUndefined();
+    const env = await readFile(join(quickstart.folder, 'partway.db.env'), 'utf8');
+    expect(JSON.parse(env)).toMatchObject({ PARTWAY_CORS_ORIGINS: 'https://app.example.com, http://localhost:5173' });
+    run.child.kill('SIGTERM');
     expect(await run.ended, run.output()).toBe(0);
     expect(run.output()).toContain('until you press Ctrl-C');
     expect(await isServerAlive(quickstart)).toBe(false);

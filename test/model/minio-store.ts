@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { GetObjectCommand, NoSuchKey, S3Client } from '@aws-sdk/client-s3';
 import type { RunningMinio } from '../../src/dev/minio.ts';
 import { createS3ObjectStore } from '../../src/object-store/s3.ts';
+import { POLICY } from '../support/control-plane.ts';
 import type { ModelStore } from './model-store.ts';
 
 /**
@@ -38,7 +39,12 @@ export function shareMinio(minio: RunningMinio, bucket: string): () => Promise<M
     return {
       endpoint,
       connect(publicEndpoint, _now, onKill) {
-        const store = createS3ObjectStore({ ...account, publicEndpoint });
+        // As servers do: root may be forged, so none of them would begin an upload that root signs.
+        const store = createS3ObjectStore({
+          ...account,
+          publicEndpoint,
+          signing: { kind: 'sts', urlTtlSeconds: POLICY.urlTtlSeconds },
+        });
         onKills.add(onKill);
         closing.push(
           () => store.close(),

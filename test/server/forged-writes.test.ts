@@ -5,7 +5,7 @@ import type * as wire from '../../src/contract/wire.ts';
 import type { S3Target } from '../../src/dev/bucket.ts';
 import { randomCredentials } from '../../src/dev/minio.ts';
 import { minioAdmin } from '../../src/dev/minio-admin.ts';
-import { signingKeyPolicy } from '../../src/dev/minio-policy.ts';
+import { type PolicyDocument, signingKeyPolicy } from '../../src/dev/minio-policy.ts';
 import type { MinioCredentials } from '../../src/dev/minio-server.ts';
 import { newToken, TOKEN_PREFIX } from '../../src/server/auth.ts';
 import { startServer } from '../../src/server/main.ts';
@@ -91,10 +91,10 @@ async function keysInBucket(): Promise<string[]> {
   return Contents.map(({ Key = '' }) => Key).sort();
 }
 
-async function aSigningKey(): Promise<MinioCredentials> {
+async function aSigningKey(policy: PolicyDocument = signingKeyPolicy(bucket)): Promise<MinioCredentials> {
   const credentials = randomCredentials();
   const admin = minioAdmin(sharedMinio());
-  await admin.putPolicy(credentials.accessKeyId, signingKeyPolicy(bucket));
+  await admin.putPolicy(credentials.accessKeyId, policy);
   await admin.putUser(credentials);
   await admin.attachPolicy(credentials.accessKeyId, credentials.accessKeyId);
   return credentials;
@@ -162,6 +162,24 @@ describe('an object that was written again with the same bytes, CRC32 and sessio
     expect(await object()).toMatchObject({ uploadedBySession: true, sinceCompletion: { rewritten: true, ...same } });
     const again = await server.ask('POST', '/api/uploads', file);
     expect(await again.json()).toMatchObject({ status: 409, code: 'OBJECT_EXISTS' });
+  });
+});
+
+describe('a signing key whose policy is of before, without the condition', () => {
+  it('keeps the server from creating sessions, and the corrected policy refuses the forgery', async () => {
+    const { Statement, ...policy } = signingKeyPolicy(bucket);
+    const unbound = { ...policy, Statement: Statement.map(({ Condition: _, ...statement }) => statement) };
+    const key = await aSigningKey(unbound);
+    const server = await aServer({
+      PARTWAY_S3_SIGNING_ACCESS_KEY_ID: key.accessKeyId,
+      PARTWAY_S3_SIGNING_SECRET_ACCESS_KEY: key.secretAccessKey,
+    });
+    expect(await forgePut(store, key, aKey())).toMatchObject({ status: 200 });
+    const refusal = await server.ask('POST', '/api/uploads', { fileName: 'a.bin', size: 5, key: aKey() });
+    expect(await refusal.json()).toMatchObject({ code: 'STORE_OPEN_TO_FORGERY', hint: expect.stringContaining('minio-policy') });
+
+    await minioAdmin(sharedMinio()).putPolicy(key.accessKeyId, signingKeyPolicy(bucket));
+    expect(await forgePut(store, key, aKey())).toMatchObject(REFUSED);
   });
 });
 

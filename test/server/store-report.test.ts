@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { StoreReport } from '../../src/contract/wire.ts';
+import { createForgeryGuard } from '../../src/server/forgery-guard.ts';
+import { createStoreReport } from '../../src/server/store-report.ts';
 import { ControlPlaneBench } from '../support/control-plane.ts';
 import { NOON } from '../support/sessions.ts';
 
@@ -18,7 +20,13 @@ describe('GET /api/store', () => {
       keyPrefix: '',
       forgedWrites: 'unknown',
       signing: { credentials: 'sts', expiresAt: new Date(NOON).toISOString(), ...rights },
+      corsOrigins: [],
     });
+  });
+
+  it('says whose pages may call the API, which the store must let send parts', async () => {
+    const report = createStoreReport({ ...bench.deps, corsOrigins: ['https://app.example.com'] }, createForgeryGuard(bench.deps));
+    expect(await report()).toMatchObject({ corsOrigins: ['https://app.example.com'] });
   });
 
   it('needs a token', async () => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { encodeCrc32 } from '../../src/session/crc32.ts';
 import { type Answer, sendRequest } from './send-request.ts';
+import { aTarArchive } from './tar-archive.ts';
 
 /** What a forger knows: the id of a key, with the session token where it is that of an STS session. Never a secret. */
 export interface KnownId {
@@ -41,7 +42,14 @@ export function forgeSnowball(
   place: Place,
 ): Promise<Answer> {
   const headers = { 'x-amz-meta-snowball-auto-extract': 'true' };
-  return forge(`${store.endpoint}/${store.bucket}/${fileName}.tar`, id, place, {}, headers, tarOf(fileName, BYTES));
+  return forge(
+    `${store.endpoint}/${store.bucket}/${fileName}.tar`,
+    id,
+    place,
+    {},
+    headers,
+    aTarArchive(fileName, BYTES.toString()),
+  );
 }
 
 function forge(
@@ -76,21 +84,4 @@ function forge(
     { 'x-amz-content-sha256': 'STREAMING-UNSIGNED-PAYLOAD-TRAILER', ...headers, ...(place === 'header' && inHeader) },
     body,
   );
-}
-
-/** A tar of one file (https://www.gnu.org/software/tar/manual/html_node/Standard.html). */
-function tarOf(name: string, bytes: Buffer): Buffer {
-  const header = Buffer.alloc(512);
-  header.write(name, 0);
-  header.write('0000644\0', 100);
-  header.write('0000000\0', 108);
-  header.write('0000000\0', 116);
-  header.write(`${bytes.length.toString(8).padStart(11, '0')}\0`, 124);
-  header.write('00000000000\0', 136);
-  header.write('        ', 148);
-  header.write('0', 156);
-  header.write('ustar\0' + '00', 257);
-  const sum = header.reduce((total, byte) => total + byte, 0);
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
-  return Buffer.concat([header, bytes, Buffer.alloc(512 - (bytes.length % 512)), Buffer.alloc(1024)]);
 }

@@ -51,6 +51,8 @@ export class ScriptedControlPlane {
   onPart: (partNumber: number) => void = () => {};
   /** Whether the list of parts is like that of a store that keeps their CRC32. */
   showsChecksums = true;
+  /** Whose pages may send parts to the store. */
+  allowsOrigin: (origin: string) => boolean = (origin) => origin === this.url;
   storeAnswer: { status: number; body: string } | undefined;
   /** Access key ids in whose name the store takes writes that nothing signed. */
   readonly forgeable = new Set<string>();
@@ -95,7 +97,7 @@ export class ScriptedControlPlane {
     } else if (request.headers['x-amz-content-sha256'] !== undefined) {
       this.#answerForgery(searchParams.get('X-Amz-Credential') ?? '', response);
     } else if (request.method === 'PUT') this.#takePart(Number(searchParams.get('partNumber')), body, response);
-    else if (request.method === 'OPTIONS') allowOrigin(request, response);
+    else if (request.method === 'OPTIONS') this.#answerPreflight(request, response);
     else this.#answerOperation(operation, body.length > 0 ? JSON.parse(body.toString()) : undefined, response);
   }
 
@@ -159,6 +161,10 @@ export class ScriptedControlPlane {
     response.writeHead(Number(status)).end(`<Error><Code>${code}</Code></Error>`);
   }
 
+  #answerPreflight({ headers: { origin = '' } }: IncomingMessage, response: ServerResponse): void {
+    response.writeHead(204, this.allowsOrigin(origin) ? { 'access-control-allow-origin': origin } : {}).end();
+  }
+
   #presign({ partNumbers }: PresignRequest) {
     const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
     return partNumbers.map((partNumber) => {
@@ -200,10 +206,6 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for await (const piece of request) pieces.push(piece as Buffer);
   return Buffer.concat(pieces);
-}
-
-function allowOrigin(request: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(204, { 'access-control-allow-origin': request.headers.origin ?? '' }).end();
 }
 
 function sendJson(response: ServerResponse, status: number, body: object): void {

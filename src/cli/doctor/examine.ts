@@ -26,7 +26,9 @@ export async function* examine(context: CliContext, partSize?: number): AsyncGen
   if (token.outcome === 'fail') return;
   const store = await askStore(controlPlane, context);
   yield* store.findings;
-  yield* await tryStore(controlPlane, store.report?.keyPrefix ?? '', context, partSize);
+  const { keyPrefix = '', corsOrigins = [] } = store.report ?? {};
+  const origins = { server: environment.value.server, configured: corsOrigins };
+  yield* await tryStore(controlPlane, { keyPrefix, origins, size: partSize }, context);
 }
 
 function readEnvironment(context: CliContext): { value?: Environment; findings: Finding[] } {

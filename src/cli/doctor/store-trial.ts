@@ -8,9 +8,10 @@ import { DEFAULT_PART_SIZE, S3_LIMITS } from '../../session/part-plan.ts';
 import type { CliContext } from '../context.ts';
 import { explainError } from '../failures/error-text.ts';
 import { clockOffset, judgeClock } from './clock.ts';
-import { type Finding, fail, info, ok, warn } from './finding.ts';
+import { type Finding, fail, ok, warn } from './finding.ts';
 import { tryForgeries } from './forgery.ts';
 import { exchange } from './http-exchange.ts';
+import { checkOrigins, type PageOrigins } from './origins.ts';
 import {
   isTooLarge,
   judgeBrokenTrial,
@@ -21,26 +22,23 @@ import {
 } from './store-answer.ts';
 import { createTrialPart, type TrialPart } from './trial-part.ts';
 
-/** Any page's origin will do: what matters is whether the store answers pages at all. */
-const SAMPLE_ORIGIN = 'https://partway-doctor.example';
 const SMALLEST_PART = S3_LIMITS.minPartSize;
+
+export interface TrialOptions {
+  readonly keyPrefix: string;
+  readonly origins: PageOrigins;
+  /** Bytes; as large as parts are by default unless given. */
+  readonly size: number | undefined;
+}
 
 /**
  * A real upload of one part up to, not including, complete; and it is always aborted. Where something on the way does not let the
  * part through, a smaller one is tried as well.
- * @param askedSize Bytes; as large as parts are by default unless given.
  */
-export async function tryStore(
-  controlPlane: ControlPlane,
-  keyPrefix: string,
-  context: CliContext,
-  askedSize?: number,
-): Promise<Finding[]> {
-  const { findings, doesNotFit } = await tryUpload(controlPlane, keyPrefix, context, askedSize ?? DEFAULT_PART_SIZE, {
-    mayBeSmaller: askedSize === undefined,
-  });
-  if (!doesNotFit || (askedSize ?? DEFAULT_PART_SIZE) <= SMALLEST_PART) return findings;
-  const smaller = await tryUpload(controlPlane, keyPrefix, context, SMALLEST_PART, { mayBeSmaller: false });
+export async function tryStore(controlPlane: ControlPlane, options: TrialOptions, context: CliContext): Promise<Finding[]> {
+  const { findings, doesNotFit } = await tryUpload(controlPlane, options, context);
+  if (!doesNotFit || (options.size ?? DEFAULT_PART_SIZE) <= SMALLEST_PART) return findings;
+  const smaller = await tryUpload(controlPlane, { ...options, size: SMALLEST_PART }, context);
   return [...findings, judgeSmallerPart(smaller.findings, SMALLEST_PART)];
 }
 
@@ -52,14 +50,12 @@ interface Trial {
 
 async function tryUpload(
   controlPlane: ControlPlane,
-  keyPrefix: string,
+  { keyPrefix, origins, size }: TrialOptions,
   context: CliContext,
-  wantedSize: number,
-  { mayBeSmaller }: { readonly mayBeSmaller: boolean },
 ): Promise<Trial> {
   let session: wire.Session;
   try {
-    session = await createTrial(controlPlane, `${keyPrefix}partway-doctor/${randomUUID()}`, wantedSize, mayBeSmaller);
+    session = await createTrial(controlPlane, `${keyPrefix}partway-doctor/${randomUUID()}`, size);
   } catch (error) {
     return { findings: [failedStep('create a session', error, context)], doesNotFit: false };
   }
@@ -75,7 +71,7 @@ async function tryUpload(
       findings.push(...sent.findings);
       doesNotFit = sent.doesNotFit;
       if (sent.isStored) findings.push(await tryListing(controlPlane, session, trial, context));
-      findings.push(await tryPreflight(part), ...(await tryForgeries(part, session.bucket, keyPrefix)));
+      findings.push(...(await checkOrigins(part, origins)), ...(await tryForgeries(part, session.bucket, keyPrefix)));
     }
   } catch (error) {
     findings.push(failedStep('presign a part', error, context));
@@ -99,13 +95,14 @@ async function tryListing(
 }
 
 /** A token may allow less than a part of the default size: then the trial is as large as it may be. */
-async function createTrial(controlPlane: ControlPlane, key: string, size: number, mayBeSmaller: boolean): Promise<wire.Session> {
+async function createTrial(controlPlane: ControlPlane, key: string, askedSize: number | undefined): Promise<wire.Session> {
+  const size = askedSize ?? DEFAULT_PART_SIZE;
   try {
     return (await controlPlane.create({ fileName: 'partway-doctor', size, key, strategy: 'single' })).session;
   } catch (error) {
     const allowed = isUploadError(error, 'OBJECT_TOO_LARGE', 'QUOTA_EXCEEDED') ? allowedBytes(error.facts) : 0;
-    if (!mayBeSmaller || !(allowed > 0 && allowed < size)) throw error;
-    return createTrial(controlPlane, key, allowed, false);
+    if (askedSize !== undefined || !(allowed > 0 && allowed < size)) throw error;
+    return createTrial(controlPlane, key, allowed);
   }
 }
 
@@ -143,26 +140,6 @@ async function tryPart(
     }
     const attempt = { host, reason, sentBytes, size: trial.size, ms };
     return { findings: [judgeBrokenTrial(attempt)], doesNotFit: sentBytes > 0, isStored: false };
-  }
-}
-
-/** Only pages in browsers need it. */
-async function tryPreflight({ url, headers }: wire.PresignedPart): Promise<Finding> {
-  const check = 'CORS (for browsers)';
-  const advice =
-    'Only needed for uploads from web pages. At MinIO: MINIO_API_CORS_ALLOW_ORIGIN; elsewhere a CORS rule with PUT and ExposeHeaders ETag.';
-  try {
-    const requested = {
-      origin: SAMPLE_ORIGIN,
-      'access-control-request-method': 'PUT',
-      'access-control-request-headers': Object.keys(headers).join(','),
-    };
-    const answer = await exchange(url, { method: 'OPTIONS', headers: requested });
-    const allowed = answer.headers['access-control-allow-origin'];
-    if (allowed === SAMPLE_ORIGIN || allowed === '*') return ok(check, 'pages of any origin may upload');
-    return info(check, 'pages of unknown origins may not upload', advice);
-  } catch (error) {
-    return info(check, `not answered: ${(error as Error).message}`, advice);
   }
 }
 

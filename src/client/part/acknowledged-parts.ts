@@ -38,6 +38,9 @@ const LAG_WAITS_MS = [500, 1_500, 4_000];
 /** A part that was acknowledged and is not listed is sent again so often, unless an outage explains the loss. */
 const MOST_RESENDS = 1;
 
+/** Of fewer parts, not much is sent before Complete says the same. */
+const PARTS_WORTH_A_LOOK = 8;
+
 export interface AcknowledgedPartsOptions {
   readonly plan: PartPlan;
   readonly size: number;
@@ -105,7 +108,7 @@ export function createAcknowledgedParts(options: AcknowledgedPartsOptions) {
      * otherwise be found out only after the whole file was sent. @throws UploadError `STORE_UNSUITABLE`
      */
     async checkStore(): Promise<void> {
-      if (isStoreKnown) return;
+      if (isStoreKnown || plan.partCount < PARTS_WORTH_A_LOOK) return;
       isStoreKnown = true;
       refuseUnproven(findShortcomings(acknowledged, await list()));
     },

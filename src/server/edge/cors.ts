@@ -29,7 +29,10 @@ function isOfPage({ req }: Context): boolean {
   return req.method !== 'OPTIONS' || req.header('access-control-request-method') !== undefined;
 }
 
-/** `https://app.example.com`, as browsers send it: no path, no default port, lower case. @throws Error that names what is none. */
+/**
+ * Reads a list of origins such as `https://app.example.com`, as browsers send them: no path, no default port, lower case, and no `*` in one,
+ * which MinIO would take for a pattern and this API for a letter. @throws Error that names what is none.
+ */
 export function parseOrigins(text: string): readonly string[] {
   const names = text.split(',').map((name) => name.trim());
   return names.filter((name) => name !== '').map(parseOrigin);
@@ -38,6 +41,6 @@ export function parseOrigins(text: string): readonly string[] {
 function parseOrigin(name: string): string {
   if (name === '*') return name;
   const { origin } = URL.canParse(name) ? new URL(name) : { origin: undefined };
-  if (name === origin && /^https?:/.test(name)) return name;
+  if (name === origin && /^https?:\/\/[^*]+$/.test(name)) return name;
   throw new Error(`"${name}" is not an origin, such as https://app.example.com`);
 }

@@ -122,6 +122,8 @@ describe('origins', () => {
     `${APP}/page`,
     'https://App.example.com',
     'https://app.example.com:443',
+    'https://*.example.com',
+    'http://*',
     'file:///a',
     'null',
   ])('are written as browsers send them, not %s', (text) => {
