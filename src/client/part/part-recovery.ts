@@ -144,8 +144,10 @@ export function createPartRecovery(options: PartRecoveryOptions) {
   }
 
   /** The store can be reached, and no part gets through. */
-  async function waitForWay(part: FailedPart, reason: string, attempts: Attempts, waitMs: number, signal: AbortSignal) {
+  async function waitForWay(part: FailedPart, reason: string, attempts: Attempts, wantedMs: number, signal: AbortSignal) {
     checkPatience(part, attempts, reason);
+    // Not beyond the end of patience: there is one attempt at it.
+    const waitMs = Math.max(0, Math.min(wantedMs, options.maxOutageMs - troubledForMs(attempts) + 1));
     way.waits(reason, waitMs);
     await pause(waitMs, signal);
     // What was handed over whole may have arrived meanwhile.
@@ -177,8 +179,12 @@ export function createPartRecovery(options: PartRecoveryOptions) {
   }
 
   /** Since the first attempt that failed: until then, everything went well. */
+  function troubledForMs({ troubleSince }: Attempts): number {
+    return troubleSince === undefined ? 0 : unpausedNow() - troubleSince;
+  }
+
   function checkPatience({ partNumber }: FailedPart, attempts: Attempts, reason: string): void {
-    const withoutSuccessMs = unpausedNow() - (attempts.troubleSince ?? unpausedNow());
+    const withoutSuccessMs = troubledForMs(attempts);
     if (withoutSuccessMs <= options.maxOutageMs) return;
     const tries = `${attempts.count} attempts in ${inWords(withoutSuccessMs)}`;
     throw new UploadError('OUTAGE_TOO_LONG', `Part ${partNumber} could not be sent in ${tries}: ${reason}.`, {
