@@ -140,7 +140,8 @@ export class UploadRun {
       narrow: () => this.#lanes.narrow(),
       isLimited: () => control.limiter.bytesPerSecond !== undefined,
       onSmallerParts: (needed) => this.#endRound(needed),
-      onEvent,
+      // Connections that worked are not renewed when parts get through again: no answer got lost.
+      onEvent: tell,
       now: Date.now,
     });
     this.#sendPart = createPartSender({
