@@ -296,6 +296,19 @@ describe('on a terminal', () => {
     expect(context.stderr.text).toBe(text);
   });
 
+  it('says a reason that does not fit into the line once above it', () => {
+    const context = onTerminal();
+    const reporter = createReporter(context, { json: false, quiet: false });
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    const reason = 'something between here and the object store answered: HTTP 502 (text/html)';
+    const since = new Date(2026, 10, 23, 14, 2, 10).getTime();
+    for (let tries = 0; tries < 3; tries++)
+      reporter.event({ type: 'offline', what: 'the object store', since, reason, nextTryInMs: 2_000 });
+    reporter.end();
+    const line = `offline since 14:02:10 (the object store cannot be reached: ${reason}), trying again in 2 s\n`;
+    expect(context.stderr.text.split(line)).toHaveLength(2);
+  });
+
   it('counts down to the next try while offline, and says finishing when the store assembles', () => {
     const clock = aClock();
     const context = aContext({ stderr: new TextCollector({ columns: 120 }), now: clock.now });
