@@ -98,8 +98,9 @@ export class UploadRun {
     const link = (what: string, probe: (signal: AbortSignal) => Promise<void>) =>
       createLink({ what, probe, maxOutageMs, pausedMs: () => control.pausedMs, onEvent });
     const storeProbe = createStoreProbe({
-      // Of any part, and thrown away: only the address counts. Not through outages: it is asked during one.
-      sign: async (probeSignal) => (await controlPlane.presign(session.sessionId, { partNumbers: [1] }, probeSignal)).parts[0],
+      // Without its checksum, since nothing is put. Not through outages: it is asked during one.
+      sign: async (partNumber, probeSignal) =>
+        (await controlPlane.presign(session.sessionId, { partNumbers: [partNumber] }, probeSignal)).parts[0],
       putNothing,
       onMoved: (from, to) => this.#way.moved(from, to),
       now: Date.now,

@@ -86,7 +86,7 @@ describe('a probe of the store', () => {
   it('takes only the answer to an empty PUT for the store once something else has answered a part', async () => {
     const [before, after] = [await aStore(), await aStore()];
     const { probe, puts } = aProbe(before, () => after);
-    probe.suspect();
+    probe.suspect(aPart(before));
     await expect(probe.probe(signal)).rejects.toThrow('something else answered');
     await probe.probe(signal);
     expect(puts).toEqual([before, after]);

@@ -6,8 +6,8 @@ const PROBE_TIMEOUT_MS = 5_000;
 const ASK_AGAIN_MS = 5_000;
 
 export interface StoreProbeOptions {
-  /** A part URL as the server signs it now. It is looked at, and not used. */
-  readonly sign: (signal: AbortSignal) => Promise<PresignedPart | undefined>;
+  /** The URL of a part as the server signs it now. */
+  readonly sign: (partNumber: number, signal: AbortSignal) => Promise<PresignedPart | undefined>;
   /** Sends no byte of the part. @throws where something other than the store answers, or nothing at all */
   readonly putNothing: (part: PresignedPart, signal: AbortSignal) => Promise<void>;
   /** The server signs for another address now. Both are origins. */
@@ -22,7 +22,8 @@ export interface StoreProbeOptions {
  */
 export function createStoreProbe({ sign, putNothing, onMoved, now }: StoreProbeOptions) {
   let latest: PresignedPart | undefined;
-  let isSuspect = false;
+  /** A part that did not get through: the only one whose URL may be tried, for those of others may be stored. */
+  let suspected: PresignedPart | undefined;
   let asking = false;
   let askedAt = Number.NEGATIVE_INFINITY;
 
@@ -33,7 +34,7 @@ export function createStoreProbe({ sign, putNothing, onMoved, now }: StoreProbeO
   }
 
   async function ask(part: PresignedPart, signal: AbortSignal): Promise<void> {
-    if (isSuspect) return putNothing(part, signal);
+    if (suspected !== undefined) return putNothing(suspected, signal);
     const status = await probeUrl(`${originOf(part)}/`, { timeoutMs: PROBE_TIMEOUT_MS, signal });
     if (status >= 500) throw new Error(`it answers HTTP ${status}`);
   }
@@ -44,8 +45,10 @@ export function createStoreProbe({ sign, putNothing, onMoved, now }: StoreProbeO
     asking = true;
     askedAt = now();
     try {
-      const part = await sign(signal);
-      if (part !== undefined) learn(part);
+      const part = await sign(suspected?.partNumber ?? 1, signal);
+      if (part === undefined) return;
+      learn(part);
+      if (suspected?.partNumber === part.partNumber) suspected = part;
     } catch {
       // No news. What is wrong with server or session is told by the calls that need them.
     } finally {
@@ -58,13 +61,13 @@ export function createStoreProbe({ sign, putNothing, onMoved, now }: StoreProbeO
     learn,
     /** Whether the URL leads to where the store is now. */
     isCurrent: (part: PresignedPart): boolean => latest === undefined || originOf(part) === originOf(latest),
-    /** Something else answered in the store's place. */
-    suspect(): void {
-      isSuspect = true;
+    /** Something else answered this part in the store's place. */
+    suspect(part: PresignedPart): void {
+      suspected = part;
     },
     /** A part got through. */
     trust(): void {
-      isSuspect = false;
+      suspected = undefined;
     },
     async probe(signal: AbortSignal): Promise<void> {
       if (latest === undefined) return;

@@ -137,7 +137,7 @@ export function createPartRecovery(options: PartRecoveryOptions) {
     if (!attempts.isWhole) way.cut({ ...attempts.current, answered: true });
     signal.throwIfAborted();
     checkPatience(part, attempts, error.message);
-    storeProbe.suspect();
+    if (attempts.signed !== undefined) storeProbe.suspect(attempts.signed);
     const { outageMs } = await link.recover(error.message, signal);
     if (outageMs > 0) way.outage();
     await waitForWay(part, error.message, attempts, Math.max(askedFor(error), way.waitMs(options.random())), signal);
