@@ -90,8 +90,11 @@ describe('a probe of the store', () => {
     await expect(probe.probe(signal)).rejects.toThrow('something else answered');
     await probe.probe(signal);
     expect(puts).toEqual([before, after]);
-    probe.trust();
+    probe.sends(2);
     await probe.probe(signal);
-    expect(puts).toHaveLength(2);
+    expect(puts).toHaveLength(3);
+    probe.sends(1);
+    await probe.probe(signal);
+    expect(puts).toHaveLength(3);
   });
 });

@@ -65,6 +65,10 @@ export function createStoreProbe({ sign, putNothing, onMoved, now }: StoreProbeO
     suspect(part: PresignedPart): void {
       suspected = part;
     },
+    /** The part is on its way again: its URL is not to be tried any more, for the store may have it from now on. */
+    sends(partNumber: number): void {
+      if (suspected?.partNumber === partNumber) suspected = undefined;
+    },
     /** A part got through. */
     trust(): void {
       suspected = undefined;

@@ -101,6 +101,7 @@ export function createPartSender(options: PartSenderOptions) {
       await link.whenUp(drain);
       const { url, headers } = await urlOutsidePause(partNumber, checksum, attempts, drain);
       tally.partStarted(partNumber);
+      storeProbe.sends(partNumber);
       current.startedAt = options.now();
       return putPart({
         url,
