@@ -67,6 +67,7 @@ export async function uploadFile(file: FileToUpload, options: UploadFileOptions)
       storedBytes = event.storedBytes;
       if (storedBytes - session.storedBytes >= TELLING_BYTES) recorder.measured(event.averageBytesPerSecond);
     }
+    if (event.type === 'replanned') recorder.replanned(event.session.partSize);
     if (event.type === 'part') recorder.partStored(event.partNumber, event.checksum);
     reporter.event(event);
     checkDeadline(event);

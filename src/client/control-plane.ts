@@ -94,6 +94,11 @@ export class ControlPlane {
     );
   }
 
+  /** Cuts the file differently while no part of it is stored. @throws UploadError `SESSION_PLAN_DIFFERS`; `ROUTE_NOT_FOUND` from older servers */
+  replan(sessionId: string, request: wire.PlanRequest, signal?: AbortSignal): Promise<wire.Session> {
+    return this.#post(PATHS.plan, sessionId, request, about(sessionId, session), { signal });
+  }
+
   report(sessionId: string, report: wire.ReportRequest, signal?: AbortSignal): Promise<wire.Progress> {
     return this.#post(PATHS.report, sessionId, report, about(sessionId, progress), { signal });
   }

@@ -1,4 +1,5 @@
 import type { Session } from '../contract/wire.ts';
+import type { NoticeCode } from './part/way-to-store.ts';
 
 /** Bytes, counts and speed of a running upload, as honest as they can be had. */
 export interface ProgressFigures {
@@ -13,7 +14,7 @@ export interface ProgressFigures {
   readonly bytesPerSecond: number;
   /** Bytes that this run handed to sockets, repeats included, per second of its time. Time offline or paused does not count, nor what was sent then. */
   readonly averageBytesPerSecond: number;
-  /** Null while nothing moves, while paused, or while something cannot be reached; 0 when nothing is left to send. */
+  /** Null while nothing moves, while paused, while something cannot be reached, or while attempts fail and no part gets through; 0 when nothing is left to send. */
   readonly secondsRemaining: number | null;
   /** Attempts at parts that failed and were followed by another. */
   readonly retries: number;
@@ -42,11 +43,15 @@ export type UploadEvent =
       readonly size: number;
     }
   | { readonly type: 'retry'; readonly partNumber: number; readonly attempt: number; readonly reason: string }
-  /** `what` cannot be reached, or answers that it cannot serve now (`refuses`); nothing is lost, the engine asks again every few seconds. */
+  /**
+   * `what` cannot be reached, or answers that it cannot serve now (`refuses`), or can be reached and yet no part gets through
+   * (`blocked`); nothing is lost, the engine tries again.
+   */
   | {
       readonly type: 'offline';
       readonly what: string;
       readonly refuses?: true;
+      readonly blocked?: true;
       readonly since: number;
       readonly reason: string;
       readonly nextTryInMs: number;
@@ -61,6 +66,10 @@ export type UploadEvent =
   | { readonly type: 'rereading'; readonly reason: 'no-change-time' | 'times-changed' }
   /** The store lost parts; they are sent again under the same session. */
   | { readonly type: 'healed'; readonly lostBytes: number }
+  /** Parts did not get through and none was stored, so the file is cut into smaller ones: the session has another plan from here on. */
+  | { readonly type: 'replanned'; readonly session: Session; readonly reason: string }
+  /** Something on the way to the store that people should know of, once each. `message` says what helps. */
+  | { readonly type: 'notice'; readonly code: NoticeCode; readonly message: string }
   /** All parts are stored; the store assembles the object. */
   | { readonly type: 'finishing' }
   | ControlEvent;

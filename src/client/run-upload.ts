@@ -1,8 +1,9 @@
 import type { Session } from '../contract/wire.ts';
 import { UploadError } from '../session/errors.ts';
 import type { ControlPlane } from './control-plane.ts';
-import type { UploadEvent, UploadResult } from './events.ts';
+import type { RunTotals, UploadEvent, UploadResult } from './events.ts';
 import type { UploadControl } from './pace/upload-control.ts';
+import { Replanned } from './round-end.ts';
 import { session as readSession } from './server-answers/session.ts';
 import { valid } from './server-answers/valid.ts';
 import type { ByteSource } from './source/byte-source.ts';
@@ -54,11 +55,26 @@ export async function runUpload(options: RunUploadOptions): Promise<UploadResult
   if (source.identity.ctimeNs === undefined) onEvent({ type: 'rereading', reason: 'no-change-time' });
   if (session.status === 'completed') return proveCompleted(options);
   if (session.status === 'aborting' || session.status === 'aborted' || session.status === 'expired') throw ended(session);
-  const run = new UploadRun(options);
-  try {
-    return await run.toCompletion();
-  } finally {
-    await run.close();
+  return runWithPlans(options);
+}
+
+/** A run has one plan. Where the parts turn out to be too large for the way to the store, the next one goes on with smaller ones. */
+async function runWithPlans(options: RunUploadOptions): Promise<UploadResult> {
+  let current = options;
+  let before: RunTotals | undefined;
+  for (;;) {
+    const run = new UploadRun(current, before);
+    try {
+      return await run.toCompletion();
+    } catch (error) {
+      if (!(error instanceof Replanned)) throw error;
+      before = run.totals;
+      // Checksums of parts that were cut differently.
+      current = { ...options, session: error.session, knownChecksums: undefined };
+      options.onEvent?.({ type: 'replanned', session: error.session, reason: error.message });
+    } finally {
+      await run.close();
+    }
   }
 }
 

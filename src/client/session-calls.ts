@@ -1,5 +1,5 @@
-import type { PartsResponse, PresignRequest, WireStoredPart } from '../contract/wire.ts';
-import { UploadError } from '../session/errors.ts';
+import type { PartsResponse, PlanRequest, PresignRequest, Session, WireStoredPart } from '../contract/wire.ts';
+import { isUploadError, UploadError } from '../session/errors.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { firstAnswer } from './link/ask-again.ts';
 import { throughOutages } from './link/control-link.ts';
@@ -61,6 +61,15 @@ export function createSessionCalls(options: SessionCallsOptions) {
     session: () => untilAnswered((callSignal) => controlPlane.get(sessionId, callSignal)),
     parts,
     presign: (request: PresignRequest) => untilAnswered((callSignal) => controlPlane.presign(sessionId, request, callSignal)),
+    /** Undefined where the server keeps the plan: parts are stored after all, no such plan is possible, or it is too old to change one. */
+    async replan(request: PlanRequest): Promise<Session | undefined> {
+      try {
+        return await untilAnswered((callSignal) => controlPlane.replan(sessionId, request, callSignal));
+      } catch (error) {
+        if (isUploadError(error, 'SESSION_PLAN_DIFFERS', 'INVALID_PLAN', 'ROUTE_NOT_FOUND')) return undefined;
+        throw error;
+      }
+    },
     complete: (checksum: string) =>
       untilSlowlyAnswered((callSignal) => controlPlane.complete(sessionId, { checksum }, callSignal)),
     /**

@@ -1,8 +1,8 @@
 import type { PartsResponse, Session } from '../contract/wire.ts';
-import { isUploadError, UploadError } from '../session/errors.ts';
+import { UploadError } from '../session/errors.ts';
 import { type PartPlan, partRange } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
-import type { ControlEvent, UploadEvent, UploadResult } from './events.ts';
+import type { ControlEvent, RunTotals, UploadEvent, UploadResult } from './events.ts';
 import { createConnections } from './link/connections.ts';
 import { createLink } from './link/link.ts';
 import { startLiveness } from './link/liveness.ts';
@@ -13,10 +13,13 @@ import { createStoreProbe } from './link/store-probe.ts';
 import { createLanes, type Turn } from './pace/lanes.ts';
 import { createTally } from './pace/tally.ts';
 import { createUploadControl } from './pace/upload-control.ts';
-import { UploadLost } from './part/part-failures.ts';
+import { createAcknowledgedParts } from './part/acknowledged-parts.ts';
+import { askToSend, putNothing } from './part/part-questions.ts';
 import { createPartSender, type PartSignals, type SentPart } from './part/part-sender.ts';
 import { createPresignQueue } from './part/presign-queue.ts';
+import { createWayToStore, SmallerPartsNeeded } from './part/way-to-store.ts';
 import { startReporting } from './reporter.ts';
+import { lastWordOn, leadsToAnotherRound, Replanned } from './round-end.ts';
 import type { RunUploadOptions } from './run-upload.ts';
 import { checkListing, checkSigned, fitsPlan } from './server-answers/parts.ts';
 import { valid } from './server-answers/valid.ts';
@@ -38,7 +41,7 @@ const MOST_PARTS_IN_FLIGHT = { single: 1, chunked: 1, multipart: 16 } as const;
 /** Times that the list of parts may come back with gaps although all were sent: more, and the store is not one to rely on. */
 const MAX_ROUNDS_IN_VAIN = 5;
 
-/** One run of one client on one session. */
+/** One run of one client on one session, with the plan that it has. */
 export class UploadRun {
   readonly #options: RunUploadOptions;
   readonly #plan: PartPlan;
@@ -52,18 +55,23 @@ export class UploadRun {
   readonly #tally;
   readonly #connections = createConnections();
   readonly #calls;
+  readonly #acknowledged;
   readonly #stopListening: () => void;
   readonly #lanes;
   readonly #liveness;
   readonly #sendPart;
+  readonly #way;
   readonly #reporting;
   /** Aborted for good: a failure, or an interruption whose drain time is over. */
   readonly #stop = new AbortController();
   readonly #drain: AbortSignal;
+  /** Ends what the present round sends. */
+  #endRound: (reason: Error) => void = () => {};
   readonly #progressTimer: NodeJS.Timeout;
   #drainTimer: NodeJS.Timeout | undefined;
 
-  constructor(options: RunUploadOptions) {
+  /** @param before What this upload did with an earlier plan. */
+  constructor(options: RunUploadOptions, before?: RunTotals) {
     const { controlPlane, session, source, knownChecksums, signal, maxOutageMs = DAY_MS } = options;
     this.#options = options;
     this.#plan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
@@ -73,6 +81,7 @@ export class UploadRun {
     };
     this.#onEvent = (event) => {
       if (event.type === 'online') {
+        this.#acknowledged.excuse();
         this.#calls.renew();
         // Idle connections of before the outage may be dead without knowing it, whoever noticed that it is over.
         this.#connections.renew();
@@ -83,7 +92,7 @@ export class UploadRun {
     this.#readings = new Readings(hasChangeTime ? knownChecksums : undefined);
     this.#rereader = new Rereader({ source, plan: this.#plan, readings: this.#readings, onEvent: this.#onEvent });
     this.#verifyResume = options.verifyResume ?? 'full';
-    this.#tally = createTally(session, Date.now);
+    this.#tally = createTally(session, Date.now, before);
     const control = options.control ?? createUploadControl();
     this.#lanes = createLanes({
       partSize: session.partSize,
@@ -96,7 +105,14 @@ export class UploadRun {
     const onEvent = this.#onEvent;
     const link = (what: string, probe: (signal: AbortSignal) => Promise<void>) =>
       createLink({ what, probe, maxOutageMs, pausedMs: () => control.pausedMs, onEvent });
-    const storeProbe = createStoreProbe();
+    const storeProbe = createStoreProbe({
+      // Without its checksum, since nothing is put. Not through outages: it is asked during one.
+      sign: async (partNumber, probeSignal) =>
+        (await controlPlane.presign(session.sessionId, { partNumbers: [partNumber] }, probeSignal)).parts[0],
+      putNothing,
+      onMoved: (from, to) => this.#way.moved(from, to),
+      now: Date.now,
+    });
     const storeLink = link('the object store', storeProbe.probe);
     this.#calls = createSessionCalls({
       controlPlane,
@@ -108,6 +124,12 @@ export class UploadRun {
       maxOutageMs,
       pausedMs: () => control.pausedMs,
     });
+    this.#acknowledged = createAcknowledgedParts({
+      plan: this.#plan,
+      size: session.size,
+      list: this.#calls.parts,
+      signal: this.#drain,
+    });
     this.#liveness = startLiveness({
       link: storeLink,
       now: Date.now,
@@ -117,20 +139,34 @@ export class UploadRun {
     const presign = createPresignQueue(async (checksums) => {
       const request = { partNumbers: [...checksums.keys()], checksums: Object.fromEntries(checksums) };
       const { parts } = await this.#calls.presign(request);
-      if (parts[0]) storeProbe.learn(parts[0].url);
+      if (parts[0]) storeProbe.learn(parts[0]);
       return valid(() => checkSigned(parts, this.#plan, session.size));
+    });
+    this.#way = createWayToStore({
+      plan: this.#plan,
+      size: session.size,
+      nothingStored: () => this.#tally.storedBytes === 0,
+      narrow: () => this.#lanes.narrow(),
+      isLimited: () => control.limiter.bytesPerSecond !== undefined,
+      onSmallerParts: (needed) => this.#endRound(needed),
+      // Connections that worked are not renewed when parts get through again: no answer got lost.
+      onEvent: tell,
+      now: Date.now,
     });
     this.#sendPart = createPartSender({
       source,
       sign: presign.sign,
       connections: this.#connections,
       link: storeLink,
+      storeProbe,
+      way: this.#way,
       tally: this.#tally,
       control,
       liveness: this.#liveness,
       inPlace: this.#lanes.inPlace,
       findStored: this.#calls.findStored,
       look: () => this.#rereader.look(),
+      askToSend,
       maxTries: TRIES[session.strategy],
       stallMs: options.stallMs ?? 45_000,
       maxOutageMs,
@@ -166,6 +202,10 @@ export class UploadRun {
     }
   }
 
+  get totals(): RunTotals {
+    return this.#tally.totals();
+  }
+
   async close(): Promise<void> {
     this.#stop.abort(new Error('the run is over'));
     clearInterval(this.#progressTimer);
@@ -181,7 +221,7 @@ export class UploadRun {
   async #rounds(): Promise<UploadResult> {
     for (let inVain = 0; ; inVain++) {
       if (inVain > 0) await this.#reporting.startOver();
-      const listing = await this.#calls.parts();
+      const listing = await this.#acknowledged.listing();
       if (listing.status === 'completed') return await this.#completedElsewhere();
       if (inVain > 0 || !fitsPlan(listing, this.#plan)) await this.#checkPlanUnchanged();
       valid(() => checkListing(listing, this.#plan));
@@ -190,9 +230,8 @@ export class UploadRun {
         await this.#transfer(listing);
         return await this.#complete();
       } catch (error) {
-        const again =
-          error instanceof UploadLost || isUploadError(error, 'PARTS_MISSING', 'PARTS_LOST') || isCompletedElsewhere(error);
-        if (!again || inVain >= MAX_ROUNDS_IN_VAIN) throw error instanceof UploadLost ? storeLosesUploads(error) : error;
+        if (error instanceof SmallerPartsNeeded) await this.#replan(error);
+        else if (!leadsToAnotherRound(error) || inVain >= MAX_ROUNDS_IN_VAIN) throw lastWordOn(error);
       }
     }
   }
@@ -226,6 +265,7 @@ export class UploadRun {
   /** Sends the missing parts while the stored ones are proven; either's failure ends both. */
   async #transfer(listing: PartsResponse): Promise<void> {
     const round = new AbortController();
+    this.#endRound = (reason) => round.abort(reason);
     const stop = sharedSignal(this.#stop.signal, round.signal);
     const drain = sharedSignal(stop, this.#drain);
     const proof = this.#prove(listing, drain);
@@ -285,7 +325,10 @@ export class UploadRun {
     this.#rereader.notify();
     this.#tally.partStored(partNumber, part.size);
     this.#reporting.partStored(part);
+    this.#acknowledged.stored(part);
     this.#onEvent({ type: 'part', ...part });
+    // Beside the other parts.
+    this.#acknowledged.checkStore().catch((error) => this.#endFor(error));
   }
 
   async #complete(): Promise<UploadResult> {
@@ -297,6 +340,18 @@ export class UploadRun {
     const checksum = combineChecksums(this.#plan, session.size, new Map([...this.#claims, ...checksums]));
     const completed = checkedAnswer(await this.#calls.complete(checksum), { session, checksum });
     return this.#result(completed, unprovenBytes(this.#plan, session.size, this.#claims, checksums));
+  }
+
+  /** @throws Replanned where the server changed the plan. Otherwise the run goes on with the one that it has. */
+  async #replan({ plan, message }: SmallerPartsNeeded): Promise<void> {
+    const session = await this.#calls.replan(plan);
+    if (session !== undefined) throw new Replanned(session, message);
+    this.#way.keepPlan();
+  }
+
+  /** What one part found out ends the whole run. An outage meanwhile is told by those who wait for its end. */
+  #endFor(error: unknown): void {
+    if (error instanceof UploadError && error.code === 'STORE_UNSUITABLE') this.#stop.abort(error);
   }
 
   /** Somebody else cut the file differently while nothing was stored: this run's part numbers mean nothing any more. */
@@ -328,16 +383,4 @@ export class UploadRun {
     const reason = new Error('interrupted');
     this.#drainTimer = setTimeout(() => this.#stop.abort(reason), this.#options.drainMs ?? 5_000);
   };
-}
-
-/** Somebody else completes the session, or has completed it: the next list says how that ended. */
-function isCompletedElsewhere(error: unknown): boolean {
-  return isUploadError(error, 'SESSION_NOT_OPEN') && ['completing', 'completed'].includes(String(error.facts.sessionStatus));
-}
-
-function storeLosesUploads(cause: UploadLost): UploadError {
-  return new UploadError('PARTS_LOST', `The object store lost the upload again and again: ${cause.message}`, {
-    cause,
-    hint: 'Check the store: its disk, and MINIO_API_STALE_UPLOADS_EXPIRY (720h suits long uploads).',
-  });
 }

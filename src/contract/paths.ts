@@ -7,6 +7,7 @@ export const PATHS = {
   upload: '/api/uploads/{sessionId}',
   presign: '/api/uploads/{sessionId}/parts/presign',
   parts: '/api/uploads/{sessionId}/parts',
+  plan: '/api/uploads/{sessionId}/plan',
   report: '/api/uploads/{sessionId}/report',
   complete: '/api/uploads/{sessionId}/complete',
   object: '/api/uploads/{sessionId}/object',

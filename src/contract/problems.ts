@@ -130,7 +130,8 @@ export const PROBLEMS = {
   PARTS_MISSING: {
     status: 409,
     title: 'Parts are missing at the object store',
-    explanation: '`missing` lists the ranges of part numbers to send before completing.',
+    explanation:
+      '`missing` lists the ranges of part numbers to send before completing. Those in `unproven` are stored with another size than planned or without a CRC32: where they were sent right, sending them again does not help, and the store does not suit.',
   },
   PARTS_LOST: {
     status: 409,

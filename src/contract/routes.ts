@@ -103,6 +103,16 @@ export const listParts = {
   responses: { 200: json(schemas.partsResponse, 'Stored parts and missing ranges'), ...problems },
 } as const;
 
+export const replanUpload = {
+  operationId: 'replanUpload',
+  method: 'post',
+  path: PATHS.plan,
+  summary: 'Cut the file differently, while no part is stored. Idempotent; 409 SESSION_PLAN_DIFFERS where parts are stored',
+  ...needs('change'),
+  request: { params: sessionParams, body: body(schemas.planRequest, true) },
+  responses: { 200: json(schemas.session, 'The session with that plan'), ...problems },
+} as const;
+
 export const reportProgress = {
   operationId: 'reportProgress',
   method: 'post',

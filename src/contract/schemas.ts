@@ -152,10 +152,22 @@ export const partsResponse = z
     sessionId,
     status: z.enum(STATUSES),
     storedBytes: bytes,
-    parts: z.array(storedPart),
-    missing: z.array(partNumberRange),
+    parts: z.array(storedPart).meta({ description: 'Stored as planned' }),
+    missing: z.array(partNumberRange).meta({ description: 'All other parts of the plan, those in `unproven` included' }),
+    unproven: z.array(storedPart).meta({
+      description:
+        'Parts that the store lists with another size than planned or without a CRC32. Sending one again helps only if it was sent wrongly, or without a CRC32',
+    }),
+    generation: z.number().int().positive().meta({
+      description:
+        'Grows when the store loses the multipart upload, or the plan changes: parts of an earlier generation are gone',
+    }),
   })
   .meta({ id: 'PartList', description: 'What the object store really holds' });
+
+export const planRequest = z
+  .strictObject({ strategy: z.enum(STRATEGIES).optional(), partSize: bytes.optional() })
+  .meta({ id: 'PlanParts', description: 'How to cut the file from now on; what is left out is chosen as for a new session' });
 
 export const reportRequest = z
   .strictObject({
@@ -266,6 +278,7 @@ export const problem = z
     hint: z.string().optional(),
     errors: z.array(z.object({ pointer: z.string(), message: z.string() })).optional(),
     missing: z.array(partNumberRange).optional(),
+    unproven: z.array(partNumberRange).optional(),
     retryAfterSeconds: z.number().optional(),
   })
   .meta({ id: 'Problem', description: 'RFC 9457' });

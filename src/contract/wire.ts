@@ -10,6 +10,7 @@ export type PresignedPart = z.infer<typeof schemas.presignedPart>;
 export type PresignResponse = z.infer<typeof schemas.presignResponse>;
 export type PartsResponse = z.infer<typeof schemas.partsResponse>;
 export type WireStoredPart = z.infer<typeof schemas.storedPart>;
+export type PlanRequest = z.infer<typeof schemas.planRequest>;
 export type ReportRequest = z.input<typeof schemas.reportRequest>;
 export type CompleteRequest = z.infer<typeof schemas.completeRequest>;
 export type Progress = z.infer<typeof schemas.progress>;

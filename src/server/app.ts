@@ -18,7 +18,7 @@ import { type BodyFacts, type BodyLimits, receiveBodies } from './edge/body-limi
 import type { BodyTime } from './edge/body-time.ts';
 import { allowOrigins } from './edge/cors.ts';
 import type { GuardedAuthenticate } from './edge/failure-limit.ts';
-import { costOfBody, costOfCreate, costOfList, costOfPresign, costOfReport } from './edge/request-cost.ts';
+import { COST_OF_REPLAN, costOfBody, costOfCreate, costOfList, costOfPresign, costOfReport } from './edge/request-cost.ts';
 import type { LimitAddress, LimitRequests } from './edge/request-limit.ts';
 import { setSecurityHeaders } from './edge/security-headers.ts';
 import { createStreamLimit, type StreamLimits } from './edge/stream-limit.ts';
@@ -156,6 +156,10 @@ export function createApp(deps: AppDeps) {
     return context.json(await service.presign(...target(context), request), 200);
   });
   app.openapi(createRoute(routes.listParts), async (context) => context.json(await service.parts(...target(context)), 200));
+  app.openapi(createRoute(routes.replanUpload), async (context) => {
+    await charge(context, COST_OF_REPLAN);
+    return context.json(await service.replan(...target(context), context.req.valid('json')), 200);
+  });
   app.openapi(createRoute(routes.reportProgress), async (context) => {
     const report = context.req.valid('json');
     await charge(context, costOfReport(report));

@@ -3,7 +3,7 @@ import { type ObjectHead, ObjectStoreError, SESSION_METADATA } from '../object-s
 import { combineCrc32, decodeCrc32, EMPTY_CRC32, encodeCrc32 } from '../session/crc32.ts';
 import { UploadError } from '../session/errors.ts';
 import { partLength } from '../session/part-plan.ts';
-import { missingRanges } from '../session/part-ranges.ts';
+import { missingRanges, rangesOf } from '../session/part-ranges.ts';
 import type { StoredPart, UploadSession } from '../session/session.ts';
 import type { ServiceDeps } from './deps.ts';
 import { apply, ensureOpen, expected, heal, mustGet, notOpen, objectsOf } from './generations.ts';
@@ -161,6 +161,11 @@ export function missingParts(session: UploadSession, parts: readonly StoredPart[
   );
 }
 
+/** Listed by the store, in the plan, and yet not fit to be completed with: of another size, or without a checksum. */
+export function unprovenParts(session: UploadSession, parts: readonly StoredPart[]): StoredPart[] {
+  return parts.filter((part) => part.partNumber <= session.plan.partCount && !isAsPlanned(session, part));
+}
+
 function isAsPlanned({ plan, size }: UploadSession, part: StoredPart): boolean {
   return part.partNumber <= plan.partCount && part.checksum !== null && part.size === partLength(plan, size, part.partNumber);
 }
@@ -176,7 +181,7 @@ function plannedParts(session: UploadSession, parts: readonly StoredPart[], requ
     session.plan.partCount,
     good.map((part) => part.partNumber),
   );
-  if (missing.length > 0) throw partsMissing(session, missing);
+  if (missing.length > 0) throw partsMissing(session, missing, parts);
   return good;
 }
 
@@ -227,10 +232,15 @@ function partsReplaced(session: UploadSession, checksum: string): UploadError {
   );
 }
 
-function partsMissing(session: UploadSession, missing: ReturnType<typeof missingRanges>): UploadError {
+function partsMissing(
+  session: UploadSession,
+  missing: ReturnType<typeof missingRanges>,
+  parts: readonly StoredPart[],
+): UploadError {
+  const unproven = rangesOf(unprovenParts(session, parts).map((part) => part.partNumber));
   const count = missing.reduce((sum, range) => sum + range.last - range.first + 1, 0);
   return new UploadError('PARTS_MISSING', `${count} of ${session.plan.partCount} parts are not stored as planned.`, {
-    facts: { missing },
+    facts: { missing, ...(unproven.length > 0 && { unproven }) },
   });
 }
 
@@ -239,7 +249,7 @@ async function missingAfterRefusal(deps: ServiceDeps, session: UploadSession, ca
   const missing = missingParts(session, parts);
   // A part was replaced while the store completed: the list is whole again, so asking once more is all there is to do.
   return missing.length > 0
-    ? partsMissing(session, missing)
+    ? partsMissing(session, missing, parts)
     : new UploadError('SESSION_BUSY', 'A part changed while the object was being completed.', {
         cause,
         facts: { retryAfterSeconds: 1 },

@@ -9,7 +9,7 @@ import type { StoredPart, UploadSession } from '../session/session.ts';
 import { type Caller, mustBeUnlimited, mustChange, mustHaveOneOf, mustSee } from './access.ts';
 import { type Audit, subjectOf } from './audit/event.ts';
 import { grantCapability } from './capability.ts';
-import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts, refuse } from './completion.ts';
+import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts, refuse, unprovenParts } from './completion.ts';
 import { create } from './creation.ts';
 import type { ServiceDeps } from './deps.ts';
 import { end } from './ending.ts';
@@ -17,6 +17,7 @@ import { createForgeryGuard } from './forgery-guard.ts';
 import { ensureOpen, heal, mustGet, notOpen, objectsOf } from './generations.ts';
 import { presignParts } from './presigning.ts';
 import { createReadiness } from './readiness.ts';
+import { replanUpload } from './replanning.ts';
 import { logOfRequest } from './request-log.ts';
 import { createFreshFlight, createSingleFlight } from './single-flight.ts';
 import { createStoreReport } from './store-report.ts';
@@ -94,6 +95,11 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       await mustChange(deps, caller, sessionId);
       const { session, parts } = await listings.run(sessionId, () => reconcile(deps, sessionId));
       return partsView(session, parts);
+    },
+
+    async replan(caller: Caller, sessionId: string, request: wire.PlanRequest): Promise<wire.Session> {
+      const deps = depsFor(caller);
+      return sessionView(await replanUpload(deps, await mustChange(deps, caller, sessionId), request), policy);
     },
 
     async report(caller: Caller, sessionId: string, report: wire.ReportRequest): Promise<wire.Progress> {
@@ -251,6 +257,8 @@ function partsView(session: UploadSession, parts: readonly StoredPart[]): wire.P
     storedBytes: session.status === 'completed' ? session.size : good.reduce((sum, part) => sum + part.size, 0),
     parts: good.map((part) => ({ ...part })),
     missing,
+    unproven: session.status === 'completed' ? [] : unprovenParts(session, parts).map((part) => ({ ...part })),
+    generation: session.generation,
   };
 }
 

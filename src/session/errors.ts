@@ -56,6 +56,8 @@ export const CLIENT_ERROR_CODES = [
   'PART_REFUSED',
   /** A part failed as often as it may over a working link. */
   'PART_FAILED',
+  /** The object store lacks what an upload is proven by, such as the checksums of parts. */
+  'STORE_UNSUITABLE',
   'OUTAGE_TOO_LONG',
   'VERIFY_MISMATCH',
   /** The server says of the finished object something else than this client sent or read. */

@@ -20,6 +20,17 @@ export function missingRanges(partCount: number, stored: Iterable<number>): Part
   return ranges;
 }
 
+/** Ascending part numbers as ranges. */
+export function rangesOf(partNumbers: Iterable<number>): PartNumberRange[] {
+  const ranges: { first: number; last: number }[] = [];
+  for (const partNumber of partNumbers) {
+    const latest = ranges.at(-1);
+    if (latest !== undefined && partNumber <= latest.last + 1) latest.last = Math.max(latest.last, partNumber);
+    else ranges.push({ first: partNumber, last: partNumber });
+  }
+  return ranges;
+}
+
 export function* partNumbersOf(ranges: Iterable<PartNumberRange>): Generator<number> {
   for (const { first, last } of ranges) for (let partNumber = first; partNumber <= last; partNumber++) yield partNumber;
 }

@@ -6,16 +6,17 @@ import { clockOffset, judgeClock } from '../../src/cli/doctor/clock.ts';
 import { judgeForgedWrite, judgeWellKnownIds } from '../../src/cli/doctor/forgery.ts';
 import { checkOrigins, judgeOrigins } from '../../src/cli/doctor/origins.ts';
 import { judgeSigning } from '../../src/cli/doctor/signing.ts';
-import { judgeStoreAnswer } from '../../src/cli/doctor/store-answer.ts';
+import { judgeBrokenTrial, judgeStoreAnswer } from '../../src/cli/doctor/store-answer.ts';
 import type { StoreReport } from '../../src/contract/wire.ts';
 import type { ForgeryVerdict } from '../../src/forgery/verdict.ts';
+import { MiB } from '../../src/session/part-plan.ts';
 import { NOON } from '../support/cli-run.ts';
 import { test } from '../support/cli-test.ts';
 import { SIGNER_ID } from '../support/scripted-control-plane.ts';
 import { aWireSession } from '../support/wire-sessions.ts';
 
 const APP = 'https://app.example.com';
-const DOCTORED = { size: 5, strategy: 'single', partSize: 5, partCount: 1 } as const;
+const DOCTORED = { size: 16 * MiB, strategy: 'single', partSize: 16 * MiB, partCount: 1 } as const;
 
 function s3Error(status: number, code: string, message = '…') {
   return { status, headers: {}, body: `<Error><Code>${code}</Code><Message>${message}</Message></Error>` };
@@ -37,13 +38,38 @@ describe('the answer of the store', () => {
     [s3Error(503, 'SlowDown'), 'again in a minute'],
     [{ status: 200, headers: {}, body: '<html>Welcome to nginx</html>' }, 'no object store'],
   ])('%o is explained', (answer, advice) => {
-    const finding = judgeStoreAnswer(answer, 'store:9000', 600_000);
+    const finding = judgeStoreAnswer(answer, 'store:9000', 600_000, MiB);
     expect(finding.outcome).toBe('fail');
     expect(finding.advice).toContain(advice);
   });
 
   it('is good when it has an ETag', () => {
-    expect(judgeStoreAnswer({ status: 200, headers: { etag: '"e"' }, body: '' }, 'store:9000', 0).outcome).toBe('ok');
+    expect(judgeStoreAnswer({ status: 200, headers: { etag: '"e"' }, body: '' }, 'store:9000', 0, MiB).outcome).toBe('ok');
+  });
+});
+
+describe("an answer that is not the store's", () => {
+  const answer = (status: number) => ({ status, headers: { 'content-type': 'text/html', server: 'squid' }, body: '<html>' });
+
+  it.each([
+    [413, 'client_max_body_size'],
+    [407, 'wants a login'],
+    [403, 'forbids it'],
+    [400, 'no error of S3'],
+  ])("%d is named as a proxy's, with the size that was tried", (status, advice) => {
+    const finding = judgeStoreAnswer(answer(status), 'store:9000', 0, 16 * MiB);
+    expect(finding.detail).toBe(
+      `something between here and store:9000 refused 16.0 MiB: HTTP ${status} (text/html, squid). The object store did not answer`,
+    );
+    expect(finding.advice).toContain(advice);
+  });
+
+  it('may be none at all: how far it came is told', () => {
+    const broken = { host: 'store:9000', reason: 'ECONNRESET', sentBytes: 3 * MiB, size: 16 * MiB, ms: 3_000 };
+    expect(judgeBrokenTrial(broken).detail).toBe(
+      'the connection to store:9000 broke after 3 s, with 3.00 MiB of 16.0 MiB handed over: ECONNRESET',
+    );
+    expect(judgeBrokenTrial({ ...broken, sentBytes: 0 }).detail).toContain('cannot be reached');
   });
 });
 
@@ -142,17 +168,56 @@ describe('clocks', () => {
 });
 
 describe('doctor', () => {
-  test('tries everything with a real upload of five bytes, and aborts it', async ({ server, partway }) => {
+  test('tries everything with a real part as large as the default, and aborts it', async ({ server, partway }) => {
     server.session = aWireSession(DOCTORED);
     const { exitCode, stdout } = await partway(['doctor']);
     expect(stdout.lines.filter((line) => !line.startsWith('ok  '))).toEqual(['Uploads can start.']);
     expect(exitCode).toBe(0);
-    expect(server.content.toString()).toBe('hello');
+    expect(server.content.length).toBe(16 * MiB);
+    expect(stdout.text).toContain('took 16.0 MiB over a presigned URL');
     expect(server.requests.at(-1)).toBe('DELETE /api/uploads/{id}');
     expect(server.bodies.get('POST /api/uploads')).toMatchObject({
       key: expect.stringMatching(/^partway-doctor\/[0-9a-f-]{36}$/),
-      size: 5,
+      size: 16 * MiB,
     });
+  });
+
+  test('sends a part as large as it is told', async ({ server, partway }) => {
+    server.session = aWireSession({ ...DOCTORED, size: 64, partSize: 64 });
+    const { stdout } = await partway(['doctor', '--size', '64B']);
+    expect(server.bodies.get('POST /api/uploads')).toMatchObject({ size: 64 });
+    expect(stdout.text).toContain('took 64 bytes over a presigned URL');
+  });
+
+  test.for(['0', '6GiB', 'large'])('refuses %j as a size', async (size, { server, partway }) => {
+    expect((await partway(['doctor', '--size', size])).exitCode).toBe(2);
+    expect(server.requests).toEqual([]);
+  });
+
+  test('names a proxy that takes no large bodies, and tries the smallest part', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    server.storeAnswer = { status: 413, body: '<html>413 Request Entity Too Large</html>' };
+    const { exitCode, stdout } = await partway(['doctor']);
+    expect(exitCode).toBe(1);
+    expect(stdout.text).toMatch(/fail {2}store takes a part: something between here and \S+ refused 16\.0 MiB: HTTP 413/);
+    expect(stdout.text).toContain('fail  store takes a part of 5.00 MiB');
+    expect(server.requests.filter((request) => request === 'DELETE /api/uploads/{id}')).toHaveLength(2);
+  });
+
+  test('fails where the store does not show what proves a part', async ({ server, partway }) => {
+    server.session = aWireSession(DOCTORED);
+    server.showsChecksums = false;
+    const { exitCode, stdout } = await partway(['doctor']);
+    expect(exitCode).toBe(1);
+    expect(stdout.text).toContain('fail  store shows checksums: it took the part, and its list does not show the CRC32 of it');
+  });
+
+  test('tries no more than the token may upload', async ({ server, partway }) => {
+    server.session = aWireSession({ ...DOCTORED, size: 64, partSize: 64 });
+    server.refuse('POST /api/uploads', 'OBJECT_TOO_LARGE', 'Too large.', { maxObjectSize: 64 }, 1);
+    const { exitCode, stdout } = await partway(['doctor']);
+    expect(exitCode).toBe(0);
+    expect(stdout.text).toContain('took 64 bytes over a presigned URL');
   });
 
   test('aborts its trial also when the store refuses the part', async ({ server, partway }) => {
@@ -225,7 +290,7 @@ describe('doctor', () => {
     const { exitCode, stdout } = await partway(['doctor']);
     expect(exitCode).toBe(0);
     expect(stdout.text).toContain('info  part URLs are signed with: not told: the server is older than this program');
-    expect(server.content.toString()).toBe('hello');
+    expect(server.content.length).toBe(16 * MiB);
   });
 
   test('fails where the store gives nothing to sign with', async ({ server, partway }) => {

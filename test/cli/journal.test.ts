@@ -294,6 +294,16 @@ test('remembers the last 20 runs', () => {
 });
 
 describe('JournalRecorder', () => {
+  test('forgets the checksums of parts that were cut differently', async ({ journal }) => {
+    const recorder = new JournalRecorder(journal, anEntry(), () => NOON);
+    recorder.partStored(2, 'AAAAAB==');
+    recorder.replanned(50);
+    recorder.partStored(1, 'AAAAAC==');
+    await recorder.end('completed');
+    expect(await journal.read('ses_one')).toMatchObject({ partSize: 50, checksums: { 1: 'AAAAAC==' } });
+    expect(Object.keys((await journal.read('ses_one'))?.checksums ?? {})).toEqual(['1']);
+  });
+
   test('writes once a second however many parts are stored, and everything at the end', async ({ journal, directory }) => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {

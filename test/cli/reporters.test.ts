@@ -152,6 +152,43 @@ describe('in a log', () => {
     ]);
   });
 
+  it('says why no part gets through, what was done about it, and what helps', () => {
+    const context = aContext();
+    const reporter = createReporter(context, { json: false, quiet: false });
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    const blocked = {
+      type: 'offline',
+      what: 'the way to the object store',
+      blocked: true,
+      since: new Date(2026, 10, 23, 14, 2, 10).getTime(),
+      reason: 'something between here and the object store cuts every connection after about 3 s',
+      nextTryInMs: 5_000,
+    } as const;
+    reporter.event(blocked);
+    reporter.event(blocked);
+    reporter.event({ type: 'replanned', session: { ...SESSION, partSize: 6 * MiB }, reason: blocked.reason });
+    reporter.event(blocked);
+    reporter.event({ type: 'notice', code: 'PARTS_CUT', message: 'Use another network.' });
+    expect(context.stderr.lines.slice(1)).toEqual([
+      `waiting since 14:02:10 (the way to the object store lets no part through: ${blocked.reason}), trying again in 5 s`,
+      `parts of 6.00 MiB from now on: ${blocked.reason}`,
+      `waiting since 14:02:10 (the way to the object store lets no part through: ${blocked.reason}), trying again in 5 s`,
+      'warning: Use another network.',
+    ]);
+  });
+
+  it('says what helps with --quiet as well, and as JSON', () => {
+    for (const json of [false, true]) {
+      const context = aContext();
+      const reporter = createReporter(context, { json, quiet: true });
+      reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+      reporter.event({ type: 'notice', code: 'PARTS_CUT', message: 'Use another network.' });
+      expect(context.stderr.lines).toEqual(['warning: Use another network.']);
+      if (json)
+        expect(context.stdout.jsonLines).toContainEqual({ type: 'notice', code: 'PARTS_CUT', message: 'Use another network.' });
+    }
+  });
+
   it('tells each outage once, and again when it comes back', () => {
     const context = aContext();
     const reporter = createReporter(context, { json: false, quiet: false });
@@ -275,6 +312,19 @@ describe('on a terminal', () => {
     expect(text.endsWith('\r\x1b[2K')).toBe(true);
     expect(text).not.toContain('\x1b[?25l');
     expect(context.stderr.text).toBe(text);
+  });
+
+  it('says a reason that does not fit into the line once above it', () => {
+    const context = onTerminal();
+    const reporter = createReporter(context, { json: false, quiet: false });
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    const reason = 'something between here and the object store answered: HTTP 502 (text/html)';
+    const since = new Date(2026, 10, 23, 14, 2, 10).getTime();
+    for (let tries = 0; tries < 3; tries++)
+      reporter.event({ type: 'offline', what: 'the object store', since, reason, nextTryInMs: 2_000 });
+    reporter.end();
+    const line = `offline since 14:02:10 (the object store cannot be reached: ${reason}), trying again in 2 s\n`;
+    expect(context.stderr.text.split(line)).toHaveLength(2);
   });
 
   it('counts down to the next try while offline, and says finishing when the store assembles', () => {

@@ -29,6 +29,32 @@ function someBytes(size: number): Buffer {
   return randomFillSync(Buffer.alloc(size));
 }
 
+describe('a store that does not show what proves its parts', () => {
+  test('is given one part once, and the command says what the store lacks', async ({ server, partway, makeFile }) => {
+    server.session = aSmallSession();
+    server.showsChecksums = false;
+    server.refuse('POST /api/uploads/{id}/complete', 'PARTS_MISSING', '1 of 1 parts are not stored as planned.', {
+      missing: [{ first: 1, last: 1 }],
+    });
+    await makeFile('a.mov', SMALL);
+    const { exitCode, stderr } = await partway(['upload', 'a.mov']);
+    expect(exitCode).toBe(7);
+    expect(stderr.text).toContain('error: The object store has part 1 and does not show its CRC32');
+    expect(server.requests.filter((request) => request.startsWith('PUT '))).toHaveLength(1);
+  });
+
+  test('is found out with the first of many parts', async ({ server, partway, makeFile }) => {
+    server.session = aWireSession(MANY_PARTS);
+    server.showsChecksums = false;
+    await makeFile('a.mov', someBytes(MANY_PARTS.size));
+    const { exitCode, stdout } = await partway(['upload', 'a.mov', '--json', '--concurrency', '1', '--limit', '40MiB']);
+    expect(exitCode).toBe(7);
+    expect(stdout.jsonLines.at(-1)).toMatchObject({ type: 'error', code: 'STORE_UNSUITABLE' });
+    expect(server.parts.size).toBeLessThan(MANY_PARTS.partCount);
+    expect(server.requests).not.toContain('POST /api/uploads/{id}/complete');
+  });
+});
+
 describe('upload', () => {
   test('sends the file, says so on stdout, and remembers it', async ({ server, partway, makeFile, folder }) => {
     server.session = aSmallSession();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeAnswer, type PartAnswer, readS3Error, type Verdict } from '../../src/client/part/part-answer.ts';
+import { describeAnswer, judgeAnswer, type PartAnswer, readS3Error, type Verdict } from '../../src/client/part/part-answer.ts';
 
 function anAnswer(status: number, code?: string, message?: string): PartAnswer {
   return { status, code, message, etag: undefined, retryAfterSeconds: undefined };
@@ -34,23 +34,26 @@ const MEASURED: [status: number, code: string | undefined, message: string, verd
   [503, 'RequestTimeout', 'A timeout occurred while trying to lock a resource', 'busy'], // 5.6
   [503, 'XMinioServerNotInitialized', 'Server not initialized yet, please try again.', 'busy'], // 1.3
   [503, 'SlowDown', 'Please reduce your request rate.', 'busy'],
-  [503, undefined, '', 'busy'],
+  [503, undefined, '', 'not-the-store'],
   [400, 'RequestTimeout', 'Your socket connection to the server was not read from', 'busy'],
   [400, 'IncompleteBody', 'You did not provide the number of bytes', 'busy'], // 13.12
   [499, 'ClientDisconnected', 'Client disconnected before response was ready', 'busy'], // 5.4
-  [502, undefined, '', 'busy'],
-  [504, undefined, '', 'busy'],
+  [502, undefined, '', 'not-the-store'],
+  [504, undefined, '', 'not-the-store'],
+  [499, undefined, '', 'not-the-store'],
+  [524, undefined, '', 'not-the-store'],
   [507, 'XMinioStorageFull', 'Storage backend has reached its minimum free drive threshold.', 'store-full'], // 7.2, 14.2
   [507, undefined, '', 'store-full'],
   [500, 'InternalError', 'We encountered an internal error: cause(no space left on device)', 'store-full'], // 14.1
   [400, 'XMinioAdminBucketQuotaExceeded', 'Bucket quota exceeded', 'store-full'],
   [500, 'InternalError', 'We encountered an internal error, please try again.', 'failed'],
   [500, undefined, '', 'failed'],
-  [408, undefined, '', 'failed'],
+  [408, undefined, '', 'not-the-store'],
   [301, 'PermanentRedirect', 'The bucket must be addressed using the specified endpoint.', 'refused'],
   [401, undefined, '', 'refused'],
   [404, undefined, '', 'refused'],
-  [413, undefined, '', 'refused'],
+  [413, undefined, '', 'too-large'],
+  [407, undefined, '', 'refused'],
 ];
 
 describe("the answer to a part's PUT", () => {
@@ -70,9 +73,46 @@ describe("the answer to a part's PUT", () => {
     },
   );
 
-  it.each([429, 503])('%d carries how long to wait', (status) => {
-    expect(judgeAnswer({ ...anAnswer(status), retryAfterSeconds: 60 })).toEqual({ kind: 'busy', retryAfterSeconds: 60 });
-    expect(judgeAnswer(anAnswer(status))).toEqual({ kind: 'busy', retryAfterSeconds: undefined });
+  it.each([
+    [429, 'TooManyRequests', 'busy'],
+    [503, 'SlowDown', 'busy'],
+    [503, undefined, 'not-the-store'],
+  ] as const)('%d %s carries how long to wait', (status, code, kind) => {
+    expect(judgeAnswer({ ...anAnswer(status, code), retryAfterSeconds: 60 })).toEqual({ kind, retryAfterSeconds: 60 });
+    expect(judgeAnswer(anAnswer(status, code))).toEqual({ kind, retryAfterSeconds: undefined });
+  });
+
+  it("a page with a server error is of something in between, and an error of the store's own is not", () => {
+    const page = { ...anAnswer(500), contentType: 'text/html; charset=utf-8' };
+    expect(judgeAnswer(page).kind).toBe('not-the-store');
+    expect(judgeAnswer({ ...page, code: 'InternalError' }).kind).toBe('failed');
+  });
+});
+
+describe('an answer in words', () => {
+  it("is the store's code and text", () => {
+    expect(describeAnswer(anAnswer(503, 'SlowDown', 'Please reduce your request rate.'))).toBe(
+      'HTTP 503 SlowDown: Please reduce your request rate.',
+    );
+  });
+
+  it('names what answered in its place', () => {
+    expect(describeAnswer({ ...anAnswer(502), contentType: 'text/html; charset=utf-8', server: 'nginx' })).toBe(
+      'HTTP 502 (text/html, nginx)',
+    );
+    expect(describeAnswer(anAnswer(200))).toBe('HTTP 200 without an ETag');
+  });
+
+  it('tells where a redirect leads, and nothing of the signature that it may repeat', () => {
+    const location = 'https://login.example/bucket/key?X-Amz-Signature=0123456789abcdef';
+    expect(describeAnswer({ ...anAnswer(301), location })).toBe('HTTP 301 to https://login.example');
+    expect(describeAnswer({ ...anAnswer(301), location: '/bucket/key?X-Amz-Signature=0' })).toBe('HTTP 301');
+  });
+
+  it('holds nothing that a terminal would obey, and is short', () => {
+    const said = describeAnswer({ ...anAnswer(502), server: `\u001b[2J${'x'.repeat(1_000)}` });
+    expect(said).not.toContain('\u001b');
+    expect(said.length).toBeLessThan(300);
   });
 });
 

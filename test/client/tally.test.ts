@@ -160,6 +160,32 @@ describe('what is stored', () => {
   });
 });
 
+describe('a run that goes on with another plan', () => {
+  it('counts on: what was sent with the plan before was sent in vain, and nothing shrinks', () => {
+    let at = 0;
+    const now = () => at;
+    const session = { size: 100, storedBytes: 0, partsStored: 0, partCount: 1 };
+    const first = createTally(session, now);
+    first.partStarted(1);
+    at += 1_000;
+    first.sent(1, 60);
+    first.observe({ type: 'retry', partNumber: 1, attempt: 1, reason: 'cut' });
+    first.observe({ type: 'offline', what: 'x', since: at, reason: 'cut', nextTryInMs: 0 });
+    at += 1_000;
+    first.observe({ type: 'online', what: 'x', outageMs: 1_000 });
+    first.partEnded(1);
+    const before = first.totals();
+    const second = createTally({ ...session, partCount: 10 }, now, before);
+    expect(second.totals()).toEqual(before);
+    second.partStarted(1);
+    at += 1_000;
+    second.sent(1, 10);
+    second.partStored(1, 10);
+    expect(second.totals()).toMatchObject({ bytesSent: 70, wastedBytes: 60, retries: 1, offlineSeconds: 1, seconds: 3 });
+    expect(second.totals().averageBytesPerSecond).toBe(35);
+  });
+});
+
 describe('what was sent', () => {
   it('counts every byte that went over the wire, and as wasted those of the attempt that failed', () => {
     const tally = aTally();
@@ -193,6 +219,29 @@ describe('what was sent', () => {
 });
 
 describe('the time left', () => {
+  it('is not invented while attempts fail and no part gets through', () => {
+    let at = 0;
+    const tally = createTally({ size: 100, storedBytes: 0, partsStored: 0, partCount: 10 }, () => at);
+    const send = () => {
+      tally.partStarted(1);
+      for (let step = 0; step < 5; step++) {
+        at += 200;
+        tally.sent(1, 1);
+        tally.figures();
+      }
+    };
+    send();
+    expect(tally.figures().secondsRemaining).toBeGreaterThan(0);
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      tally.observe({ type: 'retry', partNumber: 1, attempt, reason: 'cut' });
+      tally.partEnded(1);
+      send();
+    }
+    expect(tally.figures().secondsRemaining).toBeNull();
+    tally.partStored(1, 10);
+    expect(tally.figures().secondsRemaining).toBeGreaterThan(0);
+  });
+
   it('is told once the speed is known, and zero when nothing is left', () => {
     const clock = aClock();
     const tally = aTally({ now: clock.now });

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PartsResponse, PresignResponse, Progress } from '../../src/contract/wire.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { checksumOf } from '../contract/object-store.ts';
@@ -97,6 +97,25 @@ describe('POST /api/uploads/{sessionId}/parts/presign', () => {
 describe('GET /api/uploads/{sessionId}/parts', () => {
   const list = () => bench.ask<PartsResponse>('GET', `${path}/parts`);
 
+  it('names the parts that the store lists without what proves them apart, and counts them as missing', async () => {
+    const [stored] = await bench.putParts(sessionId, SMALL_FILE, [2]);
+    vi.spyOn(bench.objects, 'listParts').mockResolvedValue([
+      { partNumber: 1, etag: ETAG, checksum: 'AAAAAA==', size: 1 },
+      { partNumber: 2, etag: stored?.etag ?? '', checksum: null, size: PART },
+      { partNumber: 4, etag: ETAG, checksum: null, size: PART },
+    ]);
+    expect(await list()).toMatchObject({
+      parts: [],
+      missing: [{ first: 1, last: 3 }],
+      unproven: [
+        { partNumber: 1, size: 1 },
+        { partNumber: 2, etag: stored?.etag, checksum: null, size: PART },
+      ],
+    });
+    const problem = await bench.askForProblem('POST', `${path}/complete`, { body: {} });
+    expect(problem).toMatchObject({ code: 'PARTS_MISSING', unproven: [{ first: 1, last: 2 }] });
+  });
+
   it('answers what the store holds and what is missing as ranges', async () => {
     const [stored] = await bench.putParts(sessionId, SMALL_FILE, [2]);
     expect(await list()).toEqual({
@@ -104,6 +123,8 @@ describe('GET /api/uploads/{sessionId}/parts', () => {
       status: 'open',
       storedBytes: PART,
       parts: [{ partNumber: 2, etag: stored?.etag, checksum: stored?.checksum, size: PART }],
+      unproven: [],
+      generation: 1,
       missing: [
         { first: 1, last: 1 },
         { first: 3, last: 3 },

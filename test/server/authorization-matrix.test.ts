@@ -138,6 +138,7 @@ const MATRIX: Record<OperationId, Record<CallerName, Expected>> = {
   abortUpload: CHANGE,
   presignParts: CHANGE,
   listParts: CHANGE,
+  replanUpload: CHANGE,
   reportProgress: CHANGE,
   completeUpload: CHANGE,
   grantCapability: GRANT,
@@ -155,6 +156,8 @@ const ROW_OF_ACCESS: Record<contract.Access, Record<CallerName, Expected>> = {
 const BODIES: Partial<Record<OperationId, unknown>> = {
   createUpload: { ...SMALL_FILE_REQUEST, key: 'team-a/new.mkv', contentType: 'video/x-matroska' },
   presignParts: { partNumbers: [1] },
+  // The plan that it has: with parts stored, it takes no other.
+  replanUpload: { strategy: SMALL_FILE_REQUEST.strategy, partSize: SMALL_FILE_REQUEST.partSize },
   reportProgress: { clientId: 'client-1' },
   completeUpload: {},
   grantCapability: {},

@@ -51,13 +51,16 @@ export class ScriptedControlPlane {
   answeredFalsely: Partial<Session> = {};
   /** Called before a part is answered. */
   onPart: (partNumber: number) => void = () => {};
+  /** Whether the list of parts is like that of a store that keeps their CRC32. */
+  showsChecksums = true;
   /** Whose pages may send parts to the store. */
   allowsOrigin: (origin: string) => boolean = (origin) => origin === this.url;
   storeAnswer: { status: number; body: string } | undefined;
   /** Access key ids in whose name the store takes writes that nothing signed. */
   readonly forgeable = new Set<string>();
   readonly #refusals = new Map<string, Refusal>();
-  readonly #server = createServer((request, response) => void this.#answer(request, response));
+  // A client may leave before all of its request was read.
+  readonly #server = createServer((request, response) => void this.#answer(request, response).catch(() => response.destroy()));
 
   async start(): Promise<string> {
     this.#server.listen(0, '127.0.0.1');
@@ -183,13 +186,18 @@ export class ScriptedControlPlane {
 
   #listing() {
     const { sessionId, status, partCount } = this.session;
-    const parts = [...this.parts].map(([partNumber, bytes]) => ({
+    const listed = [...this.parts].map(([partNumber, bytes]) => ({
       partNumber,
       etag: `"${partNumber}"`,
-      checksum: checksumOf(bytes),
+      checksum: this.showsChecksums ? checksumOf(bytes) : null,
       size: bytes.length,
     }));
-    return { sessionId, status, storedBytes: this.content.length, parts, missing: missingRanges(partCount, this.parts.keys()) };
+    const [parts, unproven] = this.showsChecksums ? [listed, []] : [[], listed];
+    const missing = missingRanges(
+      partCount,
+      parts.map(({ partNumber }) => partNumber),
+    );
+    return { sessionId, status, storedBytes: this.content.length, parts, missing, unproven, generation: 1 };
   }
 }
 

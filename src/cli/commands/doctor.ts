@@ -1,5 +1,7 @@
 import { defineCommand } from 'citty';
+import { S3_LIMITS } from '../../session/part-plan.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
+import { FlagReader } from '../arguments/flag-reader.ts';
 import { examine } from '../doctor/examine.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { EXIT } from '../failures/exit-codes.ts';
@@ -7,13 +9,22 @@ import { type OutputStyle, paint, styleOf } from '../output/output-style.ts';
 import { type StyledText, styled } from '../output/styled-text.ts';
 
 const command = defineCommand({
-  meta: { name: 'doctor', description: 'Check everything an upload needs, with a real one of five bytes, and say what to do' },
-  args: { json: JSON_FLAG },
+  meta: {
+    name: 'doctor',
+    description: 'Check everything an upload needs, with a real part that is discarded again, and say what to do',
+  },
+  args: {
+    size: { type: 'string', valueHint: 'size', description: 'Size of the part that is sent: 16MiB (default), 64MiB, …' },
+    json: JSON_FLAG,
+  },
   async run({ args: flags, data }) {
     const context = contextOf(data);
     const style = styleOf(context.stdout, context);
+    const reader = new FlagReader();
+    const size = readSize(reader, flags.size);
+    reader.check('doctor');
     let failures = 0;
-    for await (const finding of examine(context)) {
+    for await (const finding of examine(context, size)) {
       if (finding.outcome === 'fail') failures++;
       context.stdout.write(flags.json ? `${JSON.stringify({ type: 'finding', ...finding })}\n` : renderFinding(finding, style));
     }
@@ -25,6 +36,12 @@ const command = defineCommand({
   },
 });
 
+function readSize(reader: FlagReader, text: string | undefined): number | undefined {
+  const size = reader.size('size', text);
+  if (size !== undefined && (size < 1 || size > S3_LIMITS.maxPartSize)) reader.fault('--size: a part has from 1 byte to 5 GiB.');
+  return size;
+}
+
 const COLOURS = { ok: 'green', info: 'cyan', warn: 'yellow', fail: 'red' } as const;
 
 export function renderFinding({ check, outcome, detail, advice }: Finding, style: Pick<OutputStyle, 'colour'>): StyledText {
@@ -33,4 +50,7 @@ export function renderFinding({ check, outcome, detail, advice }: Finding, style
   return styled`${word}  ${check}: ${detail}\n      ${advice}\n`;
 }
 
-export default { command, examples: ['partway doctor', 'partway doctor --json'] } satisfies CommandModule;
+export default {
+  command,
+  examples: ['partway doctor', 'partway doctor --size 64MiB   as large as your parts are', 'partway doctor --json'],
+} satisfies CommandModule;

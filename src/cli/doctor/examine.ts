@@ -11,7 +11,7 @@ import { askStore } from './signing.ts';
 import { tryStore } from './store-trial.ts';
 
 /** Checks in the order in which things depend on each other; stops where the rest could only repeat the same failure. */
-export async function* examine(context: CliContext): AsyncGenerator<Finding> {
+export async function* examine(context: CliContext, partSize?: number): AsyncGenerator<Finding> {
   const environment = readEnvironment(context);
   yield* environment.findings;
   if (environment.value === undefined) return;
@@ -29,7 +29,7 @@ export async function* examine(context: CliContext): AsyncGenerator<Finding> {
   yield* store.findings;
   const { keyPrefix = '', corsOrigins = [] } = store.report ?? {};
   const origins = { server: environment.value.server, configured: corsOrigins };
-  yield* await tryStore(controlPlane, { keyPrefix, origins }, context);
+  yield* await tryStore(controlPlane, { keyPrefix, origins, size: partSize }, context);
 }
 
 function readEnvironment(context: CliContext): { value?: Environment; findings: Finding[] } {

@@ -1,5 +1,6 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { Readable } from 'node:stream';
 
 const TIMEOUT_MS = 15_000;
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -11,17 +12,23 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** One small request as it is: no redirects, no added headers but Content-Length. Throws what the connection threw. */
-export function exchange(
-  url: string,
-  options: { readonly method: string; readonly headers: Readonly<Record<string, string>>; readonly body?: Uint8Array },
-): Promise<HttpAnswer> {
-  const { method, headers, body = new Uint8Array() } = options;
+export interface Exchange {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: { readonly size: number; pieces(): Iterable<Uint8Array> };
+  /** Bytes of the body that were handed over so far. */
+  readonly onSent?: (bytes: number) => void;
+}
+
+/** One request as it is: no redirects, no added headers but Content-Length. Throws what the connection threw. */
+export function exchange(url: string, { method, headers, body, onSent = () => {} }: Exchange): Promise<HttpAnswer> {
   const send = url.startsWith('https:') ? requestHttps : requestHttp;
   return new Promise((resolve, reject) => {
-    const outgoing = send(url, { method, headers: { ...headers, 'content-length': String(body.length) }, agent: false });
-    outgoing.setTimeout(TIMEOUT_MS, () => outgoing.destroy(new Error(`no answer in ${TIMEOUT_MS / 1000} s`)));
+    const length = { 'content-length': String(body?.size ?? 0) };
+    const outgoing = send(url, { method, headers: { ...headers, ...length }, agent: false });
+    outgoing.setTimeout(TIMEOUT_MS, () => outgoing.destroy(new Error(`nothing moved for ${TIMEOUT_MS / 1000} s`)));
     outgoing.on('error', reject);
+    outgoing.on('close', () => reject(new Error('the connection was closed without an answer')));
     outgoing.on('response', (response) => {
       const pieces: Buffer[] = [];
       let length = 0;
@@ -37,8 +44,17 @@ export function exchange(
 
       function answer(): void {
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(pieces).toString('utf8') });
+        // An answer before the end of the body is a refusal: the rest is not sent.
+        outgoing.destroy();
       }
     });
-    outgoing.end(body);
+    Readable.from(counted(body?.pieces() ?? [], onSent)).pipe(outgoing);
   });
+}
+
+function* counted(pieces: Iterable<Uint8Array>, onSent: (bytes: number) => void): Generator<Uint8Array> {
+  for (const piece of pieces) {
+    yield piece;
+    onSent(piece.length);
+  }
 }

@@ -1,17 +1,91 @@
+import { describeAnswer, isRefusedOnTheWay, type PartAnswer, readS3Error } from '../../client/part/part-answer.ts';
+import { adviceOnTheWay } from '../../client/part/part-failures.ts';
+import type * as wire from '../../contract/wire.ts';
 import { formatDuration } from '../output/durations.ts';
-import { type Finding, fail, ok } from './finding.ts';
+import { formatSize } from '../output/sizes.ts';
+import { type Finding, fail, info, ok } from './finding.ts';
 import type { HttpAnswer } from './http-exchange.ts';
 
 const CHECK = 'store takes a part';
 
-/** What the store's answer to a presigned PUT says about how things are set up (measured on MinIO). */
-export function judgeStoreAnswer(answer: HttpAnswer, host: string, clockOffsetMs: number | undefined): Finding {
-  if (answer.status === 200 && answer.headers.etag !== undefined)
-    return ok(CHECK, `${host} took 5 bytes over a presigned URL and checked their CRC32`);
-  const code = /<Code>([^<]*)<\/Code>/.exec(answer.body)?.[1];
-  const message = /<Message>([^<]*)<\/Message>/.exec(answer.body)?.[1];
-  const detail = `${host} answered HTTP ${answer.status}${code === undefined ? '' : ` ${code}`}${message === undefined ? '' : `: ${message}`}`;
-  return fail(CHECK, detail, adviceFor(answer.status, code, message ?? '', clockOffsetMs));
+/** What the store's answer to a presigned PUT of `size` bytes says about how things are set up (measured on MinIO). */
+export function judgeStoreAnswer(answer: HttpAnswer, host: string, clockOffsetMs: number | undefined, size: number): Finding {
+  return judgePartAnswer(toPartAnswer(answer), host, clockOffsetMs, size);
+}
+
+export function judgePartAnswer(part: PartAnswer, host: string, clockOffsetMs: number | undefined, size: number): Finding {
+  const sent = formatSize(size);
+  if (part.status === 200 && part.etag !== undefined) return ok(CHECK, `${host} took ${sent} over a presigned URL`);
+  const said = describeAnswer(part);
+  if (isRefusedOnTheWay(part) && part.status < 500 && part.status !== 429)
+    return fail(
+      CHECK,
+      `something between here and ${host} refused ${sent}: ${said}. The object store did not answer`,
+      adviceOnTheWay(part.status),
+    );
+  const advice = adviceFor(part.status, part.code, part.message ?? '', clockOffsetMs);
+  return fail(CHECK, `${host} answered ${sent} with ${said}`, advice);
+}
+
+function toPartAnswer({ status, headers, body }: HttpAnswer): PartAnswer {
+  const header = (name: string) => [headers[name]].flat()[0];
+  return {
+    status,
+    ...readS3Error(body),
+    etag: header('etag'),
+    retryAfterSeconds: undefined,
+    contentType: header('content-type'),
+    server: header('server'),
+    location: header('location'),
+  };
+}
+
+/** Whether something on the way says that the body was too large. */
+export function isTooLarge(answer: HttpAnswer): boolean {
+  return answer.status === 413 && isRefusedOnTheWay(toPartAnswer(answer));
+}
+
+export interface BrokenTrial {
+  readonly host: string;
+  readonly reason: string;
+  readonly sentBytes: number;
+  readonly size: number;
+  readonly ms: number;
+}
+
+/** The trial part got no answer. */
+export function judgeBrokenTrial({ host, reason, sentBytes, size, ms }: BrokenTrial): Finding {
+  if (sentBytes === 0)
+    return fail(
+      CHECK,
+      `${host} cannot be reached from this machine: ${reason}`,
+      'Clients send the bytes straight to this address, so it must be reachable from here: check PARTWAY_S3_PUBLIC_ENDPOINT, DNS and firewalls.',
+    );
+  return fail(
+    CHECK,
+    `the connection to ${host} broke after ${formatDuration(ms / 1_000)}, with ${formatSize(sentBytes)} of ${formatSize(size)} handed over: ${reason}`,
+    'Run partway doctor again: if it breaks at the same point, a proxy, balancer or router on the way limits how long or how large a request may be. Whoever runs it must allow more.',
+  );
+}
+
+/** What a part of `size` bytes came to, after a larger one did not get through. */
+export function judgeSmallerPart(findings: readonly Finding[], size: number): Finding {
+  const check = `store takes a part of ${formatSize(size)}`;
+  const flag = `--part-size ${formatSize(size).replace(/\.?0* (?=[A-Z])/, '')}`;
+  const trial = findings.find((finding) => finding.check === CHECK);
+  if (trial?.outcome === 'ok') return info(check, 'yes', `Until larger ones get through: partway upload ${flag} FILE`);
+  return fail(check, trial?.detail ?? 'could not be tried', 'S3 takes no smaller parts: at least this size must get through.');
+}
+
+/** An upload is complete only when the store's list proves every part. */
+export function judgeListing({ parts }: wire.PartsResponse, checksum: string): Finding {
+  const check = 'store shows checksums';
+  if (parts.some((part) => part.checksum === checksum)) return ok(check, 'its list has the CRC32 of the part');
+  return fail(
+    check,
+    'it took the part, and its list does not show the CRC32 of it: no upload can be proven complete there',
+    'Whoever runs the server: use a store that keeps CRC32 checksums of parts. docs/scale.md ("Another store") says which do.',
+  );
 }
 
 function adviceFor(status: number, code: string | undefined, message: string, clockOffsetMs: number | undefined): string {

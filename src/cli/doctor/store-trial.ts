@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { crc32 } from 'node:zlib';
 import type { ControlPlane } from '../../client/control-plane.ts';
+import { isRefusedOnTheWay } from '../../client/part/part-answer.ts';
+import { askToSend } from '../../client/part/part-questions.ts';
 import type * as wire from '../../contract/wire.ts';
-import { encodeCrc32 } from '../../session/crc32.ts';
+import { isUploadError, type UploadError } from '../../session/errors.ts';
+import { DEFAULT_PART_SIZE, S3_LIMITS } from '../../session/part-plan.ts';
 import type { CliContext } from '../context.ts';
 import { explainError } from '../failures/error-text.ts';
 import { clockOffset, judgeClock } from './clock.ts';
@@ -10,55 +12,134 @@ import { type Finding, fail, ok, warn } from './finding.ts';
 import { tryForgeries } from './forgery.ts';
 import { exchange } from './http-exchange.ts';
 import { checkOrigins, type PageOrigins } from './origins.ts';
-import { judgeStoreAnswer } from './store-answer.ts';
+import {
+  isTooLarge,
+  judgeBrokenTrial,
+  judgeListing,
+  judgePartAnswer,
+  judgeSmallerPart,
+  judgeStoreAnswer,
+} from './store-answer.ts';
+import { createTrialPart, type TrialPart } from './trial-part.ts';
 
-const BYTES = new TextEncoder().encode('hello');
+const SMALLEST_PART = S3_LIMITS.minPartSize;
 
-/** A real upload of five bytes up to, not including, complete; and it is always aborted. */
-export async function tryStore(
+export interface TrialOptions {
+  readonly keyPrefix: string;
+  readonly origins: PageOrigins;
+  /** Bytes; as large as parts are by default unless given. */
+  readonly size: number | undefined;
+}
+
+/**
+ * A real upload of one part up to, not including, complete; and it is always aborted. Where something on the way does not let the
+ * part through, a smaller one is tried as well.
+ */
+export async function tryStore(controlPlane: ControlPlane, options: TrialOptions, context: CliContext): Promise<Finding[]> {
+  const { findings, doesNotFit } = await tryUpload(controlPlane, options, context);
+  if (!doesNotFit || (options.size ?? DEFAULT_PART_SIZE) <= SMALLEST_PART) return findings;
+  const smaller = await tryUpload(controlPlane, { ...options, size: SMALLEST_PART }, context);
+  return [...findings, judgeSmallerPart(smaller.findings, SMALLEST_PART)];
+}
+
+interface Trial {
+  readonly findings: Finding[];
+  /** The part did not get through for something between here and the store. */
+  readonly doesNotFit: boolean;
+}
+
+async function tryUpload(
   controlPlane: ControlPlane,
-  { keyPrefix, origins }: { readonly keyPrefix: string; readonly origins: PageOrigins },
+  { keyPrefix, origins, size }: TrialOptions,
   context: CliContext,
-): Promise<Finding[]> {
+): Promise<Trial> {
   let session: wire.Session;
   try {
-    ({ session } = await controlPlane.create({
-      fileName: 'partway-doctor',
-      size: BYTES.length,
-      key: `${keyPrefix}partway-doctor/${randomUUID()}`,
-    }));
+    session = await createTrial(controlPlane, `${keyPrefix}partway-doctor/${randomUUID()}`, size);
   } catch (error) {
-    return [failedStep('create a session', error, context)];
+    return { findings: [failedStep('create a session', error, context)], doesNotFit: false };
   }
   const findings = [ok('create a session', `made in bucket ${session.bucket}`), judgeExpiry(session)];
+  let doesNotFit = false;
   try {
-    const checksum = encodeCrc32(crc32(BYTES));
-    const { parts } = await controlPlane.presign(session.sessionId, { partNumbers: [1], checksums: { 1: checksum } });
+    const trial = createTrialPart(session.size);
+    const checksums = { 1: trial.checksum };
+    const { parts } = await controlPlane.presign(session.sessionId, { partNumbers: [1], checksums });
     const [part] = parts;
     if (part !== undefined) {
-      findings.push(...(await tryPart(part, context)), ...(await checkOrigins(part, origins)));
-      findings.push(...(await tryForgeries(part, session.bucket, keyPrefix)));
+      const sent = await tryPart(part, trial, context);
+      findings.push(...sent.findings);
+      doesNotFit = sent.doesNotFit;
+      if (sent.isStored) findings.push(await tryListing(controlPlane, session, trial, context));
+      findings.push(...(await checkOrigins(part, origins)), ...(await tryForgeries(part, session.bucket, keyPrefix)));
     }
   } catch (error) {
     findings.push(failedStep('presign a part', error, context));
   } finally {
     findings.push(await abortTrial(controlPlane, session, context));
   }
-  return findings;
+  return { findings, doesNotFit };
 }
 
-async function tryPart({ url, headers }: wire.PresignedPart, context: CliContext): Promise<Finding[]> {
-  const { host } = new URL(url);
+async function tryListing(
+  controlPlane: ControlPlane,
+  { sessionId }: wire.Session,
+  { checksum }: TrialPart,
+  context: CliContext,
+): Promise<Finding> {
   try {
-    const answer = await exchange(url, { method: 'PUT', headers, body: BYTES });
+    return judgeListing(await controlPlane.parts(sessionId), checksum);
+  } catch (error) {
+    return failedStep('list the parts', error, context);
+  }
+}
+
+/** A token may allow less than a part of the default size: then the trial is as large as it may be. */
+async function createTrial(controlPlane: ControlPlane, key: string, askedSize: number | undefined): Promise<wire.Session> {
+  const size = askedSize ?? DEFAULT_PART_SIZE;
+  try {
+    return (await controlPlane.create({ fileName: 'partway-doctor', size, key, strategy: 'single' })).session;
+  } catch (error) {
+    const allowed = isUploadError(error, 'OBJECT_TOO_LARGE', 'QUOTA_EXCEEDED') ? allowedBytes(error.facts) : 0;
+    if (askedSize !== undefined || !(allowed > 0 && allowed < size)) throw error;
+    return createTrial(controlPlane, key, allowed);
+  }
+}
+
+function allowedBytes({ maxObjectSize, quotaBytes, reservedBytes, settledBytes }: UploadError['facts']): number {
+  return maxObjectSize === undefined ? Number(quotaBytes) - Number(reservedBytes) - Number(settledBytes) : Number(maxObjectSize);
+}
+
+async function tryPart(
+  part: wire.PresignedPart,
+  trial: TrialPart,
+  context: CliContext,
+): Promise<Trial & { readonly isStored: boolean }> {
+  const { url, headers } = part;
+  const { host } = new URL(url);
+  const startedAt = context.now();
+  let sentBytes = 0;
+  const onSent = (bytes: number) => {
+    sentBytes += bytes;
+  };
+  try {
+    const answer = await exchange(url, { method: 'PUT', headers, body: trial, onSent });
     const { date } = answer.headers;
     const offset = clockOffset(typeof date === 'string' ? date : undefined, context.now());
-    return [judgeStoreAnswer(answer, host, offset), ...judgeClock('the store', offset)];
+    const finding = judgeStoreAnswer(answer, host, offset, trial.size);
+    const findings = [finding, ...judgeClock('the store', offset)];
+    return { findings, doesNotFit: isTooLarge(answer), isStored: finding.outcome === 'ok' };
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-    const advice =
-      'Clients send the bytes straight to this address, so it must be reachable from here: check PARTWAY_S3_PUBLIC_ENDPOINT, DNS and firewalls.';
-    return [fail('store takes a part', `${host} cannot be reached from this machine: ${reason}`, advice)];
+    const ms = context.now() - startedAt;
+    // What refuses a body and closes at once is often not heard: ask once more, before anything is sent.
+    const refusal = sentBytes > 0 ? await askToSend(part, new AbortController().signal) : undefined;
+    if (refusal !== undefined) {
+      const doesNotFit = refusal.status === 413 && isRefusedOnTheWay(refusal);
+      return { findings: [judgePartAnswer(refusal, host, undefined, trial.size)], doesNotFit, isStored: false };
+    }
+    const attempt = { host, reason, sentBytes, size: trial.size, ms };
+    return { findings: [judgeBrokenTrial(attempt)], doesNotFit: sentBytes > 0, isStored: false };
   }
 }
 

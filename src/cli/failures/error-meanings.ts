@@ -194,7 +194,7 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     offer: ['resume', 'abort', 'upload'],
   },
   PART_REFUSED: {
-    meaning: 'The object store definitely refuses this part; sending it again would not help.',
+    meaning: `A part was definitely refused; sending it again would not help. ${NOTHING_LOST}`,
     advice: 'To find out why: partway doctor',
     offer: ['resume'],
   },
@@ -203,9 +203,15 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Later:',
     offer: ['resume'],
   },
+  STORE_UNSUITABLE: {
+    meaning:
+      'partway says that an upload is complete only when the checksums of the store prove it, and this store does not show them. Sending again would not help.',
+    advice:
+      'Whoever runs the server: partway doctor shows what is missing; docs/scale.md ("Another store") says which stores suit.',
+  },
   OUTAGE_TOO_LONG: {
-    meaning: `Nothing could be reached for longer than --max-outage allows. ${NOTHING_LOST}`,
-    advice: 'When the network is back:',
+    meaning: `Nothing got through for longer than --max-outage allows. ${NOTHING_LOST}`,
+    advice: 'When the way to the server and to the object store works again:',
     offer: ['resume'],
   },
   VERIFY_MISMATCH: {

@@ -9,7 +9,7 @@ export class JournalRecorder {
   readonly #journal: Journal;
   readonly #now: () => number;
   #entry: JournalEntry;
-  readonly #checksums: Record<string, string>;
+  #checksums: Record<string, string>;
   #timer: NodeJS.Timeout | undefined;
   #saving: Promise<void>;
 
@@ -32,6 +32,13 @@ export class JournalRecorder {
       this.#timer = undefined;
       this.#save();
     }, SAVE_EVERY_MS).unref();
+  }
+
+  /** The file is cut differently from here on: checksums of the parts of before would vouch for other bytes. */
+  replanned(partSize: number): void {
+    this.#entry = { ...this.#entry, partSize };
+    this.#checksums = {};
+    this.#save();
   }
 
   /** Bytes per second so far; written down with the parts. */

@@ -25,12 +25,16 @@ export function phaseWordings(phase: UploadPhase, now: number): readonly string[
 }
 
 /** The fullest of them is also what a log says. */
-export function outageWordings({ since, what, refuses, reason, nextTryAt }: Outage, now: number): readonly [string, ...string[]] {
-  const offline = `${refuses ? 'waiting' : 'offline'} since ${formatClock(new Date(since))}`;
+export function outageWordings(
+  { since, what, refuses, blocked, reason, nextTryAt }: Outage,
+  now: number,
+): readonly [string, ...string[]] {
+  const offline = `${refuses || blocked ? 'waiting' : 'offline'} since ${formatClock(new Date(since))}`;
   const seconds = Math.max(0, Math.ceil((nextTryAt - now) / 1_000));
   const when = seconds === 0 ? 'now' : `in ${seconds} s`;
+  const trouble = refuses ? 'cannot serve now' : blocked ? 'lets no part through' : 'cannot be reached';
   return [
-    `${offline} (${what} ${refuses ? 'cannot serve now' : 'cannot be reached'}: ${withoutFullStop(reason)}), trying again ${when}`,
+    `${offline} (${what} ${trouble}: ${withoutFullStop(reason)}), trying again ${when}`,
     `${offline} (${what}: ${withoutFullStop(reason)}), again ${when}`,
     `${offline} (${what}), again ${when}`,
     `${offline}, trying again ${when}`,

@@ -11,6 +11,7 @@ export type UploadPhase =
       readonly name: 'offline';
       readonly what: string;
       readonly refuses?: true;
+      readonly blocked?: true;
       readonly since: number;
       readonly reason: string;
       readonly nextTryAt: number;
@@ -61,6 +62,9 @@ export function updateView(view: UploadView, event: UploadEvent, now: number): U
       return { ...view, phase: phaseAfterOutage(view, event.what) };
     case 'finishing':
       return { ...view, inFlightBytes: 0, phase: { name: 'finishing' } };
+    case 'replanned':
+      return { ...viewOf(event.session), phase: { name: 'sending' } };
+    case 'notice':
     case 'part':
     case 'retry':
     case 'healed':

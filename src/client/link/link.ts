@@ -121,12 +121,26 @@ export function waitBetweenProbes(outageMs: number, random: number): number {
   return Math.round(longest * (0.7 + 0.3 * random));
 }
 
+/** In seconds while minutes would say too little. */
+export function inWords(ms: number): string {
+  return ms < 3 * MINUTE_MS ? `${Math.round(ms / 1_000)} s` : `${Math.round(ms / MINUTE_MS)} minutes`;
+}
+
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
 
 /** Before the next attempt at something that fails although its end can be reached. Doubling, jittered by up to a half. */
 export function waitBefore(attempt: number, random: number): number {
   const ceiling = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt);
+  return Math.round(ceiling * (0.5 + random / 2));
+}
+
+const FIRST_WAIT_IN_VAIN_MS = 700;
+const LONGEST_WAIT_IN_VAIN_MS = 5 * MINUTE_MS;
+
+/** Before another body goes where bodies do not get through: each costs its bytes, so they become rare soon. Jittered by up to a half. */
+export function waitInVain(attempt: number, random: number): number {
+  const ceiling = Math.min(LONGEST_WAIT_IN_VAIN_MS, FIRST_WAIT_IN_VAIN_MS * 3 ** attempt);
   return Math.round(ceiling * (0.5 + random / 2));
 }
 
@@ -141,8 +155,7 @@ function describe(error: unknown): string {
 }
 
 function outageTooLong(what: string, outageMs: number, reason: string): UploadError {
-  const minutes = Math.round(outageMs / MINUTE_MS);
-  return new UploadError('OUTAGE_TOO_LONG', `No answer from ${what} for ${minutes} minutes (${reason}).`, {
+  return new UploadError('OUTAGE_TOO_LONG', `No answer from ${what} for ${inWords(outageMs)} (${reason}).`, {
     hint: 'Everything stored is kept: resume when the network is back.',
   });
 }

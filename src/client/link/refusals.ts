@@ -3,6 +3,8 @@ import type { UploadEvent } from '../events.ts';
 export interface RefusalsOptions {
   /** For people, for example `the partway server`. */
   readonly what: string;
+  /** It is no answer of its own that keeps it from serving: nothing gets through to it. */
+  readonly blocked?: true;
   readonly onEvent: (event: UploadEvent) => void;
   readonly now: () => number;
 }
@@ -19,7 +21,7 @@ export interface Refused {
  * Tells of an end that can be reached and says that it cannot serve now, like one whose database is full. All calls that wait for it
  * are one outage. One that is refused once and then served is not worth a word.
  */
-export function createRefusals({ what, onEvent, now }: RefusalsOptions): () => Refused {
+export function createRefusals({ what, blocked, onEvent, now }: RefusalsOptions): () => Refused {
   const waiting = new Set<object>();
   let since = 0;
 
@@ -34,7 +36,8 @@ export function createRefusals({ what, onEvent, now }: RefusalsOptions): () => R
         }
         if (waiting.size === 0) since = refusedAt;
         waiting.add(self);
-        onEvent({ type: 'offline', what, refuses: true, since, reason, nextTryInMs });
+        const how = blocked ? { blocked } : { refuses: true as const };
+        onEvent({ type: 'offline', what, ...how, since, reason, nextTryInMs });
       },
       served() {
         if (waiting.delete(self) && waiting.size === 0) onEvent({ type: 'online', what, outageMs: now() - since });

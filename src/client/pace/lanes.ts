@@ -38,6 +38,7 @@ export function createLanes({ partSize, most, fixed, bytesSent, now }: LanesOpti
   /** Bodies that were handed over may wait in buffers that nobody sees: one more than is sent keeps the wire busy, many are only at risk. */
   const unanswered = pLimit(mostUnanswered(controller.limit));
   const hands = pLimit(controller.limit + AHEAD);
+  let isNarrow = fixed;
   let lastTurn: Promise<void> = Promise.resolve();
   let window = { startedAt: now(), bytesBefore: bytesSent(), saturated: true };
 
@@ -81,7 +82,7 @@ export function createLanes({ partSize, most, fixed, bytesSent, now }: LanesOpti
     },
     /** Call a few times a second: ends a window when it has something to say. */
     tick(): void {
-      if (fixed) return;
+      if (isNarrow) return;
       window.saturated &&= hands.pendingCount > 0;
       const at = now();
       const elapsedMs = at - window.startedAt;
@@ -93,14 +94,21 @@ export function createLanes({ partSize, most, fixed, bytesSent, now }: LanesOpti
     },
     /** A connection stalled or the link broke: less at once, so that less is lost when it breaks again. */
     trouble(): void {
-      if (fixed) return;
+      if (isNarrow) return;
       const at = now();
       setLimit(controller.halve(at));
       window = { startedAt: at, bytesBefore: bytesSent(), saturated: true };
     },
+    /** From now on one body at a time: side by side, each takes longer. False where that is so already, or was asked for. */
+    narrow(): boolean {
+      if (isNarrow) return false;
+      isNarrow = true;
+      setLimit(1);
+      return true;
+    },
     /** After a pause or a change of the limit: what was measured before is of another upload, and so is the first window now. */
     restart(): void {
-      if (fixed) return;
+      if (isNarrow) return;
       controller.restart();
       window = { startedAt: now(), bytesBefore: bytesSent(), saturated: false };
     },

@@ -1,10 +1,10 @@
 /** How long the run was held up because something that it needed could not be reached. Outages that overlap count once. */
-export function createOutages() {
+export function createOutages(endedBeforeMs = 0) {
   const out = new Set<string>();
   let since = 0;
   /** An outage is told a little after it began: never count again what was counted already. */
   let countedUntil = Number.NEGATIVE_INFINITY;
-  let endedMs = 0;
+  let endedMs = endedBeforeMs;
   return {
     get any(): boolean {
       return out.size > 0;

@@ -4,30 +4,47 @@ import { createOutages } from './outages.ts';
 import { createRate } from './rate.ts';
 
 const PAUSE = 'a pause';
+const NOTHING_BEFORE: RunTotals = {
+  bytesSent: 0,
+  seconds: 0,
+  averageBytesPerSecond: 0,
+  retries: 0,
+  offlineSeconds: 0,
+  wastedBytes: 0,
+};
+/** So many failed attempts without a stored part since, and nobody can tell how long the rest takes. */
+const RETRIES_IN_VAIN = 2;
 
 /**
  * Counts what is stored, what is in flight and what went over the wire. Stored and in-flight bytes are never the same
  * bytes twice, so their sum never exceeds the size. Every byte sent is of a part that this run stored, in flight, or wasted.
+ * @param before What the same run did with an earlier plan: nothing of it is stored, and its figures go on.
  */
-export function createTally(session: Pick<Session, 'size' | 'storedBytes' | 'partsStored' | 'partCount'>, now: () => number) {
+export function createTally(
+  session: Pick<Session, 'size' | 'storedBytes' | 'partsStored' | 'partCount'>,
+  now: () => number,
+  before: RunTotals = NOTHING_BEFORE,
+) {
   const { size, partCount } = session;
-  const startedAt = now();
-  let rate = createRate(startedAt);
+  const startedAt = now() - before.seconds * 1_000;
+  let rate = createRate(now());
   /** The one of before the pause, while paused. */
   let rateBefore: ReturnType<typeof createRate> | undefined;
-  const outages = createOutages();
+  const offlineBeforeMs = before.offlineSeconds * 1_000;
+  const outages = createOutages(offlineBeforeMs);
   /** Outages and pauses: what the average is not to blame for. */
-  const heldUp = createOutages();
+  const heldUp = createOutages(offlineBeforeMs);
   /** The session's word, until the store itself was asked: progress begins there and not at nothing. */
   let assumed = { bytes: session.storedBytes, parts: session.partsStored };
   const stored = new Map<number, number>();
   const inFlight = new Map<number, number>();
   /** By part, the bytes of the attempt that stored it. */
   const delivered = new Map<number, number>();
-  let bytesSent = 0;
-  let bytesSentFreely = 0;
-  let wastedBytes = 0;
-  let retries = 0;
+  let bytesSent = before.bytesSent;
+  let bytesSentFreely = before.averageBytesPerSecond * (before.seconds - before.offlineSeconds);
+  let wastedBytes = before.wastedBytes;
+  let retries = before.retries;
+  let retriesInVain = 0;
 
   function waste(from: Map<number, number>, partNumber: number): void {
     wastedBytes += from.get(partNumber) ?? 0;
@@ -92,6 +109,7 @@ export function createTally(session: Pick<Session, 'size' | 'storedBytes' | 'par
       waste(delivered, partNumber);
       delivered.set(partNumber, inFlight.get(partNumber) ?? 0);
       inFlight.delete(partNumber);
+      retriesInVain = 0;
       stored.set(partNumber, bytes);
     },
     /** The attempt did not end in a stored part. */
@@ -100,8 +118,10 @@ export function createTally(session: Pick<Session, 'size' | 'storedBytes' | 'par
     },
     /** Retries, outages and pauses, as the engine tells them. */
     observe(event: UploadEvent): void {
-      if (event.type === 'retry') retries += 1;
-      else if (event.type === 'offline' || event.type === 'online') observeOutage(event);
+      if (event.type === 'retry') {
+        retries += 1;
+        retriesInVain += 1;
+      } else if (event.type === 'offline' || event.type === 'online') observeOutage(event);
       else if (event.type === 'paused' || event.type === 'resumed' || event.type === 'limit') observeControl(event);
     },
     get bytesSent(): number {
@@ -117,7 +137,7 @@ export function createTally(session: Pick<Session, 'size' | 'storedBytes' | 'par
       const speed = rate.sample(at);
       const isPaused = rateBefore !== undefined;
       const left = size - storedNow - inFlightBytes;
-      const expected = outages.any || isPaused ? 0 : rate.expected;
+      const expected = outages.any || isPaused || retriesInVain >= RETRIES_IN_VAIN ? 0 : rate.expected;
       return {
         size,
         storedBytes: storedNow,

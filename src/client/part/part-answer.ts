@@ -1,4 +1,6 @@
-/** What the object store answered to a part's PUT, as far as the engine needs it. */
+import { escapeUnseen } from '../../contract/visible-text.ts';
+
+/** What was answered to a part's PUT, as far as the engine needs it: by the object store, or by something in between. */
 export interface PartAnswer {
   readonly status: number;
   /** S3's error code from the XML body; undefined for 2xx and for answers that are not S3's. */
@@ -6,6 +8,10 @@ export interface PartAnswer {
   readonly message: string | undefined;
   readonly etag: string | undefined;
   readonly retryAfterSeconds: number | undefined;
+  readonly contentType?: string | undefined;
+  /** The `Server` header: proxies name themselves there. */
+  readonly server?: string | undefined;
+  readonly location?: string | undefined;
 }
 
 export type Verdict =
@@ -18,8 +24,10 @@ export type Verdict =
   | { readonly kind: 'upload-lost' }
   /** The bytes that arrived are not those that were signed. Costs a try; twice means that the file changed. */
   | { readonly kind: 'bytes-differ' }
-  /** Somebody on the way answered in the store's place (a hotel's sign-in page): an outage. */
-  | { readonly kind: 'not-the-store' }
+  /** Something on the way answered in the store's place (a proxy, a sign-in page), or changed the store's answer: an outage. */
+  | { readonly kind: 'not-the-store'; readonly retryAfterSeconds: number | undefined }
+  /** Something on the way takes no body of that size. Smaller parts may get through. */
+  | { readonly kind: 'too-large' }
   /** Something went wrong with this part over a working link. Costs a try. */
   | { readonly kind: 'failed' }
   | { readonly kind: 'store-full' }
@@ -32,8 +40,10 @@ const STORE_FULL = new Set(['XMinioStorageFull', 'XMinioAdminBucketQuotaExceeded
 const CUT_SHORT = new Set(['IncompleteBody', 'RequestTimeout', 'ClientDisconnected']);
 
 /** What a client may conclude from the answer to a part's PUT: the table of measured answers, as a pure function. */
-export function judgeAnswer({ status, code, message = '', etag, retryAfterSeconds }: PartAnswer): Verdict {
-  if (status === 200) return etag === undefined ? { kind: 'not-the-store' } : { kind: 'stored', etag };
+export function judgeAnswer(answer: PartAnswer): Verdict {
+  const { status, code, message = '', etag, retryAfterSeconds } = answer;
+  if (status === 200 && etag !== undefined) return { kind: 'stored', etag };
+  if (isFromProxy(answer)) return { kind: 'not-the-store', retryAfterSeconds };
   if (code !== undefined && BYTES_DIFFER.has(code)) return { kind: 'bytes-differ' };
   if ((code !== undefined && STORE_FULL.has(code)) || status === 507 || /no space left on device/i.test(message))
     return { kind: 'store-full' };
@@ -41,12 +51,46 @@ export function judgeAnswer({ status, code, message = '', etag, retryAfterSecond
   if (status === 429 || status === 503 || status === 502 || status === 504 || status === 499)
     return { kind: 'busy', retryAfterSeconds };
   if (code !== undefined && CUT_SHORT.has(code)) return { kind: 'busy', retryAfterSeconds };
-  // Stores redirect with a code of theirs; 511 is what sign-in pages should say (RFC 6585).
-  if (status === 511 || (status < 400 && code === undefined)) return { kind: 'not-the-store' };
+  if (status === 413 && code === undefined) return { kind: 'too-large' };
   // MinIO has one code for an expired URL and for a missing right, and texts may change: any 403 is worth one new URL.
   if (status === 403) return { kind: 'sign-again' };
   if (status >= 500 || status === 408) return { kind: 'failed' };
   return { kind: 'refused' };
+}
+
+/** 408, 502, 503 and 504 are what proxies say of a store that they do not reach or wait for; 511 is for sign-in pages (RFC 6585). */
+const OF_PROXIES = new Set([408, 499, 502, 503, 504, 511]);
+/** Beyond what HTTP defines: content delivery networks count their own failures from here. */
+const FIRST_OF_NETWORKS = 520;
+
+/**
+ * Whether an answer that says nothing definite about the part is not the store's own. The store's errors carry a code in XML,
+ * redirects included; a page is of something else. A 4xx page is definite, and judged like other refusals.
+ */
+function isFromProxy({ status, code, contentType = '' }: PartAnswer): boolean {
+  if (code !== undefined) return false;
+  if (status < 400 || status >= FIRST_OF_NETWORKS || OF_PROXIES.has(status)) return true;
+  return status >= 500 && status !== 507 && /html/i.test(contentType);
+}
+
+/** Whether something other than the store refuses. Where the store did, it says why. */
+export function isRefusedOnTheWay({ status, code }: PartAnswer): boolean {
+  return code === undefined && status >= 400;
+}
+
+const LONGEST_QUOTE = 200;
+
+/** For people: one line, and nothing in it that a terminal obeys. A redirect's target is cut to its origin: it may repeat the signature. */
+export function describeAnswer({ status, code, message, etag, contentType, server, location }: PartAnswer): string {
+  if (code !== undefined) return quoted(`HTTP ${status} ${code}${message ? `: ${message}` : ''}`);
+  if (status === 200 && etag === undefined && !/html/i.test(contentType ?? '')) return 'HTTP 200 without an ETag';
+  const target = location !== undefined && URL.canParse(location) ? ` to ${new URL(location).origin}` : '';
+  const details = [contentType?.split(';')[0], server].filter((detail) => detail !== undefined && detail !== '');
+  return quoted(`HTTP ${status}${target}${details.length === 0 ? '' : ` (${details.join(', ')})`}`);
+}
+
+function quoted(text: string): string {
+  return escapeUnseen(text.slice(0, LONGEST_QUOTE));
 }
 
 /** `<Error><Code>…</Code><Message>…</Message>…`: two flat fields with XML entities, so no parser is needed. */

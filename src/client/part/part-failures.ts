@@ -1,8 +1,9 @@
 import { UploadError } from '../../session/errors.ts';
 import type { ByteSource } from '../source/byte-source.ts';
+import { describeAnswer, isRefusedOnTheWay, type PartAnswer } from './part-answer.ts';
 import { ConnectionFailure } from './part-request.ts';
 
-/** How an attempt at a part can fail: the first four lead to another attempt, the UploadErrors below end the upload. */
+/** How an attempt at a part can fail: the first five lead to another attempt, the UploadErrors below end the upload. */
 
 /** The store does not know the multipart upload any more: not this part's problem but the session's. */
 export class UploadLost extends Error {
@@ -24,6 +25,16 @@ export class StoreBusy extends Error {
   }
 }
 
+/** Something between this machine and the store answered, or changed the store's answer. The store may have the part. */
+export class AnsweredOnTheWay extends Error {
+  override readonly name = 'AnsweredOnTheWay';
+  readonly retryAfterSeconds: number | undefined;
+  constructor(said: string, retryAfterSeconds?: number) {
+    super(`something between here and the object store answered: ${said}`);
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
 /** The URL no longer counts; a new one may. */
 export class UrlRefused extends Error {
   override readonly name = 'UrlRefused';
@@ -33,6 +44,7 @@ export class UrlRefused extends Error {
 export function isTransient(error: Error): boolean {
   return (
     error instanceof ConnectionFailure ||
+    error instanceof AnsweredOnTheWay ||
     error instanceof PartFailure ||
     error instanceof StoreBusy ||
     error instanceof UrlRefused
@@ -56,10 +68,32 @@ export function triesUsedUp(partNumber: number, tries: number, last: PartFailure
   });
 }
 
-export function refusedByStore(said: string): UploadError {
-  return new UploadError('PART_REFUSED', `The object store refuses the part: ${said}`, {
-    hint: 'Run `partway doctor`: it finds out whether the public endpoint, the clock or a right is wrong.',
+/** @param partSize Bytes of the part that was refused. */
+export function refusedPart(answer: PartAnswer, partSize: number): UploadError {
+  const said = describeAnswer(answer);
+  if (!isRefusedOnTheWay(answer))
+    return new UploadError('PART_REFUSED', `The object store refuses the part: ${said}`, {
+      hint: 'Run `partway doctor`: it finds out whether the public endpoint, the clock or a right is wrong.',
+    });
+  return new UploadError('PART_REFUSED', `Something between here and the object store refuses the part: ${said}`, {
+    hint: `${adviceOnTheWay(answer.status)} To see it: partway doctor --size ${partSize}`,
+    facts: { answeredBy: 'proxy', status: answer.status },
   });
+}
+
+/** What to do about a refusal that is not the store's. */
+export function adviceOnTheWay(status: number): string {
+  switch (status) {
+    case 407:
+      return 'A proxy on the way wants a login. Use a network without it, or have the object store reached around it.';
+    case 413:
+      return 'Whoever runs that proxy must allow larger request bodies (nginx: client_max_body_size).';
+    case 401:
+    case 403:
+      return 'A proxy or firewall on the way forbids it: whoever runs it must allow PUT to the object store.';
+    default:
+      return 'The answer has no error of S3 in it: check PARTWAY_S3_PUBLIC_ENDPOINT, and the proxies between here and the store.';
+  }
 }
 
 export function storeFull(said: string): UploadError {

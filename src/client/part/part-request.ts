@@ -10,10 +10,19 @@ export class ConnectionFailure extends Error {
   override readonly name = 'ConnectionFailure';
   /** The store may have the part: only its answer got lost. */
   readonly bodySent: boolean;
+  /** This side gave the connection up, since nothing moved in it. */
+  readonly givenUp: boolean;
+  /** When the connection was closed, if it was: a rate limit may hold the attempt for longer. */
+  readonly closedAt: number | undefined;
 
-  constructor(message: string, options: { cause?: unknown; bodySent?: boolean } = {}) {
+  constructor(
+    message: string,
+    options: { cause?: unknown; bodySent?: boolean; givenUp?: boolean; closedAt?: number | undefined } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.bodySent = options.bodySent ?? false;
+    this.givenUp = options.givenUp ?? false;
+    this.closedAt = options.closedAt;
   }
 }
 
@@ -64,10 +73,14 @@ export async function putPart(request: PartRequest): Promise<PartAnswer> {
   const send = url.startsWith('https:') ? https.request : http.request;
   const outgoing = send(url, { method: 'PUT', headers, agent, signal });
   // Its end is awaited below; without a listener an error between two awaits would be unhandled.
+  let closedAt: number | undefined;
   const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);
     outgoing.on('error', reject);
-    outgoing.once('close', () => reject(new ConnectionFailure('the connection was closed without an answer')));
+    outgoing.once('close', () => {
+      closedAt = Date.now();
+      reject(new ConnectionFailure('the connection was closed without an answer'));
+    });
   });
   answered.catch(() => {});
   const monitor = startMonitor(outgoing, request);
@@ -77,15 +90,19 @@ export async function putPart(request: PartRequest): Promise<PartAnswer> {
     return await readAnswer(await answered);
   } catch (error) {
     signal.throwIfAborted();
-    if (monitor.cutBecause !== undefined) throw new ConnectionFailure(monitor.cutBecause, { bodySent: monitor.bodySent });
+    if (monitor.cutBecause !== undefined) throw givenUp(monitor.cutBecause, monitor);
     if (!isConnectionError(error)) throw error;
-    throw new ConnectionFailure(describeConnectionError(error), { cause: error, bodySent: monitor.bodySent });
+    throw new ConnectionFailure(describeConnectionError(error), { cause: error, bodySent: monitor.bodySent, closedAt });
   } finally {
     request.onBodySent?.();
     monitor.stop();
     // A request whose body was not sent whole cannot hand its connection on.
     if (!outgoing.writableFinished) outgoing.destroy();
   }
+}
+
+function givenUp(reason: string, { bodySent }: Monitor): ConnectionFailure {
+  return new ConnectionFailure(reason, { bodySent, givenUp: true });
 }
 
 async function sendBody(
@@ -135,7 +152,8 @@ async function sendBody(
   outgoing.end();
 }
 
-async function readAnswer(response: http.IncomingMessage): Promise<PartAnswer> {
+/** Reads the whole answer; of its body, only what S3 would say in an error counts. */
+export async function readAnswer(response: http.IncomingMessage): Promise<PartAnswer> {
   // Read to its end, or the connection could not be used again.
   let body = '';
   response.setEncoding('utf8');
@@ -149,6 +167,9 @@ async function readAnswer(response: http.IncomingMessage): Promise<PartAnswer> {
     status: response.statusCode ?? 0,
     etag: response.headers.etag,
     retryAfterSeconds: Number.isFinite(retryAfter) && retryAfter >= 0 ? retryAfter : undefined,
+    contentType: response.headers['content-type'],
+    server: [response.headers.server].flat()[0],
+    location: response.headers.location,
     ...readS3Error(body),
   };
 }

@@ -2,7 +2,20 @@ import { MAX_PRESIGN_BATCH } from '../../contract/paths.ts';
 import type * as wire from '../../contract/wire.ts';
 import { type PartPlan, partRange, S3_LIMITS } from '../../session/part-plan.ts';
 import { missingRanges, type PartNumberRange } from '../../session/part-ranges.ts';
-import { consistent, InvalidAnswer, instant, list, nullable, object, oneOf, type Read, record, text } from './read.ts';
+import {
+  consistent,
+  InvalidAnswer,
+  instant,
+  integer,
+  list,
+  nullable,
+  object,
+  oneOf,
+  optional,
+  type Read,
+  record,
+  text,
+} from './read.ts';
 import { bytes, crc32, etag, partNumber, sessionId, status } from './session.ts';
 
 const MAX_URL_LENGTH = 16 * 1024;
@@ -29,6 +42,9 @@ export const partList: Read<wire.PartsResponse> = consistent(
     storedBytes: bytes,
     parts: list(storedPart, S3_LIMITS.maxPartCount),
     missing: list(range, S3_LIMITS.maxPartCount),
+    // Older servers leave these two out.
+    unproven: optional(list(storedPart, S3_LIMITS.maxPartCount)) as Read<wire.WireStoredPart[]>,
+    generation: optional(integer(1, Number.MAX_SAFE_INTEGER)) as Read<number>,
   }),
   (answer) => findDisorder(answer.missing),
 );

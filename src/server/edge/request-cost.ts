@@ -14,6 +14,9 @@ export function costOfPresign({ partNumbers }: Pick<wire.PresignRequest, 'partNu
   return partNumbers.length / 10;
 }
 
+/** The store lists, creates and aborts an upload for it, and the old one stays on record until it is swept. */
+export const COST_OF_REPLAN = 10;
+
 /** Each part is a row. */
 export function costOfReport({ parts }: Pick<wire.ReportRequest, 'parts'>): number {
   return (parts?.length ?? 0) / 20;

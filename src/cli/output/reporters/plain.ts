@@ -38,6 +38,7 @@ export class PlainReporter extends QuietReporter {
   }
 
   override event(event: UploadEvent): void {
+    super.event(event);
     if (this.view === undefined) return;
     this.view = updateView(this.view, event, this.context.now());
     const change = this.isNews(event) ? describeChange(event, this.context.now()) : undefined;
@@ -48,6 +49,7 @@ export class PlainReporter extends QuietReporter {
   /** An outage is told once, not at every try; so are comparisons, and that the times of a file change. */
   protected isNews(event: UploadEvent): boolean {
     if (event.type === 'online') this.#told.delete(event.what);
+    if (event.type === 'replanned') this.#told.clear();
     const subject = repeatedSubject(event);
     if (subject === undefined) return true;
     const isFirst = !this.#told.has(subject);
@@ -106,10 +108,13 @@ function describeChange(event: UploadEvent, now: number): string | undefined {
       return 'going on after a pause';
     case 'limit':
       return `limit from now on: ${formatLimit(event.bytesPerSecond)}`;
+    case 'replanned':
+      return `parts of ${formatSize(event.session.partSize)} from now on: ${event.reason}`;
     case 'finishing':
       return phaseWordings({ name: 'finishing' }, now)[0];
     case 'session':
     case 'progress':
+    case 'notice':
     case 'part':
     case 'retry':
       return undefined;

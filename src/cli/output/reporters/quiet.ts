@@ -28,9 +28,12 @@ export class QuietReporter implements Reporter {
 
   begin(_upload: BeginningUpload): void {}
   strategy(_report: StrategyReport): void {}
-  event(_event: UploadEvent): void {}
   note(_message: string): void {}
   end(): void {}
+
+  event(event: UploadEvent): void {
+    if (event.type === 'notice') this.warn(event.message);
+  }
 
   warn(message: string): void {
     this.say(styled`${paint('warning:', 'yellow', this.style)} ${message}`);

@@ -8,6 +8,8 @@ import { PlainReporter } from './plain.ts';
 /** At most 10 times a second; also what lets a countdown count while nothing else happens. */
 const REDRAW_EVERY_MS = 100;
 const DEFAULT_COLUMNS = 80;
+/** Codes like ECONNREFUSED fit into the line, sentences do not. */
+const LONGEST_REASON = 24;
 
 /**
  * One line, redrawn in place below the lines that stay. The cursor is never hidden, so nothing has to be put right
@@ -16,17 +18,24 @@ const DEFAULT_COLUMNS = 80;
 export class TerminalReporter extends PlainReporter {
   #timer: NodeJS.Timeout | undefined;
   #drawn = '';
+  readonly #toldReasons = new Set<string>();
   readonly #onResize = () => this.#draw();
 
   override begin(upload: BeginningUpload): void {
     super.begin(upload);
+    this.#toldReasons.clear();
     this.#timer = setInterval(() => this.#draw(), REDRAW_EVERY_MS).unref();
     this.context.stderr.on('resize', this.#onResize);
     this.#draw();
   }
 
-  /** The line shows these by itself. */
+  /** The line shows these by itself, but for a reason that would not fit into it. */
   protected override isNews(event: UploadEvent): boolean {
+    if (event.type === 'online' || event.type === 'replanned') this.#toldReasons.clear();
+    if (event.type === 'offline' && event.reason.length > LONGEST_REASON && !this.#toldReasons.has(event.reason)) {
+      this.#toldReasons.add(event.reason);
+      return true;
+    }
     return !['offline', 'verifying', 'paused', 'resumed', 'finishing'].includes(event.type) && super.isNews(event);
   }
 

@@ -1,0 +1,60 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+import type { PresignedPart } from '../../contract/wire.ts';
+import { createConnections } from '../link/connections.ts';
+import { describeAnswer, judgeAnswer, type PartAnswer } from './part-answer.ts';
+import { AnsweredOnTheWay } from './part-failures.ts';
+import { putPart, readAnswer } from './part-request.ts';
+
+/** Questions about the way to the store, asked with a part's own URL and without its bytes, each over a connection of its own. */
+
+const STALL_MS = 10_000;
+const LONGEST_HESITATION_MS = 5_000;
+
+/**
+ * Asks whether the store itself answers. It refuses an empty PUT, for the length is signed, and says so in its own words; what
+ * answers parts in its place answers this, too.
+ * @throws AnsweredOnTheWay where it was not the store; ConnectionFailure
+ */
+export async function putNothing({ url, headers }: PresignedPart, signal: AbortSignal): Promise<void> {
+  const connections = createConnections();
+  try {
+    const answer = await putPart({
+      url,
+      headers: { ...headers, 'content-length': '0' },
+      body: { pieces: noPieces(), look() {}, end() {} },
+      agent: connections.agentFor(url),
+      stallMs: STALL_MS,
+      signal,
+      onBytes: () => {},
+    });
+    if (judgeAnswer(answer).kind === 'not-the-store') throw new AnsweredOnTheWay(describeAnswer(answer));
+  } finally {
+    connections.close();
+  }
+}
+
+async function* noPieces(): AsyncGenerator<Uint8Array> {}
+
+/**
+ * Asks whether the part may come, with `Expect: 100-continue`. A proxy that answers and closes at once often breaks the connection
+ * before its answer is read; this way nothing is on the wire when it comes. Undefined where the part may come, and where nothing
+ * definite was said.
+ */
+export function askToSend({ url, headers }: PresignedPart, signal: AbortSignal): Promise<PartAnswer | undefined> {
+  const send = url.startsWith('https:') ? https.request : http.request;
+  return new Promise((resolve) => {
+    const request = send(url, { method: 'PUT', headers: { ...headers, expect: '100-continue' }, agent: false, signal });
+    const finish = (answer?: PartAnswer) => {
+      clearTimeout(timer);
+      resolve(answer);
+      request.destroy();
+    };
+    const timer = setTimeout(finish, LONGEST_HESITATION_MS);
+    request.on('continue', () => finish());
+    request.on('response', (response) => readAnswer(response).then(finish, () => finish()));
+    // A connection that breaks says no more than the one before.
+    request.on('error', () => finish());
+    request.flushHeaders();
+  });
+}

@@ -1,0 +1,214 @@
+import type { PresignedPart, WireStoredPart } from '../../contract/wire.ts';
+import { UploadError } from '../../session/errors.ts';
+import type { UploadEvent } from '../events.ts';
+import { inWords, type Link, waitBefore } from '../link/link.ts';
+import { pause } from '../link/pause.ts';
+import type { StoreProbe } from '../link/store-probe.ts';
+import type { Tally } from '../pace/tally.ts';
+import type { UploadControl } from '../pace/upload-control.ts';
+import type { AnswerHistory } from './answer-outcome.ts';
+import { judgeAnswer, type PartAnswer } from './part-answer.ts';
+import { AnsweredOnTheWay, isTransient, PartFailure, StoreBusy, UrlRefused } from './part-failures.ts';
+import { ConnectionFailure } from './part-request.ts';
+import type { WayToStore } from './way-to-store.ts';
+
+export interface PartRecoveryOptions {
+  readonly link: Link;
+  readonly storeProbe: StoreProbe;
+  readonly way: WayToStore;
+  readonly tally: Tally;
+  readonly control: UploadControl;
+  /** What the store has of a part, asked when the answer got lost or was not the store's. */
+  readonly findStored: (partNumber: number) => Promise<WireStoredPart | undefined>;
+  /** Whether something on the way says no to a part before it is sent. */
+  readonly askToSend: (part: PresignedPart, signal: AbortSignal) => Promise<PartAnswer | undefined>;
+  readonly maxTries: number;
+  readonly maxOutageMs: number;
+  readonly onEvent: (event: UploadEvent) => void;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** Earlier ones of the same part: connections do break now and then. */
+const BREAKS_BEFORE_QUESTION = 3;
+/** Longer than this, and a store that says "later" is asked anyway. */
+const LONGEST_RETRY_AFTER_MS = 60_000;
+
+/** What the attempts at one part have met so far. */
+export interface Attempts extends AnswerHistory {
+  /** The first failure, on a clock that stands still in pauses. */
+  troubleSince: number | undefined;
+  count: number;
+  /** The latest one. */
+  current: { startedAt: number; endedAt: number; bytes: number };
+  /** Its whole body was handed over. */
+  isWhole: boolean;
+  signed: PresignedPart | undefined;
+  /** Those before it was signed. */
+  pausesBefore: number;
+  /** The store may have the part, and did not say so. */
+  answerLost: boolean;
+  /** The part is stored, as the store's list says. */
+  foundEtag: string | undefined;
+  brokenConnections: number;
+  busyAnswers: number;
+}
+
+export interface FailedPart {
+  readonly partNumber: number;
+  /** Inclusive. */
+  readonly start: number;
+  /** Exclusive. */
+  readonly end: number;
+  /** The CRC32 that was signed. */
+  readonly checksum: string;
+}
+
+/** What happens between two attempts at a part: whether there is to be another one, what is asked before it, and how long it waits. */
+export function createPartRecovery(options: PartRecoveryOptions) {
+  const { link, storeProbe, way, tally, control, onEvent } = options;
+
+  /** Stands still in a pause: no patience is used up by it. */
+  const unpausedNow = () => options.now() - control.pausedMs;
+
+  function isWorthRetrying(error: Error, retriesConsumed: number): boolean {
+    return isTransient(error) && (!(error instanceof PartFailure) || retriesConsumed + 1 < options.maxTries);
+  }
+
+  /** Between attempts: waits where waiting helps. p-retry adds its own back-off for failures that consume a try. */
+  async function beforeRetry(part: FailedPart, error: Error, attempts: Attempts, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { partNumber, start, end } = part;
+    attempts.troubleSince ??= unpausedNow();
+    attempts.isWhole = attempts.current.bytes === end - start;
+    attempts.answerLost = error instanceof AnsweredOnTheWay || (error instanceof ConnectionFailure && error.bodySent);
+    // Sent whole and not answered by the store, it is in flight until the store was asked whether it has it.
+    if (!attempts.answerLost) tally.partEnded(partNumber);
+    onEvent({ type: 'retry', partNumber, attempt: attempts.count, reason: error.message });
+    // The link is not needed during a pause, so it is not asked for either.
+    await control.untilResumed(signal);
+    if (error instanceof UrlRefused) attempts.signed = undefined;
+    else if (error instanceof ConnectionFailure) await afterBreak(part, error, attempts, signal);
+    else if (error instanceof AnsweredOnTheWay) await afterForeignAnswer(part, error, attempts, signal);
+    else if (error instanceof StoreBusy) {
+      checkPatience(part, attempts, `the object store answered ${error.message}`);
+      await pause(Math.max(askedFor(error), waitBefore(attempts.busyAnswers++, options.random())), signal);
+    }
+  }
+
+  async function afterBreak(part: FailedPart, error: ConnectionFailure, attempts: Attempts, signal: AbortSignal): Promise<void> {
+    const { outageMs } = await link.recover(error.message, signal);
+    if (outageMs > 0) {
+      way.outage();
+      // The outage had its own patience.
+      attempts.troubleSince = undefined;
+    }
+    if (attempts.answerLost && (await lookUp(part, attempts))) return;
+    if (outageMs > 0) return;
+    if (attempts.brokenConnections >= BREAKS_BEFORE_QUESTION) await checkSize(part, attempts, signal);
+    const endedAt = error.closedAt ?? attempts.current.endedAt;
+    const pattern = error.givenUp ? undefined : way.cut({ ...attempts.current, endedAt });
+    signal.throwIfAborted();
+    // The store answers, and yet this part's connections break: not at once again.
+    if (attempts.brokenConnections++ === 0 && pattern === undefined) return;
+    const waitMs =
+      pattern === undefined ? waitBefore(attempts.brokenConnections, options.random()) : way.waitMs(options.random());
+    await waitForWay(part, pattern ?? error.message, attempts, waitMs, signal);
+  }
+
+  /** A refusal for the size may never be read where the proxy closes at once. @throws what the refusal leads to */
+  async function checkSize({ start, end }: FailedPart, { signed }: Attempts, signal: AbortSignal): Promise<void> {
+    const answer = signed && (await options.askToSend(signed, signal));
+    signal.throwIfAborted();
+    if (answer !== undefined && judgeAnswer(answer).kind === 'too-large') throw way.tooLarge(answer, end - start);
+  }
+
+  /** Nothing goes out again before the store was asked whether it has the part, and then only where the store itself answers. */
+  async function afterForeignAnswer(
+    part: FailedPart,
+    error: AnsweredOnTheWay,
+    attempts: Attempts,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (await lookUp(part, attempts)) {
+      way.answerWasChanged(error.message);
+      return;
+    }
+    if (!attempts.isWhole) way.cut({ ...attempts.current, answered: true });
+    signal.throwIfAborted();
+    checkPatience(part, attempts, error.message);
+    if (attempts.signed !== undefined) storeProbe.suspect(attempts.signed);
+    const { outageMs } = await link.recover(error.message, signal);
+    if (outageMs > 0) way.outage();
+    await waitForWay(part, error.message, attempts, Math.max(askedFor(error), way.waitMs(options.random())), signal);
+  }
+
+  /** The store can be reached, and no part gets through. */
+  async function waitForWay(part: FailedPart, reason: string, attempts: Attempts, wantedMs: number, signal: AbortSignal) {
+    checkPatience(part, attempts, reason);
+    // Not beyond the end of patience: there is one attempt at it.
+    const waitMs = Math.max(0, Math.min(wantedMs, options.maxOutageMs - troubledForMs(attempts) + 1));
+    way.waits(reason, waitMs);
+    await pause(waitMs, signal);
+    // What was handed over whole may have arrived meanwhile.
+    attempts.answerLost = attempts.isWhole;
+    // The server may sign for another way by now.
+    attempts.signed = undefined;
+  }
+
+  /** Asks the store for a part whose answer got lost, or was not the store's. */
+  async function lookUp(
+    { partNumber, checksum }: Pick<FailedPart, 'partNumber' | 'checksum'>,
+    attempts: Attempts,
+  ): Promise<boolean> {
+    attempts.answerLost = false;
+    const stored = await options.findStored(partNumber);
+    if (stored?.checksum === checksum) {
+      attempts.foundEtag = stored.etag;
+      storeProbe.trust();
+      way.passed(attempts.current);
+      return true;
+    }
+    // One that was handed over whole may still arrive.
+    if (!attempts.isWhole) tally.partEnded(partNumber);
+    return false;
+  }
+
+  function askedFor({ retryAfterSeconds = 0 }: { readonly retryAfterSeconds: number | undefined }): number {
+    return Math.min(retryAfterSeconds * 1_000, LONGEST_RETRY_AFTER_MS);
+  }
+
+  /** Since the first attempt that failed: until then, everything went well. */
+  function troubledForMs({ troubleSince }: Attempts): number {
+    return troubleSince === undefined ? 0 : unpausedNow() - troubleSince;
+  }
+
+  function checkPatience({ partNumber }: FailedPart, attempts: Attempts, reason: string): void {
+    const withoutSuccessMs = troubledForMs(attempts);
+    if (withoutSuccessMs <= options.maxOutageMs) return;
+    const tries = `${attempts.count} attempts in ${inWords(withoutSuccessMs)}`;
+    throw new UploadError('OUTAGE_TOO_LONG', `Part ${partNumber} could not be sent in ${tries}: ${reason}.`, {
+      hint: 'Everything stored is kept: resume when the network is better.',
+      facts: { reason },
+    });
+  }
+
+  function startAttempts(): Attempts {
+    return {
+      troubleSince: undefined,
+      count: 0,
+      current: { startedAt: 0, endedAt: 0, bytes: 0 },
+      isWhole: false,
+      foundEtag: undefined,
+      signed: undefined,
+      pausesBefore: control.pauses,
+      answerLost: false,
+      refusedUrls: 0,
+      bytesDiffered: 0,
+      brokenConnections: 0,
+      busyAnswers: 0,
+    };
+  }
+
+  return { beforeRetry, isWorthRetrying, lookUp, startAttempts };
+}

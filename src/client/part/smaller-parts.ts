@@ -1,0 +1,37 @@
+import { MiB, type PartPlan, S3_LIMITS } from '../../session/part-plan.ts';
+import { MULTIPART_ABOVE, type Strategy } from '../../session/strategy.ts';
+import type { CutPattern } from '../link/cut-pattern.ts';
+
+/** What keeps parts of the present size from getting through. */
+export type Obstacle = CutPattern | { readonly by: 'refusal' };
+
+export interface SmallerPlan {
+  readonly strategy: Strategy;
+  readonly partSize: number;
+}
+
+/** Speeds vary, and bytes that buffers took had not arrived when they were cut: no more than this share of what got as far. */
+const SAFE_SHARE = 0.5;
+
+/**
+ * The plan to try next where parts do not get through: at most half as large, and as small as what was cut suggests. Undefined
+ * where S3's limits leave none, or where what was cut shows that even the smallest part is too large.
+ */
+export function planSmallerParts(plan: PartPlan, size: number, obstacle: Obstacle): SmallerPlan | undefined {
+  const smallest = smallestPartSize(size);
+  const half = Math.floor(plan.partSize / 2 / MiB) * MiB;
+  const wanted = obstacle.by === 'refusal' ? half : Math.min(half, Math.floor((obstacle.leastBytes * SAFE_SHARE) / MiB) * MiB);
+  const partSize = Math.max(smallest, wanted);
+  if (partSize >= plan.partSize || partSize >= size) return undefined;
+  if (obstacle.by === 'size' && obstacle.mostBytes < partSize) return undefined;
+  return { strategy: plan.strategy === 'single' ? strategyFor(size) : plan.strategy, partSize };
+}
+
+/** S3 takes no smaller parts, but for the last, and no more than 10,000 of them. */
+export function smallestPartSize(size: number): number {
+  return Math.max(S3_LIMITS.minPartSize, Math.ceil(size / S3_LIMITS.maxPartCount / MiB) * MiB);
+}
+
+function strategyFor(size: number): Strategy {
+  return size > MULTIPART_ABOVE ? 'multipart' : 'chunked';
+}
