@@ -1,4 +1,5 @@
 import { ControlPlane } from '../client/control-plane.ts';
+import { agentsThrough } from '../outbound/proxy-agents.ts';
 import { parseEnvironment } from './arguments/environment.ts';
 import { plainHttpWarning } from './arguments/plain-http.ts';
 import type { CliContext } from './context.ts';
@@ -11,5 +12,5 @@ export function connect(
   const environment = parseEnvironment(context.env);
   const warning = plainHttpWarning(environment.server);
   if (warning !== undefined) warn(warning);
-  return new ControlPlane(environment);
+  return new ControlPlane({ ...environment, makeAgent: agentsThrough(environment.proxies) });
 }

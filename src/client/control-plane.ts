@@ -1,8 +1,9 @@
 import { PATHS, type PathTemplate, pathOf } from '../contract/paths.ts';
 import { PROBLEM_MEDIA_TYPE, problemType } from '../contract/problems.ts';
 import type * as wire from '../contract/wire.ts';
+import { directAgent, type MakeAgent } from '../outbound/direct-agent.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../session/errors.ts';
-import { createConnections } from './link/connections.ts';
+import { type Connections, createConnections } from './link/connections.ts';
 import { httpCall } from './link/http-call.ts';
 import { partList, presignedParts } from './server-answers/parts.ts';
 import { problem } from './server-answers/problem.ts';
@@ -25,6 +26,8 @@ export interface ControlPlaneOptions {
   /** For example `http://127.0.0.1:7373`. */
   readonly server: string;
   readonly token: string;
+  /** The way to the server, and to the store for runs with this control plane; straight unless given. `agentsThrough` goes through proxies. */
+  readonly makeAgent?: MakeAgent | undefined;
 }
 
 interface Call {
@@ -53,12 +56,15 @@ interface Answer {
  */
 export class ControlPlane {
   readonly server: string;
+  readonly makeAgent: MakeAgent;
   readonly #token: string;
-  readonly #connections = createConnections();
+  readonly #connections: Connections;
 
   constructor(options: ControlPlaneOptions) {
     this.server = options.server.replace(/\/+$/, '');
     this.#token = options.token;
+    this.makeAgent = options.makeAgent ?? directAgent;
+    this.#connections = createConnections(this.makeAgent);
   }
 
   /** The next calls get new connections: idle ones may be dead without knowing it. Those under way keep theirs. */

@@ -1,4 +1,7 @@
 /** The upload engine, as a library: it prints nothing and reads no environment. */
+export type { MakeAgent } from '../outbound/direct-agent.ts';
+export { agentsThrough } from '../outbound/proxy-agents.ts';
+export { type ProxySettings, parseProxies } from '../outbound/proxy-settings.ts';
 export { UploadError } from '../session/errors.ts';
 export { ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
 export type { ControlEvent, ProgressFigures, UploadEvent, UploadResult } from './events.ts';

@@ -3,7 +3,7 @@ import { UploadError } from '../session/errors.ts';
 import { type PartPlan, partRange } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
 import type { ControlEvent, RunTotals, UploadEvent, UploadResult } from './events.ts';
-import { createConnections } from './link/connections.ts';
+import { type Connections, createConnections } from './link/connections.ts';
 import { createLink } from './link/link.ts';
 import { startLiveness } from './link/liveness.ts';
 import { createRefusals } from './link/refusals.ts';
@@ -53,7 +53,7 @@ export class UploadRun {
   /** Of stored parts that were neither: what `verifyResume` leaves unread. */
   #claims: StoreClaims = new Map();
   readonly #tally;
-  readonly #connections = createConnections();
+  readonly #connections: Connections;
   readonly #calls;
   readonly #acknowledged;
   readonly #stopListening: () => void;
@@ -74,6 +74,8 @@ export class UploadRun {
   constructor(options: RunUploadOptions, before?: RunTotals) {
     const { controlPlane, session, source, knownChecksums, signal, maxOutageMs = DAY_MS } = options;
     this.#options = options;
+    const { makeAgent } = controlPlane;
+    this.#connections = createConnections(makeAgent);
     this.#plan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
     const tell = (event: UploadEvent) => {
       this.#tally.observe(event);
@@ -109,7 +111,8 @@ export class UploadRun {
       // Without its checksum, since nothing is put. Not through outages: it is asked during one.
       sign: async (partNumber, probeSignal) =>
         (await controlPlane.presign(session.sessionId, { partNumbers: [partNumber] }, probeSignal)).parts[0],
-      putNothing,
+      putNothing: (part, probeSignal) => putNothing(part, probeSignal, makeAgent),
+      makeAgent,
       onMoved: (from, to) => this.#way.moved(from, to),
       now: Date.now,
     });
@@ -117,7 +120,7 @@ export class UploadRun {
     this.#calls = createSessionCalls({
       controlPlane,
       sessionId: session.sessionId,
-      link: link(SERVER, (probeSignal) => probeServer(controlPlane.server, probeSignal)),
+      link: link(SERVER, (probeSignal) => probeServer(controlPlane, probeSignal)),
       // Over connections that work: no answer got lost.
       newRefused: createRefusals({ what: SERVER, onEvent: tell, now: Date.now }),
       signal: this.#drain,
@@ -166,7 +169,7 @@ export class UploadRun {
       inPlace: this.#lanes.inPlace,
       findStored: this.#calls.findStored,
       look: () => this.#rereader.look(),
-      askToSend,
+      askToSend: (part, askSignal) => askToSend(part, askSignal, makeAgent),
       maxTries: TRIES[session.strategy],
       stallMs: options.stallMs ?? 45_000,
       maxOutageMs,

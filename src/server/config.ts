@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from '../contract/duration.ts';
+import { parseProxies } from '../outbound/proxy-settings.ts';
 import { DEFAULT_MAX_OPEN_SESSIONS } from '../session/access.ts';
 import { isKeyTemplate, PLACEHOLDERS } from '../session/key-template.ts';
 import { parseNetworks } from './edge/client-address.ts';
@@ -197,11 +198,13 @@ export function parseConfig(environment: Env, faultsOf: (files: TlsFiles) => rea
   const { env, faults: fileFaults, faulty } = readSecretFiles(environment);
   const unknown = unknownSettings(environment, Object.keys(schema.shape));
   const tls = parseTls(env);
+  const proxies = parseProxies(env);
   const parsed = schema.safeParse(env);
   const faults = [
     ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`),
     ...signingKeyFaults(env),
     ...webhookFaults(env),
+    ...proxies.faults,
     ...(typeof tls === 'string' ? [tls] : []),
     ...(typeof tls === 'object' ? faultsOf(tls) : []),
   ].filter((fault) => !faulty.has(fault.split(' ', 1)[0] ?? ''));
@@ -243,6 +246,8 @@ export function parseConfig(environment: Env, faultsOf: (files: TlsFiles) => rea
     expiryHoldMs: data.PARTWAY_EXPIRY_HOLD,
     /** Undefined where nobody is told what happens to sessions. */
     webhook: webhookOf(data),
+    /** Of the environment; the ways to store and webhook. */
+    proxies: proxies.settings,
     policy: {
       sessionTtlMs: data.PARTWAY_SESSION_TTL,
       staleUploadsExpiryMs: data.PARTWAY_S3_STALE_UPLOADS_EXPIRY,

@@ -4,6 +4,8 @@ import type { HttpBindings } from '@hono/node-server';
 import { type Logger, pino } from 'pino';
 import { createS3ObjectStore } from '../object-store/s3.ts';
 import type { SigningOptions } from '../object-store/s3-signing.ts';
+import { agentsThrough } from '../outbound/proxy-agents.ts';
+import { describeWay } from '../outbound/proxy-settings.ts';
 import { openStoreToWrite } from '../session-store/open.ts';
 import { createApp } from './app.ts';
 import { createAuditLog } from './audit/audit-log.ts';
@@ -82,11 +84,14 @@ export async function startServer(
   });
   const version = packageVersion();
   const metrics = createMetrics({ sessions, hasWebhook: config.webhook !== undefined, now: Date.now, log, version });
+  tellWays(config, log);
+  const makeAgent = agentsThrough(config.proxies);
   const s3 = createS3ObjectStore({
     ...config.s3,
     accessKeyId: config.s3.accessKeyId.reveal(),
     secretAccessKey: config.s3.secretAccessKey.reveal(),
     signing: signingOptions(config),
+    makeAgent,
     log,
   });
   const auditLog = openAudit(config, log);
@@ -151,7 +156,7 @@ export async function startServer(
   const watching = metrics.watchProcess();
   const telling = startTelling(
     { outbox: sessions.outbox, now: Date.now, log, tell: metrics.eventDelivered, mayForget: expiryClock.mayForget },
-    config.webhook,
+    config.webhook && { ...config.webhook, makeAgent },
   );
 
   let stopped: Promise<void> | undefined;
@@ -194,6 +199,14 @@ export async function startServer(
     if (warning !== undefined) log.warn({ url: running.url }, warning);
     return running;
   }
+}
+
+/** Where proxies are set: which of the server's own connections go through one. The webhook's URL may be a secret, so it is not shown. */
+function tellWays({ proxies, s3, webhook }: Config, log: Logger): void {
+  const storeWay = describeWay(proxies, s3.endpoint);
+  if (storeWay !== undefined) log.info({ endpoint: new URL(s3.endpoint).origin }, `the object store is reached ${storeWay}`);
+  const webhookWay = webhook && describeWay(proxies, webhook.url.reveal());
+  if (webhookWay !== undefined) log.info({}, `the webhook is reached ${webhookWay}`);
 }
 
 function openAudit({ auditPath: path }: Config, log: Logger) {

@@ -9,6 +9,7 @@ import { judgeSigning } from '../../src/cli/doctor/signing.ts';
 import { judgeBrokenTrial, judgeStoreAnswer } from '../../src/cli/doctor/store-answer.ts';
 import type { StoreReport } from '../../src/contract/wire.ts';
 import type { ForgeryVerdict } from '../../src/forgery/verdict.ts';
+import { directAgent } from '../../src/outbound/direct-agent.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { NOON } from '../support/cli-run.ts';
 import { test } from '../support/cli-test.ts';
@@ -143,10 +144,14 @@ describe('origins of pages', () => {
     const url = `http://127.0.0.1:${(store.address() as AddressInfo).port}/a`;
     const many = Array.from({ length: 100 }, (_, no) => `https://${no}.example.com`);
     const part = { partNumber: 1, method: 'PUT', url, headers: {}, start: 0, end: 0, expiresAt: '' } as const;
-    const findings = await checkOrigins(part, {
-      server: SERVER,
-      configured: ['https://a/b', '\u001b[2J', 'javascript:0', ...many],
-    });
+    const findings = await checkOrigins(
+      part,
+      {
+        server: SERVER,
+        configured: ['https://a/b', '\u001b[2J', 'javascript:0', ...many],
+      },
+      directAgent,
+    );
     expect(asked).toHaveLength(11);
     expect(asked).toContain(SERVER);
     expect(asked.filter((origin) => !/^https:\/\/[\w.-]+$/.test(origin))).toEqual([]);

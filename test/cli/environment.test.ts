@@ -6,8 +6,8 @@ import { stateDirectory } from '../../src/cli/journal/state-directory.ts';
 
 describe('parseEnvironment', () => {
   it('has a default server, and drops a slash at the end', () => {
-    expect(parseEnvironment({ PARTWAY_TOKEN: 'secret' })).toEqual({ server: 'http://127.0.0.1:7373', token: 'secret' });
-    expect(parseEnvironment({ PARTWAY_TOKEN: ' secret\n', PARTWAY_SERVER: 'https://up.example/base/' })).toEqual({
+    expect(parseEnvironment({ PARTWAY_TOKEN: 'secret' })).toMatchObject({ server: 'http://127.0.0.1:7373', token: 'secret' });
+    expect(parseEnvironment({ PARTWAY_TOKEN: ' secret\n', PARTWAY_SERVER: 'https://up.example/base/' })).toMatchObject({
       server: 'https://up.example/base',
       token: 'secret',
     });
@@ -27,6 +27,12 @@ describe('parseEnvironment', () => {
 
   it.each([['http://user:pw@host'], ['http://host/?a=b'], ['ftp://host']])('refuses %s', (server) => {
     expect(() => parseEnvironment({ PARTWAY_SERVER: server, PARTWAY_TOKEN: 'secret' })).toThrow(UsageError);
+  });
+
+  it('names a proxy variable that cannot work, and does not repeat its value', () => {
+    const env = { PARTWAY_TOKEN: 'secret', HTTPS_PROXY: 'socks5://ann:pass@proxy.example' };
+    expect(() => parseEnvironment(env)).toThrow(/^HTTPS_PROXY must be the URL of an HTTP proxy/);
+    expect(() => parseEnvironment(env)).not.toThrow(/pass/);
   });
 
   it('never repeats a token that it refuses', () => {

@@ -10,7 +10,7 @@ import { askToSend } from '../../src/client/part/part-questions.ts';
 import { tryForgery } from '../../src/forgery/try-forgery.ts';
 import { createClients } from '../../src/object-store/s3-clients.ts';
 import { createAssumeRole } from '../../src/object-store/s3-sts.ts';
-import { ADDRESS_ATTEMPT_MS } from '../../src/outbound/direct-agent.ts';
+import { ADDRESS_ATTEMPT_MS, directAgent } from '../../src/outbound/direct-agent.ts';
 import { createPost } from '../../src/server/webhooks/post.ts';
 import { startSlowListener } from '../support/slow-handshake.ts';
 
@@ -28,7 +28,7 @@ const CONNECTORS: Record<string, (url: string) => Promise<unknown>> = {
   'parts and calls': (url) => get(url, createConnections().agentFor(url)),
   probes: (url) => probeUrl(url, { timeoutMs: 5_000 }),
   'questions about a part': (url) => askToSend({ ...part, url }, signal()),
-  'the exchange of doctor': (url) => exchange(url, { method: 'GET', headers: {} }),
+  'the exchange of doctor': (url) => exchange(url, { makeAgent: directAgent, method: 'GET', headers: {} }),
   'forged requests': (endpoint) => tryForgery({ ...account, ...rights, endpoint, at: new Date(0) }),
   webhooks: (url) => createPost(url).post({ headers: {}, body: '{}' } as never, signal()),
   'repeated calls to the store': (endpoint) =>

@@ -9,13 +9,16 @@ export interface TestCertificate {
   readonly key: string;
 }
 
-/** A self-signed certificate for 127.0.0.1, made here (X.509 in DER, RFC 5280), so that no test needs openssl. */
-export function makeCertificate(commonName: string): TestCertificate {
+/** A self-signed certificate for 127.0.0.1 and localhost, or other names; made here (X.509 in DER, RFC 5280), so that no test needs openssl. */
+export function makeCertificate(commonName: string, names: readonly string[] = ['localhost']): TestCertificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const name = sequence(set(sequence(oid('550403'), der(0x0c, Buffer.from(commonName)))));
   const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'));
   const validity = sequence(...[Date.now() - DAY_MS, Date.now() + DAY_MS].map(utcTime));
-  const alternativeNames = der(0x04, sequence(der(0x87, Buffer.from([127, 0, 0, 1])), der(0x82, Buffer.from('localhost'))));
+  const alternativeNames = der(
+    0x04,
+    sequence(der(0x87, Buffer.from([127, 0, 0, 1])), ...names.map((dnsName) => der(0x82, Buffer.from(dnsName)))),
+  );
   const toBeSigned = sequence(
     der(0xa0, integer(2)),
     integer(1, ...randomBytes(8)),

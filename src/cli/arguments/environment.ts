@@ -1,3 +1,4 @@
+import { type ProxySettings, parseProxies } from '../../outbound/proxy-settings.ts';
 import type { CliContext } from '../context.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -6,16 +7,20 @@ export const DEFAULT_SERVER = 'http://127.0.0.1:7373';
 export interface Environment {
   readonly server: string;
   readonly token: string;
+  readonly proxies: ProxySettings;
 }
 
 /** @throws UsageError naming every fault at once. */
 export function parseEnvironment(env: CliContext['env']): Environment {
   const server = env.PARTWAY_SERVER?.trim() || DEFAULT_SERVER;
   const token = env.PARTWAY_TOKEN?.trim() ?? '';
-  const faults = [serverFault(server), tokenFault(token)].filter((fault) => fault !== undefined);
+  const proxies = parseProxies(env);
+  const faults = [serverFault(server), tokenFault(token), ...proxies.faults.map((fault) => `${fault}.`)].filter(
+    (fault) => fault !== undefined,
+  );
   if (faults.length > 0)
     throw new UsageError(faults, 'Set what is named above and run the same command again; nothing was sent.');
-  return { server: server.replace(/\/+$/, ''), token };
+  return { server: server.replace(/\/+$/, ''), token, proxies: proxies.settings };
 }
 
 function serverFault(server: string): string | undefined {

@@ -1,4 +1,6 @@
 import { ControlPlane } from '../../client/control-plane.ts';
+import { agentsThrough } from '../../outbound/proxy-agents.ts';
+import { describeWay } from '../../outbound/proxy-settings.ts';
 import { isUploadError } from '../../session/errors.ts';
 import { type Environment, parseEnvironment } from '../arguments/environment.ts';
 import { plainHttpWarning } from '../arguments/plain-http.ts';
@@ -6,7 +8,7 @@ import { UsageError } from '../arguments/usage-error.ts';
 import type { CliContext } from '../context.ts';
 import { explainError } from '../failures/error-text.ts';
 import { clockOffset, judgeClock } from './clock.ts';
-import { type Finding, fail, ok, warn } from './finding.ts';
+import { type Finding, fail, info, ok, warn } from './finding.ts';
 import { askStore } from './signing.ts';
 import { tryStore } from './store-trial.ts';
 
@@ -15,7 +17,7 @@ export async function* examine(context: CliContext, partSize?: number): AsyncGen
   const environment = readEnvironment(context);
   yield* environment.findings;
   if (environment.value === undefined) return;
-  const controlPlane = new ControlPlane(environment.value);
+  const controlPlane = new ControlPlane({ ...environment.value, makeAgent: agentsThrough(environment.value.proxies) });
 
   const reach = await checkReach(controlPlane, context);
   yield* reach;
@@ -29,13 +31,15 @@ export async function* examine(context: CliContext, partSize?: number): AsyncGen
   yield* store.findings;
   const { keyPrefix = '', corsOrigins = [] } = store.report ?? {};
   const origins = { server: environment.value.server, configured: corsOrigins };
-  yield* await tryStore(controlPlane, { keyPrefix, origins, size: partSize }, context);
+  yield* await tryStore(controlPlane, { keyPrefix, origins, proxies: environment.value.proxies, size: partSize }, context);
 }
 
 function readEnvironment(context: CliContext): { value?: Environment; findings: Finding[] } {
   try {
     const value = parseEnvironment(context.env);
     const findings = [ok('configuration', `PARTWAY_SERVER is ${value.server}, PARTWAY_TOKEN is set`)];
+    const way = describeWay(value.proxies, value.server);
+    if (way !== undefined) findings.push(info('the way to the server', way));
     const warning = plainHttpWarning(value.server);
     if (warning !== undefined)
       findings.push(

@@ -2,6 +2,7 @@ import type * as wire from '../../contract/wire.ts';
 import { type ForgeryTarget, forgedPartTarget } from '../../forgery/forged-part.ts';
 import { tryForgery } from '../../forgery/try-forgery.ts';
 import type { ForgeryVerdict } from '../../forgery/verdict.ts';
+import type { MakeAgent } from '../../outbound/direct-agent.ts';
 import { type Finding, fail, info, ok } from './finding.ts';
 
 const CHECK = 'forged writes';
@@ -10,24 +11,31 @@ const WELL_KNOWN_IDS = ['minioadmin', 'partway', 'partway-root'] as const;
 const PAGE = 'docs/minio-policy.md';
 
 /** Tries, where clients reach the store, whether it takes writes that nothing signed: with the id that a part URL shows, and with well-known ids. */
-export async function tryForgeries(part: wire.PresignedPart, bucket: string, keyPrefix: string): Promise<Finding[]> {
+export async function tryForgeries(
+  part: wire.PresignedPart,
+  bucket: string,
+  keyPrefix: string,
+  makeAgent: MakeAgent,
+): Promise<Finding[]> {
   const url = new URL(part.url);
   const target = forgedPartTarget(url, bucket, keyPrefix);
   if (target === undefined) return [info(CHECK, 'not tried: the part URL is not signed in the way of AWS')];
   const { sessionToken: _, ...elsewhere } = target;
   return [
-    judgeForgedWrite(await verdictOf(target), url.host),
+    judgeForgedWrite(await verdictOf(target, makeAgent), url.host),
     judgeWellKnownIds(
       await Promise.all(
-        WELL_KNOWN_IDS.map(async (accessKeyId) => [accessKeyId, await verdictOf({ ...elsewhere, accessKeyId })] as const),
+        WELL_KNOWN_IDS.map(
+          async (accessKeyId) => [accessKeyId, await verdictOf({ ...elsewhere, accessKeyId }, makeAgent)] as const,
+        ),
       ),
     ),
   ];
 }
 
-async function verdictOf(target: ForgeryTarget): Promise<ForgeryVerdict> {
+async function verdictOf(target: ForgeryTarget, makeAgent: MakeAgent): Promise<ForgeryVerdict> {
   // A store that cannot be reached has a finding of its own.
-  return tryForgery(target).catch((): ForgeryVerdict => 'unknown');
+  return tryForgery(target, makeAgent).catch((): ForgeryVerdict => 'unknown');
 }
 
 export function judgeForgedWrite(verdict: ForgeryVerdict, host: string): Finding {

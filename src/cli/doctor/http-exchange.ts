@@ -1,7 +1,7 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { Readable } from 'node:stream';
-import { directAgent } from '../../outbound/direct-agent.ts';
+import type { MakeAgent } from '../../outbound/direct-agent.ts';
 
 const TIMEOUT_MS = 15_000;
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -14,6 +14,7 @@ export interface HttpAnswer {
 }
 
 export interface Exchange {
+  readonly makeAgent: MakeAgent;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: { readonly size: number; pieces(): Iterable<Uint8Array> };
@@ -22,8 +23,8 @@ export interface Exchange {
 }
 
 /** One request as it is: no redirects, no added headers but Content-Length. Throws what the connection threw. */
-export function exchange(url: string, { method, headers, body, onSent = () => {} }: Exchange): Promise<HttpAnswer> {
-  const agent = directAgent(url, { keepAlive: false });
+export function exchange(url: string, { makeAgent, method, headers, body, onSent = () => {} }: Exchange): Promise<HttpAnswer> {
+  const agent = makeAgent(url, { keepAlive: false });
   const send = url.startsWith('https:') ? requestHttps : requestHttp;
   return new Promise((resolve, reject) => {
     const length = { 'content-length': String(body?.size ?? 0) };

@@ -1,4 +1,5 @@
 import type * as wire from '../../contract/wire.ts';
+import type { MakeAgent } from '../../outbound/direct-agent.ts';
 import { type Finding, info, ok, warn } from './finding.ts';
 import { exchange } from './http-exchange.ts';
 
@@ -21,23 +22,23 @@ export interface PreflightResult {
 }
 
 /** Asks the store, as browsers do, whose pages may send this part. */
-export async function checkOrigins(part: wire.PresignedPart, origins: PageOrigins): Promise<Finding[]> {
+export async function checkOrigins(part: wire.PresignedPart, origins: PageOrigins, makeAgent: MakeAgent): Promise<Finding[]> {
   const named = namedOrigins(origins);
   try {
-    const results = await Promise.all([FOREIGN_ORIGIN, ...named].map((origin) => preflight(part, origin)));
+    const results = await Promise.all([FOREIGN_ORIGIN, ...named].map((origin) => preflight(part, origin, makeAgent)));
     return judgeOrigins(origins, results);
   } catch (error) {
     return [info(CHECK, `not answered: ${(error as Error).message}`, 'Only uploads from web pages need an answer.')];
   }
 }
 
-async function preflight({ url, headers }: wire.PresignedPart, origin: string): Promise<PreflightResult> {
+async function preflight({ url, headers }: wire.PresignedPart, origin: string, makeAgent: MakeAgent): Promise<PreflightResult> {
   const requested = {
     origin,
     'access-control-request-method': 'PUT',
     'access-control-request-headers': Object.keys(headers).join(','),
   };
-  const answer = await exchange(url, { method: 'OPTIONS', headers: requested });
+  const answer = await exchange(url, { makeAgent, method: 'OPTIONS', headers: requested });
   const allowed = answer.headers['access-control-allow-origin'];
   return { origin, allowed: allowed === origin || allowed === '*' };
 }

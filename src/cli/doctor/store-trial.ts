@@ -3,12 +3,14 @@ import type { ControlPlane } from '../../client/control-plane.ts';
 import { isRefusedOnTheWay } from '../../client/part/part-answer.ts';
 import { askToSend } from '../../client/part/part-questions.ts';
 import type * as wire from '../../contract/wire.ts';
+import type { MakeAgent } from '../../outbound/direct-agent.ts';
+import { describeWay, type ProxySettings } from '../../outbound/proxy-settings.ts';
 import { isUploadError, type UploadError } from '../../session/errors.ts';
 import { DEFAULT_PART_SIZE, S3_LIMITS } from '../../session/part-plan.ts';
 import type { CliContext } from '../context.ts';
 import { explainError } from '../failures/error-text.ts';
 import { clockOffset, judgeClock } from './clock.ts';
-import { type Finding, fail, ok, warn } from './finding.ts';
+import { type Finding, fail, info, ok, warn } from './finding.ts';
 import { tryForgeries } from './forgery.ts';
 import { exchange } from './http-exchange.ts';
 import { checkOrigins, type PageOrigins } from './origins.ts';
@@ -27,6 +29,7 @@ const SMALLEST_PART = S3_LIMITS.minPartSize;
 export interface TrialOptions {
   readonly keyPrefix: string;
   readonly origins: PageOrigins;
+  readonly proxies: ProxySettings;
   /** Bytes; as large as parts are by default unless given. */
   readonly size: number | undefined;
 }
@@ -50,9 +53,10 @@ interface Trial {
 
 async function tryUpload(
   controlPlane: ControlPlane,
-  { keyPrefix, origins, size }: TrialOptions,
+  { keyPrefix, origins, proxies, size }: TrialOptions,
   context: CliContext,
 ): Promise<Trial> {
+  const { makeAgent } = controlPlane;
   let session: wire.Session;
   try {
     session = await createTrial(controlPlane, `${keyPrefix}partway-doctor/${randomUUID()}`, size);
@@ -67,11 +71,16 @@ async function tryUpload(
     const { parts } = await controlPlane.presign(session.sessionId, { partNumbers: [1], checksums });
     const [part] = parts;
     if (part !== undefined) {
-      const sent = await tryPart(part, trial, context);
+      const way = describeWay(proxies, part.url);
+      if (way !== undefined) findings.push(info('the way to the store', way));
+      const sent = await tryPart(part, trial, makeAgent, context);
       findings.push(...sent.findings);
       doesNotFit = sent.doesNotFit;
       if (sent.isStored) findings.push(await tryListing(controlPlane, session, trial, context));
-      findings.push(...(await checkOrigins(part, origins)), ...(await tryForgeries(part, session.bucket, keyPrefix)));
+      findings.push(
+        ...(await checkOrigins(part, origins, makeAgent)),
+        ...(await tryForgeries(part, session.bucket, keyPrefix, makeAgent)),
+      );
     }
   } catch (error) {
     findings.push(failedStep('presign a part', error, context));
@@ -113,6 +122,7 @@ function allowedBytes({ maxObjectSize, quotaBytes, reservedBytes, settledBytes }
 async function tryPart(
   part: wire.PresignedPart,
   trial: TrialPart,
+  makeAgent: MakeAgent,
   context: CliContext,
 ): Promise<Trial & { readonly isStored: boolean }> {
   const { url, headers } = part;
@@ -123,7 +133,7 @@ async function tryPart(
     sentBytes += bytes;
   };
   try {
-    const answer = await exchange(url, { method: 'PUT', headers, body: trial, onSent });
+    const answer = await exchange(url, { makeAgent, method: 'PUT', headers, body: trial, onSent });
     const { date } = answer.headers;
     const offset = clockOffset(typeof date === 'string' ? date : undefined, context.now());
     const finding = judgeStoreAnswer(answer, host, offset, trial.size);
@@ -133,7 +143,7 @@ async function tryPart(
     const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
     const ms = context.now() - startedAt;
     // What refuses a body and closes at once is often not heard: ask once more, before anything is sent.
-    const refusal = sentBytes > 0 ? await askToSend(part, new AbortController().signal) : undefined;
+    const refusal = sentBytes > 0 ? await askToSend(part, new AbortController().signal, makeAgent) : undefined;
     if (refusal !== undefined) {
       const doesNotFit = refusal.status === 413 && isRefusedOnTheWay(refusal);
       return { findings: [judgePartAnswer(refusal, host, undefined, trial.size)], doesNotFit, isStored: false };

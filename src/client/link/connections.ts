@@ -1,5 +1,5 @@
 import type * as http from 'node:http';
-import { directAgent } from '../../outbound/direct-agent.ts';
+import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
 
 /** Kept-open connections to one end. */
 export interface Connections {
@@ -9,7 +9,7 @@ export interface Connections {
   close(): void;
 }
 
-export function createConnections(): Connections {
+export function createConnections(makeAgent: MakeAgent = directAgent): Connections {
   let agents = new Map<string, http.Agent>();
   let retired: http.Agent[] = [];
   return {
@@ -17,13 +17,15 @@ export function createConnections(): Connections {
       const { origin } = new URL(url);
       let agent = agents.get(origin);
       if (agent === undefined) {
-        agent = directAgent(url, { keepAlive: true });
+        agent = makeAgent(url, { keepAlive: true });
         agents.set(origin, agent);
       }
       return agent;
     },
     renew() {
-      // Requests under way keep theirs, so an agent retires when the last of them is done.
+      // Requests under way keep theirs, so an agent retires when the last of them is done. One may still wait for its connection (behind
+      // a proxy), which the agent does not count yet: it is not kept afterwards.
+      for (const agent of agents.values()) agent.maxFreeSockets = 0;
       retired = [...retired, ...agents.values()].filter((agent) => {
         for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
         return Object.keys(agent.sockets).length > 0;

@@ -1,15 +1,21 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { directAgent } from '../../outbound/direct-agent.ts';
+import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
+
+export interface ProbeOptions {
+  readonly timeoutMs: number;
+  readonly makeAgent?: MakeAgent | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * Asks whether anybody answers at a URL, over a connection of its own: kept ones are what is in doubt.
  * Resolves to the HTTP status. @throws when no answer comes within `timeoutMs`.
  */
-export function probeUrl(url: string, options: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<number> {
-  const { timeoutMs, signal } = options;
+export function probeUrl(url: string, options: ProbeOptions): Promise<number> {
+  const { timeoutMs, makeAgent = directAgent, signal } = options;
   return new Promise((resolve, reject) => {
-    const agent = directAgent(url, { keepAlive: false });
+    const agent = makeAgent(url, { keepAlive: false });
     const send = url.startsWith('https:') ? https.request : http.request;
     const request = send(url, { method: 'GET', agent, ...(signal && { signal }) }, (response) => {
       // Its body says nothing, and might never end.

@@ -25,8 +25,7 @@ export async function probeNetwork(options: {
 }): Promise<ProbeResult> {
   const probes = options.probes ?? PROBES;
   const times: number[] = [];
-  for (let sent = 0; sent < probes; sent++)
-    times.push(await timeOne(options.controlPlane.server + PATHS.healthz, options.signal));
+  for (let sent = 0; sent < probes; sent++) times.push(await timeOne(options.controlPlane, options.signal));
   return judgeProbes(times);
 }
 
@@ -42,10 +41,10 @@ export function judgeProbes(times: readonly number[]): ProbeResult {
   };
 }
 
-async function timeOne(url: string, signal: AbortSignal | undefined): Promise<number> {
+async function timeOne({ server, makeAgent }: ControlPlane, signal: AbortSignal | undefined): Promise<number> {
   const startedAt = performance.now();
   try {
-    await probeUrl(url, { timeoutMs: PROBE_TIMEOUT_MS, signal });
+    await probeUrl(server + PATHS.healthz, { timeoutMs: PROBE_TIMEOUT_MS, makeAgent, signal });
     return performance.now() - startedAt;
   } catch {
     signal?.throwIfAborted();

@@ -1,4 +1,5 @@
 import type { PresignedPart } from '../../contract/wire.ts';
+import type { MakeAgent } from '../../outbound/direct-agent.ts';
 import { probeUrl } from './http-probe.ts';
 
 const PROBE_TIMEOUT_MS = 5_000;
@@ -12,6 +13,7 @@ export interface StoreProbeOptions {
   readonly putNothing: (part: PresignedPart, signal: AbortSignal) => Promise<void>;
   /** The server signs for another address now. Both are origins. */
   readonly onMoved: (from: string, to: string) => void;
+  readonly makeAgent?: MakeAgent | undefined;
   readonly now: () => number;
 }
 
@@ -20,7 +22,7 @@ export interface StoreProbeOptions {
  * and one that is up refuses the anonymous request, which is answer enough. Once something else has answered a part, only the
  * store's own answer to an empty PUT counts.
  */
-export function createStoreProbe({ sign, putNothing, onMoved, now }: StoreProbeOptions) {
+export function createStoreProbe({ sign, putNothing, onMoved, makeAgent, now }: StoreProbeOptions) {
   let latest: PresignedPart | undefined;
   /** A part that did not get through: the only one whose URL may be tried, for those of others may be stored. */
   let suspected: PresignedPart | undefined;
@@ -35,7 +37,7 @@ export function createStoreProbe({ sign, putNothing, onMoved, now }: StoreProbeO
 
   async function ask(part: PresignedPart, signal: AbortSignal): Promise<void> {
     if (suspected !== undefined) return putNothing(suspected, signal);
-    const status = await probeUrl(`${originOf(part)}/`, { timeoutMs: PROBE_TIMEOUT_MS, signal });
+    const status = await probeUrl(`${originOf(part)}/`, { timeoutMs: PROBE_TIMEOUT_MS, makeAgent, signal });
     if (status >= 500) throw new Error(`it answers HTTP ${status}`);
   }
 

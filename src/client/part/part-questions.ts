@@ -1,7 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { PresignedPart } from '../../contract/wire.ts';
-import { directAgent } from '../../outbound/direct-agent.ts';
+import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
 import { createConnections } from '../link/connections.ts';
 import { describeAnswer, judgeAnswer, type PartAnswer } from './part-answer.ts';
 import { AnsweredOnTheWay } from './part-failures.ts';
@@ -17,8 +17,12 @@ const LONGEST_HESITATION_MS = 5_000;
  * answers parts in its place answers this, too.
  * @throws AnsweredOnTheWay where it was not the store; ConnectionFailure
  */
-export async function putNothing({ url, headers }: PresignedPart, signal: AbortSignal): Promise<void> {
-  const connections = createConnections();
+export async function putNothing(
+  { url, headers }: PresignedPart,
+  signal: AbortSignal,
+  makeAgent: MakeAgent = directAgent,
+): Promise<void> {
+  const connections = createConnections(makeAgent);
   try {
     const answer = await putPart({
       url,
@@ -42,8 +46,12 @@ async function* noPieces(): AsyncGenerator<Uint8Array> {}
  * before its answer is read; this way nothing is on the wire when it comes. Undefined where the part may come, and where nothing
  * definite was said.
  */
-export function askToSend({ url, headers }: PresignedPart, signal: AbortSignal): Promise<PartAnswer | undefined> {
-  const agent = directAgent(url, { keepAlive: false });
+export function askToSend(
+  { url, headers }: PresignedPart,
+  signal: AbortSignal,
+  makeAgent: MakeAgent = directAgent,
+): Promise<PartAnswer | undefined> {
+  const agent = makeAgent(url, { keepAlive: false });
   const send = url.startsWith('https:') ? https.request : http.request;
   return new Promise((resolve) => {
     const request = send(url, { method: 'PUT', headers: { ...headers, expect: '100-continue' }, agent, signal });

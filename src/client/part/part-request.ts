@@ -1,6 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { finished } from 'node:stream/promises';
+import { ProxyFailure } from '../../outbound/proxy-failure.ts';
 import type { PartVitals, Watch } from '../link/liveness.ts';
 import type { ByteLimiter } from '../pace/byte-limiter.ts';
 import { type PartAnswer, readS3Error } from './part-answer.ts';
@@ -266,7 +267,7 @@ const CERTIFICATE_ERROR = /CERT|^UNABLE_TO_|^ERR_TLS_|^HOSTNAME_MISMATCH$/;
 const PARSE_ERROR = /^HPE_/;
 
 function isConnectionError(error: unknown): boolean {
-  if (error instanceof ConnectionFailure) return true;
+  if (error instanceof ConnectionFailure || error instanceof ProxyFailure) return true;
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   return code !== undefined && (CONNECTION_ERRORS.has(code) || PARSE_ERROR.test(code) || CERTIFICATE_ERROR.test(code));
 }

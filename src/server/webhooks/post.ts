@@ -1,6 +1,6 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { directAgent } from '../../outbound/direct-agent.ts';
+import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
 import type { Message } from './message.ts';
 
 export interface WebhookAnswer {
@@ -15,9 +15,9 @@ export type Post = (message: Message, signal: AbortSignal) => Promise<WebhookAns
 const MOST_BODY_BYTES = 4_096;
 
 /** To one URL, without following redirects. Close it, and its connections are gone. */
-export function createPost(url: string): { readonly post: Post; close(): void } {
+export function createPost(url: string, makeAgent: MakeAgent = directAgent): { readonly post: Post; close(): void } {
   const { request } = url.startsWith('https:') ? https : http;
-  const agent = directAgent(url, { keepAlive: true });
+  const agent = makeAgent(url, { keepAlive: true });
 
   /** The headers decide: whoever takes an event and then never ends its body has taken it. */
   function exchange({ headers, body }: Message, signal: AbortSignal): Promise<WebhookAnswer> {

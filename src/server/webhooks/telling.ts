@@ -1,3 +1,4 @@
+import type { MakeAgent } from '../../outbound/direct-agent.ts';
 import type { Instant } from '../../session/session.ts';
 import type { Outbox } from '../../session-store/port.ts';
 import type { Log } from '../deps.ts';
@@ -13,6 +14,8 @@ export interface WebhookConfig {
   readonly url: Secret;
   /** At least one. */
   readonly secrets: readonly Secret[];
+  /** The way there; straight unless given. */
+  readonly makeAgent?: MakeAgent;
 }
 
 interface TellingDeps {
@@ -28,7 +31,7 @@ interface TellingDeps {
 export function startTelling(deps: TellingDeps, webhook: WebhookConfig | undefined): { stop(): Promise<void> } {
   const forgetting = startForgetting(deps, webhook !== undefined);
   if (webhook === undefined) return forgetting;
-  const { post, close } = createPost(webhook.url.reveal());
+  const { post, close } = createPost(webhook.url.reveal(), webhook.makeAgent);
   const dispatcher = startDispatcher({ ...deps, post, sign: createSign(webhook.secrets), random: Math.random });
   return {
     async stop() {

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { describeWay, parseProxies } from '../../src/outbound/proxy-settings.ts';
+
+const PROXY = 'http://proxy.example:3128';
+
+function originFor(env: Record<string, string>, url: string): string | undefined {
+  const { settings, faults } = parseProxies(env);
+  expect(faults).toEqual([]);
+  return settings.proxyFor(url)?.origin;
+}
+
+describe('the proxy of a URL', () => {
+  it.each([
+    [{ HTTP_PROXY: PROXY }, 'http://a.test/', PROXY],
+    [{ http_proxy: PROXY }, 'http://a.test/', PROXY],
+    [{ HTTP_PROXY: PROXY }, 'https://a.test/', undefined],
+    [{ HTTPS_PROXY: PROXY }, 'https://a.test/', PROXY],
+    [{ https_proxy: PROXY }, 'https://a.test/', PROXY],
+    [{ HTTPS_PROXY: PROXY }, 'http://a.test/', undefined],
+    [{ ALL_PROXY: PROXY }, 'http://a.test/', PROXY],
+    [{ all_proxy: PROXY }, 'https://a.test/', PROXY],
+    [{ ALL_PROXY: 'http://other.example', HTTPS_PROXY: PROXY }, 'https://a.test/', PROXY],
+    [{ HTTPS_PROXY: 'http://other.example', https_proxy: PROXY }, 'https://a.test/', PROXY],
+    [{ HTTPS_PROXY: ' ' }, 'https://a.test/', undefined],
+    [{ HTTPS_PROXY: 'proxy.example:3128' }, 'https://a.test/', PROXY],
+    [{ HTTPS_PROXY: 'https://proxy.example' }, 'https://a.test/', 'https://proxy.example'],
+    [{ HTTPS_PROXY: 'http://ann:secret@proxy.example:3128/' }, 'https://a.test/', PROXY],
+    [{}, 'https://a.test/', undefined],
+  ])('with %j is, for %s, %s', (env: Record<string, string>, url, origin) => {
+    expect(originFor(env, url)).toBe(origin);
+  });
+
+  it.each([
+    'http://127.0.0.1:9000/',
+    'http://127.9.9.9/',
+    'https://localhost:7373/',
+    'http://api.localhost/',
+    'http://localhost./',
+    'http://[::1]:9000/',
+    'http://[::ffff:127.0.0.1]/',
+    'http://0.0.0.0/',
+    'http://2130706433/',
+  ])('is none for this machine: %s', (url) => {
+    expect(originFor({ ALL_PROXY: PROXY }, url)).toBeUndefined();
+  });
+
+  it.each([
+    ['*', 'https://a.test/', true],
+    ['a.test', 'https://a.test/', true],
+    ['A.Test', 'https://a.test/', true],
+    ['a.test', 'https://b.a.test/', true],
+    ['a.test', 'https://ba.test/', false],
+    ['.a.test', 'https://b.a.test/', true],
+    ['*.a.test', 'https://b.a.test/', true],
+    ['x.test, a.test', 'https://a.test/', true],
+    ['x.test a.test', 'https://a.test/', true],
+    ['a.test:8443', 'https://a.test:8443/', true],
+    ['a.test:8443', 'https://a.test/', false],
+    ['a.test:443', 'https://a.test/', true],
+    ['10.0.0.5', 'https://10.0.0.5/', true],
+    ['0.0.5', 'https://10.0.0.5/', false],
+    ['10.0.0.0/8', 'https://10.1.2.3/', true],
+    ['10.0.0.0/8', 'https://11.1.2.3/', false],
+    ['10.0.0.0/99', 'https://10.1.2.3/', false],
+    ['fd00::/8', 'https://[fd12::1]/', true],
+    ['fd12::1', 'https://[fd12::1]/', true],
+    ['[fd12::1]:443', 'https://[fd12::1]/', true],
+    ['', 'https://a.test/', false],
+  ])('with NO_PROXY=%s for %s is left out: %s', (exceptions, url, isLeftOut) => {
+    expect(originFor({ HTTPS_PROXY: PROXY, NO_PROXY: exceptions }, url)).toBe(isLeftOut ? undefined : PROXY);
+    expect(originFor({ HTTPS_PROXY: PROXY, no_proxy: exceptions }, url)).toBe(isLeftOut ? undefined : PROXY);
+  });
+
+  it('is shown a name and a password as they were before they were escaped', () => {
+    const { settings } = parseProxies({ HTTPS_PROXY: 'http://ann%40corp:p%3Aw@proxy.example:3128' });
+    const { authorization = '' } = settings.proxyFor('https://a.test/') ?? {};
+    expect(Buffer.from(authorization.replace('Basic ', ''), 'base64').toString()).toBe('ann@corp:p:w');
+  });
+});
+
+describe('a proxy variable that cannot work', () => {
+  it.each(['http://', 'ht tp://ann:secret@x', 'socks5://ann:secret@x:1080', 'http://ann:secret%@x', 'http://x:99999'])(
+    'is named, and its value is not shown: %s',
+    (value) => {
+      const { faults } = parseProxies({ HTTPS_PROXY: value });
+      expect(faults).toHaveLength(1);
+      expect(faults[0]).toMatch(/^HTTPS_PROXY (must|holds)/);
+      expect(faults[0]).not.toContain('secret');
+    },
+  );
+
+  it('is named once, though it serves two protocols', () => {
+    expect(parseProxies({ ALL_PROXY: 'ftp://x' }).faults).toHaveLength(1);
+  });
+});
+
+describe('the way to a URL', () => {
+  const { settings } = parseProxies({ HTTPS_PROXY: 'http://ann:secret@proxy.example:3128' });
+
+  it('is told with the proxy and without its name and password', () => {
+    expect(describeWay(settings, 'https://a.test/')).toBe('through the proxy http://proxy.example:3128');
+    expect(describeWay(settings, 'https://localhost/')).toMatch(/^without a proxy/);
+  });
+
+  it('is not told where no proxy is set', () => {
+    expect(describeWay(parseProxies({}).settings, 'https://a.test/')).toBeUndefined();
+  });
+});
