@@ -240,6 +240,8 @@ export class ControlPlane {
 
   /** Not our server's words: a proxy or another program answered. */
   #foreign(answer: Answer): UploadError {
+    if (answer.status === 407)
+      return this.#unreachable('a proxy on the way wants a name and a password, or other ones (HTTP 407)');
     return this.#unreachable(`something there answered HTTP ${answer.status} without being a partway server`);
   }
 

@@ -1,5 +1,6 @@
 import { S3ServiceException } from '@aws-sdk/client-s3';
 import { STSServiceException } from '@aws-sdk/client-sts';
+import { ProxyFailure } from '../outbound/proxy-failure.ts';
 import { ObjectStoreError, type ObjectStoreFailure } from './port.ts';
 
 /**
@@ -38,6 +39,8 @@ export function toObjectStoreError(error: unknown): unknown {
   if (error instanceof ObjectStoreError || !(error instanceof Error)) return error;
   const status = statusOf(error);
   if (status !== undefined) return new ObjectStoreError(failureOf(codeOf(error), status, error.message), describe(error, status));
+  if (error instanceof ProxyFailure)
+    return new ObjectStoreError('unavailable', `no answer from the object store: ${error.message}`);
   if (isNetworkError(error)) return new ObjectStoreError('unavailable', `no answer from the object store: ${networkText(error)}`);
   return error;
 }
@@ -67,6 +70,7 @@ function failureOf(code: string | undefined, status: number, message: string): O
 
 /** S3's own texts name neither URL nor key material; what a proxy wrote instead of S3 is left out. */
 function describe(error: Error, status: number): string {
+  if (status === 407) return 'a proxy before the object store wants a name and a password, or other ones (407)';
   const code = codeOf(error);
   if (code === undefined || !isServiceException(error)) return `the object store's answer (${status}) is not S3's`;
   const text = (headersOf(error)['x-minio-error-desc'] ?? error.message).replace(/^"|"$/g, '');

@@ -60,10 +60,11 @@ class ForwardAgent extends http.Agent {
     return this.#proxy.origin;
   }
 
-  override createConnection(): net.Socket {
+  override createConnection({ keepAlive, keepAliveInitialDelay }: net.TcpNetConnectOpts): net.Socket {
     const { protocol, hostname, port } = new URL(this.#proxy.origin);
     const host = hostname.replace(/^\[(.*)\]$/, '$1');
-    const where = { host, autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS, noDelay: true };
+    const signsOfLife = { ...(keepAlive && { keepAlive }), ...(keepAliveInitialDelay && { keepAliveInitialDelay }) };
+    const where = { ...signsOfLife, host, autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS, noDelay: true };
     if (protocol === 'http:') return net.connect({ ...where, port: Number(port || 80) });
     return tls.connect({ ...where, port: Number(port || 443), servername: net.isIP(host) === 0 ? host : '' });
   }
@@ -95,8 +96,9 @@ class TunnelAgent extends https.Agent {
     const { signal, release } = watchDestroy(options[REQUEST]);
     openTunnel(this.#proxy, authority, signal)
       .finally(release)
+      .then((socket) => HTTPS_HOOKS.createConnection.call(this, { ...options, socket }))
       .then(
-        (socket) => created(null, HTTPS_HOOKS.createConnection.call(this, { ...options, socket })),
+        (secured) => created(null, secured),
         (error) => created(signal.aborted ? signal.reason : error),
       );
   }

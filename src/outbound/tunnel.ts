@@ -7,6 +7,8 @@ import type { HttpProxy } from './proxy-settings.ts';
 
 /** A proxy answers when it has reached the host, which may take it as long as an operating system tries to connect. */
 const TUNNEL_MS = 120_000;
+/** Of TCP, as agents set it for connections that they keep. */
+const KEEP_ALIVE_MS = 1_000;
 
 /**
  * Asks the proxy for a connection to `authority` (host and port). Ends without one when the signal is aborted.
@@ -40,6 +42,7 @@ export function openTunnel(proxy: HttpProxy, authority: string, signal: AbortSig
       clearTimeout(timer);
       if (statusCode >= 200 && statusCode < 300) {
         if (head.length > 0) socket.unshift(head);
+        socket.setKeepAlive(true, KEEP_ALIVE_MS);
         resolve(socket);
         return;
       }

@@ -10,7 +10,7 @@ import { makeCertificate, writeCertificate } from '../support/certificates.ts';
 import { startControlPlane } from '../support/control-plane-process.ts';
 import { type ForwardProxyOptions, startForwardProxy } from '../support/forward-proxy.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { runCli, summaryOf } from '../support/partway-cli.ts';
+import { startCli, summaryOf } from '../support/partway-cli.ts';
 import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
 
 /** Names that the proxy alone can resolve: what arrives went through it. */
@@ -30,6 +30,22 @@ describe.each(['http', 'https'] as const)('where server and store are behind a p
     const asked = protocol === 'http' ? [`POST ${server}/api/uploads`, `PUT ${store}/`] : connects(server, store);
     for (const what of asked) expect(proxy.asked.join('\n')).toContain(what);
     expect(result.stdout + result.stderr).not.toMatch(/pass-of-the-proxy|YW5uOnBhc3M/);
+  }, 60_000);
+
+  it('an upload waits while the proxy is away, and goes on through it', async () => {
+    const { proxy, start, bucket, folder } = await setUp(protocol);
+    const cli = start(['upload', 'film.mp4', '--strategy', 'multipart', '--part-size', '5MiB', '--limit', '2MiB', '--json']);
+    await cli.event(({ type }) => type === 'part');
+    await proxy.close();
+    await cli.event(({ type }) => type === 'offline');
+    const again = await startForwardProxy({ port: Number(new URL(proxy.url).port) });
+    onTestFinished(again.close);
+    const result = await cli.finished;
+
+    expect(result.exitCode, result.stderr).toBe(0);
+    expect(result.events.map(({ type }) => type)).toContain('online');
+    expect(await hashOfObject(sharedMinio(), bucket, 'film.mp4')).toBe(await hashOfFile(join(folder, 'film.mp4')));
+    expect(again.connections).toBeGreaterThan(0);
   }, 60_000);
 
   it('doctor says which way leads through which proxy', async () => {
@@ -103,9 +119,10 @@ async function setUp(protocol: 'http' | 'https', proxyOptions: ForwardProxyOptio
   });
   const server = named(SERVER, await front(controlPlane.server));
   const proxies = { ALL_PROXY: withCredentials(proxy.url), NODE_EXTRA_CA_CERTS: certPath };
-  const cli = (args: readonly string[], env: Record<string, string> = {}) =>
-    runCli(args, { server, token: controlPlane.token, cwd: folder, env: { ...proxies, ...env } });
-  return { proxy, cli, bucket, folder, server, store, direct: controlPlane.server };
+  const start = (args: readonly string[], env: Record<string, string> = {}) =>
+    startCli(args, { server, token: controlPlane.token, cwd: folder, env: { ...proxies, ...env } });
+  const cli = (...[args, env]: Parameters<typeof start>) => start(args, env).finished;
+  return { proxy, start, cli, bucket, folder, server, store, direct: controlPlane.server };
 }
 
 function aFolder(): string {

@@ -7,6 +7,8 @@ import { createConnections } from '../../src/client/link/connections.ts';
 import { probeUrl } from '../../src/client/link/http-probe.ts';
 import { askToSend, putNothing } from '../../src/client/part/part-questions.ts';
 import { ConnectionFailure } from '../../src/client/part/part-request.ts';
+import { ObjectStoreError } from '../../src/object-store/port.ts';
+import { createS3ObjectStore } from '../../src/object-store/s3.ts';
 import type { MakeAgent } from '../../src/outbound/direct-agent.ts';
 import { agentsThrough } from '../../src/outbound/proxy-agents.ts';
 import { ProxyFailure } from '../../src/outbound/proxy-failure.ts';
@@ -110,6 +112,24 @@ describe('a tunnel', () => {
     expect((await sending).status).toBe(200);
     await expect.poll(() => proxy.open).toBe(0);
   });
+});
+
+it('a proxy that is reached over TLS is spoken to over TLS, and its certificate is checked', async () => {
+  const { url, makeAgent } = await setUp('http', { tls: makeCertificate('a proxy') });
+  await expect(send(url, makeAgent)).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+});
+
+it.each([
+  ['http', /a proxy before the object store wants a name and a password/],
+  ['https', /the proxy .* answered HTTP 407: it wants a name and a password/],
+] as const)("the server's own calls to the store over %s tell a refusal of the proxy as that", async (protocol, words) => {
+  const { url, makeAgent } = await setUp(protocol, { refuseWith: 407 });
+  const account = { region: 'us-east-1', accessKeyId: 'an-id', secretAccessKey: 'a-secret' };
+  const store = createS3ObjectStore({ ...account, endpoint: url, publicEndpoint: url, bucket: 'b', makeAgent });
+  closing.push(store.close);
+  const failed = store.headObject('a-key');
+  await expect(failed).rejects.toBeInstanceOf(ObjectStoreError);
+  await expect(failed).rejects.toThrow(words);
 });
 
 it('requests to this machine do not go through a proxy', async () => {

@@ -19,6 +19,8 @@ export interface ForwardProxy {
 }
 
 export interface ForwardProxyOptions {
+  /** A free one unless given. */
+  readonly port?: number;
   /** The answer to every request, instead of doing what it asks. */
   readonly refuseWith?: number;
   /** Takes connections and never answers. */
@@ -90,7 +92,7 @@ export async function startForwardProxy(options: ForwardProxyOptions = {}): Prom
     client.on('close', () => upstream.destroy());
   });
 
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve));
   return {
     url: `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as net.AddressInfo).port}`,
     asked,
