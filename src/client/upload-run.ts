@@ -6,6 +6,7 @@ import type { ControlEvent, RunTotals, UploadEvent, UploadResult } from './event
 import { createConnections } from './link/connections.ts';
 import { createLink } from './link/link.ts';
 import { startLiveness } from './link/liveness.ts';
+import { isProgrammingError } from './link/programming-error.ts';
 import { createRefusals } from './link/refusals.ts';
 import { probeServer } from './link/server-probe.ts';
 import { sharedSignal } from './link/shared-signal.ts';
@@ -309,6 +310,8 @@ export class UploadRun {
           await this.#send(partNumber, signals, turn);
         } catch (error) {
           failures.push(error);
+          // The other parts may be waiting for the end of an outage, and would hide it until then.
+          if (isProgrammingError(error) && !signals.drain.aborted) this.#endRound(error as Error);
         }
       }),
     );

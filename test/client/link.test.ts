@@ -39,6 +39,23 @@ describe('a link', () => {
     expect(events).toEqual([]);
   });
 
+  it.each([0, 2])('does not wait out a mistake in its own probe, after %i in vain', async (inVain) => {
+    const mistake = new TypeError('Invalid URL');
+    let probes = 0;
+    const link = createLink({
+      what: 'the object store',
+      probe: async () => {
+        throw probes++ < inVain ? new Error('ECONNREFUSED') : mistake;
+      },
+      maxOutageMs: 86_400_000,
+      onEvent: () => {},
+    });
+    const recovered = expect(link.recover('ECONNRESET', never)).rejects.toBe(mistake);
+    await vi.runAllTimersAsync();
+    await recovered;
+    expect(probes).toBe(inVain + 1);
+  });
+
   it('says since when it is offline, why and when it tries again, and how long it was', async () => {
     const { link, events } = aLink({ comesBackAfter: 2 });
     const since = Date.now();

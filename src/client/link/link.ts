@@ -1,6 +1,7 @@
 import { UploadError } from '../../session/errors.ts';
 import type { UploadEvent } from '../events.ts';
 import { pause } from './pause.ts';
+import { isProgrammingError } from './programming-error.ts';
 
 export interface LinkOptions {
   /** For people, for example `the object store`. */
@@ -52,9 +53,13 @@ export function createLink(options: LinkOptions): Link {
     const probing = AbortSignal.any([signal, over.signal]);
     let answered = false;
     let tellAnswer = () => {};
-    const answer = new Promise<void>((resolve) => {
+    let tellFault: (error: unknown) => void = () => {};
+    const answer = new Promise<void>((resolve, reject) => {
       tellAnswer = resolve;
+      tellFault = reject;
     });
+    // It may come while nothing awaits it: the next race has it.
+    answer.catch(() => {});
     /** Settles when this probe has an answer or none. A slow one goes on beside the next: its answer counts whenever it comes. */
     const ask = () => {
       const askedAt = now();
@@ -65,12 +70,14 @@ export function createLink(options: LinkOptions): Link {
           tellAnswer();
         },
         (error: unknown) => {
-          if (!probing.aborted) lastReason = describe(error);
+          if (probing.aborted) return;
+          if (isProgrammingError(error)) tellFault(error);
+          lastReason = describe(error);
         },
       );
     };
     try {
-      await Promise.race([ask(), wait(firstAnswerMs, probing)]);
+      await Promise.race([answer, ask(), wait(firstAnswerMs, probing)]);
       if (answered) return { outageMs: 0 };
       for (;;) {
         signal.throwIfAborted();
