@@ -104,8 +104,8 @@ export class UploadRun {
     });
     this.#drain = sharedSignal(this.#stop.signal, ...(signal ? [signal] : []));
     const onEvent = this.#onEvent;
-    const link = (what: string, probe: (signal: AbortSignal) => Promise<void>) =>
-      createLink({ what, probe, maxOutageMs, pausedMs: () => control.pausedMs, onEvent });
+    const link = (what: string, hasAnswered: () => boolean, probe: (signal: AbortSignal) => Promise<void>) =>
+      createLink({ what, probe, hasAnswered, maxOutageMs, pausedMs: () => control.pausedMs, onEvent });
     const storeProbe = createStoreProbe({
       // Without its checksum, since nothing is put. Not through outages: it is asked during one.
       sign: async (partNumber, probeSignal) =>
@@ -113,12 +113,17 @@ export class UploadRun {
       putNothing,
       onMoved: (from, to) => this.#way.moved(from, to),
       now: Date.now,
+      answered: controlPlane.answered,
     });
-    const storeLink = link('the object store', storeProbe.probe);
+    const storeLink = link('the object store', storeProbe.hasAnswered, storeProbe.probe);
     this.#calls = createSessionCalls({
       controlPlane,
       sessionId: session.sessionId,
-      link: link(SERVER, (probeSignal) => probeServer(controlPlane.server, probeSignal)),
+      link: link(
+        SERVER,
+        () => controlPlane.hasAnswered,
+        (probeSignal) => probeServer(controlPlane.server, probeSignal),
+      ),
       // Over connections that work: no answer got lost.
       newRefused: createRefusals({ what: SERVER, onEvent: tell, now: Date.now }),
       signal: this.#drain,

@@ -266,7 +266,7 @@ describe('the token', () => {
       errorOf(html.get('s')),
       errorOf(refusing.get('s')),
       errorOf(silent.health({ timeoutMs: 50 })),
-      errorOf(new ControlPlane({ server: 'not a url', token: TOKEN }).get('s')),
+      new ControlPlane({ server: 'not a url', token: TOKEN }).get('s').catch((error: unknown) => error),
     ]);
     for (const error of errors) expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(TOKEN);
   });

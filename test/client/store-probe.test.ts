@@ -31,6 +31,7 @@ function aProbe(address: string, signsFor: () => string | undefined) {
   const moves: string[] = [];
   const puts: string[] = [];
   const probe = createStoreProbe({
+    answered: new Set(),
     sign: async () => {
       asked.push(at);
       const origin = signsFor();
