@@ -67,6 +67,17 @@ describe('a probe of the store', () => {
     expect([probe.isCurrent(aPart(before)), probe.isCurrent(aPart(after))]).toEqual([false, true]);
   });
 
+  it('remembers the addresses that have answered, and no others', async () => {
+    const there = aProbe(await aStore(), () => undefined).probe;
+    expect(there.hasAnswered()).toBe(false);
+    await there.probe(signal);
+    expect(there.hasAnswered()).toBe(true);
+    there.learn(aPart(await nobody()));
+    expect(there.hasAnswered()).toBe(false);
+    there.trust();
+    expect(there.hasAnswered()).toBe(true);
+  });
+
   it('asks the server at most every 5 s, also while that is away', async () => {
     const scene = aProbe(await nobody(), () => undefined);
     for (let second = 0; second < 12; second++) {
