@@ -1,6 +1,6 @@
 import type { ReportRequest } from '../contract/wire.ts';
 import { isUploadError } from '../session/errors.ts';
-import { isProgrammingError } from './link/programming-error.ts';
+import { isProgrammingError } from '../session/programming-error.ts';
 import type { Tally } from './pace/tally.ts';
 import type { SentPart } from './part/part-sender.ts';
 

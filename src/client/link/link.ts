@@ -1,8 +1,8 @@
 import { UploadError } from '../../session/errors.ts';
+import { isProgrammingError } from '../../session/programming-error.ts';
 import type { UploadEvent } from '../events.ts';
 import { certificateNotTrusted, untrustedIn } from './certificate.ts';
 import { pause } from './pause.ts';
-import { isProgrammingError } from './programming-error.ts';
 
 export interface LinkOptions {
   /** For people, for example `the object store`. */
