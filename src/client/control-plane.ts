@@ -5,7 +5,7 @@ import { SERVICE_ERROR_CODES, UploadError } from '../session/errors.ts';
 import { certificateNotTrusted, untrustedIn } from './link/certificate.ts';
 import { createConnections } from './link/connections.ts';
 import { httpCall } from './link/http-call.ts';
-import { LinkFailure } from './link/link-failure.ts';
+import { LinkFailure, type LinkTrouble } from './link/link-failure.ts';
 import { readS3Error } from './part/part-answer.ts';
 import { partList, presignedParts } from './server-answers/parts.ts';
 import { problem } from './server-answers/problem.ts';
@@ -29,6 +29,14 @@ export interface ControlPlaneOptions {
   readonly server: string;
   readonly token: string;
 }
+
+/** What to check where the connection itself says what is wrong. */
+const HINTS: Partial<Record<LinkTrouble, string>> = {
+  'no-tls':
+    'Check the port in PARTWAY_SERVER, and whether `partway serve`, or the proxy before it, speaks HTTPS there: PARTWAY_TLS_CERT and PARTWAY_TLS_KEY, in docs/server.md.',
+  'no-http': 'Check the port in PARTWAY_SERVER: another program answers there.',
+  'unknown-name': 'Check how the name in PARTWAY_SERVER is spelt, and that this computer can look it up (DNS, VPN).',
+};
 
 interface Call {
   readonly method?: 'GET' | 'POST' | 'DELETE';
@@ -206,7 +214,7 @@ export class ControlPlane {
       // Not the connection's: a mistake in this program, or in how it is called.
       if (!(cause instanceof LinkFailure)) throw cause;
       if (!this.hasAnswered && untrustedIn(cause)) throw certificateNotTrusted(`the partway server at ${this.server}`, cause);
-      throw this.#unreachable(cause.message, { cause });
+      throw this.#unreachable(cause.message, { cause, hint: HINTS[cause.trouble] });
     }
   }
 
@@ -249,7 +257,9 @@ export class ControlPlane {
   /** Not our server's words: a proxy or another program answered. */
   #foreign(answer: Answer): UploadError {
     if (readS3Error(answer.text).code !== undefined)
-      return this.#unreachable(`an object store answered there (HTTP ${answer.status}), not a partway server`);
+      return this.#unreachable(`an object store answered there (HTTP ${answer.status}), not a partway server`, {
+        hint: 'Set PARTWAY_SERVER to the address of `partway serve`; the server tells by itself where the store is.',
+      });
     return this.#unreachable(`something there answered HTTP ${answer.status} without being a partway server`);
   }
 
@@ -264,10 +274,10 @@ export class ControlPlane {
     );
   }
 
-  #unreachable(reason: string, options: { cause?: unknown } = {}): UploadError {
+  #unreachable(reason: string, { hint, ...options }: { cause?: unknown; hint?: string | undefined } = {}): UploadError {
     return new UploadError('SERVER_UNREACHABLE', `The partway server at ${this.server} cannot be reached: ${reason}.`, {
       ...options,
-      hint: 'Check that PARTWAY_SERVER names it and that `partway serve` runs there.',
+      hint: hint ?? 'Check that PARTWAY_SERVER names it and that `partway serve` runs there.',
       facts: { reason },
     });
   }

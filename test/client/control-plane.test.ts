@@ -329,6 +329,7 @@ describe('a server that cannot be spoken to', () => {
     expect(await errorOf(controlPlane.health())).toMatchObject({
       code: 'SERVER_UNREACHABLE',
       facts: { reason: expect.stringContaining('does not speak TLS') },
+      hint: expect.stringContaining('PARTWAY_TLS_CERT'),
     });
   });
 
@@ -341,7 +342,9 @@ describe('a server that cannot be spoken to', () => {
     const { controlPlane } = await answering(
       saying(403, 'application/xml', '<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>'),
     );
-    expect((await errorOf(controlPlane.health())).detail).toContain('an object store answered there (HTTP 403)');
+    const error = await errorOf(controlPlane.health());
+    expect(error.detail).toContain('an object store answered there (HTTP 403)');
+    expect(error.hint).toContain('Set PARTWAY_SERVER to the address of `partway serve`');
   });
 
   it('because the call itself is wrong is told as the mistake that it is', async () => {
