@@ -99,6 +99,7 @@ function asInterruption(error: unknown, { signal }: Interruption): unknown {
 const ENDS_EVERYTHING: readonly ErrorCode[] = [
   'UNAUTHORIZED',
   'SERVER_UNREACHABLE',
+  'CERTIFICATE_NOT_TRUSTED',
   'OUTAGE_TOO_LONG',
   'BUCKET_NOT_FOUND',
   'STORE_FULL',

@@ -2,8 +2,11 @@ import { PATHS, type PathTemplate, pathOf } from '../contract/paths.ts';
 import { PROBLEM_MEDIA_TYPE, problemType } from '../contract/problems.ts';
 import type * as wire from '../contract/wire.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../session/errors.ts';
+import { certificateNotTrusted, untrustedIn } from './link/certificate.ts';
 import { createConnections } from './link/connections.ts';
 import { httpCall } from './link/http-call.ts';
+import { LinkFailure, type LinkTrouble } from './link/link-failure.ts';
+import { readS3Error } from './part/part-answer.ts';
 import { partList, presignedParts } from './server-answers/parts.ts';
 import { problem } from './server-answers/problem.ts';
 import { InvalidAnswer, type Read } from './server-answers/read.ts';
@@ -27,6 +30,14 @@ export interface ControlPlaneOptions {
   readonly token: string;
 }
 
+/** What to check where the connection itself says what is wrong. */
+const HINTS: Partial<Record<LinkTrouble, string>> = {
+  'no-tls':
+    'Check the port in PARTWAY_SERVER, and whether `partway serve`, or the proxy before it, speaks HTTPS there: PARTWAY_TLS_CERT and PARTWAY_TLS_KEY, in docs/server.md.',
+  'no-http': 'Check the port in PARTWAY_SERVER: another program answers there.',
+  'unknown-name': 'Check how the name in PARTWAY_SERVER is spelt, and that this computer can look it up (DNS, VPN).',
+};
+
 interface Call {
   readonly method?: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
@@ -48,17 +59,23 @@ interface Answer {
 
 /**
  * The control plane's API, typed. Every method is one request: retrying is the caller's decision.
- * Throws UploadError with the code that the server answered, `SERVER_UNREACHABLE` when no answer of it came, or `INVALID_ANSWER`
- * when one came that cannot be: what is returned has the types, bounds and the session id that it should have.
+ * Throws UploadError with the code that the server answered, `SERVER_UNREACHABLE` when no answer of it came,
+ * `CERTIFICATE_NOT_TRUSTED` when it has never answered and its certificate is refused, or `INVALID_ANSWER` when an answer came that cannot be: what is returned has the types, bounds and the session id that it should have.
  */
 export class ControlPlane {
   readonly server: string;
+  /** Addresses that have answered during the life of this object: this server's, and the stores' that uploads over it went to. */
+  readonly answered = new Set<string>();
   readonly #token: string;
   readonly #connections = createConnections();
 
   constructor(options: ControlPlaneOptions) {
     this.server = options.server.replace(/\/+$/, '');
     this.#token = options.token;
+  }
+
+  get hasAnswered(): boolean {
+    return this.answered.has(this.server);
   }
 
   /** The next calls get new connections: idle ones may be dead without knowing it. Those under way keep theirs. */
@@ -189,13 +206,18 @@ export class ControlPlane {
         maxBytes,
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       });
+      this.answered.add(this.server);
       return { status, mediaType: answered['content-type'] ?? '', date: answered.date ?? null, text };
     } catch (cause) {
       // What broke may have broken its neighbours, too: the next call gets a new connection.
       this.#connections.renew();
       signal?.throwIfAborted();
       if (cause instanceof InvalidAnswer) throw this.#invalid(cause);
-      throw this.#unreachable(describeFailure(cause), { cause });
+      if (timeout.aborted) throw this.#unreachable('no answer in time', { cause });
+      // Not the connection's: a mistake in this program, or in how it is called.
+      if (!(cause instanceof LinkFailure)) throw cause;
+      if (!this.hasAnswered && untrustedIn(cause)) throw certificateNotTrusted(`the partway server at ${this.server}`, cause);
+      throw this.#unreachable(cause.message, { cause, hint: HINTS[cause.trouble] });
     }
   }
 
@@ -237,6 +259,10 @@ export class ControlPlane {
 
   /** Not our server's words: a proxy or another program answered. */
   #foreign(answer: Answer): UploadError {
+    if (readS3Error(answer.text).code !== undefined)
+      return this.#unreachable(`an object store answered there (HTTP ${answer.status}), not a partway server`, {
+        hint: 'Set PARTWAY_SERVER to the address of `partway serve`; the server tells by itself where the store is.',
+      });
     return this.#unreachable(`something there answered HTTP ${answer.status} without being a partway server`);
   }
 
@@ -251,10 +277,10 @@ export class ControlPlane {
     );
   }
 
-  #unreachable(reason: string, options: { cause?: unknown } = {}): UploadError {
+  #unreachable(reason: string, { hint, ...options }: { cause?: unknown; hint?: string | undefined } = {}): UploadError {
     return new UploadError('SERVER_UNREACHABLE', `The partway server at ${this.server} cannot be reached: ${reason}.`, {
       ...options,
-      hint: 'Check that PARTWAY_SERVER names it and that `partway serve` runs there.',
+      hint: hint ?? 'Check that PARTWAY_SERVER names it and that `partway serve` runs there.',
       facts: { reason },
     });
   }
@@ -266,10 +292,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') return 'no answer in time';
-  return (error as NodeJS.ErrnoException).code ?? error.message;
 }

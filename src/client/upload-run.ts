@@ -2,6 +2,7 @@ import type { PartsResponse, Session } from '../contract/wire.ts';
 import { UploadError } from '../session/errors.ts';
 import { type PartPlan, partRange } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
+import { isProgrammingError } from '../session/programming-error.ts';
 import type { ControlEvent, RunTotals, UploadEvent, UploadResult } from './events.ts';
 import { createConnections } from './link/connections.ts';
 import { createLink } from './link/link.ts';
@@ -105,8 +106,8 @@ export class UploadRun {
     });
     this.#drain = sharedSignal(this.#stop.signal, ...(signal ? [signal] : []));
     const onEvent = this.#onEvent;
-    const link = (what: string, probe: (signal: AbortSignal) => Promise<void>) =>
-      createLink({ what, probe, maxOutageMs, pausedMs: () => control.pausedMs, onEvent });
+    const link = (what: string, hasAnswered: () => boolean, probe: (signal: AbortSignal) => Promise<void>) =>
+      createLink({ what, probe, hasAnswered, maxOutageMs, pausedMs: () => control.pausedMs, onEvent });
     const storeProbe = createStoreProbe({
       // Without its checksum, since nothing is put. Not through outages: it is asked during one.
       sign: async (partNumber, probeSignal) =>
@@ -114,12 +115,17 @@ export class UploadRun {
       putNothing,
       onMoved: (from, to) => this.#way.moved(from, to),
       now: Date.now,
+      answered: controlPlane.answered,
     });
-    const storeLink = link('the object store', storeProbe.probe);
+    const storeLink = link('the object store', storeProbe.hasAnswered, storeProbe.probe);
     this.#calls = createSessionCalls({
       controlPlane,
       sessionId: session.sessionId,
-      link: link(SERVER, (probeSignal) => probeServer(controlPlane.server, probeSignal)),
+      link: link(
+        SERVER,
+        () => controlPlane.hasAnswered,
+        (probeSignal) => probeServer(controlPlane.server, probeSignal),
+      ),
       // Over connections that work: no answer got lost.
       newRefused: createRefusals({ what: SERVER, onEvent: tell, now: Date.now }),
       signal: this.#drain,
@@ -312,6 +318,7 @@ export class UploadRun {
           await this.#send(partNumber, signals, turn);
         } catch (error) {
           failures.push(error);
+          if (isProgrammingError(error) && !signals.drain.aborted) this.#endRound(error);
           // What is on the wire may finish. A part that waits for the end of an outage must not hold the error back for a day.
           endRound ??= setTimeout(() => this.#endRound(error), this.#drainMs);
         }

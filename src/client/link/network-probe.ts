@@ -2,6 +2,7 @@ import { PATHS } from '../../contract/paths.ts';
 import type { Network } from '../../session/strategy.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { probeUrl } from './http-probe.ts';
+import { LinkFailure } from './link-failure.ts';
 
 export interface ProbeResult {
   readonly network: Network;
@@ -47,8 +48,9 @@ async function timeOne(url: string, signal: AbortSignal | undefined): Promise<nu
   try {
     await probeUrl(url, { timeoutMs: PROBE_TIMEOUT_MS, signal });
     return performance.now() - startedAt;
-  } catch {
+  } catch (error) {
     signal?.throwIfAborted();
+    if (!(error instanceof LinkFailure)) throw error;
     return Infinity;
   }
 }
