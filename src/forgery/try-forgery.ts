@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { directAgent, type MakeAgent } from '../outbound/direct-agent.ts';
 import { type ForgedRequest, type ForgeryTarget, forgePart } from './forged-part.ts';
 import { type ForgeryAnswer, type ForgeryVerdict, judgeForgery } from './verdict.ts';
 
@@ -11,15 +12,16 @@ const MOST_BODY_BYTES = 64 * 1024;
  * Finds out whether the store takes a forged request that names this access key id. Touches nothing. Never over a kept connection.
  * @throws Error of the connection where no answer came within 10 s.
  */
-export async function tryForgery(target: ForgeryTarget): Promise<ForgeryVerdict> {
-  return judgeForgery(await send(forgePart(target)));
+export async function tryForgery(target: ForgeryTarget, makeAgent: MakeAgent = directAgent): Promise<ForgeryVerdict> {
+  return judgeForgery(await send(forgePart(target), makeAgent));
 }
 
-function send({ method, url, headers, body }: ForgedRequest): Promise<ForgeryAnswer> {
+function send({ method, url, headers, body }: ForgedRequest, makeAgent: MakeAgent): Promise<ForgeryAnswer> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const agent = makeAgent(url.href, { keepAlive: false });
   const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
-    const request = start(url, { method, headers, agent: false, signal }, (response) => {
+    const request = start(url, { method, headers, agent, signal }, (response) => {
       readAnswer(response).then(resolve, reject);
     });
     request.once('error', reject);

@@ -1,4 +1,6 @@
+import * as https from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
+import { type AgentOptions, directAgent, type MakeAgent } from '../outbound/direct-agent.ts';
 
 const CONNECTION_TIMEOUT_MS = 5_000;
 const CALL_TIMEOUT_MS = 60_000;
@@ -7,7 +9,10 @@ export const LIST_PARTS_TIMEOUT_MS = 180_000;
 /** A store may assemble a huge object for minutes before it answers. */
 export const COMPLETE_TIMEOUT_MS = 15 * 60_000;
 
-export const CALL_TIMEOUTS = {
+/** The SDK's own, which it uses where it makes the agent. */
+const MAX_SOCKETS = 50;
+
+const CALL_TIMEOUTS = {
   connectionTimeout: CONNECTION_TIMEOUT_MS,
   requestTimeout: CALL_TIMEOUT_MS,
   throwOnRequestTimeout: true,
@@ -21,6 +26,17 @@ export interface S3Account {
   readonly secretAccessKey: string;
   /** Of an STS session. */
   readonly sessionToken?: string;
+  /** The way to the store; straight unless given. */
+  readonly makeAgent?: MakeAgent | undefined;
+}
+
+/** Time limits of the SDK's calls, and the agent for the one endpoint that they go to. */
+export function requestHandler(
+  { endpoint, makeAgent = directAgent }: Pick<S3Account, 'endpoint' | 'makeAgent'>,
+  options: AgentOptions = { keepAlive: true, maxSockets: MAX_SOCKETS },
+) {
+  const agent = makeAgent(endpoint, options);
+  return { ...CALL_TIMEOUTS, ...(agent instanceof https.Agent ? { httpsAgent: agent } : { httpAgent: agent }) };
 }
 
 /**
@@ -32,12 +48,7 @@ export function createClients(account: S3Account) {
     ...commonSettings(account),
     maxAttempts: 1,
     // A kept connection may be one that the store is closing just now, and there is no second attempt to make up for it.
-    requestHandler: {
-      ...CALL_TIMEOUTS,
-      socketTimeout: COMPLETE_TIMEOUT_MS,
-      httpAgent: { keepAlive: false },
-      httpsAgent: { keepAlive: false },
-    },
+    requestHandler: { ...requestHandler(account, { keepAlive: false }), socketTimeout: COMPLETE_TIMEOUT_MS },
   });
   return { calls: createCalls(account), singleCalls };
 }
@@ -47,7 +58,7 @@ export function createCalls(account: S3Account): S3Client {
   return new S3Client({
     ...commonSettings(account),
     maxAttempts: 2,
-    requestHandler: { ...CALL_TIMEOUTS, socketTimeout: LIST_PARTS_TIMEOUT_MS },
+    requestHandler: { ...requestHandler(account), socketTimeout: LIST_PARTS_TIMEOUT_MS },
   });
 }
 

@@ -72,7 +72,7 @@ export function createPartUrls(
         ...(sessionToken !== undefined && { sessionToken }),
       };
       try {
-        return await tryForgery(target);
+        return await tryForgery(target, options.makeAgent);
       } catch (error) {
         throw toObjectStoreError(error);
       }

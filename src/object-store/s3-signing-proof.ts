@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
+import type { MakeAgent } from '../outbound/direct-agent.ts';
 import type { SigningReport } from './port.ts';
 import { createCalls } from './s3-clients.ts';
 import { codeOf, toObjectStoreError } from './s3-errors.ts';
@@ -10,6 +11,7 @@ interface Place {
   readonly region: string;
   readonly bucket: string;
   readonly keyPrefix: string;
+  readonly makeAgent?: MakeAgent | undefined;
 }
 
 /**
@@ -19,10 +21,17 @@ interface Place {
  */
 export async function tryRights(
   credentials: SigningCredentials,
-  { endpoint, region, bucket, keyPrefix }: Place,
+  { endpoint, region, bucket, keyPrefix, makeAgent }: Place,
 ): Promise<Pick<SigningReport, 'canRead' | 'canList' | 'canDelete'>> {
   const { accessKeyId, secretAccessKey, sessionToken } = credentials;
-  const client = createCalls({ endpoint, region, accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) });
+  const client = createCalls({
+    endpoint,
+    region,
+    accessKeyId,
+    secretAccessKey,
+    makeAgent,
+    ...(sessionToken && { sessionToken }),
+  });
   // Of no object: what is read and deleted here is not there.
   const object = { Bucket: bucket, Key: `${keyPrefix}partway-signing-${randomUUID()}` };
   try {

@@ -1,7 +1,7 @@
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import type { Instant } from '../session/session.ts';
 import { ObjectStoreError } from './port.ts';
-import { CALL_TIMEOUTS, type S3Account } from './s3-clients.ts';
+import { requestHandler, type S3Account } from './s3-clients.ts';
 import { toObjectStoreError } from './s3-errors.ts';
 import type { SigningSession } from './s3-signing.ts';
 
@@ -19,7 +19,7 @@ export interface SessionRights {
  * the account is disabled; a new secret of the account does not end them (measured on MinIO).
  */
 export function createAssumeRole(
-  { endpoint, region, accessKeyId, secretAccessKey }: S3Account,
+  { endpoint, region, accessKeyId, secretAccessKey, makeAgent }: S3Account,
   rights: SessionRights,
   now: () => Instant,
 ) {
@@ -29,7 +29,7 @@ export function createAssumeRole(
     credentials: { accessKeyId, secretAccessKey },
     // The second attempt is also that with the store's time, if the clocks differ.
     maxAttempts: 2,
-    requestHandler: CALL_TIMEOUTS,
+    requestHandler: requestHandler({ endpoint, makeAgent }),
   });
 
   async function assumeRole(seconds: number): Promise<SigningSession> {

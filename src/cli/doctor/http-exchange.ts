@@ -2,6 +2,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { Readable } from 'node:stream';
 import { LinkFailure } from '../../client/link/link-failure.ts';
+import { directAgent } from '../../outbound/direct-agent.ts';
 
 const TIMEOUT_MS = 15_000;
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -23,10 +24,11 @@ export interface Exchange {
 
 /** One request as it is: no redirects, no added headers but Content-Length. @throws LinkFailure */
 export function exchange(url: string, { method, headers, body, onSent = () => {} }: Exchange): Promise<HttpAnswer> {
+  const agent = directAgent(url, { keepAlive: false });
   const send = url.startsWith('https:') ? requestHttps : requestHttp;
   return new Promise((resolve, reject) => {
     const length = { 'content-length': String(body?.size ?? 0) };
-    const outgoing = send(url, { method, headers: { ...headers, ...length }, agent: false });
+    const outgoing = send(url, { method, headers: { ...headers, ...length }, agent });
     outgoing.setTimeout(TIMEOUT_MS, () => outgoing.destroy(new Error(`nothing moved for ${TIMEOUT_MS / 1000} s`)));
     const fail = (error: Error) => reject(new LinkFailure(error));
     outgoing.on('error', fail);

@@ -1,5 +1,5 @@
-import * as http from 'node:http';
-import * as https from 'node:https';
+import type * as http from 'node:http';
+import { directAgent } from '../../outbound/direct-agent.ts';
 
 /** Kept-open connections to one end. */
 export interface Connections {
@@ -14,11 +14,11 @@ export function createConnections(): Connections {
   let retired: http.Agent[] = [];
   return {
     agentFor(url) {
-      const { protocol } = new URL(url);
-      let agent = agents.get(protocol);
+      const { origin } = new URL(url);
+      let agent = agents.get(origin);
       if (agent === undefined) {
-        agent = protocol === 'https:' ? new https.Agent({ keepAlive: true }) : new http.Agent({ keepAlive: true });
-        agents.set(protocol, agent);
+        agent = directAgent(url, { keepAlive: true });
+        agents.set(origin, agent);
       }
       return agent;
     },

@@ -1,5 +1,6 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { directAgent } from '../../outbound/direct-agent.ts';
 import { LinkFailure } from './link-failure.ts';
 
 /**
@@ -9,8 +10,9 @@ import { LinkFailure } from './link-failure.ts';
 export function probeUrl(url: string, options: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<number> {
   const { timeoutMs, signal } = options;
   return new Promise((resolve, reject) => {
+    const agent = directAgent(url, { keepAlive: false });
     const send = url.startsWith('https:') ? https.request : http.request;
-    const request = send(url, { method: 'GET', agent: false, ...(signal && { signal }) }, (response) => {
+    const request = send(url, { method: 'GET', agent, ...(signal && { signal }) }, (response) => {
       // Its body says nothing, and might never end.
       response.destroy();
       resolve(response.statusCode ?? 0);

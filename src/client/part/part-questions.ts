@@ -1,6 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { PresignedPart } from '../../contract/wire.ts';
+import { directAgent } from '../../outbound/direct-agent.ts';
 import { createConnections } from '../link/connections.ts';
 import { describeAnswer, judgeAnswer, type PartAnswer } from './part-answer.ts';
 import { AnsweredOnTheWay } from './part-failures.ts';
@@ -42,9 +43,10 @@ async function* noPieces(): AsyncGenerator<Uint8Array> {}
  * definite was said.
  */
 export function askToSend({ url, headers }: PresignedPart, signal: AbortSignal): Promise<PartAnswer | undefined> {
+  const agent = directAgent(url, { keepAlive: false });
   const send = url.startsWith('https:') ? https.request : http.request;
   return new Promise((resolve) => {
-    const request = send(url, { method: 'PUT', headers: { ...headers, expect: '100-continue' }, agent: false, signal });
+    const request = send(url, { method: 'PUT', headers: { ...headers, expect: '100-continue' }, agent, signal });
     const finish = (answer?: PartAnswer) => {
       clearTimeout(timer);
       resolve(answer);

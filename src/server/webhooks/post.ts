@@ -1,5 +1,6 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { directAgent } from '../../outbound/direct-agent.ts';
 import type { Message } from './message.ts';
 
 export interface WebhookAnswer {
@@ -15,8 +16,8 @@ const MOST_BODY_BYTES = 4_096;
 
 /** To one URL, without following redirects. Close it, and its connections are gone. */
 export function createPost(url: string): { readonly post: Post; close(): void } {
-  const { request, Agent } = url.startsWith('https:') ? https : http;
-  const agent = new Agent({ keepAlive: true });
+  const { request } = url.startsWith('https:') ? https : http;
+  const agent = directAgent(url, { keepAlive: true });
 
   /** The headers decide: whoever takes an event and then never ends its body has taken it. */
   function exchange({ headers, body }: Message, signal: AbortSignal): Promise<WebhookAnswer> {

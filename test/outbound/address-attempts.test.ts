@@ -1,0 +1,102 @@
+import dns from 'node:dns';
+import * as http from 'node:http';
+import * as https from 'node:https';
+import { HeadBucketCommand } from '@aws-sdk/client-s3';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { exchange } from '../../src/cli/doctor/http-exchange.ts';
+import { createConnections } from '../../src/client/link/connections.ts';
+import { probeUrl } from '../../src/client/link/http-probe.ts';
+import { askToSend } from '../../src/client/part/part-questions.ts';
+import { tryForgery } from '../../src/forgery/try-forgery.ts';
+import { createClients } from '../../src/object-store/s3-clients.ts';
+import { createAssumeRole } from '../../src/object-store/s3-sts.ts';
+import { ADDRESS_ATTEMPT_MS } from '../../src/outbound/direct-agent.ts';
+import { createPost } from '../../src/server/webhooks/post.ts';
+import { startSlowListener } from '../support/slow-handshake.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const account = { region: 'us-east-1', accessKeyId: 'an-id', secretAccessKey: 'a-secret' };
+const rights = { bucket: 'b', keyPrefix: '' };
+const part = { partNumber: 1, method: 'PUT', headers: {}, start: 0, end: 1, expiresAt: '' } as const;
+const signal = () => new AbortController().signal;
+
+/** Every place that opens connections to a server or a store, by what it is for. */
+const CONNECTORS: Record<string, (url: string) => Promise<unknown>> = {
+  'parts and calls': (url) => get(url, createConnections().agentFor(url)),
+  probes: (url) => probeUrl(url, { timeoutMs: 5_000 }),
+  'questions about a part': (url) => askToSend({ ...part, url }, signal()),
+  'the exchange of doctor': (url) => exchange(url, { method: 'GET', headers: {} }),
+  'forged requests': (endpoint) => tryForgery({ ...account, ...rights, endpoint, at: new Date(0) }),
+  webhooks: (url) => createPost(url).post({ headers: {}, body: '{}' } as never, signal()),
+  'repeated calls to the store': (endpoint) =>
+    createClients({ ...account, endpoint }).calls.send(new HeadBucketCommand({ Bucket: 'b' })),
+  'single calls to the store': (endpoint) =>
+    createClients({ ...account, endpoint }).singleCalls.send(new HeadBucketCommand({ Bucket: 'b' })),
+  'signing sessions': (endpoint) => createAssumeRole({ ...account, endpoint }, rights, Date.now).assumeRole(900),
+};
+
+describe('a connection to a name with several addresses', () => {
+  for (const protocol of ['http', 'https'] as const) {
+    it.each(Object.entries(CONNECTORS))(
+      `has the time for one address that partway sets: %s over ${protocol}`,
+      async (_, open) => {
+        const attempts = spyOnConnections();
+        await open(`${protocol}://127.0.0.1:9`).catch(() => {});
+        expect(attempts.length).toBeGreaterThan(0);
+        expect(new Set(attempts)).toEqual(new Set([ADDRESS_ATTEMPT_MS]));
+      },
+    );
+  }
+
+  it.skipIf(process.platform !== 'linux').each([
+    ['parts and calls', CONNECTORS['parts and calls']],
+    ['probes', CONNECTORS.probes],
+  ])('is made where the handshake takes a second and the other address refuses: %s', async (_, open) => {
+    const listener = await startSlowListener();
+    vi.spyOn(dns, 'lookup').mockImplementation(((_name: string, _options: unknown, found: (...found: unknown[]) => void) => {
+      found(null, [
+        { address: '127.0.0.1', family: 4 },
+        { address: '::1', family: 6 },
+      ]);
+      // The SYN is out by now, and was dropped.
+      listener.wake();
+    }) as never);
+    try {
+      expect(await open?.(`http://dual.test:${listener.port}/`)).toBe(200);
+    } finally {
+      listener.close();
+    }
+  });
+});
+
+function get(url: string, agent: http.Agent): Promise<number | undefined> {
+  const { request } = url.startsWith('https:') ? https : http;
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { agent }, (response) => {
+      response.destroy();
+      resolve(response.statusCode);
+    });
+    asked.on('error', reject).end();
+  });
+}
+
+/** Collects the time for one address of each connection that an agent opens. */
+function spyOnConnections(): (number | undefined)[] {
+  const attempts: (number | undefined)[] = [];
+  for (const { Agent } of [http, https]) {
+    const prototype = Agent.prototype as unknown as { createConnection(options: Options): unknown };
+    const createConnection = prototype.createConnection;
+    vi.spyOn(prototype, 'createConnection').mockImplementation(function (this: unknown, options) {
+      attempts.push(options.autoSelectFamilyAttemptTimeout);
+      return createConnection.call(this, options);
+    });
+  }
+  return attempts;
+}
+
+interface Options {
+  readonly autoSelectFamilyAttemptTimeout?: number;
+}
