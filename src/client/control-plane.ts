@@ -55,10 +55,16 @@ export class ControlPlane {
   readonly server: string;
   readonly #token: string;
   readonly #connections = createConnections();
+  #hasAnswered = false;
 
   constructor(options: ControlPlaneOptions) {
     this.server = options.server.replace(/\/+$/, '');
     this.#token = options.token;
+  }
+
+  /** Whether a partway server ever answered here: a page of another program is then an outage, not a wrong URL. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered;
   }
 
   /** The next calls get new connections: idle ones may be dead without knowing it. Those under way keep theirs. */
@@ -137,8 +143,8 @@ export class ControlPlane {
   }
 
   /** Answers also when the server is not ready: then `ready` is false and `checks` says why. */
-  async readiness(): Promise<wire.Readiness> {
-    return this.#parse(await this.#fetch({ path: PATHS.readyz, anonymous: true }), readiness);
+  async readiness(signal?: AbortSignal): Promise<wire.Readiness> {
+    return this.#parse(await this.#fetch({ path: PATHS.readyz, anonymous: true, signal }), readiness);
   }
 
   async #post<T>(
@@ -192,7 +198,7 @@ export class ControlPlane {
       this.#connections.renew();
       signal?.throwIfAborted();
       if (cause instanceof InvalidAnswer) throw this.#invalid(cause);
-      throw this.#unreachable(describeFailure(cause), { cause });
+      throw this.#unreachable(describeFailure(cause), {}, cause);
     }
   }
 
@@ -212,7 +218,9 @@ export class ControlPlane {
     const parsed = parseJson(answer.text);
     if (typeof parsed !== 'object' || parsed === null) throw this.#foreign(answer);
     try {
-      return read(parsed, '');
+      const value = read(parsed, '');
+      this.#hasAnswered ||= read !== problem;
+      return value;
     } catch (cause) {
       if (!(cause instanceof InvalidAnswer)) throw cause;
       throw cause.isForeign ? this.#foreign(answer) : this.#invalid(cause);
@@ -222,8 +230,10 @@ export class ControlPlane {
   #errorFrom(answer: Answer): UploadError {
     if (!answer.mediaType.startsWith(PROBLEM_MEDIA_TYPE)) return this.#foreign(answer);
     const { type, title: _title, status: _status, detail, code, hint, ...facts } = this.#parse(answer, problem);
-    if (SERVICE_ERROR_CODES.includes(code))
+    if (SERVICE_ERROR_CODES.includes(code)) {
+      this.#hasAnswered = true;
       return new UploadError(code, detail, { facts, ...(hint === undefined ? {} : { hint }) });
+    }
     // Gateways speak problem+json, too; a code under its own page is one of ours that this version does not know yet.
     if (typeof code !== 'string' || type !== problemType(code)) return this.#foreign(answer);
     return new UploadError(answer.status < 500 ? 'INVALID_REQUEST' : 'INTERNAL', detail, {
@@ -234,7 +244,8 @@ export class ControlPlane {
 
   /** Not our server's words: a proxy or another program answered. */
   #foreign(answer: Answer): UploadError {
-    return this.#unreachable(`something there answered HTTP ${answer.status} without being a partway server`);
+    const reason = `something there answered HTTP ${answer.status} without being a partway server`;
+    return this.#unreachable(reason, { httpStatus: answer.status });
   }
 
   /** Waiting does not help: the same question would get the same answer. */
@@ -248,11 +259,11 @@ export class ControlPlane {
     );
   }
 
-  #unreachable(reason: string, options: { cause?: unknown } = {}): UploadError {
+  #unreachable(reason: string, facts: { httpStatus?: number }, cause?: unknown): UploadError {
     return new UploadError('SERVER_UNREACHABLE', `The partway server at ${this.server} cannot be reached: ${reason}.`, {
-      ...options,
+      ...(cause === undefined ? {} : { cause }),
       hint: 'Check that PARTWAY_SERVER names it and that `partway serve` runs there.',
-      facts: { reason },
+      facts: { reason, ...facts },
     });
   }
 }

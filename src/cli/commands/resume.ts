@@ -1,5 +1,6 @@
 import { defineCommand } from 'citty';
 import { openFileSource } from '../../client/index.ts';
+import { createServerWait } from '../../client/link/server-wait.ts';
 import { nothingSent, resultOf } from '../../client/upload-result.ts';
 import type * as wire from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
@@ -31,7 +32,10 @@ const command = defineCommand({
 });
 
 async function resume(sessionId: string, givenPath: string | undefined, options: UploadFileOptions): Promise<void> {
-  const session = await findSession(options.controlPlane, sessionId, options.interruption.signal);
+  const { controlPlane, maxOutageMs, onWaiting, interruption } = options;
+  const { signal } = interruption;
+  const untilAnswered = createServerWait({ controlPlane, signal, maxOutageMs, onEvent: onWaiting });
+  const session = await findSession(controlPlane, sessionId, { signal, untilAnswered });
   refuseEnded(session);
   // It needs no file any more, and none is compared. Asked about a certain one, the engine compares it with the object instead.
   if (session.status === 'completed' && givenPath === undefined)

@@ -38,6 +38,16 @@ export class JsonReporter implements Reporter {
     this.#write(event);
   }
 
+  waiting(event: UploadEvent, maxOutageMs: number | undefined): void {
+    this.#human.waiting(event, maxOutageMs);
+    this.#write(event);
+  }
+
+  notTried(paths: readonly string[]): void {
+    this.#human.notTried(paths);
+    for (const path of paths) this.#write({ type: 'not-tried', path });
+  }
+
   warn(message: string): void {
     this.#write({ type: 'warning', message });
     this.#human.warn(message);
