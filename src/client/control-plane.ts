@@ -109,9 +109,12 @@ export class ControlPlane {
     return this.#post(PATHS.report, sessionId, report, about(sessionId, progress), { signal });
   }
 
-  /** Idempotent: completing a completed session answers the same again. */
+  /**
+   * Idempotent: completing a completed session answers the same again. The answer may be about another session: whoever asks compares it
+   * as a whole with what was sent.
+   */
   complete(sessionId: string, request: wire.CompleteRequest, signal?: AbortSignal): Promise<wire.Session> {
-    return this.#post(PATHS.complete, sessionId, request, about(sessionId, session), { timeoutMs: COMPLETE_TIMEOUT_MS, signal });
+    return this.#post(PATHS.complete, sessionId, request, session, { timeoutMs: COMPLETE_TIMEOUT_MS, signal });
   }
 
   async abort(sessionId: string): Promise<wire.Session> {

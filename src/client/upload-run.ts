@@ -34,6 +34,8 @@ import { checkedAnswer, interrupted, resultOf } from './upload-result.ts';
 const SERVER = 'the partway server';
 const DAY_MS = 86_400_000;
 const PROGRESS_EVERY_MS = 250;
+/** Long enough for what is on the wire to arrive on most links. */
+const DRAIN_MS = 5_000;
 /** Chunked is for links where a part that failed three times will fail again; others are more patient. */
 const TRIES = { single: 5, chunked: 3, multipart: 5 } as const;
 /** Chunked sends its parts in order, so one at a time; multipart finds out how many pay. */
@@ -66,7 +68,7 @@ export class UploadRun {
   readonly #stop = new AbortController();
   readonly #drain: AbortSignal;
   /** Ends what the present round sends. */
-  #endRound: (reason: Error) => void = () => {};
+  #endRound: (reason: unknown) => void = () => {};
   readonly #progressTimer: NodeJS.Timeout;
   #drainTimer: NodeJS.Timeout | undefined;
 
@@ -302,6 +304,7 @@ export class UploadRun {
   async #sendAll(listing: PartsResponse, proof: Promise<void>, signals: PartSignals): Promise<void> {
     await headStart(proof);
     const failures: unknown[] = [];
+    let endRound: NodeJS.Timeout | undefined;
     const sends = [...partNumbersOf(listing.missing)].map((partNumber) =>
       this.#lanes.inHand(async (turn) => {
         if (signals.drain.aborted || failures.length > 0) return;
@@ -309,10 +312,12 @@ export class UploadRun {
           await this.#send(partNumber, signals, turn);
         } catch (error) {
           failures.push(error);
+          // What is on the wire may finish. A part that waits for the end of an outage must not hold the error back for a day.
+          endRound ??= setTimeout(() => this.#endRound(error), this.#drainMs);
         }
       }),
     );
-    await Promise.all(sends);
+    await Promise.all(sends).finally(() => clearTimeout(endRound));
     if (failures.length > 0) throw failures[0];
   }
 
@@ -379,8 +384,12 @@ export class UploadRun {
     this.#showProgress();
   };
 
+  get #drainMs(): number {
+    return this.#options.drainMs ?? DRAIN_MS;
+  }
+
   readonly #startDrain = (): void => {
     const reason = new Error('interrupted');
-    this.#drainTimer = setTimeout(() => this.#stop.abort(reason), this.#options.drainMs ?? 5_000);
+    this.#drainTimer = setTimeout(() => this.#stop.abort(reason), this.#drainMs);
   };
 }

@@ -7,7 +7,6 @@ import { UploadError } from '../../session/errors.ts';
 import { type CommandModule, contextOf, SENDING_FLAGS, SESSION_ID } from '../arguments/command.ts';
 import { FlagReader } from '../arguments/flag-reader.ts';
 import { about } from '../failures/failure.ts';
-import { findSession } from '../find-session.ts';
 import { rememberedPath } from '../journal/remembered-path.ts';
 import { absolutePath, attempt, send } from '../sending.ts';
 import { type UploadFileOptions, uploadFile } from '../upload-file.ts';
@@ -35,7 +34,7 @@ async function resume(sessionId: string, givenPath: string | undefined, options:
   const { controlPlane, maxOutageMs, onWaiting, interruption } = options;
   const { signal } = interruption;
   const untilAnswered = createServerWait({ controlPlane, signal, maxOutageMs, onEvent: onWaiting });
-  const session = await findSession(controlPlane, sessionId, { signal, untilAnswered });
+  const session = await untilAnswered(() => controlPlane.get(sessionId, signal));
   refuseEnded(session);
   // It needs no file any more, and none is compared. Asked about a certain one, the engine compares it with the object instead.
   if (session.status === 'completed' && givenPath === undefined)
