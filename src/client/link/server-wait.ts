@@ -1,6 +1,8 @@
 import { isUploadError, UploadError } from '../../session/errors.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { UploadEvent } from '../events.ts';
+import { startAwakeClock } from '../pace/awake-clock.ts';
+import { createWallTimes } from '../pace/wall-times.ts';
 import { throughOutages } from './control-link.ts';
 import { createLink } from './link.ts';
 import { untilAllowed } from './rate-limit.ts';
@@ -27,25 +29,24 @@ export interface ServerWaitOptions {
  */
 export function createServerWait({ controlPlane, signal, maxOutageMs = DAY_MS, onEvent = () => {} }: ServerWaitOptions) {
   const what = `the partway server at ${controlPlane.server}`;
-  const now = Date.now;
-  const link = createLink({
-    what,
-    probe: (probeSignal) => probeServer(controlPlane.server, probeSignal),
-    maxOutageMs,
-    onEvent,
-    now,
-  });
-  const newRefused = createRefusals({ what, onEvent, now });
   const endsAtOnce = (error: UploadError) =>
     error.code === 'RATE_LIMITED' || (!controlPlane.hasAnswered && isAnotherProgram(error));
 
   return async <Result>(call: () => Promise<Result>): Promise<Result> => {
+    const { now, stop } = startAwakeClock();
+    const withWallTimes = createWallTimes(now, Date.now);
+    const tell = (event: UploadEvent) => onEvent(withWallTimes(event));
+    const probe = (probeSignal: AbortSignal) => probeServer(controlPlane.server, probeSignal);
+    const link = createLink({ what, probe, maxOutageMs, onEvent: tell, now });
+    const newRefused = createRefusals({ what, onEvent: tell, now });
     const waiting = { link, signal, maxOutageMs, now, random: Math.random, endsAtOnce };
     try {
       // A rate limit has a shorter patience of its own.
-      return await untilAllowed(() => throughOutages(call, { ...waiting, refused: newRefused() }), signal);
+      return await untilAllowed(() => throughOutages(call, { ...waiting, refused: newRefused() }), signal, { now });
     } catch (error) {
       throw isUploadError(error, 'OUTAGE_TOO_LONG') && !controlPlane.hasAnswered ? neverAnswered(error) : error;
+    } finally {
+      stop();
     }
   };
 }

@@ -73,7 +73,8 @@ export class JsonReporter implements Reporter {
 
   #isProgressDue(): boolean {
     const now = this.#context.now();
-    if (now - this.#lastProgressAt < PROGRESS_EVERY_MS) return false;
+    // A clock that was set back must not silence it.
+    if (Math.abs(now - this.#lastProgressAt) < PROGRESS_EVERY_MS) return false;
     this.#lastProgressAt = now;
     return true;
   }
