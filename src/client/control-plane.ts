@@ -68,14 +68,21 @@ export class ControlPlane {
   readonly answered = new Set<string>();
   readonly #token: string;
   readonly #connections = createConnections();
+  #isPartway = false;
 
   constructor(options: ControlPlaneOptions) {
     this.server = options.server.replace(/\/+$/, '');
     this.#token = options.token;
   }
 
+  /** Whether anything ever answered here: a certificate that is not trusted is then an outage, not a wrong set-up. */
   get hasAnswered(): boolean {
     return this.answered.has(this.server);
+  }
+
+  /** Whether a partway server ever answered here: a page of another program is then an outage, not a wrong URL. */
+  get isPartway(): boolean {
+    return this.#isPartway;
   }
 
   /** The next calls get new connections: idle ones may be dead without knowing it. Those under way keep theirs. */
@@ -157,8 +164,8 @@ export class ControlPlane {
   }
 
   /** Answers also when the server is not ready: then `ready` is false and `checks` says why. */
-  async readiness(): Promise<wire.Readiness> {
-    return this.#parse(await this.#fetch({ path: PATHS.readyz, anonymous: true }), readiness);
+  async readiness(signal?: AbortSignal): Promise<wire.Readiness> {
+    return this.#parse(await this.#fetch({ path: PATHS.readyz, anonymous: true, signal }), readiness);
   }
 
   async #post<T>(
@@ -237,7 +244,9 @@ export class ControlPlane {
     const parsed = parseJson(answer.text);
     if (typeof parsed !== 'object' || parsed === null) throw this.#foreign(answer);
     try {
-      return read(parsed, '');
+      const value = read(parsed, '');
+      this.#isPartway ||= read !== problem;
+      return value;
     } catch (cause) {
       if (!(cause instanceof InvalidAnswer)) throw cause;
       throw cause.isForeign ? this.#foreign(answer) : this.#invalid(cause);
@@ -247,8 +256,10 @@ export class ControlPlane {
   #errorFrom(answer: Answer): UploadError {
     if (!answer.mediaType.startsWith(PROBLEM_MEDIA_TYPE)) return this.#foreign(answer);
     const { type, title: _title, status: _status, detail, code, hint, ...facts } = this.#parse(answer, problem);
-    if (SERVICE_ERROR_CODES.includes(code))
+    if (SERVICE_ERROR_CODES.includes(code)) {
+      this.#isPartway = true;
       return new UploadError(code, detail, { facts, ...(hint === undefined ? {} : { hint }) });
+    }
     // Gateways speak problem+json, too; a code under its own page is one of ours that this version does not know yet.
     if (typeof code !== 'string' || type !== problemType(code)) return this.#foreign(answer);
     return new UploadError(answer.status < 500 ? 'INVALID_REQUEST' : 'INTERNAL', detail, {
@@ -259,11 +270,15 @@ export class ControlPlane {
 
   /** Not our server's words: a proxy or another program answered. */
   #foreign(answer: Answer): UploadError {
+    const httpStatus = answer.status;
     if (readS3Error(answer.text).code !== undefined)
-      return this.#unreachable(`an object store answered there (HTTP ${answer.status}), not a partway server`, {
+      return this.#unreachable(`an object store answered there (HTTP ${httpStatus}), not a partway server`, {
+        facts: { httpStatus },
         hint: 'Set PARTWAY_SERVER to the address of `partway serve`; the server tells by itself where the store is.',
       });
-    return this.#unreachable(`something there answered HTTP ${answer.status} without being a partway server`);
+    return this.#unreachable(`something there answered HTTP ${httpStatus} without being a partway server`, {
+      facts: { httpStatus },
+    });
   }
 
   /** Waiting does not help: the same question would get the same answer. */
@@ -277,11 +292,14 @@ export class ControlPlane {
     );
   }
 
-  #unreachable(reason: string, { hint, ...options }: { cause?: unknown; hint?: string | undefined } = {}): UploadError {
+  #unreachable(
+    reason: string,
+    { hint, facts, ...options }: { cause?: unknown; hint?: string | undefined; facts?: { httpStatus: number } } = {},
+  ): UploadError {
     return new UploadError('SERVER_UNREACHABLE', `The partway server at ${this.server} cannot be reached: ${reason}.`, {
       ...options,
       hint: hint ?? 'Check that PARTWAY_SERVER names it and that `partway serve` runs there.',
-      facts: { reason },
+      facts: { reason, ...facts },
     });
   }
 }

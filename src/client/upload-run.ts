@@ -11,9 +11,11 @@ import { createRefusals } from './link/refusals.ts';
 import { probeServer } from './link/server-probe.ts';
 import { sharedSignal } from './link/shared-signal.ts';
 import { createStoreProbe } from './link/store-probe.ts';
+import { startAwakeClock } from './pace/awake-clock.ts';
 import { createLanes, type Turn } from './pace/lanes.ts';
 import { createTally } from './pace/tally.ts';
 import { createUploadControl } from './pace/upload-control.ts';
+import { createWallTimes } from './pace/wall-times.ts';
 import { createAcknowledgedParts } from './part/acknowledged-parts.ts';
 import { askToSend, putNothing } from './part/part-questions.ts';
 import { createPartSender, type PartSignals, type SentPart } from './part/part-sender.ts';
@@ -55,6 +57,8 @@ export class UploadRun {
   readonly #verifyResume;
   /** Of stored parts that were neither: what `verifyResume` leaves unread. */
   #claims: StoreClaims = new Map();
+  /** Steps of the wall clock and sleep change nothing of outages, durations and speeds. */
+  readonly #clock = startAwakeClock();
   readonly #tally;
   readonly #connections = createConnections();
   readonly #calls;
@@ -78,9 +82,11 @@ export class UploadRun {
     const { controlPlane, session, source, knownChecksums, signal, maxOutageMs = DAY_MS } = options;
     this.#options = options;
     this.#plan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
+    const { now } = this.#clock;
+    const withWallTimes = createWallTimes(now, Date.now);
     const tell = (event: UploadEvent) => {
       this.#tally.observe(event);
-      options.onEvent?.(event);
+      options.onEvent?.(withWallTimes(event));
     };
     this.#onEvent = (event) => {
       if (event.type === 'online') {
@@ -95,26 +101,26 @@ export class UploadRun {
     this.#readings = new Readings(hasChangeTime ? knownChecksums : undefined);
     this.#rereader = new Rereader({ source, plan: this.#plan, readings: this.#readings, onEvent: this.#onEvent });
     this.#verifyResume = options.verifyResume ?? 'full';
-    this.#tally = createTally(session, Date.now, before);
+    this.#tally = createTally(session, now, before);
     const control = options.control ?? createUploadControl();
     this.#lanes = createLanes({
       partSize: session.partSize,
       most: options.concurrency ?? MOST_PARTS_IN_FLIGHT[session.strategy],
       fixed: session.strategy !== 'multipart',
       bytesSent: () => this.#tally.bytesSent,
-      now: Date.now,
+      now,
     });
     this.#drain = sharedSignal(this.#stop.signal, ...(signal ? [signal] : []));
     const onEvent = this.#onEvent;
     const link = (what: string, hasAnswered: () => boolean, probe: (signal: AbortSignal) => Promise<void>) =>
-      createLink({ what, probe, hasAnswered, maxOutageMs, pausedMs: () => control.pausedMs, onEvent });
+      createLink({ what, probe, hasAnswered, maxOutageMs, pausedMs: () => control.pausedMs, onEvent, now });
     const storeProbe = createStoreProbe({
       // Without its checksum, since nothing is put. Not through outages: it is asked during one.
       sign: async (partNumber, probeSignal) =>
         (await controlPlane.presign(session.sessionId, { partNumbers: [partNumber] }, probeSignal)).parts[0],
       putNothing,
       onMoved: (from, to) => this.#way.moved(from, to),
-      now: Date.now,
+      now,
       answered: controlPlane.answered,
     });
     const storeLink = link('the object store', storeProbe.hasAnswered, storeProbe.probe);
@@ -127,10 +133,10 @@ export class UploadRun {
         (probeSignal) => probeServer(controlPlane.server, probeSignal),
       ),
       // Over connections that work: no answer got lost.
-      newRefused: createRefusals({ what: SERVER, onEvent: tell, now: Date.now }),
+      newRefused: createRefusals({ what: SERVER, onEvent: tell, now }),
       signal: this.#drain,
       maxOutageMs,
-      pausedMs: () => control.pausedMs,
+      now: () => now() - control.pausedMs,
     });
     this.#acknowledged = createAcknowledgedParts({
       plan: this.#plan,
@@ -140,6 +146,7 @@ export class UploadRun {
     });
     this.#liveness = startLiveness({
       link: storeLink,
+      // The wall clock shows that the machine slept.
       now: Date.now,
       signal: this.#stop.signal,
       onTrouble: () => this.#lanes.trouble(),
@@ -159,7 +166,7 @@ export class UploadRun {
       onSmallerParts: (needed) => this.#endRound(needed),
       // Connections that worked are not renewed when parts get through again: no answer got lost.
       onEvent: tell,
-      now: Date.now,
+      now,
     });
     this.#sendPart = createPartSender({
       source,
@@ -180,6 +187,7 @@ export class UploadRun {
       maxOutageMs,
       onEvent,
       now: Date.now,
+      awakeNow: now,
       random: Math.random,
     });
     this.#reporting = startReporting({
@@ -219,6 +227,7 @@ export class UploadRun {
     clearInterval(this.#progressTimer);
     clearTimeout(this.#drainTimer);
     this.#liveness.stop();
+    this.#clock.stop();
     this.#stopListening();
     this.#options.signal?.removeEventListener('abort', this.#startDrain);
     await this.#reporting.stop();
