@@ -1,4 +1,5 @@
 import { isAbsolute, join, resolve } from 'node:path';
+import type { UploadEvent } from '../client/events.ts';
 import { createUploadControl } from '../client/pace/upload-control.ts';
 import type { VerifyResume } from '../client/source/verify-resume.ts';
 import { type ErrorCode, isUploadError, UploadError } from '../session/errors.ts';
@@ -54,8 +55,19 @@ export async function send(
   const interruption = listenForInterruption(context);
   try {
     await journal.prune();
+    const onWaiting = (event: UploadEvent) => reporter.waiting(event, maxOutageMs);
     const wishes = { concurrency, maxOutageMs, verifyResume: flags['verify-resume'] };
-    return await work({ context, controlPlane, reporter, journal, interruption, control, listenForControl, ...wishes });
+    return await work({
+      context,
+      controlPlane,
+      reporter,
+      journal,
+      interruption,
+      control,
+      listenForControl,
+      onWaiting,
+      ...wishes,
+    });
   } finally {
     reporter.end();
     interruption.dispose();
@@ -99,6 +111,7 @@ function asInterruption(error: unknown, { signal }: Interruption): unknown {
 const ENDS_EVERYTHING: readonly ErrorCode[] = [
   'UNAUTHORIZED',
   'SERVER_UNREACHABLE',
+  'CERTIFICATE_NOT_TRUSTED',
   'OUTAGE_TOO_LONG',
   'BUCKET_NOT_FOUND',
   'STORE_FULL',

@@ -26,6 +26,8 @@ export interface UploadFileOptions {
   readonly interruption: Interruption;
   readonly concurrency: number | undefined;
   readonly maxOutageMs: number | undefined;
+  /** Told while the server is waited for, before a file has begun. */
+  readonly onWaiting: (event: UploadEvent) => void;
   readonly verifyResume: VerifyResume | undefined;
   /** Of all files of the command: a pause or a limit outlasts the file that is being sent. */
   readonly control: UploadControl;

@@ -3,8 +3,11 @@ import { PROBLEM_MEDIA_TYPE, problemType } from '../contract/problems.ts';
 import type * as wire from '../contract/wire.ts';
 import { directAgent, type MakeAgent } from '../outbound/direct-agent.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../session/errors.ts';
+import { certificateNotTrusted, untrustedIn } from './link/certificate.ts';
 import { type Connections, createConnections } from './link/connections.ts';
 import { httpCall } from './link/http-call.ts';
+import { LinkFailure, type LinkTrouble } from './link/link-failure.ts';
+import { readS3Error } from './part/part-answer.ts';
 import { partList, presignedParts } from './server-answers/parts.ts';
 import { problem } from './server-answers/problem.ts';
 import { InvalidAnswer, type Read } from './server-answers/read.ts';
@@ -30,6 +33,14 @@ export interface ControlPlaneOptions {
   readonly makeAgent?: MakeAgent | undefined;
 }
 
+/** What to check where the connection itself says what is wrong. */
+const HINTS: Partial<Record<LinkTrouble, string>> = {
+  'no-tls':
+    'Check the port in PARTWAY_SERVER, and whether `partway serve`, or the proxy before it, speaks HTTPS there: PARTWAY_TLS_CERT and PARTWAY_TLS_KEY, in docs/server.md.',
+  'no-http': 'Check the port in PARTWAY_SERVER: another program answers there.',
+  'unknown-name': 'Check how the name in PARTWAY_SERVER is spelt, and that this computer can look it up (DNS, VPN).',
+};
+
 interface Call {
   readonly method?: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
@@ -51,20 +62,33 @@ interface Answer {
 
 /**
  * The control plane's API, typed. Every method is one request: retrying is the caller's decision.
- * Throws UploadError with the code that the server answered, `SERVER_UNREACHABLE` when no answer of it came, or `INVALID_ANSWER`
- * when one came that cannot be: what is returned has the types, bounds and the session id that it should have.
+ * Throws UploadError with the code that the server answered, `SERVER_UNREACHABLE` when no answer of it came,
+ * `CERTIFICATE_NOT_TRUSTED` when it has never answered and its certificate is refused, or `INVALID_ANSWER` when an answer came that cannot be: what is returned has the types, bounds and the session id that it should have.
  */
 export class ControlPlane {
   readonly server: string;
   readonly makeAgent: MakeAgent;
+  /** Addresses that have answered during the life of this object: this server's, and the stores' that uploads over it went to. */
+  readonly answered = new Set<string>();
   readonly #token: string;
   readonly #connections: Connections;
+  #isPartway = false;
 
   constructor(options: ControlPlaneOptions) {
     this.server = options.server.replace(/\/+$/, '');
     this.#token = options.token;
     this.makeAgent = options.makeAgent ?? directAgent;
     this.#connections = createConnections(this.makeAgent);
+  }
+
+  /** Whether anything ever answered here: a certificate that is not trusted is then an outage, not a wrong set-up. */
+  get hasAnswered(): boolean {
+    return this.answered.has(this.server);
+  }
+
+  /** Whether a partway server ever answered here: a page of another program is then an outage, not a wrong URL. */
+  get isPartway(): boolean {
+    return this.#isPartway;
   }
 
   /** The next calls get new connections: idle ones may be dead without knowing it. Those under way keep theirs. */
@@ -109,9 +133,12 @@ export class ControlPlane {
     return this.#post(PATHS.report, sessionId, report, about(sessionId, progress), { signal });
   }
 
-  /** Idempotent: completing a completed session answers the same again. */
+  /**
+   * Idempotent: completing a completed session answers the same again. The answer may be about another session: whoever asks compares it
+   * as a whole with what was sent.
+   */
   complete(sessionId: string, request: wire.CompleteRequest, signal?: AbortSignal): Promise<wire.Session> {
-    return this.#post(PATHS.complete, sessionId, request, about(sessionId, session), { timeoutMs: COMPLETE_TIMEOUT_MS, signal });
+    return this.#post(PATHS.complete, sessionId, request, session, { timeoutMs: COMPLETE_TIMEOUT_MS, signal });
   }
 
   async abort(sessionId: string): Promise<wire.Session> {
@@ -143,8 +170,8 @@ export class ControlPlane {
   }
 
   /** Answers also when the server is not ready: then `ready` is false and `checks` says why. */
-  async readiness(): Promise<wire.Readiness> {
-    return this.#parse(await this.#fetch({ path: PATHS.readyz, anonymous: true }), readiness);
+  async readiness(signal?: AbortSignal): Promise<wire.Readiness> {
+    return this.#parse(await this.#fetch({ path: PATHS.readyz, anonymous: true, signal }), readiness);
   }
 
   async #post<T>(
@@ -192,13 +219,18 @@ export class ControlPlane {
         maxBytes,
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       });
+      this.answered.add(this.server);
       return { status, mediaType: answered['content-type'] ?? '', date: answered.date ?? null, text };
     } catch (cause) {
       // What broke may have broken its neighbours, too: the next call gets a new connection.
       this.#connections.renew();
       signal?.throwIfAborted();
       if (cause instanceof InvalidAnswer) throw this.#invalid(cause);
-      throw this.#unreachable(describeFailure(cause), { cause });
+      if (timeout.aborted) throw this.#unreachable('no answer in time', { cause });
+      // Not the connection's: a mistake in this program, or in how it is called.
+      if (!(cause instanceof LinkFailure)) throw cause;
+      if (!this.hasAnswered && untrustedIn(cause)) throw certificateNotTrusted(`the partway server at ${this.server}`, cause);
+      throw this.#unreachable(cause.message, { cause, hint: HINTS[cause.trouble] });
     }
   }
 
@@ -218,7 +250,9 @@ export class ControlPlane {
     const parsed = parseJson(answer.text);
     if (typeof parsed !== 'object' || parsed === null) throw this.#foreign(answer);
     try {
-      return read(parsed, '');
+      const value = read(parsed, '');
+      this.#isPartway ||= read !== problem;
+      return value;
     } catch (cause) {
       if (!(cause instanceof InvalidAnswer)) throw cause;
       throw cause.isForeign ? this.#foreign(answer) : this.#invalid(cause);
@@ -228,8 +262,10 @@ export class ControlPlane {
   #errorFrom(answer: Answer): UploadError {
     if (!answer.mediaType.startsWith(PROBLEM_MEDIA_TYPE)) return this.#foreign(answer);
     const { type, title: _title, status: _status, detail, code, hint, ...facts } = this.#parse(answer, problem);
-    if (SERVICE_ERROR_CODES.includes(code))
+    if (SERVICE_ERROR_CODES.includes(code)) {
+      this.#isPartway = true;
       return new UploadError(code, detail, { facts, ...(hint === undefined ? {} : { hint }) });
+    }
     // Gateways speak problem+json, too; a code under its own page is one of ours that this version does not know yet.
     if (typeof code !== 'string' || type !== problemType(code)) return this.#foreign(answer);
     return new UploadError(answer.status < 500 ? 'INVALID_REQUEST' : 'INTERNAL', detail, {
@@ -240,9 +276,17 @@ export class ControlPlane {
 
   /** Not our server's words: a proxy or another program answered. */
   #foreign(answer: Answer): UploadError {
-    if (answer.status === 407)
-      return this.#unreachable('a proxy on the way wants a name and a password, or other ones (HTTP 407)');
-    return this.#unreachable(`something there answered HTTP ${answer.status} without being a partway server`);
+    const httpStatus = answer.status;
+    if (readS3Error(answer.text).code !== undefined)
+      return this.#unreachable(`an object store answered there (HTTP ${httpStatus}), not a partway server`, {
+        facts: { httpStatus },
+        hint: 'Set PARTWAY_SERVER to the address of `partway serve`; the server tells by itself where the store is.',
+      });
+    const what =
+      httpStatus === 407
+        ? 'a proxy on the way wants a name and a password, or other ones (HTTP 407)'
+        : `something there answered HTTP ${httpStatus} without being a partway server`;
+    return this.#unreachable(what, { facts: { httpStatus } });
   }
 
   /** Waiting does not help: the same question would get the same answer. */
@@ -256,11 +300,14 @@ export class ControlPlane {
     );
   }
 
-  #unreachable(reason: string, options: { cause?: unknown } = {}): UploadError {
+  #unreachable(
+    reason: string,
+    { hint, facts, ...options }: { cause?: unknown; hint?: string | undefined; facts?: { httpStatus: number } } = {},
+  ): UploadError {
     return new UploadError('SERVER_UNREACHABLE', `The partway server at ${this.server} cannot be reached: ${reason}.`, {
       ...options,
-      hint: 'Check that PARTWAY_SERVER names it and that `partway serve` runs there.',
-      facts: { reason },
+      hint: hint ?? 'Check that PARTWAY_SERVER names it and that `partway serve` runs there.',
+      facts: { reason, ...facts },
     });
   }
 }
@@ -271,10 +318,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') return 'no answer in time';
-  return (error as NodeJS.ErrnoException).code ?? error.message;
 }

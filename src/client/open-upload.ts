@@ -2,7 +2,8 @@ import type { CreateRequest, Session } from '../contract/wire.ts';
 import { isUploadError } from '../session/errors.ts';
 import type { Strategy } from '../session/strategy.ts';
 import type { ControlPlane } from './control-plane.ts';
-import { untilAllowed } from './link/rate-limit.ts';
+import type { UploadEvent } from './events.ts';
+import { createServerWait } from './link/server-wait.ts';
 import { checkNameAndSize, fileNameOf } from './name-and-size.ts';
 import type { ByteSource } from './source/byte-source.ts';
 import { fingerprint } from './source/fingerprint.ts';
@@ -15,6 +16,10 @@ export interface OpenUploadOptions {
   /** What the size and the network suggest. Gives way to the plan of a session that has stored parts. */
   readonly preferredStrategy?: Strategy | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Give up after this long without any answer of the server; 24 h where left out. */
+  readonly maxOutageMs?: number | undefined;
+  /** Told `offline` and `online` while the server is waited for. */
+  readonly onEvent?: ((event: UploadEvent) => void) | undefined;
 }
 
 /** Creates the session of a source, or finds the one it has. Nothing is sent yet: `runUpload` does that. */
@@ -28,10 +33,11 @@ export async function openUpload(options: OpenUploadOptions): Promise<{ session:
     size,
     fingerprint: await fingerprint(source),
   };
+  const untilAnswered = createServerWait({ ...options, signal });
   const open = (wanted: CreateRequest) => {
     // Repeats of one call are one upload, also when the answer to the first got lost.
     const call = { idempotencyKey: crypto.randomUUID(), signal };
-    return untilAllowed(() => controlPlane.create(wanted, call), signal);
+    return untilAnswered(() => controlPlane.create(wanted, call));
   };
   if (create.strategy !== undefined || create.partSize !== undefined || preferredStrategy === undefined) return open(create);
   try {

@@ -1,5 +1,6 @@
 import type { ReportRequest } from '../contract/wire.ts';
 import { isUploadError } from '../session/errors.ts';
+import { isProgrammingError } from '../session/programming-error.ts';
 import type { Tally } from './pace/tally.ts';
 import type { SentPart } from './part/part-sender.ts';
 
@@ -38,7 +39,7 @@ export function startReporting(options: {
       );
     } catch (error) {
       unreported = [...parts, ...unreported];
-      if (isUploadError(error, 'CLIENT_REPLACED', 'SESSION_NOT_FOUND') || wasAborted(error)) onEnded(error as Error);
+      if (endsUpload(error)) onEnded(error as Error);
     }
   }
 
@@ -70,6 +71,10 @@ export function startReporting(options: {
       clearTimeout(timer);
     },
   };
+}
+
+function endsUpload(error: unknown): boolean {
+  return isUploadError(error, 'CLIENT_REPLACED', 'SESSION_NOT_FOUND') || wasAborted(error) || isProgrammingError(error);
 }
 
 function wasAborted(error: unknown): boolean {

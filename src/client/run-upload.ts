@@ -83,10 +83,10 @@ async function proveCompleted(options: RunUploadOptions): Promise<UploadResult> 
   const { source, verifyResume = 'full', signal = new AbortController().signal, onEvent = () => {} } = options;
   const session = checkedAnswer(options.session, { session: options.session });
   const known = options.knownChecksums ?? new Map();
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   try {
     const unproven = await proveObject({ source, session, verifyResume, known, knownOf: source.identity, signal, onEvent });
-    return resultOf(session, nothingSent((Date.now() - startedAt) / 1_000), unproven);
+    return resultOf(session, nothingSent((performance.now() - startedAt) / 1_000), unproven);
   } catch (error) {
     throw signal.aborted && !(error instanceof UploadError) ? interrupted(session, session.size) : error;
   }

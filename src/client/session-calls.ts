@@ -14,20 +14,19 @@ export interface SessionCallsOptions {
   readonly newRefused: () => Refused;
   readonly signal: AbortSignal;
   readonly maxOutageMs: number;
-  /** Total of the pauses so far: they use up no patience. */
-  readonly pausedMs: () => number;
+  /** Stands still in pauses, and while the machine sleeps: neither uses up patience. */
+  readonly now: () => number;
 }
 
 /** What a run asks the control plane about its session. Each call is repeated through outages until there is an answer. */
 export function createSessionCalls(options: SessionCallsOptions) {
-  const { controlPlane, sessionId, link, newRefused, signal, maxOutageMs, pausedMs } = options;
+  const { controlPlane, sessionId, link, newRefused, signal, maxOutageMs, now } = options;
   /** Aborts calls that were sent into an outage: their answers will never come. */
   let renewal = new AbortController();
   let listing: Promise<PartsResponse> | undefined;
   let nextListing: Promise<PartsResponse> | undefined;
 
   function untilAnswered<Result>(call: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
-    const now = () => Date.now() - pausedMs();
     return throughOutages(
       () => {
         // Read anew for each try: the last one may have been renewed.

@@ -2,6 +2,7 @@ import type { PartsResponse, Session } from '../contract/wire.ts';
 import { UploadError } from '../session/errors.ts';
 import { type PartPlan, partRange } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
+import { isProgrammingError } from '../session/programming-error.ts';
 import type { ControlEvent, RunTotals, UploadEvent, UploadResult } from './events.ts';
 import { type Connections, createConnections } from './link/connections.ts';
 import { createLink } from './link/link.ts';
@@ -10,9 +11,11 @@ import { createRefusals } from './link/refusals.ts';
 import { probeServer } from './link/server-probe.ts';
 import { sharedSignal } from './link/shared-signal.ts';
 import { createStoreProbe } from './link/store-probe.ts';
+import { startAwakeClock } from './pace/awake-clock.ts';
 import { createLanes, type Turn } from './pace/lanes.ts';
 import { createTally } from './pace/tally.ts';
 import { createUploadControl } from './pace/upload-control.ts';
+import { createWallTimes } from './pace/wall-times.ts';
 import { createAcknowledgedParts } from './part/acknowledged-parts.ts';
 import { askToSend, putNothing } from './part/part-questions.ts';
 import { createPartSender, type PartSignals, type SentPart } from './part/part-sender.ts';
@@ -34,6 +37,8 @@ import { checkedAnswer, interrupted, resultOf } from './upload-result.ts';
 const SERVER = 'the partway server';
 const DAY_MS = 86_400_000;
 const PROGRESS_EVERY_MS = 250;
+/** Long enough for what is on the wire to arrive on most links. */
+const DRAIN_MS = 5_000;
 /** Chunked is for links where a part that failed three times will fail again; others are more patient. */
 const TRIES = { single: 5, chunked: 3, multipart: 5 } as const;
 /** Chunked sends its parts in order, so one at a time; multipart finds out how many pay. */
@@ -52,6 +57,8 @@ export class UploadRun {
   readonly #verifyResume;
   /** Of stored parts that were neither: what `verifyResume` leaves unread. */
   #claims: StoreClaims = new Map();
+  /** Steps of the wall clock and sleep change nothing of outages, durations and speeds. */
+  readonly #clock = startAwakeClock();
   readonly #tally;
   readonly #connections: Connections;
   readonly #calls;
@@ -66,7 +73,7 @@ export class UploadRun {
   readonly #stop = new AbortController();
   readonly #drain: AbortSignal;
   /** Ends what the present round sends. */
-  #endRound: (reason: Error) => void = () => {};
+  #endRound: (reason: unknown) => void = () => {};
   readonly #progressTimer: NodeJS.Timeout;
   #drainTimer: NodeJS.Timeout | undefined;
 
@@ -77,9 +84,11 @@ export class UploadRun {
     const { makeAgent } = controlPlane;
     this.#connections = createConnections(makeAgent);
     this.#plan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
+    const { now } = this.#clock;
+    const withWallTimes = createWallTimes(now, Date.now);
     const tell = (event: UploadEvent) => {
       this.#tally.observe(event);
-      options.onEvent?.(event);
+      options.onEvent?.(withWallTimes(event));
     };
     this.#onEvent = (event) => {
       if (event.type === 'online') {
@@ -94,19 +103,19 @@ export class UploadRun {
     this.#readings = new Readings(hasChangeTime ? knownChecksums : undefined);
     this.#rereader = new Rereader({ source, plan: this.#plan, readings: this.#readings, onEvent: this.#onEvent });
     this.#verifyResume = options.verifyResume ?? 'full';
-    this.#tally = createTally(session, Date.now, before);
+    this.#tally = createTally(session, now, before);
     const control = options.control ?? createUploadControl();
     this.#lanes = createLanes({
       partSize: session.partSize,
       most: options.concurrency ?? MOST_PARTS_IN_FLIGHT[session.strategy],
       fixed: session.strategy !== 'multipart',
       bytesSent: () => this.#tally.bytesSent,
-      now: Date.now,
+      now,
     });
     this.#drain = sharedSignal(this.#stop.signal, ...(signal ? [signal] : []));
     const onEvent = this.#onEvent;
-    const link = (what: string, probe: (signal: AbortSignal) => Promise<void>) =>
-      createLink({ what, probe, maxOutageMs, pausedMs: () => control.pausedMs, onEvent });
+    const link = (what: string, hasAnswered: () => boolean, probe: (signal: AbortSignal) => Promise<void>) =>
+      createLink({ what, probe, hasAnswered, maxOutageMs, pausedMs: () => control.pausedMs, onEvent, now });
     const storeProbe = createStoreProbe({
       // Without its checksum, since nothing is put. Not through outages: it is asked during one.
       sign: async (partNumber, probeSignal) =>
@@ -114,18 +123,23 @@ export class UploadRun {
       putNothing: (part, probeSignal) => putNothing(part, probeSignal, makeAgent),
       makeAgent,
       onMoved: (from, to) => this.#way.moved(from, to),
-      now: Date.now,
+      now,
+      answered: controlPlane.answered,
     });
-    const storeLink = link('the object store', storeProbe.probe);
+    const storeLink = link('the object store', storeProbe.hasAnswered, storeProbe.probe);
     this.#calls = createSessionCalls({
       controlPlane,
       sessionId: session.sessionId,
-      link: link(SERVER, (probeSignal) => probeServer(controlPlane, probeSignal)),
+      link: link(
+        SERVER,
+        () => controlPlane.hasAnswered,
+        (probeSignal) => probeServer(controlPlane, probeSignal),
+      ),
       // Over connections that work: no answer got lost.
-      newRefused: createRefusals({ what: SERVER, onEvent: tell, now: Date.now }),
+      newRefused: createRefusals({ what: SERVER, onEvent: tell, now }),
       signal: this.#drain,
       maxOutageMs,
-      pausedMs: () => control.pausedMs,
+      now: () => now() - control.pausedMs,
     });
     this.#acknowledged = createAcknowledgedParts({
       plan: this.#plan,
@@ -135,6 +149,7 @@ export class UploadRun {
     });
     this.#liveness = startLiveness({
       link: storeLink,
+      // The wall clock shows that the machine slept.
       now: Date.now,
       signal: this.#stop.signal,
       onTrouble: () => this.#lanes.trouble(),
@@ -154,7 +169,7 @@ export class UploadRun {
       onSmallerParts: (needed) => this.#endRound(needed),
       // Connections that worked are not renewed when parts get through again: no answer got lost.
       onEvent: tell,
-      now: Date.now,
+      now,
     });
     this.#sendPart = createPartSender({
       source,
@@ -175,6 +190,7 @@ export class UploadRun {
       maxOutageMs,
       onEvent,
       now: Date.now,
+      awakeNow: now,
       random: Math.random,
     });
     this.#reporting = startReporting({
@@ -214,6 +230,7 @@ export class UploadRun {
     clearInterval(this.#progressTimer);
     clearTimeout(this.#drainTimer);
     this.#liveness.stop();
+    this.#clock.stop();
     this.#stopListening();
     this.#options.signal?.removeEventListener('abort', this.#startDrain);
     await this.#reporting.stop();
@@ -305,6 +322,7 @@ export class UploadRun {
   async #sendAll(listing: PartsResponse, proof: Promise<void>, signals: PartSignals): Promise<void> {
     await headStart(proof);
     const failures: unknown[] = [];
+    let endRound: NodeJS.Timeout | undefined;
     const sends = [...partNumbersOf(listing.missing)].map((partNumber) =>
       this.#lanes.inHand(async (turn) => {
         if (signals.drain.aborted || failures.length > 0) return;
@@ -312,10 +330,13 @@ export class UploadRun {
           await this.#send(partNumber, signals, turn);
         } catch (error) {
           failures.push(error);
+          if (isProgrammingError(error) && !signals.drain.aborted) this.#endRound(error);
+          // What is on the wire may finish. A part that waits for the end of an outage must not hold the error back for a day.
+          endRound ??= setTimeout(() => this.#endRound(error), this.#drainMs);
         }
       }),
     );
-    await Promise.all(sends);
+    await Promise.all(sends).finally(() => clearTimeout(endRound));
     if (failures.length > 0) throw failures[0];
   }
 
@@ -382,8 +403,12 @@ export class UploadRun {
     this.#showProgress();
   };
 
+  get #drainMs(): number {
+    return this.#options.drainMs ?? DRAIN_MS;
+  }
+
   readonly #startDrain = (): void => {
     const reason = new Error('interrupted');
-    this.#drainTimer = setTimeout(() => this.#stop.abort(reason), this.#options.drainMs ?? 5_000);
+    this.#drainTimer = setTimeout(() => this.#stop.abort(reason), this.#drainMs);
   };
 }

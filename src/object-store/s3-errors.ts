@@ -1,6 +1,7 @@
 import { S3ServiceException } from '@aws-sdk/client-s3';
 import { STSServiceException } from '@aws-sdk/client-sts';
 import { ProxyFailure } from '../outbound/proxy-failure.ts';
+import { isProgrammingError } from '../session/programming-error.ts';
 import { ObjectStoreError, type ObjectStoreFailure } from './port.ts';
 
 /**
@@ -85,13 +86,10 @@ function headersOf(error: Error): Readonly<Record<string, string | undefined>> {
   return (error as { $response?: { headers?: Record<string, string> } }).$response?.headers ?? {};
 }
 
-/** No status: Node's socket, DNS and TLS errors all carry a `code`; the SDK names its time-outs. */
+/** No status: Node's socket, DNS and TLS errors all carry a `code`, whatever it is; the SDK names its time-outs. */
 function isNetworkError(error: Error): boolean {
-  return (
-    error.name === 'TimeoutError' ||
-    error.name === 'AbortError' ||
-    (networkCode(error) !== undefined && !(error instanceof TypeError))
-  );
+  if (isProgrammingError(error)) return false;
+  return error.name === 'TimeoutError' || error.name === 'AbortError' || networkCode(error) !== undefined;
 }
 
 function networkText(error: Error): string {

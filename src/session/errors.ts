@@ -45,6 +45,8 @@ export type ServiceErrorCode = (typeof SERVICE_ERROR_CODES)[number];
 export const CLIENT_ERROR_CODES = [
   /** The control plane cannot be reached, or something before it answered instead. */
   'SERVER_UNREACHABLE',
+  /** The certificate of the control plane or of the object store is refused here, and that end has never answered in this run. */
+  'CERTIFICATE_NOT_TRUSTED',
   /** The control plane answered, and with something that cannot be: a plan of 0 bytes, a trillion parts, a list without an end. */
   'INVALID_ANSWER',
   'SOURCE_NOT_FOUND',

@@ -7,6 +7,7 @@ import { judgeForgedWrite, judgeWellKnownIds } from '../../src/cli/doctor/forger
 import { checkOrigins, judgeOrigins } from '../../src/cli/doctor/origins.ts';
 import { judgeSigning } from '../../src/cli/doctor/signing.ts';
 import { judgeBrokenTrial, judgeStoreAnswer } from '../../src/cli/doctor/store-answer.ts';
+import { LinkFailure } from '../../src/client/link/link-failure.ts';
 import type { StoreReport } from '../../src/contract/wire.ts';
 import type { ForgeryVerdict } from '../../src/forgery/verdict.ts';
 import { directAgent } from '../../src/outbound/direct-agent.ts';
@@ -66,11 +67,24 @@ describe("an answer that is not the store's", () => {
   });
 
   it('may be none at all: how far it came is told', () => {
-    const broken = { host: 'store:9000', reason: 'ECONNRESET', sentBytes: 3 * MiB, size: 16 * MiB, ms: 3_000 };
+    const failure = new LinkFailure(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+    const broken = { host: 'store:9000', failure, sentBytes: 3 * MiB, size: 16 * MiB, ms: 3_000 };
     expect(judgeBrokenTrial(broken).detail).toBe(
       'the connection to store:9000 broke after 3 s, with 3.00 MiB of 16.0 MiB handed over: ECONNRESET',
     );
     expect(judgeBrokenTrial({ ...broken, sentBytes: 0 }).detail).toContain('cannot be reached');
+  });
+
+  it.each([
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'NODE_EXTRA_CA_CERTS'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'NODE_EXTRA_CA_CERTS'],
+    ['CERT_HAS_EXPIRED', 'renew the certificate'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'the name that the certificate is for'],
+  ])('may be a certificate that is not trusted: %s is told, and what to do', (code, advice) => {
+    const failure = new LinkFailure(Object.assign(new Error('no'), { code }));
+    const finding = judgeBrokenTrial({ host: 'store:9000', failure, sentBytes: 0, size: 16 * MiB, ms: 3 });
+    expect(finding.detail).toBe(`store:9000 cannot be trusted from this machine: its certificate is not trusted (${code})`);
+    expect(finding.advice).toContain(advice);
   });
 });
 

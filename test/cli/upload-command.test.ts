@@ -96,7 +96,7 @@ describe('upload', () => {
 
   test.for<[string, Partial<Session>, string]>([
     ['CRC32', { checksum: 'AAAAAA==' }, `its CRC32 is AAAAAA==, not ${CRC(SMALL)}`],
-    ['size', { size: 13 }, 'its size is 13, not 12'],
+    ['size', { size: 13, partSize: 13 }, 'its size is 13, not 12'],
     ['session', { sessionId: 'ses_other' }, 'its session is ses_other, not ses_01kaz3v8f6q2m4n7x9y0w5r1td'],
     ['key', { key: 'b.mov' }, 'its key is b.mov, not a.mov'],
     ['status', { status: 'open' }, 'its status is open, not completed'],
@@ -347,8 +347,8 @@ describe('resume', () => {
     server.answeredFalsely = { sessionId: 'ses_other' };
     const path = await makeFile('a.mov', SMALL);
     const { exitCode, stderr } = await partway(['resume', sessionId, path]);
-    expect(exitCode).toBe(10);
-    expect(stderr.text).toContain(`Asked for the session ${sessionId}, the server answered with ses_other.`);
+    expect(exitCode).toBe(1);
+    expect(stderr.text).toContain(`it is about session ses_other, and ${sessionId} was asked for`);
     expect(server.content).toHaveLength(0);
   });
 

@@ -1,9 +1,11 @@
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ControlPlane } from '../../src/client/control-plane.ts';
 import { UploadError } from '../../src/session/errors.ts';
+import { makeCertificate } from '../support/certificates.ts';
 import { aClosedPort } from '../support/part-server.ts';
 import { aWireProgress, aWireSession } from '../support/wire-sessions.ts';
 
@@ -266,7 +268,7 @@ describe('the token', () => {
       errorOf(html.get('s')),
       errorOf(refusing.get('s')),
       errorOf(silent.health({ timeoutMs: 50 })),
-      errorOf(new ControlPlane({ server: 'not a url', token: TOKEN }).get('s')),
+      new ControlPlane({ server: 'not a url', token: TOKEN }).get('s').catch((error: unknown) => error),
     ]);
     for (const error of errors) expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(TOKEN);
   });
@@ -293,5 +295,60 @@ describe('the token', () => {
   it('is not shown when the client is printed', () => {
     expect(inspect(new ControlPlane({ server: 'http://s', token: TOKEN }), { depth: 10, showHidden: true })).not.toContain(TOKEN);
     expect(JSON.stringify(new ControlPlane({ server: 'http://s', token: TOKEN }))).not.toContain(TOKEN);
+  });
+});
+
+describe('a server that cannot be spoken to', () => {
+  async function aTlsServer() {
+    const { cert, key } = makeCertificate('server');
+    const server = createTlsServer({ cert, key }, (_, response) => response.end());
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    onTestFinished(() => void server.close().closeAllConnections());
+    return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  it('for its certificate is told as that, with the name of the problem and how to trust it', async () => {
+    const error = await errorOf(new ControlPlane({ server: await aTlsServer(), token: TOKEN }).health());
+    expect(error.code).toBe('CERTIFICATE_NOT_TRUSTED');
+    expect(error.detail).toContain('it is signed by itself (DEPTH_ZERO_SELF_SIGNED_CERT)');
+    expect(error.hint).toContain('NODE_EXTRA_CA_CERTS');
+  });
+
+  it('for its certificate is out of reach where it has answered before: something on the way hides it', async () => {
+    const controlPlane = new ControlPlane({ server: await aTlsServer(), token: TOKEN });
+    controlPlane.answered.add(controlPlane.server);
+    expect(await errorOf(controlPlane.health())).toMatchObject({
+      code: 'SERVER_UNREACHABLE',
+      facts: { reason: 'its certificate is not trusted (DEPTH_ZERO_SELF_SIGNED_CERT)' },
+    });
+  });
+
+  it('over TLS, since it speaks plain HTTP, is told in words', async () => {
+    const { url } = await answering(saying(200, 'application/json', '{"status":"ok"}'));
+    const controlPlane = new ControlPlane({ server: url.replace('http:', 'https:'), token: TOKEN });
+    expect(await errorOf(controlPlane.health())).toMatchObject({
+      code: 'SERVER_UNREACHABLE',
+      facts: { reason: expect.stringContaining('does not speak TLS') },
+      hint: expect.stringContaining('PARTWAY_TLS_CERT'),
+    });
+  });
+
+  it('since its name is not known is told with the name', async () => {
+    const controlPlane = new ControlPlane({ server: 'http://partway.invalid', token: TOKEN });
+    expect((await errorOf(controlPlane.health())).detail).toContain('the name partway.invalid is not known (ENOTFOUND)');
+  });
+
+  it('since an object store answers at its address is told as that', async () => {
+    const { controlPlane } = await answering(
+      saying(403, 'application/xml', '<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>'),
+    );
+    const error = await errorOf(controlPlane.health());
+    expect(error.detail).toContain('an object store answered there (HTTP 403)');
+    expect(error.hint).toContain('Set PARTWAY_SERVER to the address of `partway serve`');
+  });
+
+  it('because the call itself is wrong is told as the mistake that it is', async () => {
+    const controlPlane = new ControlPlane({ server: 'not a url', token: TOKEN });
+    await expect(controlPlane.health()).rejects.toThrow(TypeError);
   });
 });

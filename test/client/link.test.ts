@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { UploadEvent } from '../../src/client/events.ts';
 import { createLink, waitBefore, waitBetweenProbes } from '../../src/client/link/link.ts';
+import { LinkFailure } from '../../src/client/link/link-failure.ts';
 import { sharedSignal } from '../../src/client/link/shared-signal.ts';
 import { UploadError } from '../../src/session/errors.ts';
 
@@ -37,6 +38,48 @@ describe('a link', () => {
     await link.recover('ECONNRESET', never);
     expect(probes()).toBe(1);
     expect(events).toEqual([]);
+  });
+
+  it.each([0, 2])('does not wait out a mistake in its own probe, after %i in vain', async (inVain) => {
+    const mistake = new TypeError('Invalid URL');
+    let probes = 0;
+    const link = createLink({
+      what: 'the object store',
+      probe: async () => {
+        throw probes++ < inVain ? new Error('ECONNREFUSED') : mistake;
+      },
+      maxOutageMs: 86_400_000,
+      onEvent: () => {},
+    });
+    const recovered = expect(link.recover('ECONNRESET', never)).rejects.toBe(mistake);
+    await vi.runAllTimersAsync();
+    await recovered;
+    expect(probes).toBe(inVain + 1);
+  });
+
+  it('ends at once for a certificate that is not trusted where the other end has never answered, and else waits', async () => {
+    const refusal = new LinkFailure(Object.assign(new Error('no'), { code: 'SELF_SIGNED_CERT_IN_CHAIN' }));
+    const aRefusedLink = (hasAnswered: boolean, events: UploadEvent[]) =>
+      createLink({
+        what: 'the object store',
+        probe: () => Promise.reject(refusal),
+        hasAnswered: () => hasAnswered,
+        maxOutageMs: 60_000,
+        onEvent: (event) => events.push(event),
+      });
+    const events: UploadEvent[] = [];
+    await expect(aRefusedLink(false, events).recover('ECONNRESET', never)).rejects.toMatchObject({
+      code: 'CERTIFICATE_NOT_TRUSTED',
+      hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+    });
+    expect(events).toEqual([]);
+    const before: UploadEvent[] = [];
+    const recovered = expect(aRefusedLink(true, before).recover('ECONNRESET', never)).rejects.toMatchObject({
+      code: 'OUTAGE_TOO_LONG',
+    });
+    await vi.runAllTimersAsync();
+    await recovered;
+    expect(before[0]).toMatchObject({ type: 'offline', reason: 'its certificate is not trusted (SELF_SIGNED_CERT_IN_CHAIN)' });
   });
 
   it('says since when it is offline, why and when it tries again, and how long it was', async () => {

@@ -1,17 +1,14 @@
-import { spawnSync } from 'node:child_process';
 import { getEventListeners } from 'node:events';
-import { readFileSync } from 'node:fs';
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { type AddressInfo, createServer } from 'node:net';
-import { join } from 'node:path';
+import { type AddressInfo, createServer, Socket } from 'node:net';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ConnectionFailure, type PartBody, type PartRequest, putPart } from '../../src/client/part/part-request.ts';
+import { makeCertificate } from '../support/certificates.ts';
 import { collectWarnings } from '../support/collect-warnings.ts';
+import { startDamagingRelay } from '../support/damaging-relay.ts';
 import { aClosedPort, type PartHandler, startPartServer, takePart } from '../support/part-server.ts';
-import { skipBecause } from '../support/skip-because.ts';
-import { aFolder } from '../support/sources.ts';
 
 const MiB = 1024 ** 2;
 /** More than the kernel takes for both ends of a loopback connection, so that a store that does not read is noticed. */
@@ -349,20 +346,88 @@ describe('a PUT of a part', () => {
   });
 });
 
+/** A store that speaks TLS, takes parts, and has a relay before it; and an agent that trusts it. */
+async function aStoreBehindRelay() {
+  const { cert, key } = makeCertificate('store');
+  const server = https.createServer({ cert, key }, (request, response) => {
+    request.on('error', () => {});
+    request.resume().on('end', () => response.writeHead(200, { etag: '"e"' }).end());
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  onTestFinished(() => void server.close().closeAllConnections());
+  const relay = await startDamagingRelay((server.address() as AddressInfo).port);
+  const agent = new https.Agent({ ca: cert });
+  onTestFinished(() => agent.destroy());
+  return { relay, agent, url: `https://127.0.0.1:${relay.port}/bucket/key` };
+}
+
 describe('a PUT over TLS', () => {
-  it('to somebody whose certificate is not trusted is a connection failure: a sign-in page may be in the way', async (context) => {
-    const folder = await aFolder();
-    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-    const subject = ['-subj', '/CN=localhost', '-days', '1', '-nodes', '-newkey', 'rsa:2048'];
-    const made = spawnSync('openssl', ['req', '-x509', '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' });
-    if (made.status !== 0) skipBecause(context, 'making a certificate needs openssl');
-    const server = https.createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_, response) => response.end());
-    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-    onTestFinished(() => void server.close().closeAllConnections());
-    const agent = new https.Agent();
-    const put = putPart(aPut(`https://127.0.0.1:${(server.address() as AddressInfo).port}/`, MiB, { agent }));
-    const failure = await failureOf(put);
+  it('to a store whose certificate is not trusted is a connection failure that says so', async () => {
+    const { url } = await aStoreBehindRelay();
+    const failure = await failureOf(putPart(aPut(url, MiB, { agent: new https.Agent() })));
     expect(failure).toBeInstanceOf(ConnectionFailure);
     expect(failure).toMatchObject({ message: 'its certificate is not trusted (DEPTH_ZERO_SELF_SIGNED_CERT)' });
+  });
+
+  it.each(['up', 'down'] as const)('is a connection failure when a record is damaged on its way %s', async (direction) => {
+    const { relay, agent, url } = await aStoreBehindRelay();
+    // The handshake is over by the first byte of the body.
+    const onBytes = () => relay.damage(direction);
+    expect(await failureOf(putPart(aPut(url, MiB, { agent, onBytes })))).toBeInstanceOf(ConnectionFailure);
+  });
+
+  it('is a connection failure when a record of the handshake is damaged, and the next one goes well', async () => {
+    const { relay, agent, url } = await aStoreBehindRelay();
+    relay.damage('down');
+    expect(await failureOf(putPart(aPut(url, MiB, { agent })))).toBeInstanceOf(ConnectionFailure);
+    expect(relay.isDone).toBe(true);
+    expect(await putPart(aPut(url, MiB, { agent }))).toMatchObject({ status: 200 });
+  });
+
+  it('is a connection failure when a sign-in page answers in clear, and says that it is no TLS', async () => {
+    const { relay, agent, url } = await aStoreBehindRelay();
+    relay.signInPage(1);
+    const failure = await failureOf(putPart(aPut(url, MiB, { agent })));
+    expect(failure).toBeInstanceOf(ConnectionFailure);
+    expect((failure as Error).message).toMatch(/does not speak TLS/);
+    expect(await putPart(aPut(url, MiB, { agent }))).toMatchObject({ status: 200 });
+  });
+});
+
+describe('where an error was caught decides what it is:', () => {
+  /** What the kernel reports for routes of kind prohibit and blackhole, and a code that does not exist yet. */
+  it.each(['EACCES', 'EINVAL', 'EPERM', 'EPROTO', 'ERR_SSL_SSLV3_ALERT_BAD_RECORD_MAC', 'ENEWCODE', undefined])(
+    'the socket, and %s is a connection failure',
+    async (code) => {
+      const agent = new http.Agent();
+      agent.createConnection = () => {
+        const socket = new Socket();
+        setImmediate(() => socket.destroy(Object.assign(new Error(`connect ${code}`), { code })));
+        return socket;
+      };
+      expect(await failureOf(putPart(aPut('http://127.0.0.1:9/b/k', MiB, { agent })))).toBeInstanceOf(ConnectionFailure);
+    },
+  );
+
+  it.each(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EIO'])(
+    'the source, and %s comes out as the source threw it: no probe of the link would mend it',
+    async (code) => {
+      const server = await startPartServer(takePart);
+      const failed = Object.assign(new Error('the network drive is gone'), { code });
+      async function* broken() {
+        yield PIECE;
+        throw failed;
+      }
+      expect(await failureOf(putPart(aPut(server.url, MiB, { body: bodyOf(broken()) })))).toBe(failed);
+    },
+  );
+
+  it('this program, and a TypeError comes out as it is', async () => {
+    const server = await startPartServer(takePart);
+    const onBytes = () => {
+      throw new TypeError('count is not a function');
+    };
+    expect(await failureOf(putPart(aPut(server.url, MiB, { onBytes })))).toBeInstanceOf(TypeError);
+    expect(await failureOf(putPart(aPut('no URL', MiB)))).toBeInstanceOf(TypeError);
   });
 });

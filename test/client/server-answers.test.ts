@@ -77,11 +77,10 @@ describe('an id that cannot be one', () => {
     const { controlPlane } = await clientOf({
       [SESSION]: other,
       [PARTS]: other,
-      'POST /api/uploads/{id}/complete': other,
       'GET /api/uploads/{id}/object': other,
       'GET /api/uploads/{id}/progress': other,
     });
-    const calls = [controlPlane.get(ID), controlPlane.parts(ID), controlPlane.complete(ID, {}), controlPlane.object(ID)];
+    const calls = [controlPlane.get(ID), controlPlane.parts(ID), controlPlane.object(ID)];
     for (const call of [...calls, controlPlane.progress(ID)])
       expect((await errorOf(call)).message).toContain(`it is about session ses_other, and ${ID} was asked for`);
   });

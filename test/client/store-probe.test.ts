@@ -31,6 +31,7 @@ function aProbe(address: string, signsFor: () => string | undefined) {
   const moves: string[] = [];
   const puts: string[] = [];
   const probe = createStoreProbe({
+    answered: new Set(),
     sign: async () => {
       asked.push(at);
       const origin = signsFor();
@@ -64,6 +65,17 @@ describe('a probe of the store', () => {
     await probe.probe(signal);
     expect(moves).toEqual([`${before} ${after}`]);
     expect([probe.isCurrent(aPart(before)), probe.isCurrent(aPart(after))]).toEqual([false, true]);
+  });
+
+  it('remembers the addresses that have answered, and no others', async () => {
+    const there = aProbe(await aStore(), () => undefined).probe;
+    expect(there.hasAnswered()).toBe(false);
+    await there.probe(signal);
+    expect(there.hasAnswered()).toBe(true);
+    there.learn(aPart(await nobody()));
+    expect(there.hasAnswered()).toBe(false);
+    there.trust();
+    expect(there.hasAnswered()).toBe(true);
   });
 
   it('asks the server at most every 5 s, also while that is away', async () => {

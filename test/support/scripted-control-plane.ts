@@ -34,6 +34,7 @@ export class ScriptedControlPlane {
   session: Session = aWireSession();
   /** `METHOD /path` of every request, in order. */
   readonly requests: string[] = [];
+  readonly idempotencyKeys: string[] = [];
   readonly bodies = new Map<string, unknown>();
   readonly parts = new Map<number, Buffer>();
   /** Whether create answers that the session exists already. */
@@ -58,12 +59,13 @@ export class ScriptedControlPlane {
   storeAnswer: { status: number; body: string } | undefined;
   /** Access key ids in whose name the store takes writes that nothing signed. */
   readonly forgeable = new Set<string>();
+  readonly #broken = new Map<string, number>();
   readonly #refusals = new Map<string, Refusal>();
   // A client may leave before all of its request was read.
   readonly #server = createServer((request, response) => void this.#answer(request, response).catch(() => response.destroy()));
 
-  async start(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1');
+  async start(port = 0): Promise<string> {
+    this.#server.listen(port, '127.0.0.1');
     await once(this.#server, 'listening');
     return this.url;
   }
@@ -82,6 +84,11 @@ export class ScriptedControlPlane {
     this.#refusals.set(operation, { code, detail, facts, times });
   }
 
+  /** Resets the connection once it has done what was asked: the answer is lost. */
+  loseAnswers(operation: string, times: number): void {
+    this.#broken.set(operation, times);
+  }
+
   get content(): Buffer {
     return Buffer.concat([...this.parts].sort(([a], [b]) => a - b).map(([, bytes]) => bytes));
   }
@@ -90,8 +97,19 @@ export class ScriptedControlPlane {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
     const operation = `${request.method} ${pathname.replace(this.session.sessionId, '{id}')}`;
     this.requests.push(operation);
+    this.idempotencyKeys.push(
+      ...(request.headers['idempotency-key'] === undefined ? [] : [String(request.headers['idempotency-key'])]),
+    );
     const body = await readBody(request);
     response.setHeader('date', new Date(Date.now() + this.clockOffsetMs).toUTCString());
+    const lost = this.#broken.get(operation) ?? 0;
+    if (lost > 0) {
+      this.#broken.set(operation, lost - 1);
+      response.end = () => {
+        request.socket.resetAndDestroy();
+        return response;
+      };
+    }
     const refusal = this.#refusals.get(operation);
     if (refusal !== undefined && refusal.times > 0) {
       refusal.times -= 1;

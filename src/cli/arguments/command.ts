@@ -41,7 +41,7 @@ export const SENDING_FLAGS = {
   'max-outage': {
     type: 'string',
     valueHint: 'duration',
-    description: 'Give up when nothing can be reached for this long: 30m, 24h (default), 7d',
+    description: 'Give up when nothing can be reached for this long, also before a file begins: 0s, 30m, 24h (default), 7d',
   },
   'verify-resume': VERIFY_RESUME_FLAG,
   json: JSON_FLAG,

@@ -1,12 +1,12 @@
 import { defineCommand } from 'citty';
 import { openFileSource } from '../../client/index.ts';
+import { createServerWait } from '../../client/link/server-wait.ts';
 import { nothingSent, resultOf } from '../../client/upload-result.ts';
 import type * as wire from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import { type CommandModule, contextOf, SENDING_FLAGS, SESSION_ID } from '../arguments/command.ts';
 import { FlagReader } from '../arguments/flag-reader.ts';
 import { about } from '../failures/failure.ts';
-import { findSession } from '../find-session.ts';
 import { rememberedPath } from '../journal/remembered-path.ts';
 import { absolutePath, attempt, send } from '../sending.ts';
 import { type UploadFileOptions, uploadFile } from '../upload-file.ts';
@@ -31,7 +31,10 @@ const command = defineCommand({
 });
 
 async function resume(sessionId: string, givenPath: string | undefined, options: UploadFileOptions): Promise<void> {
-  const session = await findSession(options.controlPlane, sessionId, options.interruption.signal);
+  const { controlPlane, maxOutageMs, onWaiting, interruption } = options;
+  const { signal } = interruption;
+  const untilAnswered = createServerWait({ controlPlane, signal, maxOutageMs, onEvent: onWaiting });
+  const session = await untilAnswered(() => controlPlane.get(sessionId, signal));
   refuseEnded(session);
   // It needs no file any more, and none is compared. Asked about a certain one, the engine compares it with the object instead.
   if (session.status === 'completed' && givenPath === undefined)

@@ -1,5 +1,6 @@
 import { type ArgsDef, defineCommand } from 'citty';
 import { openFileSource, openUpload, probeNetwork } from '../../client/index.ts';
+import { createServerWait } from '../../client/link/server-wait.ts';
 import type { ByteSource } from '../../client/source/byte-source.ts';
 import { isSessionId } from '../../contract/paths.ts';
 import type * as wire from '../../contract/wire.ts';
@@ -66,6 +67,7 @@ const command = defineCommand({
         attempts.push(await attempt(options, subjectOf(path, wishes), () => uploadOne(path, wishes, options)));
         if (attempts.some(endsEverything)) break;
       }
+      options.reporter.notTried(files.slice(attempts.length).map((file) => absolutePath(context, file)));
       if (files.length > 1) options.reporter.note(summaryOf(attempts, files.length));
       return exitCodeOfAll(attempts.map(({ exitCode }) => exitCode));
     });
@@ -89,12 +91,18 @@ async function uploadOne(path: string, wishes: Wishes, options: UploadFileOption
 }
 
 function chooseStrategy(source: ByteSource, wishes: Wishes, options: UploadFileOptions): Promise<StrategyChoice> {
-  const { controlPlane, journal, interruption } = options;
+  const { controlPlane, journal, interruption, maxOutageMs, onWaiting } = options;
+  const { signal } = interruption;
   return decideStrategy({
     ...wishes,
     size: source.size,
     latestTrouble: () => journal.latestTrouble(controlPlane.server),
-    probe: () => probeNetwork({ controlPlane, signal: interruption.signal }),
+    probe: async () => {
+      // A server that is away says nothing of the network.
+      const untilAnswered = createServerWait({ controlPlane, signal, maxOutageMs, onEvent: onWaiting });
+      await untilAnswered(() => controlPlane.readiness(signal));
+      return probeNetwork({ controlPlane, signal });
+    },
   });
 }
 
@@ -103,7 +111,7 @@ function open(
   source: ByteSource,
   wishes: Wishes & { readonly bytesPerSecond: number | undefined },
   choice: StrategyChoice,
-  { controlPlane, interruption }: UploadFileOptions,
+  { controlPlane, interruption, maxOutageMs, onWaiting }: UploadFileOptions,
 ) {
   const { attributes, overwrite, strategy, partSize, bytesPerSecond } = wishes;
   const request = {
@@ -115,7 +123,9 @@ function open(
     // A part size only makes sense with the strategy that it led to.
     ...(partSize === undefined ? {} : { partSize, strategy: choice.strategy }),
   };
-  const opening = openUpload({ controlPlane, source, request, preferredStrategy: choice.strategy, signal: interruption.signal });
+  const { signal } = interruption;
+  const waiting = { signal, maxOutageMs, onEvent: onWaiting };
+  const opening = openUpload({ controlPlane, source, request, preferredStrategy: choice.strategy, ...waiting });
   // 409 SESSION_PLAN_DIFFERS and SESSION_ATTRIBUTES_DIFFER name the session that the flags do not fit.
   return opening.catch((error) => about({ ...sessionNamedBy(error) }, () => Promise.reject(error)));
 }

@@ -1,6 +1,7 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { Readable } from 'node:stream';
+import { LinkFailure } from '../../client/link/link-failure.ts';
 import type { MakeAgent } from '../../outbound/direct-agent.ts';
 
 const TIMEOUT_MS = 15_000;
@@ -22,7 +23,7 @@ export interface Exchange {
   readonly onSent?: (bytes: number) => void;
 }
 
-/** One request as it is: no redirects, no added headers but Content-Length. Throws what the connection threw. */
+/** One request as it is: no redirects, no added headers but Content-Length. @throws LinkFailure */
 export function exchange(url: string, { makeAgent, method, headers, body, onSent = () => {} }: Exchange): Promise<HttpAnswer> {
   const agent = makeAgent(url, { keepAlive: false });
   const send = url.startsWith('https:') ? requestHttps : requestHttp;
@@ -30,8 +31,9 @@ export function exchange(url: string, { makeAgent, method, headers, body, onSent
     const length = { 'content-length': String(body?.size ?? 0) };
     const outgoing = send(url, { method, headers: { ...headers, ...length }, agent });
     outgoing.setTimeout(TIMEOUT_MS, () => outgoing.destroy(new Error(`nothing moved for ${TIMEOUT_MS / 1000} s`)));
-    outgoing.on('error', reject);
-    outgoing.on('close', () => reject(new Error('the connection was closed without an answer')));
+    const fail = (error: Error) => reject(new LinkFailure(error));
+    outgoing.on('error', fail);
+    outgoing.on('close', () => fail(new Error('the connection was closed without an answer')));
     outgoing.on('response', (response) => {
       const pieces: Buffer[] = [];
       let length = 0;
@@ -42,7 +44,7 @@ export function exchange(url: string, { makeAgent, method, headers, body, onSent
         answer();
         response.destroy();
       });
-      response.on('error', reject);
+      response.on('error', fail);
       response.on('end', answer);
 
       function answer(): void {

@@ -1,3 +1,5 @@
+import { adviceAbout } from '../../client/link/certificate.ts';
+import type { LinkFailure } from '../../client/link/link-failure.ts';
 import { describeAnswer, isRefusedOnTheWay, type PartAnswer, readS3Error } from '../../client/part/part-answer.ts';
 import { adviceOnTheWay } from '../../client/part/part-failures.ts';
 import type * as wire from '../../contract/wire.ts';
@@ -47,14 +49,23 @@ export function isTooLarge(answer: HttpAnswer): boolean {
 
 export interface BrokenTrial {
   readonly host: string;
-  readonly reason: string;
+  readonly failure: LinkFailure;
   readonly sentBytes: number;
   readonly size: number;
   readonly ms: number;
 }
 
 /** The trial part got no answer. */
-export function judgeBrokenTrial({ host, reason, sentBytes, size, ms }: BrokenTrial): Finding {
+export function judgeBrokenTrial({ host, failure, sentBytes, size, ms }: BrokenTrial): Finding {
+  const reason = failure.message;
+  if (failure.trouble === 'certificate')
+    return fail(CHECK, `${host} cannot be trusted from this machine: ${reason}`, adviceAbout(failure.code ?? ''));
+  if (failure.trouble === 'no-tls')
+    return fail(
+      CHECK,
+      `${host} cannot be reached from this machine: ${reason}`,
+      'Whoever runs the server: check that PARTWAY_S3_PUBLIC_ENDPOINT begins with https:// only where the store, or the proxy before it, speaks TLS.',
+    );
   if (sentBytes === 0)
     return fail(
       CHECK,

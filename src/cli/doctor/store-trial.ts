@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ControlPlane } from '../../client/control-plane.ts';
+import { LinkFailure } from '../../client/link/link-failure.ts';
 import { isRefusedOnTheWay } from '../../client/part/part-answer.ts';
 import { askToSend } from '../../client/part/part-questions.ts';
 import type * as wire from '../../contract/wire.ts';
@@ -140,7 +141,7 @@ async function tryPart(
     const findings = [finding, ...judgeClock('the store', offset)];
     return { findings, doesNotFit: isTooLarge(answer), isStored: finding.outcome === 'ok' };
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+    if (!(error instanceof LinkFailure)) throw error;
     const ms = context.now() - startedAt;
     // What refuses a body and closes at once is often not heard: ask once more, before anything is sent.
     const refusal = sentBytes > 0 ? await askToSend(part, new AbortController().signal, makeAgent) : undefined;
@@ -148,7 +149,7 @@ async function tryPart(
       const doesNotFit = refusal.status === 413 && isRefusedOnTheWay(refusal);
       return { findings: [judgePartAnswer(refusal, host, undefined, trial.size)], doesNotFit, isStored: false };
     }
-    const attempt = { host, reason, sentBytes, size: trial.size, ms };
+    const attempt = { host, failure: error, sentBytes, size: trial.size, ms };
     return { findings: [judgeBrokenTrial(attempt)], doesNotFit: sentBytes > 0, isStored: false };
   }
 }

@@ -171,6 +171,10 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Check that PARTWAY_SERVER names the server and that `partway serve` runs there.',
     offer: ['resume'],
   },
+  CERTIFICATE_NOT_TRUSTED: {
+    meaning: `It cannot be told from a machine that only pretends to be it, so nothing was sent there. ${NOTHING_LOST}`,
+    advice: 'Ask whoever runs the server for the certificate of its authority, then: export NODE_EXTRA_CA_CERTS=/path/to/ca.pem',
+  },
   INVALID_ANSWER: {
     meaning: `Nothing of this answer was used. Either the server is damaged or of another version, or something on the way changes what it says. ${NOTHING_LOST}`,
     advice: 'Compare `partway --version` on both, and check that PARTWAY_SERVER names your own server.',

@@ -44,6 +44,6 @@ export function outageWordings(
 }
 
 /** Servers answer whole sentences. */
-function withoutFullStop(reason: string): string {
+export function withoutFullStop(reason: string): string {
   return reason.replace(/\.$/, '');
 }

@@ -30,9 +30,13 @@ export interface Reporter {
   begin(upload: BeginningUpload): void;
   strategy(report: StrategyReport): void;
   event(event: UploadEvent): void;
+  /** Before a file has begun: the server is away, or is back. `maxOutageMs` is how long the command waits for it. */
+  waiting(event: UploadEvent, maxOutageMs: number | undefined): void;
   warn(message: string): void;
   /** News for people only. */
   note(message: string): void;
+  /** Files of the command that an earlier failure left untried. */
+  notTried(paths: readonly string[]): void;
   /** Takes the progress display away, so that other text can be printed. Nothing is drawn after it until the next `begin`. */
   end(): void;
   done(result: UploadResult, name: string): void;

@@ -15,6 +15,8 @@ export interface OutageOptions {
   readonly random: () => number;
   /** Of this call. */
   readonly refused: Refused;
+  /** Errors that are told at once although they may pass; none where left out. */
+  readonly endsAtOnce?: (error: UploadError) => boolean;
 }
 
 /**
@@ -34,7 +36,7 @@ export async function throughOutages<Result>(call: () => Promise<Result>, option
 }
 
 async function untilAnswered<Result>(call: () => Promise<Result>, options: OutageOptions): Promise<Result> {
-  const { link, signal, now, random, refused } = options;
+  const { link, signal, now, random, refused, endsAtOnce = () => false } = options;
   const startedAt = now();
   let internalErrors = 0;
   for (let failures = 0; ; failures++) {
@@ -43,12 +45,15 @@ async function untilAnswered<Result>(call: () => Promise<Result>, options: Outag
     } catch (error) {
       signal.throwIfAborted();
       if (isUploadError(error, 'INTERNAL')) internalErrors += 1;
-      if (!isPassing(error, internalErrors) || now() - startedAt > options.maxOutageMs) throw error;
-      if (error.code === 'SERVER_UNREACHABLE') await link.recover(String(error.facts.reason ?? error.detail), signal);
+      if (!isPassing(error, internalErrors) || endsAtOnce(error) || now() - startedAt >= options.maxOutageMs) throw error;
+      const isUnreachable = error.code === 'SERVER_UNREACHABLE';
+      const reason = isUnreachable ? String(error.facts.reason ?? error.detail) : error.detail;
+      const wasDown = isUnreachable && (await link.recover(reason, signal)).outageMs > 0;
       // The first repeat after the link came back is immediate.
-      const repeatsAtOnce = error.code === 'SERVER_UNREACHABLE' && failures === 0;
+      const repeatsAtOnce = isUnreachable && failures === 0;
       const waitMs = repeatsAtOnce ? 0 : Math.max(askedForMs(error), waitBefore(failures, random()));
-      if (error.code === 'STORE_UNAVAILABLE') refused.again(error.detail, waitMs);
+      // Health checks are answered and the call is not: the link has told of no outage.
+      if (error.code === 'STORE_UNAVAILABLE' || (isUnreachable && !wasDown)) refused.again(reason, waitMs);
       await pause(waitMs, signal);
     }
   }

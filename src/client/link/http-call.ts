@@ -1,6 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { InvalidAnswer } from '../server-answers/read.ts';
+import { LinkFailure } from './link-failure.ts';
 
 export interface HttpCall {
   readonly url: string;
@@ -20,7 +21,7 @@ export interface HttpAnswer {
   readonly text: string;
 }
 
-/** One exchange of small texts, as it is: no redirect is followed. @throws InvalidAnswer, what the connection threw, or the signal's reason. */
+/** One exchange of small texts, as it is: no redirect is followed. @throws InvalidAnswer, LinkFailure, or the signal's reason. */
 export function httpCall({ url, method, headers, body, agent, maxBytes, signal }: HttpCall): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const send = url.startsWith('https:') ? https.request : http.request;
@@ -44,7 +45,8 @@ export function httpCall({ url, method, headers, body, agent, maxBytes, signal }
     request.end(body);
 
     function fail(error: unknown): void {
-      reject(signal.aborted ? signal.reason : error);
+      if (signal.aborted) reject(signal.reason);
+      else reject(error instanceof InvalidAnswer ? error : new LinkFailure(error));
     }
   });
 }

@@ -1,6 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
+import { LinkFailure } from './link-failure.ts';
 
 export interface ProbeOptions {
   readonly timeoutMs: number;
@@ -10,7 +11,7 @@ export interface ProbeOptions {
 
 /**
  * Asks whether anybody answers at a URL, over a connection of its own: kept ones are what is in doubt.
- * Resolves to the HTTP status. @throws when no answer comes within `timeoutMs`.
+ * Resolves to the HTTP status. @throws LinkFailure when no answer comes within `timeoutMs`.
  */
 export function probeUrl(url: string, options: ProbeOptions): Promise<number> {
   const { timeoutMs, makeAgent = directAgent, signal } = options;
@@ -25,7 +26,7 @@ export function probeUrl(url: string, options: ProbeOptions): Promise<number> {
     // Of the whole attempt, connecting included; a socket's own time-out begins when it is connected.
     const timer = setTimeout(() => request.destroy(new Error('no answer in time')), timeoutMs);
     request.on('close', () => clearTimeout(timer));
-    request.on('error', (error: NodeJS.ErrnoException) => reject(new Error(error.code ?? error.message, { cause: error })));
+    request.on('error', (error) => reject(new LinkFailure(error)));
     request.end();
   });
 }

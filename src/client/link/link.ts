@@ -1,5 +1,7 @@
 import { UploadError } from '../../session/errors.ts';
+import { isProgrammingError } from '../../session/programming-error.ts';
 import type { UploadEvent } from '../events.ts';
+import { certificateNotTrusted, untrustedIn } from './certificate.ts';
 import { pause } from './pause.ts';
 
 export interface LinkOptions {
@@ -7,6 +9,8 @@ export interface LinkOptions {
   readonly what: string;
   /** Resolves if it can be reached now. Must have a time limit of its own. */
   readonly probe: (signal: AbortSignal) => Promise<void>;
+  /** Whether the other end has answered before: only then is waiting worth it while its certificate is not trusted. */
+  readonly hasAnswered?: () => boolean;
   readonly maxOutageMs: number;
   /** Total of the pauses so far: nobody gives up over time that was not to be used. */
   readonly pausedMs?: () => number;
@@ -32,14 +36,23 @@ export interface Recovery {
  * series of probes asks for all of them. Being offline is not a failure, it costs no try.
  */
 export interface Link {
-  /** Resolves once the other end answers. @throws UploadError `OUTAGE_TOO_LONG`; the signal's reason. */
+  /** Resolves once the other end answers. @throws UploadError `OUTAGE_TOO_LONG`, `CERTIFICATE_NOT_TRUSTED`; the signal's reason. */
   recover(reason: string, signal: AbortSignal): Promise<Recovery>;
   /** Resolves at once, or when an outage that was told is over: who begins in the midst of one has to wait for TCP's timers after it. */
   whenUp(signal: AbortSignal): Promise<unknown>;
 }
 
 export function createLink(options: LinkOptions): Link {
-  const { what, probe, maxOutageMs, pausedMs = () => 0, onEvent, now = Date.now, random = Math.random } = options;
+  const {
+    what,
+    probe,
+    hasAnswered = () => false,
+    maxOutageMs,
+    pausedMs = () => 0,
+    onEvent,
+    now = Date.now,
+    random = Math.random,
+  } = options;
   let recovering: Promise<Recovery> | undefined;
   let isDown = false;
   let firstAnswerMs = FIRST_ANSWER_MS;
@@ -52,9 +65,13 @@ export function createLink(options: LinkOptions): Link {
     const probing = AbortSignal.any([signal, over.signal]);
     let answered = false;
     let tellAnswer = () => {};
-    const answer = new Promise<void>((resolve) => {
+    let tellFault: (error: unknown) => void = () => {};
+    const answer = new Promise<void>((resolve, reject) => {
       tellAnswer = resolve;
+      tellFault = reject;
     });
+    // It may come while nothing awaits it: the next race has it.
+    answer.catch(() => {});
     /** Settles when this probe has an answer or none. A slow one goes on beside the next: its answer counts whenever it comes. */
     const ask = () => {
       const askedAt = now();
@@ -65,12 +82,16 @@ export function createLink(options: LinkOptions): Link {
           tellAnswer();
         },
         (error: unknown) => {
-          if (!probing.aborted) lastReason = describe(error);
+          if (probing.aborted) return;
+          const untrusted = hasAnswered() ? undefined : untrustedIn(error);
+          if (isProgrammingError(error)) tellFault(error);
+          else if (untrusted !== undefined) tellFault(certificateNotTrusted(what, untrusted));
+          lastReason = describe(error);
         },
       );
     };
     try {
-      await Promise.race([ask(), wait(firstAnswerMs, probing)]);
+      await Promise.race([answer, ask(), wait(firstAnswerMs, probing)]);
       if (answered) return { outageMs: 0 };
       for (;;) {
         signal.throwIfAborted();

@@ -2,6 +2,7 @@ import { PATHS } from '../../contract/paths.ts';
 import type { Network } from '../../session/strategy.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { probeUrl } from './http-probe.ts';
+import { LinkFailure } from './link-failure.ts';
 
 export interface ProbeResult {
   readonly network: Network;
@@ -46,8 +47,9 @@ async function timeOne({ server, makeAgent }: ControlPlane, signal: AbortSignal 
   try {
     await probeUrl(server + PATHS.healthz, { timeoutMs: PROBE_TIMEOUT_MS, makeAgent, signal });
     return performance.now() - startedAt;
-  } catch {
+  } catch (error) {
     signal?.throwIfAborted();
+    if (!(error instanceof LinkFailure)) throw error;
     return Infinity;
   }
 }

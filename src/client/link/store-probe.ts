@@ -15,6 +15,8 @@ export interface StoreProbeOptions {
   readonly onMoved: (from: string, to: string) => void;
   readonly makeAgent?: MakeAgent | undefined;
   readonly now: () => number;
+  /** Origins that have answered: this probe adds the store's. */
+  readonly answered: Set<string>;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface StoreProbeOptions {
  * and one that is up refuses the anonymous request, which is answer enough. Once something else has answered a part, only the
  * store's own answer to an empty PUT counts.
  */
-export function createStoreProbe({ sign, putNothing, onMoved, makeAgent, now }: StoreProbeOptions) {
+export function createStoreProbe({ sign, putNothing, onMoved, makeAgent, now, answered }: StoreProbeOptions) {
   let latest: PresignedPart | undefined;
   /** A part that did not get through: the only one whose URL may be tried, for those of others may be stored. */
   let suspected: PresignedPart | undefined;
@@ -74,11 +76,15 @@ export function createStoreProbe({ sign, putNothing, onMoved, makeAgent, now }: 
     /** A part got through. */
     trust(): void {
       suspected = undefined;
+      if (latest !== undefined) answered.add(originOf(latest));
     },
+    hasAnswered: (): boolean => latest !== undefined && answered.has(originOf(latest)),
     async probe(signal: AbortSignal): Promise<void> {
       if (latest === undefined) return;
       try {
+        const origin = originOf(latest);
         await ask(latest, signal);
+        answered.add(origin);
       } catch (error) {
         void askForAddress(signal);
         throw error;

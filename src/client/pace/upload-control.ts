@@ -11,7 +11,7 @@ export interface UploadControlOptions {
  * Steers uploads while they run: hand it to `runUpload` and change it at any time, also before. Runs that share one are paused
  * together, and stay below its rate together.
  */
-export function createUploadControl({ bytesPerSecond }: UploadControlOptions = {}, now: () => number = Date.now) {
+export function createUploadControl({ bytesPerSecond }: UploadControlOptions = {}, now: () => number = () => performance.now()) {
   const limiter = createByteLimiter(checkedRate(bytesPerSecond));
   const listeners = new Set<(event: ControlEvent) => void>();
   const waiting = new Set<() => void>();

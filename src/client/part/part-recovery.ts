@@ -26,6 +26,8 @@ export interface PartRecoveryOptions {
   readonly maxOutageMs: number;
   readonly onEvent: (event: UploadEvent) => void;
   readonly now: () => number;
+  /** For patience: neither sleep nor a step of the wall clock uses it up. */
+  readonly awakeNow: () => number;
   readonly random: () => number;
 }
 
@@ -69,7 +71,7 @@ export function createPartRecovery(options: PartRecoveryOptions) {
   const { link, storeProbe, way, tally, control, onEvent } = options;
 
   /** Stands still in a pause: no patience is used up by it. */
-  const unpausedNow = () => options.now() - control.pausedMs;
+  const unpausedNow = () => options.awakeNow() - control.pausedMs;
 
   function isWorthRetrying(error: Error, retriesConsumed: number): boolean {
     return isTransient(error) && (!(error instanceof PartFailure) || retriesConsumed + 1 < options.maxTries);

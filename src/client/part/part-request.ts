@@ -1,7 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { finished } from 'node:stream/promises';
-import { ProxyFailure } from '../../outbound/proxy-failure.ts';
+import { LinkFailure } from '../link/link-failure.ts';
 import type { PartVitals, Watch } from '../link/liveness.ts';
 import type { ByteLimiter } from '../pace/byte-limiter.ts';
 import { type PartAnswer, readS3Error } from './part-answer.ts';
@@ -77,10 +77,10 @@ export async function putPart(request: PartRequest): Promise<PartAnswer> {
   let closedAt: number | undefined;
   const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);
-    outgoing.on('error', reject);
+    outgoing.on('error', (error) => reject(new LinkFailure(error)));
     outgoing.once('close', () => {
       closedAt = Date.now();
-      reject(new ConnectionFailure('the connection was closed without an answer'));
+      reject(new LinkFailure(new Error('the connection was closed without an answer')));
     });
   });
   answered.catch(() => {});
@@ -91,9 +91,10 @@ export async function putPart(request: PartRequest): Promise<PartAnswer> {
     return await readAnswer(await answered);
   } catch (error) {
     signal.throwIfAborted();
+    // The body's error, or one of this program's.
+    if (!(error instanceof LinkFailure)) throw error;
     if (monitor.cutBecause !== undefined) throw givenUp(monitor.cutBecause, monitor);
-    if (!isConnectionError(error)) throw error;
-    throw new ConnectionFailure(describeConnectionError(error), { cause: error, bodySent: monitor.bodySent, closedAt });
+    throw new ConnectionFailure(error.message, { cause: error, bodySent: monitor.bodySent, closedAt });
   } finally {
     request.onBodySent?.();
     monitor.stop();
@@ -153,7 +154,7 @@ async function sendBody(
   outgoing.end();
 }
 
-/** Reads the whole answer; of its body, only what S3 would say in an error counts. */
+/** Reads the whole answer; of its body, only what S3 would say in an error counts. @throws LinkFailure */
 export async function readAnswer(response: http.IncomingMessage): Promise<PartAnswer> {
   // Read to its end, or the connection could not be used again.
   let body = '';
@@ -162,7 +163,9 @@ export async function readAnswer(response: http.IncomingMessage): Promise<PartAn
     if (body.length < MAX_ANSWER_BYTES) body += text;
   });
   // Not just `end`: a response that broke before anybody listened will never have one.
-  await finished(response);
+  await finished(response).catch((error: unknown) => {
+    throw new LinkFailure(error);
+  });
   const retryAfter = Number(response.headers['retry-after']);
   return {
     status: response.statusCode ?? 0,
@@ -242,39 +245,4 @@ function startMonitor(outgoing: http.ClientRequest, { stallMs, watch }: PartRequ
       watching?.stop();
     },
   };
-}
-
-const CONNECTION_ERRORS = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ECONNABORTED',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENETUNREACH',
-  'ENETDOWN',
-  'EHOSTUNREACH',
-  'EHOSTDOWN',
-  'EADDRNOTAVAIL',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  // TLS cut in the middle, and answers cut or mangled on the way.
-  'EPROTO',
-  'ERR_STREAM_PREMATURE_CLOSE',
-]);
-/** Somebody on the way shows a certificate of his own (a hotel's sign-in page, an inspecting proxy), or the store's has a flaw. */
-const CERTIFICATE_ERROR = /CERT|^UNABLE_TO_|^ERR_TLS_|^HOSTNAME_MISMATCH$/;
-/** Something that does not speak HTTP answered, or what did was mangled: not the store's word. */
-const PARSE_ERROR = /^HPE_/;
-
-function isConnectionError(error: unknown): boolean {
-  if (error instanceof ConnectionFailure || error instanceof ProxyFailure) return true;
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  return code !== undefined && (CONNECTION_ERRORS.has(code) || PARSE_ERROR.test(code) || CERTIFICATE_ERROR.test(code));
-}
-
-function describeConnectionError(error: unknown): string {
-  if (error instanceof ConnectionFailure) return error.message;
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code !== undefined && CERTIFICATE_ERROR.test(code)) return `its certificate is not trusted (${code})`;
-  return code ?? message;
 }

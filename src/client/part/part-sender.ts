@@ -8,7 +8,7 @@ import type { Turn } from '../pace/lanes.ts';
 import type { ByteSource } from '../source/byte-source.ts';
 import { checksumOfRange, endedEarly } from '../source/checksum.ts';
 import { etagFrom } from './answer-outcome.ts';
-import { changedWhileSending, PartFailure, triesUsedUp } from './part-failures.ts';
+import { changedWhileSending, isTransient, PartFailure, triesUsedUp } from './part-failures.ts';
 import { type Attempts, createPartRecovery, type PartRecoveryOptions } from './part-recovery.ts';
 import { type PartBody, putPart } from './part-request.ts';
 
@@ -73,7 +73,8 @@ export function createPartSender(options: PartSenderOptions) {
           if (recovery.isWorthRetrying(error, retriesConsumed))
             await recovery.beforeRetry({ ...part, checksum }, error, attempts, signals.drain);
         },
-        shouldConsumeRetry: ({ error }) => error instanceof PartFailure,
+        // A TypeError that consumes no try is repeated by p-retry at once, for ever, and `shouldRetry` is not even asked.
+        shouldConsumeRetry: ({ error }) => error instanceof PartFailure || !isTransient(error),
         shouldRetry: ({ error, retriesConsumed }) => recovery.isWorthRetrying(error, retriesConsumed),
       });
       return { partNumber, etag, checksum, size: end - start };

@@ -38,6 +38,16 @@ export class JsonReporter implements Reporter {
     this.#write(event);
   }
 
+  waiting(event: UploadEvent, maxOutageMs: number | undefined): void {
+    this.#human.waiting(event, maxOutageMs);
+    this.#write(event);
+  }
+
+  notTried(paths: readonly string[]): void {
+    this.#human.notTried(paths);
+    for (const path of paths) this.#write({ type: 'not-tried', path });
+  }
+
   warn(message: string): void {
     this.#write({ type: 'warning', message });
     this.#human.warn(message);
@@ -63,7 +73,8 @@ export class JsonReporter implements Reporter {
 
   #isProgressDue(): boolean {
     const now = this.#context.now();
-    if (now - this.#lastProgressAt < PROGRESS_EVERY_MS) return false;
+    // A clock that was set back must not silence it.
+    if (Math.abs(now - this.#lastProgressAt) < PROGRESS_EVERY_MS) return false;
     this.#lastProgressAt = now;
     return true;
   }

@@ -64,7 +64,8 @@ export class PlainReporter extends QuietReporter {
   protected onProgress(view: UploadView): void {
     const now = this.context.now();
     const step = stepOf(view);
-    const isDue = now - this.#lastLineAt >= LINE_EVERY_MS || step > this.#lastStep;
+    // A clock that was set back must not silence it.
+    const isDue = Math.abs(now - this.#lastLineAt) >= LINE_EVERY_MS || step > this.#lastStep;
     if (!isDue || view.phase.name !== 'sending') return;
     this.#lastLineAt = now;
     this.#lastStep = step;

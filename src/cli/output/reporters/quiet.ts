@@ -1,10 +1,12 @@
 import type { UploadEvent, UploadResult } from '../../../client/events.ts';
 import type { CliContext } from '../../context.ts';
 import type { ExplainedError } from '../../failures/error-text.ts';
+import { formatDuration } from '../durations.ts';
 import { arrow, colourError, type OutputStyle, paint, styleOf } from '../output-style.ts';
 import type { BeginningUpload, Reporter, StrategyReport } from '../reporter.ts';
 import { renderResult } from '../result-line.ts';
 import { styled, type Text } from '../styled-text.ts';
+import { waitingLine } from '../waiting-line.ts';
 
 export interface HumanReporterOptions {
   readonly context: CliContext;
@@ -19,6 +21,7 @@ export class QuietReporter implements Reporter {
   protected readonly context: CliContext;
   protected readonly style: OutputStyle;
   readonly #printResult: boolean;
+  #isWaiting = false;
 
   constructor({ context, style, printResult }: HumanReporterOptions) {
     this.context = context;
@@ -35,6 +38,22 @@ export class QuietReporter implements Reporter {
     if (event.type === 'notice') this.warn(event.message);
   }
 
+  /** A command that stands still without a word looks broken, so this is told with --quiet as well. */
+  waiting(event: UploadEvent, maxOutageMs: number | undefined): void {
+    if (event.type === 'offline' && !this.#isWaiting) {
+      this.#isWaiting = true;
+      this.warn(waitingLine(event, maxOutageMs));
+    }
+    if (event.type === 'online') {
+      this.#isWaiting = false;
+      this.note(`${event.what} answers again after ${formatDuration(event.outageMs / 1_000)}`);
+    }
+  }
+
+  notTried(paths: readonly string[]): void {
+    for (const path of paths) this.say(`not tried: ${path}`);
+  }
+
   warn(message: string): void {
     this.say(styled`${paint('warning:', 'yellow', this.style)} ${message}`);
   }
@@ -47,6 +66,7 @@ export class QuietReporter implements Reporter {
   }
 
   fail(error: ExplainedError, _sessionId: string | undefined): void {
+    this.#isWaiting = false;
     this.end();
     this.context.stderr.line(colourError(error.text, this.style));
   }

@@ -1,0 +1,67 @@
+/** The kinds of failure that a person can do something about, where the error code alone would not say what. */
+export type LinkTrouble = 'certificate' | 'no-tls' | 'no-http' | 'unknown-name' | 'other';
+
+/**
+ * The connection failed, not the program: whatever a socket, the TLS layer, the HTTP parser or a look-up of a name reported. Made
+ * where such an error is caught, whatever its code: VPNs, firewalls and damaged records come up with ever new ones.
+ */
+export class LinkFailure extends Error {
+  override readonly name = 'LinkFailure';
+  readonly trouble: LinkTrouble;
+  readonly code: string | undefined;
+
+  /** @param cause What the connection reported; its words become the message. */
+  constructor(cause: unknown) {
+    super(describe(cause), { cause });
+    this.trouble = troubleOf(cause);
+    this.code = faultOf(cause).code;
+  }
+}
+
+/** Every reason by which OpenSSL and Node refuse the certificate of the other side. */
+const CERTIFICATE =
+  /CERT|^UNABLE_TO_|^HOSTNAME_MISMATCH$|^INVALID_(?:CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$|^ERROR_IN_CERT_|^ERR_TLS_CERT/;
+/** An answer that is no TLS record, which OpenSSL reads as one of another version, or of an impossible length. */
+const NO_TLS = /wrong version number|packet length too long|unsupported protocol|http request|https proxy request/i;
+
+/** @returns the failure of a link that an error is, or was caused by. */
+export function linkFailureIn(error: unknown): LinkFailure | undefined {
+  if (error instanceof LinkFailure) return error;
+  return error instanceof Error && error.cause !== undefined ? linkFailureIn(error.cause) : undefined;
+}
+
+function troubleOf(cause: unknown): LinkTrouble {
+  const { code = '', message } = faultOf(cause);
+  if (code.startsWith('HPE_')) return 'no-http';
+  if (code === 'ENOTFOUND') return 'unknown-name';
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) return NO_TLS.test(message) ? 'no-tls' : 'other';
+  return CERTIFICATE.test(code) ? 'certificate' : 'other';
+}
+
+function describe(cause: unknown): string {
+  const { code, message, hostname } = faultOf(cause);
+  switch (troubleOf(cause)) {
+    case 'certificate':
+      return `its certificate is not trusted (${code})`;
+    case 'no-tls':
+      return `what answers there does not speak TLS (${code}): a server on plain HTTP, or a sign-in page on the way`;
+    case 'no-http':
+      return `what answers there does not speak HTTP (${code})`;
+    case 'unknown-name':
+      return `the name ${hostname ?? 'of that address'} is not known (${code})`;
+    case 'other':
+      return code ?? message;
+  }
+}
+
+interface Fault {
+  readonly code?: string | undefined;
+  readonly message: string;
+  readonly hostname?: string | undefined;
+}
+
+function faultOf(cause: unknown): Fault {
+  if (!(cause instanceof Error)) return { message: String(cause) };
+  const { code, hostname } = cause as NodeJS.ErrnoException & { hostname?: string };
+  return { code: typeof code === 'string' ? code : undefined, message: cause.message, hostname };
+}

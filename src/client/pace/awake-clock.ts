@@ -1,0 +1,32 @@
+/** More than this between two readings, and the process was asleep or stopped: a clock that ticks each second is never that late. */
+const LONGEST_TICK_MS = 2_000;
+const TICK_EVERY_MS = 1_000;
+
+/**
+ * Milliseconds that this process was awake, from 0. `monotonic` must never step; on some systems it goes on while the machine
+ * sleeps, so an increment counts for 2 s at most. Must be read at least that often: see `startAwakeClock`.
+ */
+export function createAwakeClock(monotonic: () => number): () => number {
+  let last = monotonic();
+  let awakeMs = 0;
+  return () => {
+    const at = monotonic();
+    awakeMs += Math.min(LONGEST_TICK_MS, Math.max(0, at - last));
+    last = at;
+    return awakeMs;
+  };
+}
+
+export interface AwakeClock {
+  /** Unlike the wall clock, neither set nor moved on by sleep: for outages, patience, durations and speeds. */
+  readonly now: () => number;
+  stop(): void;
+}
+
+/** A clock that reads itself often enough. Keeps no process alive. */
+export function startAwakeClock(monotonic: () => number = () => performance.now()): AwakeClock {
+  const now = createAwakeClock(monotonic);
+  const timer = setInterval(now, TICK_EVERY_MS);
+  timer.unref();
+  return { now, stop: () => clearInterval(timer) };
+}

@@ -1,0 +1,94 @@
+import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { createServer } from 'node:tls';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { makeCertificate } from '../support/certificates.ts';
+import { startControlPlane } from '../support/control-plane-process.ts';
+import { startDamagingRelay } from '../support/damaging-relay.ts';
+import { createTestBucket, sharedMinio } from '../support/minio.ts';
+import { type CliOptions, runCli, startCli, summaryOf } from '../support/partway-cli.ts';
+import { aFolder, seededBytes } from '../support/sources.ts';
+
+const MiB = 1024 ** 2;
+
+/** What speaks TLS before MinIO, as a reverse proxy does. Returns its port. */
+async function startTlsFront(certificate: { cert: string; key: string }): Promise<number> {
+  const store = new URL(sharedMinio().endpoint);
+  const sockets = new Set<Socket>();
+  const server = createServer(certificate, (client) => {
+    const upstream = connect(Number(store.port), store.hostname);
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    client.pipe(upstream).pipe(client);
+  });
+  // A handshake that was damaged on the way.
+  server.on('tlsClientError', () => {});
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** Clients reach the store over TLS, through a relay that does harm on command. */
+async function aTlsStore() {
+  const certificate = makeCertificate('store');
+  const relay = await startDamagingRelay(await startTlsFront(certificate));
+  const publicEndpoint = `https://127.0.0.1:${relay.port}`;
+  const controlPlane = await startControlPlane({ store: sharedMinio(), bucket: await createTestBucket(), publicEndpoint });
+  onTestFinished(() => controlPlane.stop());
+  const folder = await aFolder();
+  const authority = join(folder, 'ca.pem');
+  await writeFile(authority, certificate.cert);
+  const file = join(folder, 'clip.mov');
+  await writeFile(file, seededBytes(30 * MiB, 71));
+  const { server, token } = controlPlane;
+  const untrusting: CliOptions = { server, token };
+  return { relay, file, untrusting, trusting: { ...untrusting, env: { NODE_EXTRA_CA_CERTS: authority } } };
+}
+
+describe('a store behind TLS', () => {
+  it('is uploaded to through damaged records and a sign-in page in clear, as through any other break', async () => {
+    const { relay, file, trusting } = await aTlsStore();
+    const args = ['upload', file, '--json', '--strategy', 'multipart', '--part-size', '5MiB', '--limit', '5MiB'];
+    const upload = startCli(args, trusting);
+    // A part breaks, or the probe that asks for the store after one that did.
+    const troubles = (count: number) => {
+      let seen = 0;
+      return upload.event(({ type }) => (type === 'retry' || type === 'offline') && ++seen === count);
+    };
+    await upload.event(({ type }) => type === 'part');
+    relay.damage('up');
+    await troubles(1);
+    relay.damage('down');
+    await troubles(2);
+    relay.signInPage(2);
+    relay.damage('up');
+    const result = await upload.finished;
+    expect(result.exitCode, result.stderr).toBe(0);
+    expect(summaryOf(result)).toMatchObject({ status: 'completed', bytes: 30 * MiB, proof: 'full' });
+    const reasons = result.events.filter(({ type }) => type === 'offline').map(({ reason }) => reason);
+    expect(reasons).toContainEqual(expect.stringContaining('does not speak TLS'));
+    expect(relay.isDone).toBe(true);
+  }, 90_000);
+
+  it('with a certificate that this computer does not trust ends the upload at once, with what to do', async () => {
+    const { file, untrusting } = await aTlsStore();
+    const { exitCode, stderr } = await runCli(['upload', file], untrusting);
+    expect(stderr).toContain('does not trust the certificate of the object store');
+    expect(stderr).toContain('DEPTH_ZERO_SELF_SIGNED_CERT');
+    expect(stderr).toContain('export NODE_EXTRA_CA_CERTS=');
+    expect(exitCode).toBe(2);
+    const { stdout } = await runCli(['doctor'], untrusting);
+    expect(stdout).toContain('cannot be trusted from this machine');
+    expect(stdout).toContain('export NODE_EXTRA_CA_CERTS=');
+  }, 90_000);
+});
