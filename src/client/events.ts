@@ -52,6 +52,7 @@ export type UploadEvent =
       readonly what: string;
       readonly refuses?: true;
       readonly blocked?: true;
+      /** By the wall clock, as it was when the outage began. */
       readonly since: number;
       readonly reason: string;
       readonly nextTryInMs: number;
@@ -91,7 +92,7 @@ export interface UploadResult {
   readonly bytes: number;
   /** Body bytes that this run put on the wire, repeats included. */
   readonly bytesSent: number;
-  /** From the first request to the last answer, time offline included. */
+  /** From the first request to the last answer, time offline included; while the machine sleeps, nothing is counted. */
   readonly seconds: number;
   /** This and the next three are as in `ProgressFigures`. */
   readonly averageBytesPerSecond: number;

@@ -55,6 +55,21 @@ function onTerminal(env: TestContext['env'] = {}) {
   return aContext({ env: { LANG: 'C.UTF-8', ...env }, stderr: new TextCollector({ columns: 80 }) });
 }
 
+describe('a wall clock that is set back', () => {
+  it.each([true, false])('silences no progress (JSON: %s)', (json) => {
+    const clock = aClock();
+    const context = aContext({ now: clock.now });
+    const reporter = createReporter(context, { json, quiet: json });
+    reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
+    reporter.event(progress(8 * MiB));
+    clock.pass(-3 * 86_400_000);
+    const output = json ? context.stdout : context.stderr;
+    const before = output.lines.length;
+    reporter.event(progress(8 * MiB));
+    expect(output.lines).toHaveLength(before + 1);
+  });
+});
+
 describe('in a log', () => {
   it('writes the beginning, each 10 %, changes of state, and the result on stdout', () => {
     const context = aContext();

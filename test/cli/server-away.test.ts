@@ -55,17 +55,49 @@ describe('a batch', () => {
     expect(new Set(idempotencyKeys).size).toBe(3);
   });
 
+  test('waits where a sign-in page takes the place of a server that answered before', async ({
+    server,
+    folder,
+    partway,
+    makeFile,
+  }) => {
+    for (const name of ['a.mov', 'b.mov']) await makeFile(name, BYTES);
+    server.session = SESSION;
+    const port = Number(new URL(server.url).port);
+    const stdout = new ListeningCollector();
+    let isBack: Promise<void> | undefined;
+    stdout.onText = () => {
+      stdout.onText = () => {};
+      isBack = server.stop().then(async () => {
+        const page = await answering(200, '<html>Please sign in</html>', port);
+        for (let asked = 0; asked < 2; ) {
+          const [{ method }] = (await once(page.server, 'request')) as [{ method: string }];
+          if (method === 'POST') asked += 1;
+        }
+        await replace(page.server, () => server.start(port));
+      });
+    };
+    const flags = ['--verify-resume', 'none'];
+    const { exitCode, stderr } = await partway(['upload', 'a.mov', 'b.mov', ...flags], {
+      ...environment(folder, `http://127.0.0.1:${port}`),
+      stdout,
+    });
+    await isBack;
+    expect(exitCode, stderr.text).toBe(0);
+    expect(stdout.lines).toHaveLength(2);
+  });
+
   test('tells with --quiet and with --json which files were not tried', async ({ folder, partway, makeFile }) => {
     for (const name of ['a.mov', 'b.mov', 'c.mov']) await makeFile(name, BYTES);
     const away = environment(folder, `http://127.0.0.1:${await freePort()}`);
     const flags = ['--quiet', '--json', '--max-outage', '0s'];
     const { exitCode, stdout, stderr } = await partway(['upload', 'a.mov', 'b.mov', 'c.mov', ...flags], away);
     expect(exitCode).toBe(5);
-    expect(stderr.lines.slice(-2)).toEqual([`not tried: ${folder}/b.mov`, `not tried: ${folder}/c.mov`]);
+    expect(stderr.lines.slice(-2)).toEqual(['not tried: b.mov', 'not tried: c.mov']);
     expect(stdout.jsonLines).toMatchObject([
       { type: 'error', code: 'SERVER_UNREACHABLE' },
-      { type: 'not-tried', path: `${folder}/b.mov` },
-      { type: 'not-tried', path: `${folder}/c.mov` },
+      { type: 'not-tried', path: 'b.mov' },
+      { type: 'not-tried', path: 'c.mov' },
     ]);
   });
 });

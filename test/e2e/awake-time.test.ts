@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ensureGeneratedFile } from '../../src/dev/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
@@ -35,6 +35,7 @@ describe('an outage of the store', () => {
     link = await startFaultyLink({ host: hostname, port: Number(port) });
     controlPlane = await startControlPlane({ store: minio, bucket: await createTestBucket(), publicEndpoint: link.url });
   }, 60_000);
+  afterEach(() => link.restore());
   afterAll(async () => {
     await controlPlane.stop();
     await link.close();

@@ -70,10 +70,11 @@ describe('what cannot be uploaded is refused with what happened, what it means a
     expect(result.stderr + result.stdout).not.toContain('pw_wrong-but-long-enough');
   });
 
-  it('a server that is down', async () => {
+  it('a server that is down for longer than --max-outage', async () => {
     const server = `http://127.0.0.1:${await freePort()}`;
+    const upload = ['upload', join(folder, 'film.mp4'), '--max-outage', '1s'];
 
-    expectRefusal(await runCli(['upload', join(folder, 'film.mp4')], { ...controlPlane, server }), 5, server, 'partway serve');
+    expectRefusal(await runCli(upload, { ...controlPlane, server }), 5, server, 'partway serve');
   });
 
   it('a bucket that does not exist', async () => {

@@ -67,7 +67,7 @@ const command = defineCommand({
         attempts.push(await attempt(options, subjectOf(path, wishes), () => uploadOne(path, wishes, options)));
         if (attempts.some(endsEverything)) break;
       }
-      options.reporter.notTried(files.slice(attempts.length).map((file) => absolutePath(context, file)));
+      options.reporter.notTried(files.slice(attempts.length));
       if (files.length > 1) options.reporter.note(summaryOf(attempts, files.length));
       return exitCodeOfAll(attempts.map(({ exitCode }) => exitCode));
     });

@@ -35,7 +35,7 @@ export interface Reporter {
   warn(message: string): void;
   /** News for people only. */
   note(message: string): void;
-  /** Files of the command that an earlier failure left untried. */
+  /** Files of the command that an earlier failure left untried, as they were typed. */
   notTried(paths: readonly string[]): void;
   /** Takes the progress display away, so that other text can be printed. Nothing is drawn after it until the next `begin`. */
   end(): void;

@@ -8,8 +8,6 @@ const DEFAULT_MAX_OUTAGE_MS = 86_400_000;
 export function waitingLine({ what, refuses, reason }: OfflineEvent, maxOutageMs = DEFAULT_MAX_OUTAGE_MS): string {
   const trouble = refuses ? 'cannot serve now' : 'cannot be reached';
   const longest = formatDuration(maxOutageMs / 1_000);
-  return [
-    `waiting for ${what} (${trouble}: ${withoutFullStop(reason)}), for ${longest} at most (--max-outage).`,
-    'Ctrl-C stops; what is stored stays stored. If the address is wrong, stop and set PARTWAY_SERVER.',
-  ].join(' ');
+  const line = `waiting for ${what} (${trouble}: ${withoutFullStop(reason)}), for ${longest} at most (--max-outage). Ctrl-C stops; what is stored stays stored.`;
+  return refuses ? line : `${line} If the address is wrong, stop and set PARTWAY_SERVER.`;
 }
