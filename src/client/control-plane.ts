@@ -33,7 +33,7 @@ export interface ControlPlaneOptions {
   readonly makeAgent?: MakeAgent | undefined;
 }
 
-/** What to check where the connection itself says what is wrong. */
+/** Advice for connections that fail for a known reason. */
 const HINTS: Partial<Record<LinkTrouble, string>> = {
   'no-tls':
     'Check the port in PARTWAY_SERVER, and whether `partway serve`, or the proxy before it, speaks HTTPS there: PARTWAY_TLS_CERT and PARTWAY_TLS_KEY, in docs/server.md.',

@@ -5,7 +5,7 @@ import type { RunTotals, UploadResult } from './events.ts';
 /** A session of which the server says all that a finished one has. */
 export type CompletedSession = Session & { readonly etag: string; readonly checksum: string };
 
-/** What this client knows of an object by itself. */
+/** The facts about an object that this client knows by itself. */
 export interface ExpectedObject {
   /** As it was when this run began. */
   readonly session: Session;

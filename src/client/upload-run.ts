@@ -51,7 +51,7 @@ export class UploadRun {
   readonly #options: RunUploadOptions;
   readonly #plan: PartPlan;
   readonly #onEvent: (event: UploadEvent) => void;
-  /** Of this source's parts, as far as they were read or vouched for. */
+  /** The CRC32s of this source's parts, as far as they were read or vouched for. */
   readonly #readings: Readings;
   readonly #rereader: Rereader;
   readonly #verifyResume;
@@ -331,7 +331,7 @@ export class UploadRun {
         } catch (error) {
           failures.push(error);
           if (isProgrammingError(error) && !signals.drain.aborted) this.#endRound(error);
-          // What is on the wire may finish. A part that waits for the end of an outage must not hold the error back for a day.
+          // Parts on the wire may finish. A part that waits for the end of an outage must not hold the error back for a day.
           endRound ??= setTimeout(() => this.#endRound(error), this.#drainMs);
         }
       }),
@@ -373,7 +373,7 @@ export class UploadRun {
     this.#way.keepPlan();
   }
 
-  /** What one part found out ends the whole run. An outage meanwhile is told by those who wait for its end. */
+  /** Ends the whole run for what one part found out. An outage meanwhile is reported by the calls that wait for its end. */
   #endFor(error: unknown): void {
     if (error instanceof UploadError && error.code === 'STORE_UNSUITABLE') this.#stop.abort(error);
   }

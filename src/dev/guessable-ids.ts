@@ -1,6 +1,6 @@
 import { SetupError } from './setup-error.ts';
 
-/** What compose.yaml named root and the server's user before it demanded ids that cannot be guessed. */
+/** The ids that compose.yaml gave root and the server's user before it demanded ids that cannot be guessed. */
 export const FORMER_IDS: readonly string[] = ['partway', 'partway-root'];
 const WELL_KNOWN: ReadonlySet<string> = new Set([...FORMER_IDS, 'minioadmin']);
 /** Below this a name or a word is likely; `openssl rand -hex 10` has 20 characters. */

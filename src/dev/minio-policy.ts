@@ -48,7 +48,7 @@ export function controlPlanePolicy(bucket: string, keyPrefix = ''): PolicyDocume
   };
 }
 
-/** What a key pair needs that does nothing but sign part URLs (PARTWAY_S3_SIGNING_ACCESS_KEY_ID). */
+/** The rights of a key pair that does nothing but sign part URLs (PARTWAY_S3_SIGNING_ACCESS_KEY_ID). */
 export function signingKeyPolicy(bucket: string, keyPrefix = ''): PolicyDocument {
   const objectArn = `arn:aws:s3:::${bucket}/${keyPrefix}*`;
   return {

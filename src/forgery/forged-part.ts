@@ -61,7 +61,7 @@ export function forgePart({ endpoint, region, bucket, keyPrefix, accessKeyId, se
   };
 }
 
-/** What a part URL shows to everyone who sees it, enough to forge with; undefined where it is not signed by AWS Signature Version 4. */
+/** Reads from a part URL what everyone who sees it knows, which is enough to forge with; undefined if it is not signed by AWS Signature Version 4. */
 export function forgedPartTarget(partUrl: URL, bucket: string, keyPrefix: string): ForgeryTarget | undefined {
   const [accessKeyId, , region] = (partUrl.searchParams.get('X-Amz-Credential') ?? '').split('/');
   const at = parseInstant(partUrl.searchParams.get('X-Amz-Date') ?? '');

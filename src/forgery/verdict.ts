@@ -1,4 +1,4 @@
-/** What a store's answer to a forged part says about the access key id that it names (minio: measured). */
+/** The verdict on the access key id that a forged part names, by the store's answer (MinIO's were measured). */
 export type ForgeryVerdict =
   /** The signature was not checked and no policy refused: anyone who knows the id writes whatever the id may write. */
   | 'open'

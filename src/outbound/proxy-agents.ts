@@ -18,7 +18,7 @@ export function agentsThrough({ proxyFor }: ProxySettings): MakeAgent {
 
 type Created = (error: Error | null, socket?: Duplex) => void;
 
-/** What node:http's agents do in public and @types/node leaves out. */
+/** Public methods of node:http's agents that @types/node leaves out. */
 interface AgentHooks {
   addRequest(request: http.ClientRequest, options: object): void;
   createSocket(request: http.ClientRequest, options: object, created: Created): void;

@@ -7,7 +7,7 @@ import type { HttpProxy } from './proxy-settings.ts';
 
 /** A proxy answers when it has reached the host, which may take it as long as an operating system tries to connect. */
 const TUNNEL_MS = 120_000;
-/** Of TCP, as agents set it for connections that they keep. */
+/** TCP keep-alive, as agents set it for connections that they keep. */
 const KEEP_ALIVE_MS = 1_000;
 
 /**

@@ -10,7 +10,7 @@ const TOKEN_BYTES = 24;
 export const TOKEN_PREFIX = 'pw_';
 /** Another prefix than that of tokens: what may stand in a path is told from what never may. */
 export const CAPABILITY_PREFIX = 'pwc_';
-/** What this and all earlier versions made. Anything else is unknown without a look at the database. */
+/** The shape of all tokens that this and earlier versions made. Anything else is refused without looking at the database. */
 const WELL_FORMED = new RegExp(`^(?:${TOKEN_PREFIX}|${CAPABILITY_PREFIX})[\\w-]{${(TOKEN_BYTES * 4) / 3}}$`);
 
 /** The owner of what is uploaded with the token in the environment, or with the first one. */

@@ -246,7 +246,7 @@ export function parseConfig(environment: Env, faultsOf: (files: TlsFiles) => rea
     expiryHoldMs: data.PARTWAY_EXPIRY_HOLD,
     /** Undefined where nobody is told what happens to sessions. */
     webhook: webhookOf(data),
-    /** Of the environment; the ways to store and webhook. */
+    /** The proxies of the environment, for the ways to the store and the webhook. */
     proxies: proxies.settings,
     policy: {
       sessionTtlMs: data.PARTWAY_SESSION_TTL,

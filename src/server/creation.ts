@@ -187,7 +187,7 @@ async function adopt(deps: ServiceDeps, running: UploadSession, request: CreateR
   return mustGet(deps, session.sessionId);
 }
 
-/** What is stored keeps its plan and its attributes. While nothing is, the request's plan and attributes are taken. */
+/** Takes the plan and attributes of the request while nothing is stored. Once something is, both stay as they are. */
 async function asAsked(deps: ServiceDeps, session: UploadSession, request: CreateRequest): Promise<UploadSession> {
   const isOpen = session.status === 'open';
   const plan = isOpen && asksForAnotherPlan(session.plan, request) ? planFor(request) : undefined;

@@ -1,6 +1,6 @@
 import type { ServiceErrorCode } from '../session/errors.ts';
 
-/** What `/readyz` looks at. */
+/** The checks of `/readyz`. */
 export type CheckName = 'database' | 'bucket' | 'signing' | 'forgedWrites';
 
 export interface FailedCheck {

@@ -21,7 +21,7 @@ export function createReadiness(
   forgery: ForgeryGuard,
 ) {
   const answers = createKeptAnswer<wire.Readiness>(KEPT_MS, now);
-  /** What the log was told of each check that fails. */
+  /** The latest log line of each check that fails. */
   const told = new Map<CheckName, string>();
 
   async function ask(requestId: string): Promise<wire.Readiness> {

@@ -17,7 +17,7 @@ export const STORE_CODES = {
 const PUT_BACK = 'Whoever runs the server has to stop it, put the database back, and start it again: its log says how.';
 
 /**
- * What clients are told of a database that does not serve. All of it passes (`STORE_UNAVAILABLE`): they wait, and go on by themselves. What
+ * The texts that clients get when the database does not serve. All of it passes (`STORE_UNAVAILABLE`): they wait, and go on by themselves. What
  * happened to the file passes with a new start of the server.
  */
 export const DATABASE_TROUBLES = {

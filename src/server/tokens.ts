@@ -18,7 +18,7 @@ export interface TokenRequest {
   readonly rotate: boolean;
 }
 
-/** What `revoke` did. */
+/** The outcome of `revoke`. */
 export interface Revoked {
   /** Those that were valid before. */
   readonly tokens: readonly Token[];

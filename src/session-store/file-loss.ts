@@ -1,5 +1,5 @@
 /**
- * What can happen to a SQLite file under the process that has it open. What is recorded afterwards would never be read again, or would
+ * The ways to lose a SQLite file under the process that has it open. Whatever is recorded afterwards would never be read again, or would
  * damage another database, so a store records nothing more: only a new start ends it.
  */
 export const FILE_LOSSES = [

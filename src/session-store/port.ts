@@ -48,7 +48,7 @@ export type NewSession = Pick<
   | 'createdAt'
 >;
 
-/** What the object gets beside its bytes. The store fixes it when a multipart upload begins. */
+/** The attributes of an object beside its bytes. The store fixes it when a multipart upload begins. */
 export type ObjectAttributes = Pick<UploadSession, 'contentType' | 'contentDisposition' | 'tags' | 'metadata'>;
 
 /** Ties a client's Idempotency-Key to the session it made. `requestHash` tells a repeat from a different request. */

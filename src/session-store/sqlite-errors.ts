@@ -6,7 +6,7 @@ import { wrapDatabase } from './sqlite/wrap-database.ts';
 import type { SqliteDatabase } from './sqlite-driver.ts';
 import { SessionStoreStartError } from './start-error.ts';
 
-/** What may be over at the next call. */
+/** Errors that may be over at the next call. */
 type Passing = Exclude<Unavailability, FileLoss>;
 
 /**

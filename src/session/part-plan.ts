@@ -20,7 +20,7 @@ const CHUNKED_PART_SIZE = 10 * MiB;
 const MULTIPART_MIN_PART_SIZE = 8 * MiB;
 /** While the link's speed is unknown: larger parts cost less CPU, and one may be lost when a slow link breaks. */
 const UNKNOWN_SPEED_MAX_PART_SIZE = 16 * MiB;
-/** What a large file is cut into by default. */
+/** The part size of large files by default. */
 export const DEFAULT_PART_SIZE = UNKNOWN_SPEED_MAX_PART_SIZE;
 /** Of a file, so that a lost part is no more than one percent of it. */
 const UNKNOWN_SPEED_SHARE = 1 / 128;

@@ -8,7 +8,7 @@ SAFE_ADDRESSES.addSubnet('100.64.0.0', 10);
 SAFE_ADDRESSES.addSubnet('fd7a:115c:a1e0::', 48, 'ipv6');
 const SAFE_NAMES = /(?:^|\.)localhost\.?$|\.ts\.net\.?$/i;
 
-/** What to say where the token travels readable to another machine; undefined where it does not. Names are judged by themselves: none is resolved. */
+/** The warning for a token that travels readable to another machine; undefined where it does not. Judges names as they are, without resolving them. */
 export function plainHttpWarning(server: string): string | undefined {
   const { protocol, hostname } = new URL(server);
   if (protocol !== 'http:') return undefined;

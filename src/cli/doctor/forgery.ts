@@ -6,7 +6,7 @@ import type { MakeAgent } from '../../outbound/direct-agent.ts';
 import { type Finding, fail, info, ok } from './finding.ts';
 
 const CHECK = 'forged writes';
-/** What MinIO's own defaults and earlier versions of this project's compose.yaml named root and the server's user. */
+/** The ids by which MinIO's own defaults and earlier versions of this project's compose.yaml named root and the server's user. */
 const WELL_KNOWN_IDS = ['minioadmin', 'partway', 'partway-root'] as const;
 const PAGE = 'docs/minio-policy.md';
 

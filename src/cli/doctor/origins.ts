@@ -4,7 +4,7 @@ import { type Finding, info, ok, warn } from './finding.ts';
 import { exchange } from './http-exchange.ts';
 
 const CHECK = 'CORS (for browsers)';
-/** Reserved by RFC 2606: it is nobody's. */
+/** Reserved by RFC 2606: no host has this name. */
 const FOREIGN_ORIGIN = 'https://partway-doctor.invalid';
 const MOST_ORIGINS = 10;
 

@@ -10,7 +10,7 @@ import type { HttpAnswer } from './http-exchange.ts';
 
 const CHECK = 'store takes a part';
 
-/** What the store's answer to a presigned PUT of `size` bytes says about how things are set up (measured on MinIO). */
+/** Tells from the store's answer to a presigned PUT of `size` bytes how things are set up (measured on MinIO). */
 export function judgeStoreAnswer(answer: HttpAnswer, host: string, clockOffsetMs: number | undefined, size: number): Finding {
   return judgePartAnswer(toPartAnswer(answer), host, clockOffsetMs, size);
 }
@@ -79,7 +79,7 @@ export function judgeBrokenTrial({ host, failure, sentBytes, size, ms }: BrokenT
   );
 }
 
-/** What a part of `size` bytes came to, after a larger one did not get through. */
+/** The finding about a part of `size` bytes, tried after a larger one did not get through. */
 export function judgeSmallerPart(findings: readonly Finding[], size: number): Finding {
   const check = `store takes a part of ${formatSize(size)}`;
   const flag = `--part-size ${formatSize(size).replace(/\.?0* (?=[A-Z])/, '')}`;

@@ -143,7 +143,7 @@ async function tryPart(
   } catch (error) {
     if (!(error instanceof LinkFailure)) throw error;
     const ms = context.now() - startedAt;
-    // What refuses a body and closes at once is often not heard: ask once more, before anything is sent.
+    // The refusal of a body is often lost when the connection closes at once: ask once more, before anything is sent.
     const refusal = sentBytes > 0 ? await askToSend(part, new AbortController().signal, makeAgent) : undefined;
     if (refusal !== undefined) {
       const doesNotFit = refusal.status === 413 && isRefusedOnTheWay(refusal);

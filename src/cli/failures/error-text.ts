@@ -104,7 +104,7 @@ function commandFor(offer: Offer, { sessionId, path, key, keyTemplate }: Subject
   const target = keyTemplate === undefined ? `${file}${named}` : `${file} --key-template ${shellQuote(keyTemplate, platform)}`;
   if (offer === 'upload') return file && `Upload:  partway upload ${target}`;
   if (offer === 'overwrite') return file && `Replace:  partway upload --overwrite ${target}`;
-  // What was typed, or told by a server, becomes a word of a command only where it can be an id.
+  // Typed text, or text from a server, becomes a word of a command only if it can be an id.
   if (!isSessionId(sessionId)) return undefined;
   if (offer === 'resume') return `Resume:  partway resume ${sessionId}${file === undefined ? '' : ` ${file}`}`;
   if (offer === 'verify') return `Compare:  partway verify ${sessionId}${file === undefined ? '' : ` ${file}`}`;

@@ -6,7 +6,7 @@ const GROUP_OR_OTHERS_WRITE = 0o022;
 
 /**
  * A warning where other users may write into the journal's folder or the one above it: they could have parts count as compared that
- * were not. Undefined where nobody else may, or where the platform has no such modes.
+ * were not. Undefined if no other user may, or where the platform has no such modes.
  */
 export async function warnOfLooseFolder(directory: string): Promise<string | undefined> {
   const me = process.getuid?.();

@@ -5,7 +5,7 @@ import { escapeUnseen } from '../../contract/visible-text.ts';
  * so no text from outside becomes a sequence. As a plain string it is without them.
  */
 class Styled {
-  /** What a terminal is sent. */
+  /** The text as it is sent to a terminal. */
   readonly #sequences: string;
 
   constructor(sequences: string) {
@@ -61,12 +61,12 @@ export function keepColours(text: string): StyledText {
   return new Styled(pieces.map((piece, index) => (index % 2 === 1 ? piece : escapeLines(piece))).join(''));
 }
 
-/** What is sent to the terminal for whole lines. */
+/** Encodes whole lines for the terminal. */
 export function encode(text: Text): string {
   return typeof text === 'string' ? escapeLines(text) : Styled.sequencesOf(text);
 }
 
-/** What is sent for one line, or a piece of one: a line break in it is escaped as well. */
+/** Encodes one line, or a piece of one: escapes line breaks as well. */
 export function encodeLine(text: Text): string {
   return typeof text === 'string' ? escapeUnseen(text) : Styled.sequencesOf(text);
 }

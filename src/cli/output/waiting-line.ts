@@ -4,7 +4,7 @@ import type { OfflineEvent } from './upload-view.ts';
 
 const DEFAULT_MAX_OUTAGE_MS = 86_400_000;
 
-/** What a command waits for before its file has begun, for how long, and how to stop it. */
+/** Says what a command waits for before its file has begun, for how long, and how to stop it. */
 export function waitingLine({ what, refuses, reason }: OfflineEvent, maxOutageMs = DEFAULT_MAX_OUTAGE_MS): string {
   const trouble = refuses ? 'cannot serve now' : 'cannot be reached';
   const longest = formatDuration(maxOutageMs / 1_000);

@@ -25,7 +25,7 @@ export function certificateNotTrusted(end: string, failure: LinkFailure): Upload
   );
 }
 
-/** What to do about a certificate that is refused with this code. */
+/** Advice about a certificate that is refused with this code. */
 export function adviceAbout(code: string): string {
   if (isAboutTime(code))
     return 'Check the clock of this computer. If it is right, whoever runs the server must renew the certificate; then run the command again.';

@@ -12,7 +12,7 @@ const NOTHING_BEFORE: RunTotals = {
   offlineSeconds: 0,
   wastedBytes: 0,
 };
-/** So many failed attempts without a stored part since, and nobody can tell how long the rest takes. */
+/** After this many failed attempts without a stored part, no time left is predicted. */
 const RETRIES_IN_VAIN = 2;
 
 /**

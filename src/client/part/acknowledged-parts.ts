@@ -38,7 +38,7 @@ const LAG_WAITS_MS = [500, 1_500, 4_000];
 /** A part that was acknowledged and is not listed is sent again so often, unless an outage explains the loss. */
 const MOST_RESENDS = 1;
 
-/** Of fewer parts, not much is sent before Complete says the same. */
+/** With fewer parts, Complete tells the same before much is sent. */
 const PARTS_WORTH_A_LOOK = 8;
 
 export interface AcknowledgedPartsOptions {

@@ -2,7 +2,7 @@ import type { UploadError } from '../../session/errors.ts';
 import { describeAnswer, judgeAnswer, type PartAnswer } from './part-answer.ts';
 import { AnsweredOnTheWay, PartFailure, refusedPart, StoreBusy, storeFull, UploadLost, UrlRefused } from './part-failures.ts';
 
-/** What earlier answers about the same part were. */
+/** The earlier answers about the same part. */
 export interface AnswerHistory {
   /** In a row. */
   refusedUrls: number;

@@ -1,6 +1,6 @@
 import { escapeUnseen } from '../../contract/visible-text.ts';
 
-/** What was answered to a part's PUT, as far as the engine needs it: by the object store, or by something in between. */
+/** The answer to a part's PUT, as far as the engine needs it: by the object store, or by something in between. */
 export interface PartAnswer {
   readonly status: number;
   /** S3's error code from the XML body; undefined for 2xx and for answers that are not S3's. */

@@ -81,7 +81,7 @@ export function refusedPart(answer: PartAnswer, partSize: number): UploadError {
   });
 }
 
-/** What to do about a refusal that is not the store's. */
+/** Advice about a refusal that is not the store's. */
 export function adviceOnTheWay(status: number): string {
   switch (status) {
     case 407:

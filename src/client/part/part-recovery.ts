@@ -18,7 +18,7 @@ export interface PartRecoveryOptions {
   readonly way: WayToStore;
   readonly tally: Tally;
   readonly control: UploadControl;
-  /** What the store has of a part, asked when the answer got lost or was not the store's. */
+  /** Asks what the store has of a part, when the answer got lost or was not the store's. */
   readonly findStored: (partNumber: number) => Promise<WireStoredPart | undefined>;
   /** Whether something on the way says no to a part before it is sent. */
   readonly askToSend: (part: PresignedPart, signal: AbortSignal) => Promise<PartAnswer | undefined>;
@@ -36,7 +36,7 @@ const BREAKS_BEFORE_QUESTION = 3;
 /** Longer than this, and a store that says "later" is asked anyway. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
 
-/** What the attempts at one part have met so far. */
+/** The history of the attempts at one part. */
 export interface Attempts extends AnswerHistory {
   /** The first failure, on a clock that stands still in pauses. */
   troubleSince: number | undefined;
@@ -66,7 +66,7 @@ export interface FailedPart {
   readonly checksum: string;
 }
 
-/** What happens between two attempts at a part: whether there is to be another one, what is asked before it, and how long it waits. */
+/** Decides between two attempts at a part whether to make another one, what to ask before it, and how long to wait. */
 export function createPartRecovery(options: PartRecoveryOptions) {
   const { link, storeProbe, way, tally, control, onEvent } = options;
 
@@ -152,7 +152,7 @@ export function createPartRecovery(options: PartRecoveryOptions) {
     const waitMs = Math.max(0, Math.min(wantedMs, options.maxOutageMs - troubledForMs(attempts) + 1));
     way.waits(reason, waitMs);
     await pause(waitMs, signal);
-    // What was handed over whole may have arrived meanwhile.
+    // A part that was handed over whole may have arrived meanwhile.
     attempts.answerLost = attempts.isWhole;
     // The server may sign for another way by now.
     attempts.signed = undefined;

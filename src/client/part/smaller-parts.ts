@@ -2,7 +2,7 @@ import { MiB, type PartPlan, S3_LIMITS } from '../../session/part-plan.ts';
 import { MULTIPART_ABOVE, type Strategy } from '../../session/strategy.ts';
 import type { CutPattern } from '../link/cut-pattern.ts';
 
-/** What keeps parts of the present size from getting through. */
+/** The reason why parts of the present size do not get through. */
 export type Obstacle = CutPattern | { readonly by: 'refusal' };
 
 export interface SmallerPlan {

@@ -35,7 +35,7 @@ export interface WayToStoreOptions {
 }
 
 /**
- * What the parts of a run have met between this machine and a store that can be reached: something cuts them, or answers in the
+ * Remembers what the parts of a run have met between this machine and a store that can be reached: something cuts them, or answers in the
  * store's place. Tells about it, and decides what may help.
  */
 export function createWayToStore(options: WayToStoreOptions) {
@@ -164,7 +164,7 @@ export function createWayToStore(options: WayToStoreOptions) {
 }
 export type WayToStore = ReturnType<typeof createWayToStore>;
 
-/** What a person should know of the way to the store. Stable: programs branch on them. */
+/** Codes of what a person should know about the way to the store. Stable: programs branch on them. */
 export type NoticeCode = 'ONE_AT_A_TIME' | 'PARTS_CUT' | 'ANSWERS_CHANGED' | 'STORE_MOVED';
 
 function describePattern({ by, afterMs, mostBytes }: CutPattern): string {

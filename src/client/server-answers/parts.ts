@@ -21,7 +21,7 @@ import { bytes, crc32, etag, partNumber, sessionId, status } from './session.ts'
 const MAX_URL_LENGTH = 16 * 1024;
 const MAX_HEADERS = 20;
 const MAX_HEADER_LENGTH = 4 * 1024;
-/** What the server signs. Anything else (`host`, `authorization`, `transfer-encoding` …) could turn the request into another one. */
+/** The headers that the server signs. Anything else (`host`, `authorization`, `transfer-encoding` …) could turn the request into another one. */
 const PART_HEADER = /^(?:content-length|x-amz-[a-z0-9-]+)$/;
 /** One line of visible ASCII, as Node demands it: a line break would begin a header of its own. */
 const HEADER_VALUE = /^[\x20-\x7e]*$/;
@@ -34,7 +34,7 @@ const storedPart: Read<wire.WireStoredPart> = object<wire.WireStoredPart>({
   size: bytes,
 });
 
-/** What the store holds of one session. Every number is within S3's limits; `checkListing` compares them with the plan. */
+/** The list of what the store holds of one session. Every number is within S3's limits; `checkListing` compares them with the plan. */
 export const partList: Read<wire.PartsResponse> = consistent(
   object<wire.PartsResponse>({
     sessionId,

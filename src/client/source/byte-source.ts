@@ -25,7 +25,7 @@ export interface ByteSource {
    */
   read(start: number, end: number): AsyncIterable<Uint8Array>;
   /**
-   * What identifies the source now. Other times than before are not an error: the bytes are compared then.
+   * Returns what identifies the source now. Other times than before are not an error: the bytes are compared then.
    * @throws UploadError `SOURCE_CHANGED` if it cannot be what was opened: another size, or another file under its name.
    */
   identify(): Promise<SourceIdentity>;

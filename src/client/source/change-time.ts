@@ -24,9 +24,9 @@ export type FileSystemType = (path: string) => Promise<bigint>;
 
 export interface MountedFileSystem {
   readonly platform: NodeJS.Platform;
-  /** Of the file system that holds the file. */
+  /** The type of the file system that holds the file. */
   readonly type: bigint;
-  /** Of the file system that the machine booted from. */
+  /** The type of the file system that the machine booted from. */
   readonly rootType: bigint;
 }
 

@@ -63,7 +63,7 @@ function fileSource(file: OpenFile, identity: SourceIdentity): ByteSource {
   };
 }
 
-/** What a file says of itself, once reading it does not say otherwise. */
+/** The identity that a file reports, checked against reading it. */
 async function identityAtOpening({ hasChangeTime, ...opened }: OpenFile): Promise<SourceIdentity> {
   for (let looks = 1; ; looks++) {
     // statfs goes by name: the name must lead to the file that is open.

@@ -30,7 +30,7 @@ export async function proveParts(options: {
   readonly plan: PartPlan;
   readonly stored: readonly WireStoredPart[];
   readonly verifyResume: VerifyResume;
-  /** Of this source's parts. Grows by those that are read here. */
+  /** The readings of this source's parts. Grows by those that are read here. */
   readonly readings: Readings;
   readonly signal: AbortSignal;
   readonly onEvent: (event: UploadEvent) => void;

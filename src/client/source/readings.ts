@@ -17,12 +17,12 @@ export class Readings {
     for (const partNumber of known.keys()) this.#readIn.set(partNumber, 0);
   }
 
-  /** Of every part that was read, however long ago. */
+  /** The CRC32 of every part that was read, however long ago. */
   get checksums(): ReadonlyMap<number, string> {
     return this.#checksums;
   }
 
-  /** Of the parts whose reading still counts. */
+  /** The CRC32 of the parts whose reading still counts. */
   get current(): ReadonlyMap<number, string> {
     return new Map([...this.#checksums].filter(([partNumber]) => !this.#isStale(partNumber)));
   }

@@ -7,7 +7,7 @@ const MOST_CLIENTS = 1_000;
 const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
 
 /**
- * What the clocks of clients say, by the header `Date` of their requests. Each token counts once, with its latest request, together with
+ * Collects what the clocks of clients say, by the header `Date` of their requests. Each token counts once, with its latest request, together with
  * all its capabilities: one client that lies is one of many.
  */
 export function createClientClocks(monotonic: () => number) {

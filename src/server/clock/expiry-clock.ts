@@ -14,7 +14,7 @@ export interface ClockNews extends ClockLook {
 export interface ExpiryClockDeps {
   readonly objects: Pick<ObjectStore, 'readClock'>;
   readonly now: () => number;
-  /** Milliseconds that nobody can set. */
+  /** Milliseconds of a clock that cannot be set. */
   readonly monotonic: () => number;
   readonly holdMs: number;
   readonly log: Log;

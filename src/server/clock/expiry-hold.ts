@@ -46,7 +46,7 @@ export interface ClockLook {
   readonly monotonicMs: number;
   /** The store's clock minus ours; undefined where it does not answer. */
   readonly storeOffsetMs: number | undefined;
-  /** What most clients' clocks say, minus ours; undefined where none has said anything lately. */
+  /** Most clients' clocks minus ours; undefined if no client has sent a date lately. */
   readonly clientsOffsetMs: number | undefined;
 }
 

@@ -27,7 +27,7 @@ export interface BodyOptions {
   readonly time?: BodyTime | undefined;
 }
 
-/** What this leaves with the context. */
+/** The variables that this middleware sets on the context. */
 export interface BodyFacts {
   /** To be called as soon as the body was judged: by then, nothing has been waited for since it came. */
   readonly bodyChecked?: (isAccepted: boolean) => void;

@@ -17,7 +17,7 @@ export function createClockMetrics(registry: Registry): (news: ClockNews) => voi
   });
   const offset = new Gauge({
     name: 'partway_clock_offset_seconds',
-    help: "The object store's clock, and that of the clients, minus the server's. Left out where nobody has told.",
+    help: "The object store's clock, and that of the clients, minus the server's. Left out while unknown.",
     labelNames: ['of'],
     registers,
   });

@@ -10,7 +10,7 @@ import {
 } from '../port.ts';
 import type { Statements } from '../sqlite-statements.ts';
 
-/** What is read and decided within a transaction of the store. */
+/** Decisions that are read and made within one transaction of the store. */
 
 export function findRefusal(
   statements: Statements,

@@ -22,7 +22,7 @@ export interface SeenFiles {
   readonly header: Uint8Array;
 }
 
-/** What earlier looks have shown. */
+/** The results of earlier looks. */
 export interface KnownFile {
   /** Bytes at the last look. */
   readonly size: number;

@@ -73,7 +73,7 @@ export class PlainReporter extends QuietReporter {
   }
 }
 
-/** What an event that comes again and again is about. */
+/** The subject of an event that comes repeatedly; undefined for other events. */
 function repeatedSubject(event: UploadEvent): string | undefined {
   if (event.type === 'offline') return event.what;
   if (event.type === 'rereading') return event.reason;
