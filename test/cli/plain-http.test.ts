@@ -47,8 +47,8 @@ describe('a token over plain HTTP', () => {
       ['verify', 's', 'a.mov'],
       ['abort', 's'],
       ['grant', 's'],
-      ['resume', 's', 'a.mov'],
-      ['upload', 'a.mov'],
+      ['resume', 's', 'a.mov', '--max-outage', '0s'],
+      ['upload', 'a.mov', '--max-outage', '0s'],
     ]) {
       const { stderr, stdout } = await partway(argv, { env });
       expect(stderr.text.split('over plain HTTP')).toHaveLength(2);
