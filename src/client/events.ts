@@ -61,8 +61,8 @@ export type UploadEvent =
   /** Stored parts are being compared with the file. */
   | { readonly type: 'verifying'; readonly verifiedBytes: number; readonly totalBytes: number }
   /**
-   * What was read of the file before does not vouch for it, so parts are read again and compared before the upload completes:
-   * `no-change-time`, its file system keeps no change time that can be relied on; `times-changed`, its times are others than before.
+   * Earlier readings of the file no longer count, so its parts are read again and compared before the upload completes. `no-change-time`:
+   * the file system keeps no reliable change time. `times-changed`: the times of the file differ from before.
    */
   | { readonly type: 'rereading'; readonly reason: 'no-change-time' | 'times-changed' }
   /** The store lost parts; they are sent again under the same session. */
