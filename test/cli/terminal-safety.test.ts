@@ -4,9 +4,9 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import { createReporter } from '../../src/cli/output/reporter.ts';
-import { shellQuote } from '../../src/cli/output/shell-quote.ts';
-import { block, encode, encodeLine, joinStyled, keepColours, styled } from '../../src/cli/output/styled-text.ts';
+import { shellQuote } from '../../src/cli/format/shell-quote.ts';
+import { createReporter } from '../../src/cli/progress/create-reporter.ts';
+import { block, encode, encodeLine, joinStyled, keepColours, styled } from '../../src/cli/terminal/styled-text.ts';
 import { aContext, NOON, TextCollector } from '../support/cli-run.ts';
 import { test } from '../support/cli-test.ts';
 import type { ScriptedControlPlane } from '../support/scripted-control-plane.ts';
@@ -211,7 +211,7 @@ describe('text with escape sequences', () => {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
       if (/process\.std|console\.|\\x1b|\\u001b|\x1b/.test(source.replaceAll(/^ *(?:\*|\/\*\*).*$/gm, ''))) writers.push(path);
     }
-    expect(writers.sort()).toEqual(['main.ts', 'output/styled-text.ts']);
+    expect(writers.sort()).toEqual(['main.ts', 'terminal/styled-text.ts']);
   });
 });
 
