@@ -1,21 +1,21 @@
 import { BlockList, isIP } from 'node:net';
 
 export interface HttpProxy {
-  /** Scheme, host and port: what may be shown. */
+  /** Scheme, host and port: the part of the URL that may be shown. */
   readonly origin: string;
-  /** The header that shows name and password to the proxy. */
+  /** The header with user name and password for the proxy. */
   readonly authorization: string | undefined;
 }
 
 export interface ProxySettings {
   readonly isAnySet: boolean;
-  /** Undefined for a URL that is reached without a proxy. */
+  /** Returns undefined for a URL that is reached without a proxy. */
   proxyFor(url: string): HttpProxy | undefined;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 
-/** First come, first taken. Lower case goes first, as in curl. */
+/** Variables by protocol, the first one that is set wins. Lower case comes first, as in curl. */
 const VARIABLES: Readonly<Record<string, readonly string[]>> = {
   'http:': ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY'],
   'https:': ['https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'],
@@ -27,10 +27,10 @@ LOOPBACK.addAddress('0.0.0.0');
 LOOPBACK.addAddress('::1', 'ipv6');
 LOOPBACK.addAddress('::', 'ipv6');
 
-/** Straight to every host. */
+/** Settings without any proxy. */
 export const NO_PROXIES: ProxySettings = { isAnySet: false, proxyFor: () => undefined };
 
-/** For people: which way a URL is reached. Undefined where no proxy is set at all. */
+/** Describes for people how a URL is reached. Undefined if no proxy is set at all. */
 export function describeWay({ isAnySet, proxyFor }: ProxySettings, url: string): string | undefined {
   if (!isAnySet) return undefined;
   const proxy = proxyFor(url);
@@ -39,10 +39,10 @@ export function describeWay({ isAnySet, proxyFor }: ProxySettings, url: string):
 }
 
 /**
- * Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case. Each fault names its variable and never its value,
- * which may hold a password.
+ * Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in upper or lower case. Each fault names its variable and never its
+ * value, which may hold a password.
  */
-export function parseProxies(env: Environment): { readonly settings: ProxySettings; readonly faults: readonly string[] } {
+export function parseProxies(env: ProxyEnvironment): { readonly settings: ProxySettings; readonly faults: readonly string[] } {
   const faults = new Map<string, string>();
   const proxies = new Map<string, HttpProxy | undefined>();
   for (const [protocol, names] of Object.entries(VARIABLES)) {
@@ -63,18 +63,18 @@ export function parseProxies(env: Environment): { readonly settings: ProxySettin
 }
 
 function parseProxy(text: string): HttpProxy | string {
-  // `proxy:3128` is a usual way to write it, and would be read as the scheme `proxy:`.
+  // `proxy:3128` is common, and would be read as the scheme `proxy:`.
   const full = text.includes('://') ? text : `http://${text}`;
   const url = URL.canParse(full) ? new URL(full) : undefined;
   if (url === undefined || url.hostname === '') return 'must be the URL of a proxy, such as http://proxy.example:3128';
   if (!/^https?:$/.test(url.protocol))
     return 'must be the URL of an HTTP proxy (http:// or https://); other kinds are not supported';
   const authorization = basicAuthorization(url);
-  if (authorization === null) return 'holds a name or a password with a % that begins no escape: write it as %25';
+  if (authorization === null) return 'has a user name or a password with a % that begins no escape: write it as %25';
   return { origin: url.origin, authorization };
 }
 
-/** Null where the escapes of name or password are broken. */
+/** Returns null if an escape in user name or password is broken. */
 function basicAuthorization({ username, password }: URL): string | undefined | null {
   if (username === '' && password === '') return undefined;
   try {
@@ -92,13 +92,13 @@ function bareHost(hostname: string): string {
     .replace(/\.$/, '');
 }
 
-/** Names are judged by themselves: none is resolved. */
+/** Judges a name without resolving it. */
 function isLoopback(host: string): boolean {
   if (isIP(host) === 0) return host === 'localhost' || host.endsWith('.localhost');
   return isWithin(LOOPBACK, host);
 }
 
-/** IPv4 addresses in IPv6 form (`::ffff:7f00:1`) count as what they are. */
+/** Treats IPv4 addresses in IPv6 form (`::ffff:7f00:1`) as IPv4. */
 function isWithin(list: BlockList, address: string): boolean {
   return list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }
@@ -106,8 +106,8 @@ function isWithin(list: BlockList, address: string): boolean {
 type IsExcepted = (host: string, port: string) => boolean;
 
 /**
- * `NO_PROXY` as curl and Go read it: names with all names below them, addresses, networks, each with a port or without; `*` for
- * everything.
+ * Reads `NO_PROXY` as curl and Go do: names including all names below them, addresses and networks, each with or without a port; `*`
+ * for everything.
  */
 function parseExceptions(text: string): IsExcepted {
   const exceptions = text
@@ -129,7 +129,7 @@ function parseException(entry: string): IsExcepted {
   };
 }
 
-/** Undefined for what is no network in CIDR notation. */
+/** Returns undefined if the entry is not a network in CIDR notation. */
 function parseNetwork(entry: string): BlockList | undefined {
   const [, address = '', bits = ''] = /^(.*)\/(\d{1,3})$/.exec(entry) ?? [];
   const family = isIP(address);

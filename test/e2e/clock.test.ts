@@ -4,7 +4,7 @@ import { bytesSource } from '../../src/client/source/byte-source.ts';
 import { openUpload } from '../../src/client/transfer/open-upload.ts';
 import { runUpload } from '../../src/client/transfer/upload.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { checksumOf } from '../contract/object-store.ts';
+import { checksumOf } from '../suites/object-store.ts';
 import { startControlPlane } from '../support/control-plane-process.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
 import { seededBytes } from '../support/sources.ts';

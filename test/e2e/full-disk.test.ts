@@ -9,7 +9,7 @@ import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts'
 import { MiB } from '../../src/session/part-plan.ts';
 import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { checksumOf } from '../contract/object-store.ts';
+import { checksumOf } from '../suites/object-store.ts';
 import { startByteProxy } from '../support/byte-proxy.ts';
 import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
 import { limitedDisk, mountSmallDisk, type TestDisk } from '../support/full-disk.ts';

@@ -6,7 +6,7 @@ import { ControlPlane } from '../../src/client/control-plane/control-plane.ts';
 import type { Session } from '../../src/contract/wire.ts';
 import { startMinio } from '../../src/dev/minio/minio.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { checksumOf } from '../contract/object-store.ts';
+import { checksumOf } from '../suites/object-store.ts';
 import { startControlPlane } from '../support/control-plane-process.ts';
 import { sendRequest } from '../support/send-request.ts';
 import { machineWithClock, needsShiftedClock } from '../support/shifted-clock.ts';

@@ -4,9 +4,9 @@ import { toObjectStoreError } from '../../src/object-store/s3-errors.ts';
 
 const withCode = <Kind extends Error>(error: Kind, code: string) => Object.assign(error, { code });
 
-describe('an error without an answer of the store', () => {
+describe('an error without an answer of the object store', () => {
   it.each(['ECONNRESET', 'EACCES', 'EINVAL', 'EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'HPE_INVALID_CONSTANT', 'ENEWCODE'])(
-    'is the store out of reach where the connection reported it: %s',
+    'of the connection means that the object store is unavailable: %s',
     (code) => {
       const error = toObjectStoreError(withCode(new Error('connect'), code));
       expect(error).toBeInstanceOf(ObjectStoreError);

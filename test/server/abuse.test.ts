@@ -13,7 +13,7 @@ import { type RunningServer, startServer } from '../../src/server/main.ts';
 import { NO_LIMITS } from '../../src/session/access.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { checksumOf } from '../contract/object-store.ts';
+import { checksumOf } from '../suites/object-store.ts';
 import { readProblem } from '../support/control-plane.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
 import { serverConfig } from '../support/real-server.ts';

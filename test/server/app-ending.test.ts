@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/contract/wire.ts';
-import { checksumOf } from '../contract/object-store.ts';
+import { checksumOf } from '../suites/object-store.ts';
 import { ControlPlaneBench, SMALL_FILE, SMALL_FILE_CHECKSUM } from '../support/control-plane.ts';
 
 /** Comparing 10 MiB by toEqual takes a minute. */

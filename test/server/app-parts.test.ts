@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PartsResponse, PresignResponse, Progress } from '../../src/contract/wire.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { checksumOf } from '../contract/object-store.ts';
+import { checksumOf } from '../suites/object-store.ts';
 import { ControlPlaneBench, SMALL_FILE } from '../support/control-plane.ts';
 
 const PART = 5 * MiB;

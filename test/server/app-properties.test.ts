@@ -8,7 +8,7 @@ import type { Session } from '../../src/contract/wire.ts';
 import { STATUSES } from '../../src/session/machine.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { STRATEGIES } from '../../src/session/strategy.ts';
-import { checksumOf } from '../contract/object-store.ts';
+import { checksumOf } from '../suites/object-store.ts';
 import { ControlPlaneBench } from '../support/control-plane.ts';
 
 const FILE = Buffer.alloc(5, 'x');

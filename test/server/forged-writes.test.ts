@@ -9,7 +9,7 @@ import { type PolicyDocument, signingKeyPolicy } from '../../src/dev/minio/polic
 import type { MinioCredentials } from '../../src/dev/minio/server.ts';
 import { newToken, TOKEN_PREFIX } from '../../src/server/access/auth.ts';
 import { startServer } from '../../src/server/main.ts';
-import { checksumOf } from '../contract/object-store.ts';
+import { checksumOf } from '../suites/object-store.ts';
 import { forgePut, forgeSnowball, type KnownId } from '../support/forged-requests.ts';
 import { createRestrictedBucket, sharedMinio } from '../support/minio.ts';
 import { collectLog, serverConfig } from '../support/real-server.ts';

@@ -11,7 +11,7 @@ import { freePort, isPortFree } from '../../src/dev/process/free-port.ts';
 import { type RunningServer, startServer } from '../../src/server/main.ts';
 import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { checksumOf } from '../contract/object-store.ts';
+import { checksumOf } from '../suites/object-store.ts';
 import { readProblem } from '../support/control-plane.ts';
 import { createTestBucket } from '../support/minio.ts';
 import { collectLog, serverConfig } from '../support/real-server.ts';

@@ -14,7 +14,7 @@ import { MiB } from '../../src/session/part-plan.ts';
 import type { StoredPart, UploadSession } from '../../src/session/session.ts';
 import type { SessionStore, Token } from '../../src/session-store/port/session-store.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { checksumOf } from '../contract/object-store.ts';
+import { checksumOf } from '../suites/object-store.ts';
 import { FakeObjectStore } from './fake-object-store.ts';
 import { type Around, interpose } from './interpose.ts';
 import { aToken, aUniqueName, NOON } from './sessions.ts';

@@ -10,7 +10,7 @@ import type { CreateRequest, Session } from '../../src/contract/wire.ts';
 import { type RunningServer, startServer } from '../../src/server/main.ts';
 import { parseConfig } from '../../src/server/settings/config.ts';
 import { partRange } from '../../src/session/part-plan.ts';
-import { checksumOf } from '../contract/object-store.ts';
+import { checksumOf } from '../suites/object-store.ts';
 import { createTestBucket, sharedMinio } from './minio.ts';
 import { type PartProxy, startPartProxy } from './part-proxy.ts';
 import { anS3Store, readObject, type S3Store } from './s3-stores.ts';

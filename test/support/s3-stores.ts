@@ -1,6 +1,6 @@
 import { GetObjectCommand, GetObjectTaggingCommand, HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { createS3ObjectStore, type S3ObjectStoreOptions } from '../../src/object-store/s3.ts';
-import { checksumOf, type ObjectAttributes } from '../contract/object-store.ts';
+import { checksumOf, type ObjectAttributes } from '../suites/object-store.ts';
 import { createRestrictedUser, createTestBucket, sharedMinio } from './minio.ts';
 import { sendRequest } from './send-request.ts';
 

@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty';
-import { DELIVERY_STATUSES, type UploadEvent } from '../../session/upload-event.ts';
+import { DELIVERY_STATUSES, type WebhookEvent } from '../../session/webhook-event.ts';
 import { EVENT_ENVIRONMENT, withEventAdmin } from '../admin/event-admin.ts';
 import { eventLine, renderEvents } from '../admin/event-table.ts';
 import { EXIT } from '../errors/exit-codes.ts';
@@ -33,7 +33,7 @@ const command = defineCommand({
         return EXIT.ok;
       }
       const shown = limit ?? DEFAULT_LIMIT;
-      const found: UploadEvent[] = [];
+      const found: WebhookEvent[] = [];
       // One more than shown, to know whether there are more.
       for await (const event of firstOf(events, shown + 1)) found.push(event);
       await writeThrough(context.stdout, renderEvents(found.slice(0, shown)));
@@ -43,7 +43,7 @@ const command = defineCommand({
   },
 });
 
-async function* firstOf(events: AsyncIterable<UploadEvent>, count: number): AsyncGenerator<UploadEvent> {
+async function* firstOf(events: AsyncIterable<WebhookEvent>, count: number): AsyncGenerator<WebhookEvent> {
   let left = count;
   for await (const event of events) {
     yield event;

@@ -1,6 +1,6 @@
 import { UploadError } from '../../session/errors.ts';
 import type { Instant } from '../../session/session.ts';
-import type { DeliveryStatus, UploadEvent } from '../../session/upload-event.ts';
+import type { DeliveryStatus, WebhookEvent } from '../../session/webhook-event.ts';
 import type { Outbox } from '../../session-store/port/session-store.ts';
 import { openMachineDatabase } from './database.ts';
 
@@ -24,14 +24,14 @@ export async function openEventAdmin(env: Readonly<Record<string, string | undef
 export function createEventAdmin(outbox: Outbox, now: () => Instant) {
   return {
     /** Newest first, read page by page. */
-    async *list({ status, sessionId }: EventFilter): AsyncGenerator<UploadEvent> {
+    async *list({ status, sessionId }: EventFilter): AsyncGenerator<WebhookEvent> {
       if (sessionId !== undefined) {
         const events = await outbox.ofSession(sessionId);
         yield* events.reverse().filter((event) => status === undefined || event.status === status);
         return;
       }
-      for (let after: UploadEvent | undefined; ; ) {
-        const page: UploadEvent[] = await outbox.list({
+      for (let after: WebhookEvent | undefined; ; ) {
+        const page: WebhookEvent[] = await outbox.list({
           limit: PAGE,
           ...(status === undefined ? {} : { status }),
           ...(after === undefined ? {} : { after }),
@@ -43,7 +43,7 @@ export function createEventAdmin(outbox: Outbox, now: () => Instant) {
     },
 
     /** Due at once, whatever its status. @throws UploadError `EVENT_NOT_FOUND` */
-    async replay(eventId: string): Promise<UploadEvent> {
+    async replay(eventId: string): Promise<WebhookEvent> {
       const event = await outbox.replay(eventId, now());
       if (event !== undefined) return event;
       throw new UploadError('EVENT_NOT_FOUND', `There is no event "${eventId}".`);

@@ -1,5 +1,5 @@
 import type { Instant } from '../../session/session.ts';
-import { escapeUnseen } from '../../text/visible-text.ts';
+import { escapeInvisible } from '../../text/visible-text.ts';
 import { createTokenAdmin } from '../access/tokens.ts';
 import { createAuditLog } from '../audit/audit-log.ts';
 import { noAudit } from '../audit/event.ts';
@@ -33,5 +33,5 @@ export async function openTokenAdmin(env: Environment, now: () => Instant, { may
 }
 
 function tellOnStderr(fields: object, message: string): void {
-  process.stderr.write(`warning: ${escapeUnseen(`${message}: ${JSON.stringify(fields)}`)}\n`);
+  process.stderr.write(`warning: ${escapeInvisible(`${message}: ${JSON.stringify(fields)}`)}\n`);
 }

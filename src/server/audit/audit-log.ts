@@ -1,5 +1,5 @@
 import type { Instant } from '../../session/session.ts';
-import { escapeUnseen } from '../../text/visible-text.ts';
+import { escapeInvisible } from '../../text/visible-text.ts';
 import type { Log } from '../core/deps.ts';
 import type { Audit, AuditEvent, AuditLine } from './event.ts';
 import { FloodLimit } from './flood-limit.ts';
@@ -50,7 +50,7 @@ export function createAuditLog({ path, now, log }: AuditLogOptions): AuditLog {
 
   function write(line: AuditLine): void {
     try {
-      file.append(escapeUnseen(JSON.stringify(line)));
+      file.append(escapeInvisible(JSON.stringify(line)));
     } catch (error) {
       log.error({ err: error, path, event: line }, 'an event could not be written to the audit log');
     }

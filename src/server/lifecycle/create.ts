@@ -81,7 +81,7 @@ async function findExisting(deps: ServiceDeps, wanted: Wanted): Promise<Created 
   if (existing === undefined) return undefined;
   // Somebody used the same key a moment ago: theirs is found the next time.
   const claims =
-    idempotency && !(await deps.sessions.claimIdempotencyKey(grant.owner, idempotency, existing.sessionId, deps.now()));
+    idempotency && !(await deps.sessions.reserveIdempotencyKey(grant.owner, idempotency, existing.sessionId, deps.now()));
   return claims ? findExisting(deps, wanted) : { session: existing, created: false };
 }
 

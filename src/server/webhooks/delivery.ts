@@ -1,5 +1,5 @@
 import type { Instant } from '../../session/session.ts';
-import type { UploadEvent } from '../../session/upload-event.ts';
+import type { WebhookEvent } from '../../session/webhook-event.ts';
 import type { Outbox } from '../../session-store/port/session-store.ts';
 import type { Log } from '../core/deps.ts';
 import { askedForMs, nextAttemptAt } from './backoff.ts';
@@ -36,7 +36,7 @@ export interface Outcome {
 /** Sends a claimed event once and records how it went. `stop` ends the attempt: it is given back, and due at once. */
 export async function deliver(
   deps: DeliveryDeps,
-  event: UploadEvent,
+  event: WebhookEvent,
   stop: AbortSignal,
   timeoutMs = ATTEMPT_TIMEOUT_MS,
 ): Promise<Outcome> {
@@ -66,7 +66,7 @@ type Attempt = WebhookAnswer & { readonly error: string | undefined };
 
 async function attempt(
   { sign, post, now, log }: DeliveryDeps,
-  event: UploadEvent,
+  event: WebhookEvent,
   stop: AbortSignal,
   timeoutMs: number,
 ): Promise<Attempt | 'stopped'> {
@@ -93,9 +93,9 @@ function faultOf({ status }: WebhookAnswer): string | undefined {
   return status >= 300 && status < 400 ? `HTTP ${status}: redirects are not followed` : `HTTP ${status}`;
 }
 
-async function bury({ outbox, now, log }: DeliveryDeps, event: UploadEvent, error: string): Promise<void> {
+async function bury({ outbox, now, log }: DeliveryDeps, event: WebhookEvent, error: string): Promise<void> {
   const { eventId, type, attempts, session } = event;
-  await outbox.giveUp(event, now(), error);
+  await outbox.markDead(event, now(), error);
   log.warn(
     { eventId, type, sessionId: session.sessionId, attempts, error },
     'event is dead; partway events replay sends it again',

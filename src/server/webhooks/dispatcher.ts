@@ -1,4 +1,4 @@
-import type { UploadEvent } from '../../session/upload-event.ts';
+import type { WebhookEvent } from '../../session/webhook-event.ts';
 import { LONGEST_WAIT_MS } from './backoff.ts';
 import { ATTEMPT_TIMEOUT_MS, type DeliveryDeps, deliver, type Outcome } from './delivery.ts';
 
@@ -41,7 +41,7 @@ export function startDispatcher(deps: DeliveryDeps, { pollIntervalMs = POLL_INTE
   async function claimAndSend(): Promise<void> {
     try {
       while (underWay.size < CONCURRENCY && !stop.signal.aborted && now() >= quietUntil) {
-        const events = await outbox.claim(now(), now() + CLAIM_MS, CONCURRENCY - underWay.size);
+        const events = await outbox.lease(now(), now() + CLAIM_MS, CONCURRENCY - underWay.size);
         if (events.length === 0) return;
         for (const event of events) send(event);
       }
@@ -50,7 +50,7 @@ export function startDispatcher(deps: DeliveryDeps, { pollIntervalMs = POLL_INTE
     }
   }
 
-  function send(event: UploadEvent): void {
+  function send(event: WebhookEvent): void {
     const sending = deliver(deps, event, stop.signal)
       .then(noteOutcome)
       .catch((error: unknown) => {

@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import type { Instant } from '../../session/session.ts';
-import type { UploadEvent } from '../../session/upload-event.ts';
+import type { WebhookEvent } from '../../session/webhook-event.ts';
 import type { Secret } from '../core/secret.ts';
 import { toIso } from '../core/views.ts';
 
@@ -10,7 +10,7 @@ export interface Message {
 }
 
 /** Signs with every secret: a receiver takes the message if one of the signatures is right. */
-export type Sign = (event: UploadEvent, now: Instant) => Message;
+export type Sign = (event: WebhookEvent, now: Instant) => Message;
 
 /** @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
 export function createSign(secrets: readonly Secret[]): Sign {
@@ -33,7 +33,7 @@ export function createSign(secrets: readonly Secret[]): Sign {
 }
 
 /** The same for every attempt. */
-function bodyOf({ type, createdAt, sequence, session }: UploadEvent): string {
+function bodyOf({ type, createdAt, sequence, session }: WebhookEvent): string {
   const { sessionId, owner, bucket, key, fileName, size, contentType, metadata, etag, checksum } = session;
   return JSON.stringify({
     type,

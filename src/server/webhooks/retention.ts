@@ -1,6 +1,6 @@
 import { setImmediate as othersFirst } from 'node:timers/promises';
 import type { Instant } from '../../session/session.ts';
-import type { DeliveryStatus } from '../../session/upload-event.ts';
+import type { DeliveryStatus } from '../../session/webhook-event.ts';
 import type { Outbox } from '../../session-store/port/session-store.ts';
 import type { Log } from '../core/deps.ts';
 
@@ -29,7 +29,7 @@ export async function forgetOldEvents({ outbox, now }: ForgettingDeps, hasWebhoo
   for (const [status, ageMs] of ages) {
     const before = now() - ageMs;
     for (let count = BATCH; count === BATCH && !stop?.aborted; forgotten += count) {
-      count = await outbox.forget(status as DeliveryStatus, before, BATCH);
+      count = await outbox.deleteOld(status as DeliveryStatus, before, BATCH);
       await othersFirst();
     }
   }

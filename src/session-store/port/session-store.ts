@@ -223,7 +223,7 @@ export interface SessionStore {
   get(sessionId: string): Promise<UploadSession | undefined>;
 
   /** Ties a key to a session on record. False where the owner used the key before, and nothing changes. */
-  claimIdempotencyKey(owner: string, idempotency: IdempotencyRecord, sessionId: string, at: Instant): Promise<boolean>;
+  reserveIdempotencyKey(owner: string, idempotency: IdempotencyRecord, sessionId: string, at: Instant): Promise<boolean>;
 
   /** Forgets the keys claimed before `before`, whatever became of their sessions; returns how many. */
   deleteIdempotencyKeys(before: Instant): Promise<number>;

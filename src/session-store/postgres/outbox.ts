@@ -1,6 +1,6 @@
 import type { Instant } from '../../session/session.ts';
-import type { DeliveryStatus } from '../../session/upload-event.ts';
-import { type Backlog, type ClaimedEvent, NO_BACKLOG, type Outbox } from '../port/outbox.ts';
+import type { DeliveryStatus } from '../../session/webhook-event.ts';
+import { type Backlog, type LeasedEvent, NO_BACKLOG, type Outbox } from '../port/outbox.ts';
 import { type EventRow, toEvent } from '../sql/event-rows.ts';
 import {
   backlogSql,
@@ -21,12 +21,12 @@ import type { PostgresDatabase } from './driver.ts';
 import { statement, unpreparedStatement } from './statement.ts';
 
 type Position = { readonly createdAt: Instant; readonly eventId: string; readonly limit: number };
-type Claim = Pick<ClaimedEvent, 'eventId' | 'attempts'>;
+type Lease = Pick<LeasedEvent, 'eventId' | 'attempts'>;
 type Later = { readonly sessionId: string; readonly sequence: number; readonly at: Instant };
 
 export const OUTBOX_STATEMENTS = {
   // Who claims at the same time takes others: none waits for a row that another one is just taking.
-  claimEvents: statement<{ at: Instant; until: Instant; limit: number }, EventRow>(`
+  leaseEvents: statement<{ at: Instant; until: Instant; limit: number }, EventRow>(`
     WITH due AS MATERIALIZED (
       SELECT e.event_id FROM events e
       WHERE e.status = 'pending' AND e.next_attempt_at <= @at AND ${NO_EARLIER_PENDING}
@@ -36,8 +36,8 @@ export const OUTBOX_STATEMENTS = {
       FROM due WHERE events.event_id = due.event_id RETURNING events.*)
     SELECT ${EVENT_COLUMNS} FROM claimed e JOIN upload_sessions s ON s.session_id = e.session_id`),
   markEventDelivered: statement<{ eventId: string; at: Instant }>(MARK_DELIVERED),
-  postponeEvent: statement<Claim & { at: Instant; error: string }>(POSTPONE),
-  giveEventUp: statement<Claim & { at: Instant; error: string }>(GIVE_UP),
+  postponeEvent: statement<Lease & { at: Instant; error: string }>(POSTPONE),
+  markEventDead: statement<Lease & { at: Instant; error: string }>(GIVE_UP),
   // What has to wait for another one is not due before it: thousands that wait would be looked at again and again.
   postponeLater: statement<Later>(`UPDATE events SET next_attempt_at = GREATEST(next_attempt_at, @at) WHERE ${LATER}`),
   advanceLater: statement<Later>(`UPDATE events SET next_attempt_at = LEAST(next_attempt_at, @at) WHERE ${LATER}`),
@@ -52,14 +52,14 @@ export const OUTBOX_STATEMENTS = {
   findEvent: statement<{ eventId: string }, EventRow>(`${EVENT_SQL} WHERE e.event_id = @eventId`),
   replayEvent: statement<{ eventId: string; at: Instant }>(REPLAY_ONE),
   replayDeadEvents: statement<{ at: Instant }>(REPLAY_DEAD),
-  forgetEvents: unpreparedStatement<{ status: DeliveryStatus; before: Instant; limit: number }>(FORGET),
+  deleteOldEvents: unpreparedStatement<{ status: DeliveryStatus; before: Instant; limit: number }>(FORGET),
 };
 
 /** The outbox of a PostgreSQL store. Replicas may claim from it at the same time. */
 export function createPostgresOutbox(db: PostgresDatabase): Outbox {
   return {
-    async claim(at, until, limit) {
-      const { rows } = await db.run(OUTBOX_STATEMENTS.claimEvents, { at, until, limit });
+    async lease(at, until, limit) {
+      const { rows } = await db.run(OUTBOX_STATEMENTS.leaseEvents, { at, until, limit });
       return rows.map(toEvent);
     },
 
@@ -78,9 +78,9 @@ export function createPostgresOutbox(db: PostgresDatabase): Outbox {
       });
     },
 
-    async giveUp({ eventId, attempts, sequence, session: { sessionId } }, at, error) {
+    async markDead({ eventId, attempts, sequence, session: { sessionId } }, at, error) {
       await db.transaction(async (transaction) => {
-        const { changes } = await transaction.run(OUTBOX_STATEMENTS.giveEventUp, { eventId, attempts, at, error });
+        const { changes } = await transaction.run(OUTBOX_STATEMENTS.markEventDead, { eventId, attempts, at, error });
         if (changes > 0) await transaction.run(OUTBOX_STATEMENTS.advanceLater, { sessionId, sequence, at });
       });
     },
@@ -115,8 +115,8 @@ export function createPostgresOutbox(db: PostgresDatabase): Outbox {
       return (await db.run(OUTBOX_STATEMENTS.replayDeadEvents, { at })).changes;
     },
 
-    async forget(status, before, limit) {
-      return (await db.run(OUTBOX_STATEMENTS.forgetEvents, { status, before, limit })).changes;
+    async deleteOld(status, before, limit) {
+      return (await db.run(OUTBOX_STATEMENTS.deleteOldEvents, { status, before, limit })).changes;
     },
   };
 }

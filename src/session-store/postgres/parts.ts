@@ -8,7 +8,7 @@ export interface Generation {
   readonly generation: number;
 }
 
-/** Parts as PostgreSQL takes any number of them in one statement: an array for each column. */
+/** Parts as an array for each column, so that one statement takes any number of them. */
 export interface PartColumns {
   readonly partNumbers: readonly number[];
   readonly etags: readonly string[];
@@ -16,7 +16,7 @@ export interface PartColumns {
   readonly sizes: readonly number[];
 }
 
-/** The last one of a number counts: one statement cannot write a row twice. */
+/** Converts parts to columns. Of parts with the same number the last one counts, because one statement cannot write a row twice. */
 export function toPartColumns(parts: readonly StoredPart[]): PartColumns {
   const unique = [...new Map(parts.map((part) => [part.partNumber, part])).values()];
   return {
@@ -30,8 +30,8 @@ export function toPartColumns(parts: readonly StoredPart[]): PartColumns {
 type RecordedPart = PartRow & { readonly recorded_at: Instant };
 
 /**
- * What a listing taken at `at` changes of what is on record. Compared here, under the session's lock, because PostgreSQL, which guesses
- * that a session has few parts, would compare each of 10,000 with every other one. A listing mostly repeats what is on record.
+ * Compares a listing taken at `at` with the recorded parts, and returns the differences: few, because a listing mostly repeats the record.
+ * Done here, under the session's lock: PostgreSQL expects few parts in a session, and would compare each of 10,000 with every other.
  */
 export function compareListing(
   recorded: readonly RecordedPart[],
@@ -67,7 +67,7 @@ export const PART_STATEMENTS = {
     SELECT part_number, etag, checksum, size FROM parts
     WHERE session_id = @sessionId AND generation = @generation ORDER BY part_number`),
 
-  /** Reports and listings of a session come one after another: what is decided on its rows stays true until it is written. */
+  /** Serialises reports and listings of a session, so that decisions on its rows stay true until they are written. */
   lockSession: statement<{ sessionId: string }>('SELECT 1 FROM upload_sessions WHERE session_id = @sessionId FOR NO KEY UPDATE'),
   touch: statement<{ sessionId: string; at: Instant }>(`
     UPDATE upload_sessions SET last_activity_at = GREATEST(last_activity_at, @at) WHERE session_id = @sessionId`),

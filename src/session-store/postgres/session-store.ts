@@ -71,8 +71,8 @@ class PostgresStore implements SessionStore {
         if (refusal !== undefined) return transaction.undo(refusal);
         await transaction.run(STATEMENTS.insertSession, row);
         if (idempotency === undefined) return { outcome: 'inserted' };
-        const claimed = await transaction.run(STATEMENTS.claimIdempotencyKey, { ...session, ...idempotency });
-        // By `claimIdempotencyKey`, since it was looked for.
+        const claimed = await transaction.run(STATEMENTS.reserveIdempotencyKey, { ...session, ...idempotency });
+        // By `reserveIdempotencyKey`, since it was looked for.
         return claimed.changes === 1 ? { outcome: 'inserted' } : transaction.undo({ outcome: 'taken' });
       });
     } catch (error) {
@@ -103,8 +103,8 @@ class PostgresStore implements SessionStore {
     return row && toSession(row);
   }
 
-  claimIdempotencyKey(owner: string, idempotency: IdempotencyRecord, sessionId: string, createdAt: Instant): Promise<boolean> {
-    return this.#changes(STATEMENTS.claimIdempotencyKey, { owner, ...idempotency, sessionId, createdAt });
+  reserveIdempotencyKey(owner: string, idempotency: IdempotencyRecord, sessionId: string, createdAt: Instant): Promise<boolean> {
+    return this.#changes(STATEMENTS.reserveIdempotencyKey, { owner, ...idempotency, sessionId, createdAt });
   }
 
   findByIdempotencyKey(owner: string, key: string): Promise<{ sessionId: string; requestHash: string } | undefined> {

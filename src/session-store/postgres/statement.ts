@@ -1,22 +1,22 @@
-/** SQL with named parameters. `Row` is what it answers. */
+/** SQL with named parameters; `Row` is the type of its rows. */
 export interface Statement<Parameters extends object, Row> {
-  /** PostgreSQL keeps prepared statements by name, on each connection. One without a name is planned anew each time. */
+  /** Name of the prepared statement on each connection. A statement without a name is planned again each time. */
   readonly name: string | undefined;
   readonly text: string;
   values(parameters: Parameters): unknown[];
-  /** For the compiler alone. */
+  /** Carries the type for the compiler only. */
   readonly row?: Row;
 }
 
 let prepared = 0;
 
-/** Prepared. PostgreSQL numbers its parameters; in `sql` they are `@names`, as in the statements of SQLite. */
+/** Makes a prepared statement. Parameters in `sql` are `@names`, as in SQLite, and become PostgreSQL's numbers. */
 export function statement<Parameters extends object, Row = unknown>(sql: string): Statement<Parameters, Row> {
   prepared += 1;
   return { ...unpreparedStatement<Parameters, Row>(sql), name: `partway_${prepared}` };
 }
 
-/** For which the best plan depends on the values: planning costs less than a plan for any values may. */
+/** Makes a statement whose best plan depends on its values: planning each time costs less than a general plan may. */
 export function unpreparedStatement<Parameters extends object, Row = unknown>(sql: string): Statement<Parameters, Row> {
   const names: string[] = [];
   const text = sql.replaceAll(/@(\w+)/g, (_, name: string) => {
@@ -32,15 +32,15 @@ export function unpreparedStatement<Parameters extends object, Row = unknown>(sq
   };
 }
 
-/** The driver would take what is left out for NULL. */
+/** Refuses a missing parameter, which the driver would take for NULL. */
 function toValue(value: unknown, name: string): unknown {
   if (value === undefined) throw new RangeError(`the parameter ${name} is missing`);
   return Array.isArray(value) ? value.map(toStorable) : toStorable(value);
 }
 
 /**
- * PostgreSQL has no place for NUL in a text. Like halves of surrogate pairs, which UTF-8 has no place for, it becomes U+FFFD. Keys and
- * names never hold it (they are checked); where a client sends it as an id, nothing is found, as it should be.
+ * Replaces NUL, which PostgreSQL cannot store in a text, by U+FFFD, as UTF-8 does with halves of surrogate pairs. Keys and names never hold
+ * NUL (they are checked). If a client sends it in an id, nothing is found, as it should be.
  */
 function toStorable(value: unknown): unknown {
   return typeof value === 'string' ? value.replaceAll('\0', '\ufffd') : value;

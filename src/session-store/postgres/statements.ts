@@ -71,7 +71,7 @@ const INSERT_STATEMENTS = {
 };
 
 const SESSION_STATEMENTS = {
-  claimIdempotencyKey: statement<IdempotencyRecord & Pick<NewSession, 'owner' | 'sessionId' | 'createdAt'>>(`
+  reserveIdempotencyKey: statement<IdempotencyRecord & Pick<NewSession, 'owner' | 'sessionId' | 'createdAt'>>(`
     INSERT INTO idempotency_keys (owner, idempotency_key, request_hash, session_id, created_at)
     VALUES (@owner, @key, @requestHash, @sessionId, @createdAt) ON CONFLICT (owner, idempotency_key) DO NOTHING`),
   releaseIdempotencyKey: statement<{ owner: string; key: string }>(

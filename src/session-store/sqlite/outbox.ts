@@ -1,6 +1,6 @@
 import type { Instant } from '../../session/session.ts';
-import type { DeliveryStatus, UploadEvent } from '../../session/upload-event.ts';
-import { type Backlog, type ClaimedEvent, NO_BACKLOG, type Outbox } from '../port/outbox.ts';
+import type { DeliveryStatus, WebhookEvent } from '../../session/webhook-event.ts';
+import { type Backlog, type LeasedEvent, NO_BACKLOG, type Outbox } from '../port/outbox.ts';
 import { type EventRow, toEvent } from '../sql/event-rows.ts';
 import {
   backlogSql,
@@ -20,7 +20,7 @@ import {
 import type { SqliteDatabase } from './driver.ts';
 
 type Position = { readonly createdAt: Instant; readonly eventId: string };
-type Claim = Pick<ClaimedEvent, 'eventId' | 'attempts'>;
+type Lease = Pick<LeasedEvent, 'eventId' | 'attempts'>;
 type Later = { readonly sessionId: string; readonly sequence: number; readonly at: Instant };
 
 export function outboxStatements(db: SqliteDatabase) {
@@ -30,12 +30,12 @@ export function outboxStatements(db: SqliteDatabase) {
       SELECT ${EVENT_COLUMNS} FROM events e INDEXED BY events_due JOIN upload_sessions s ON s.session_id = e.session_id
       WHERE e.status = 'pending' AND e.next_attempt_at <= @at AND ${NO_EARLIER_PENDING}
       ORDER BY e.next_attempt_at LIMIT @limit`),
-    claimEvent: db.prepare<{ eventId: string; until: Instant }>(
+    leaseEvent: db.prepare<{ eventId: string; until: Instant }>(
       'UPDATE events SET attempts = attempts + 1, next_attempt_at = @until WHERE event_id = @eventId',
     ),
     markEventDelivered: db.prepare<{ eventId: string; at: Instant }>(MARK_DELIVERED),
-    postponeEvent: db.prepare<Claim & { at: Instant; error: string }>(POSTPONE),
-    giveEventUp: db.prepare<Claim & { at: Instant; error: string }>(GIVE_UP),
+    postponeEvent: db.prepare<Lease & { at: Instant; error: string }>(POSTPONE),
+    markEventDead: db.prepare<Lease & { at: Instant; error: string }>(GIVE_UP),
     // What has to wait for another one is not due before it: thousands that wait would be looked at again and again.
     postponeLater: db.prepare<Later>(`UPDATE events SET next_attempt_at = MAX(next_attempt_at, @at) WHERE ${LATER}`),
     advanceLater: db.prepare<Later>(`UPDATE events SET next_attempt_at = MIN(next_attempt_at, @at) WHERE ${LATER}`),
@@ -49,7 +49,7 @@ export function outboxStatements(db: SqliteDatabase) {
     findEvent: db.prepare<[eventId: string], EventRow>(`${EVENT_SQL} WHERE e.event_id = ?`),
     replayEvent: db.prepare<{ eventId: string; at: Instant }>(REPLAY_ONE),
     replayDeadEvents: db.prepare<{ at: Instant }>(REPLAY_DEAD),
-    forgetEvents: db.prepare<{ status: DeliveryStatus; before: Instant; limit: number }>(FORGET),
+    deleteOldEvents: db.prepare<{ status: DeliveryStatus; before: Instant; limit: number }>(FORGET),
   };
 }
 
@@ -58,12 +58,12 @@ export function createSqliteOutbox(db: SqliteDatabase, statements: ReturnType<ty
   const transact = <Result>(work: () => Result): Result => db.transaction(work).immediate();
 
   return {
-    async claim(at, until, limit) {
+    async lease(at, until, limit) {
       // Asked again and again, mostly in vain: the write lock is taken only where there is something to write.
       if (statements.dueEvents.get({ at, limit: 1 }) === undefined) return [];
       return transact(() =>
-        statements.dueEvents.all({ at, limit }).map((row): UploadEvent => {
-          statements.claimEvent.run({ eventId: row.event_id, until });
+        statements.dueEvents.all({ at, limit }).map((row): WebhookEvent => {
+          statements.leaseEvent.run({ eventId: row.event_id, until });
           return toEvent({ ...row, attempts: row.attempts + 1, next_attempt_at: until });
         }),
       );
@@ -83,9 +83,9 @@ export function createSqliteOutbox(db: SqliteDatabase, statements: ReturnType<ty
       });
     },
 
-    async giveUp({ eventId, attempts, sequence, session: { sessionId } }, at, error) {
+    async markDead({ eventId, attempts, sequence, session: { sessionId } }, at, error) {
       transact(() => {
-        if (statements.giveEventUp.run({ eventId, attempts, at, error }).changes === 0) return;
+        if (statements.markEventDead.run({ eventId, attempts, at, error }).changes === 0) return;
         statements.advanceLater.run({ sessionId, sequence, at });
       });
     },
@@ -117,8 +117,8 @@ export function createSqliteOutbox(db: SqliteDatabase, statements: ReturnType<ty
       return statements.replayDeadEvents.run({ at }).changes;
     },
 
-    async forget(status, before, limit) {
-      return statements.forgetEvents.run({ status, before, limit }).changes;
+    async deleteOld(status, before, limit) {
+      return statements.deleteOldEvents.run({ status, before, limit }).changes;
     },
   };
 }

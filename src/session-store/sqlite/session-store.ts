@@ -102,7 +102,7 @@ class SqliteStore implements SessionStore {
         tags: JSON.stringify(tags),
         overwrite: overwrite ? 1 : 0,
       });
-      if (idempotency !== undefined) this.#statements.claimIdempotencyKey.run({ ...session, ...idempotency });
+      if (idempotency !== undefined) this.#statements.reserveIdempotencyKey.run({ ...session, ...idempotency });
       return { outcome: 'inserted' };
     });
   }
@@ -123,13 +123,13 @@ class SqliteStore implements SessionStore {
     return row && toSession(row);
   }
 
-  async claimIdempotencyKey(
+  async reserveIdempotencyKey(
     owner: string,
     idempotency: IdempotencyRecord,
     sessionId: string,
     createdAt: Instant,
   ): Promise<boolean> {
-    return this.#statements.claimIdempotencyKey.run({ owner, ...idempotency, sessionId, createdAt }).changes === 1;
+    return this.#statements.reserveIdempotencyKey.run({ owner, ...idempotency, sessionId, createdAt }).changes === 1;
   }
 
   async deleteIdempotencyKeys(before: Instant): Promise<number> {

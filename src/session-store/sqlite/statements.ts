@@ -77,7 +77,7 @@ function sessionStatements(db: SqliteDatabase) {
         content_disposition, tags, metadata, overwrite, fingerprint, strategy, part_size, part_count, status, generation, created_at, updated_at, last_activity_at)
       VALUES (@sessionId, @owner, @bucket, @key, @keyRequest, @fileName, @size, @contentType,
         @contentDisposition, @tags, @metadata, @overwrite, @fingerprint, @strategy, @partSize, @partCount, 'creating', 1, @createdAt, @createdAt, @createdAt)`),
-    claimIdempotencyKey: db.prepare<IdempotencyRecord & Pick<NewSession, 'owner' | 'sessionId' | 'createdAt'>>(`
+    reserveIdempotencyKey: db.prepare<IdempotencyRecord & Pick<NewSession, 'owner' | 'sessionId' | 'createdAt'>>(`
       INSERT INTO idempotency_keys (owner, idempotency_key, request_hash, session_id, created_at)
       VALUES (@owner, @key, @requestHash, @sessionId, @createdAt) ON CONFLICT (owner, idempotency_key) DO NOTHING`),
     releaseIdempotencyKey: db.prepare<[owner: string, key: string]>(

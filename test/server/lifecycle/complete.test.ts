@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { sweep } from '../../../src/server/lifecycle/sweeper.ts';
 import type { ErrorCode, UploadError } from '../../../src/session/errors.ts';
-import { checksumOf } from '../../contract/object-store.ts';
+import { checksumOf } from '../../suites/object-store.ts';
 import { type AdminService, adminService, ServiceBench, TINY_FILE } from '../../support/control-plane.ts';
 import type { Around } from '../../support/interpose.ts';
 

@@ -215,7 +215,7 @@ describe('events of a server with a webhook', () => {
   async function deliverOne(status: number): Promise<void> {
     const { outbox } = bench.sessions;
     const { now, log } = bench.deps;
-    const [event] = await outbox.claim(now(), now() + 30_000, 1);
+    const [event] = await outbox.lease(now(), now() + 30_000, 1);
     if (event === undefined) throw new Error('nothing is due');
     const deps = { outbox, now, log, random: () => 0, tell: bench.metrics.eventDelivered };
     const sign = () => ({ headers: {}, body: '' });

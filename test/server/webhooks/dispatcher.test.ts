@@ -4,7 +4,7 @@ import { type DeliveryDeps, deliver } from '../../../src/server/webhooks/deliver
 import { startDispatcher } from '../../../src/server/webhooks/dispatcher.ts';
 import type { Message, Sign } from '../../../src/server/webhooks/message.ts';
 import type { Post, WebhookAnswer } from '../../../src/server/webhooks/post.ts';
-import type { UploadEvent } from '../../../src/session/upload-event.ts';
+import type { WebhookEvent } from '../../../src/session/webhook-event.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import { openPostgresStore } from '../../../src/session-store/postgres/session-store.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
@@ -19,12 +19,12 @@ const BROKEN = { status: 500, retryAfter: undefined };
 
 /** The message is the event itself: what signing does is tested elsewhere. */
 const sign: Sign = (event) => ({ headers: { 'webhook-id': event.eventId }, body: JSON.stringify(event) });
-const eventOf = (message: Message) => JSON.parse(message.body) as UploadEvent;
-type Answer = (event: UploadEvent, signal: AbortSignal) => WebhookAnswer | Promise<WebhookAnswer>;
+const eventOf = (message: Message) => JSON.parse(message.body) as WebhookEvent;
+type Answer = (event: WebhookEvent, signal: AbortSignal) => WebhookAnswer | Promise<WebhookAnswer>;
 
 /** A dispatcher on a clock that stands still until it is moved, and a webhook that answers as it is told. */
 class Bench {
-  readonly sent: UploadEvent[] = [];
+  readonly sent: WebhookEvent[] = [];
   readonly logged: string[] = [];
   /** The outcomes of all attempts, as metrics hear of them. */
   readonly told: string[] = [];
@@ -91,7 +91,7 @@ class Bench {
     });
   }
 
-  untilAll(status: UploadEvent['status'], count: number): Promise<void> {
+  untilAll(status: WebhookEvent['status'], count: number): Promise<void> {
     return this.until(async () => (await this.#store.outbox.list({ status, limit: 1_000 })).length === count);
   }
 
@@ -273,7 +273,7 @@ describe('the dispatcher', () => {
     let failures = 0;
     const { deps } = bench;
     const outbox = interpose(deps.outbox, (method, call) => {
-      if ((method === 'claim' && failures === 0) || (method === 'markDelivered' && failures === 1)) {
+      if ((method === 'lease' && failures === 0) || (method === 'markDelivered' && failures === 1)) {
         failures += 1;
         return Promise.reject(new Error('the database is away'));
       }
@@ -319,9 +319,9 @@ describe('one delivery', () => {
     return () => store.close();
   });
 
-  async function deliverOne(answer: Answer, timeoutMs?: number): Promise<UploadEvent> {
+  async function deliverOne(answer: Answer, timeoutMs?: number): Promise<WebhookEvent> {
     const { sessionId } = await insertSession(store);
-    const [event] = await store.outbox.claim(bench.now, bench.now + HOUR, 1);
+    const [event] = await store.outbox.lease(bench.now, bench.now + HOUR, 1);
     if (event === undefined) throw new Error('nothing is due');
     bench.answer = answer;
     await deliver(bench.deps, event, new AbortController().signal, timeoutMs);
@@ -399,7 +399,7 @@ describe('two dispatchers on one PostgreSQL database', () => {
     const stores = await Promise.all([openPostgresStore(database.url), openPostgresStore(database.url)]);
     onTestFinished(async () => void (await Promise.all(stores.map((store) => store.close()))));
     const [one, two] = stores.map((store) => new Bench(store)) as [Bench, Bench];
-    const sent: UploadEvent[] = [];
+    const sent: WebhookEvent[] = [];
     for (const bench of [one, two]) {
       bench.answer = (event) => {
         sent.push(event);

@@ -17,9 +17,9 @@ beforeEach(() => {
 const forgetAt = (at: number, hasWebhook = true) => forgetOldEvents({ outbox: store.outbox, now: () => at, log }, hasWebhook);
 const count = async () => (await store.outbox.list({ limit: 10_000 })).length;
 
-async function settleAll(how: 'markDelivered' | 'giveUp'): Promise<void> {
+async function settleAll(how: 'markDelivered' | 'markDead'): Promise<void> {
   for (;;) {
-    const events = await store.outbox.claim(NOON + DAY, NOON + DAY, 100);
+    const events = await store.outbox.lease(NOON + DAY, NOON + DAY, 100);
     if (events.length === 0) return;
     for (const event of events) await store.outbox[how](event, NOON + 20, 'HTTP 410');
   }
@@ -36,7 +36,7 @@ it('forgets what was delivered a week after it happened', async () => {
 
 it('keeps what is dead for a month', async () => {
   await insertInStatus(store, 'completed');
-  await settleAll('giveUp');
+  await settleAll('markDead');
 
   expect(await forgetAt(NOON + 30 * DAY)).toBe(0);
   expect(await forgetAt(NOON + 30 * DAY + 21)).toBe(2);
