@@ -1,5 +1,6 @@
-import { type SessionStore, SessionStoreUnavailable } from './port/session-store.ts';
+import type { SessionStore } from './port/session-store.ts';
 import { SessionStoreStartError } from './port/start-error.ts';
+import { SessionStoreUnavailable } from './port/unavailable.ts';
 import type { SqliteOptions } from './sqlite/session-store.ts';
 
 /** The URL holds a password, and is shown to nobody but the driver. */

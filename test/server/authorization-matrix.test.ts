@@ -4,7 +4,7 @@ import type * as wire from '../../src/contract/wire.ts';
 import { hashToken, newToken, TOKEN_PREFIX } from '../../src/server/access/auth.ts';
 import { type Limits, NO_LIMITS, type Scope } from '../../src/session/access.ts';
 import type { ErrorCode } from '../../src/session/errors.ts';
-import type { Token } from '../../src/session-store/port/session-store.ts';
+import type { Token } from '../../src/session-store/port/tokens.ts';
 import { ControlPlaneBench, readProblem, SMALL_FILE, SMALL_FILE_REQUEST } from '../support/control-plane.ts';
 
 /** Every operation that needs a token. The contract decides which these are: a new one without a row fails here. */

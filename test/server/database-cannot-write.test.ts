@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type * as wire from '../../src/contract/wire.ts';
 import { problemAnswer } from '../../src/server/http/problem-response.ts';
-import type { Unavailability } from '../../src/session-store/port/session-store.ts';
+import type { Unavailability } from '../../src/session-store/port/unavailable.ts';
 import { openSqliteDatabase, type SqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
 import { createSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import {

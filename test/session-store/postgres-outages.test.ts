@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { type SessionStore, SessionStoreUnavailable } from '../../src/session-store/port/session-store.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import { SessionStoreStartError } from '../../src/session-store/port/start-error.ts';
+import { SessionStoreUnavailable } from '../../src/session-store/port/unavailable.ts';
 import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
 import { createTestDatabase, databaseAt, needsPostgres, type TestDatabase } from '../support/postgres.ts';
 import { findPostgres, startPostgres } from '../support/postgres-server.ts';

@@ -14,7 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { SessionStore, SessionStoreUnavailable } from '../../src/session-store/port/session-store.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
+import type { SessionStoreUnavailable } from '../../src/session-store/port/unavailable.ts';
 import { backUpSqlite } from '../../src/session-store/sqlite/backup.ts';
 import { loadSqlite } from '../../src/session-store/sqlite/driver.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';

@@ -33,7 +33,7 @@ const MAY_SCAN: Partial<Record<keyof Statements, RegExp>> = {
   // Ends at the first row.
   ping: /^SCAN upload_sessions/,
   // Scans what the index found, up to the limit of a token.
-  insertCapability: /^SCAN \(subquery-1\)$/,
+  insertCapability: /^SCAN granted$/,
   // The indexes hold only pending events, and uploads that have not ended.
   countBacklog: /^SCAN events USING COVERING INDEX events_due$/,
   leftoverUploads: /^SCAN u USING INDEX multipart_uploads_not_ended$/,

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Capability, SessionStore } from '../../src/session-store/port/session-store.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
+import type { Capability } from '../../src/session-store/port/tokens.ts';
 import { aToken, aUniqueName, insertSession, NOON } from '../support/sessions.ts';
 
 export function describeTokens(current: () => SessionStore): void {

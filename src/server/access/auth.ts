@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { DEFAULT_MAX_OPEN_SESSIONS, type Grant, NO_LIMITS } from '../../session/access.ts';
 import { UploadError } from '../../session/errors.ts';
 import type { Instant } from '../../session/session.ts';
-import type { Capability, SessionStore, Token } from '../../session-store/port/session-store.ts';
+import type { Capability, CapabilityRecords, Token, TokenRecords } from '../../session-store/port/tokens.ts';
 import type { Audit } from '../audit/event.ts';
 
 /** 192 bits: guessing is out of the question, so a plain hash of it may be stored. */
@@ -44,7 +44,7 @@ export function newTokenId(): string {
   return `tok_${randomBytes(8).toString('hex')}`;
 }
 
-type Tokens = Pick<SessionStore, 'findTokenByHash' | 'findToken' | 'findCapabilityByHash'>;
+type Tokens = Pick<TokenRecords, 'findTokenByHash' | 'findToken'> & Pick<CapabilityRecords, 'findCapabilityByHash'>;
 
 /**
  * Accepts the token from the environment, if there is one, as `admin`; the tokens whose hashes are stored; and capabilities.
@@ -117,7 +117,7 @@ function unauthorized(detail: string): UploadError {
   });
 }
 
-export async function hasLiveToken(sessions: SessionStore, now: Instant): Promise<boolean> {
+export async function hasLiveToken(sessions: TokenRecords, now: Instant): Promise<boolean> {
   const tokens = await sessions.listTokens();
   return tokens.some(({ revokedAt, expiresAt }) => revokedAt === null && (expiresAt === null || expiresAt > now));
 }
@@ -127,7 +127,7 @@ export async function hasLiveToken(sessions: SessionStore, now: Instant): Promis
  * @param keep Called with the token before it is recorded: where it throws, there is no token yet, and the next start makes one.
  */
 export async function createFirstToken(
-  sessions: SessionStore,
+  sessions: TokenRecords,
   audit: Audit,
   now: Instant,
   keep: (token: string) => void = () => {},

@@ -1,7 +1,9 @@
 import type { Limits, Scope } from '../../session/access.ts';
 import { UploadError } from '../../session/errors.ts';
 import type { Instant } from '../../session/session.ts';
-import type { SessionStore, Token, Usage } from '../../session-store/port/session-store.ts';
+import type { SessionRecords } from '../../session-store/port/sessions.ts';
+import type { Token, TokenRecords } from '../../session-store/port/tokens.ts';
+import type { Usage, UsageRecords } from '../../session-store/port/usage.ts';
 import type { Audit } from '../audit/event.ts';
 import { abortSessionsOf } from '../lifecycle/abort-sessions.ts';
 import { ADMIN, hashToken, newToken, newTokenId, TOKEN_PREFIX } from './auth.ts';
@@ -31,7 +33,7 @@ export interface Revoked {
 export type TokenWithUsage = Token & { readonly usage: Usage };
 
 /** What whoever administers the server can do with its tokens, on the server's own machine. */
-export function createTokenAdmin(sessions: SessionStore, audit: Audit, now: () => Instant) {
+export function createTokenAdmin(sessions: TokenRecords & UsageRecords & SessionRecords, audit: Audit, now: () => Instant) {
   return {
     /** The token itself is in the answer and nowhere else. @throws UploadError `TOKEN_NAME_TAKEN` */
     async create({ name, scopes, limits, expiresAt, rotate }: TokenRequest): Promise<{ token: string; stored: Token }> {

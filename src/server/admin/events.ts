@@ -1,7 +1,7 @@
 import { UploadError } from '../../session/errors.ts';
 import type { Instant } from '../../session/session.ts';
 import type { DeliveryStatus, WebhookEvent } from '../../session/webhook-event.ts';
-import type { Outbox } from '../../session-store/port/session-store.ts';
+import type { Outbox } from '../../session-store/port/outbox.ts';
 import { openMachineDatabase } from './database.ts';
 
 const PAGE = 500;

@@ -1,6 +1,6 @@
 import type { ObjectStoreFailure } from '../../object-store/port.ts';
 import type { ServiceErrorCode } from '../../session/errors.ts';
-import type { Unavailability } from '../../session-store/port/session-store.ts';
+import type { Unavailability } from '../../session-store/port/unavailable.ts';
 
 /** What an object store failure that no rule of the service foresaw means for the client. */
 export const STORE_CODES = {

@@ -2,7 +2,8 @@ import { PROBLEMS } from '../../contract/problems.ts';
 import type * as wire from '../../contract/wire.ts';
 import { ObjectStoreError } from '../../object-store/port.ts';
 import { isUploadError, type ServiceErrorCode } from '../../session/errors.ts';
-import { SessionStoreUnavailable } from '../../session-store/port/session-store.ts';
+import type { DatabaseConnection } from '../../session-store/port/session-store.ts';
+import { SessionStoreUnavailable } from '../../session-store/port/unavailable.ts';
 import type { ServiceDeps } from '../core/deps.ts';
 import { logOfRequest } from '../core/request-log.ts';
 import { createKeptAnswer } from '../core/single-flight.ts';
@@ -17,7 +18,12 @@ type Checks = wire.Readiness['checks'];
 
 /** Whether everything is there that an upload needs, each under its name. All who ask meanwhile share the answer of a second. */
 export function createReadiness(
-  { sessions, objects, now, log }: Pick<ServiceDeps, 'sessions' | 'objects' | 'now' | 'log'>,
+  {
+    sessions,
+    objects,
+    now,
+    log,
+  }: Pick<ServiceDeps, 'objects' | 'now' | 'log'> & { readonly sessions: Pick<DatabaseConnection, 'ping'> },
   forgery: ForgeryGuard,
 ) {
   const answers = createKeptAnswer<wire.Readiness>(KEPT_MS, now);

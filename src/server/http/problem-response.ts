@@ -4,7 +4,8 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, problemType } from '../../contract/problems.ts';
 import { ObjectStoreError } from '../../object-store/port.ts';
 import { SERVICE_ERROR_CODES, type ServiceErrorCode, UploadError } from '../../session/errors.ts';
-import { isFileLoss, SessionStoreUnavailable } from '../../session-store/port/session-store.ts';
+import { isFileLoss } from '../../session-store/port/file-loss.ts';
+import { SessionStoreUnavailable } from '../../session-store/port/unavailable.ts';
 import type { Log } from '../core/deps.ts';
 import { DATABASE_TROUBLES, STORE_CODES } from '../core/store-codes.ts';
 

@@ -1,6 +1,6 @@
 import { nextStatus } from '../../session/machine.ts';
 import type { Instant, UploadSession } from '../../session/session.ts';
-import type { SessionStore } from '../../session-store/port/session-store.ts';
+import type { SessionRecords } from '../../session-store/port/sessions.ts';
 
 const PAGE = 200;
 
@@ -14,7 +14,7 @@ export interface AbortedSessions {
  * Stores the intent to abort with each unfinished session of an owner, and nothing else: this runs without an object store. The sweeper
  * of a server does the rest. A session that is being completed goes on: its object may be there already.
  */
-export async function abortSessionsOf(sessions: SessionStore, owner: string, now: () => Instant): Promise<AbortedSessions> {
+export async function abortSessionsOf(sessions: SessionRecords, owner: string, now: () => Instant): Promise<AbortedSessions> {
   const aborting: string[] = [];
   // Those in `creating` first: meanwhile one of them may become open.
   for (const status of ['creating', 'open'] as const) {
@@ -28,7 +28,7 @@ export async function abortSessionsOf(sessions: SessionStore, owner: string, now
 }
 
 async function* everySession(
-  sessions: SessionStore,
+  sessions: SessionRecords,
   owner: string,
   status: UploadSession['status'],
 ): AsyncGenerator<UploadSession> {
@@ -41,7 +41,7 @@ async function* everySession(
 }
 
 /** A request that is under way may change the session at the same moment: then by what it is now. */
-async function requestAbort(sessions: SessionStore, found: UploadSession, now: () => Instant): Promise<boolean> {
+async function requestAbort(sessions: SessionRecords, found: UploadSession, now: () => Instant): Promise<boolean> {
   for (let current: UploadSession | undefined = found; current !== undefined; current = await sessions.get(found.sessionId)) {
     const { sessionId, status, generation } = current;
     const to = nextStatus(status, 'end-requested');

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CreateRequest } from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import type { UploadSession } from '../../session/session.ts';
-import type { ObjectAttributes } from '../../session-store/port/session-store.ts';
+import type { ObjectAttributes } from '../../session-store/port/sessions.ts';
 import { contentDispositionHeader } from './content-disposition.ts';
 
 /**

@@ -8,7 +8,7 @@ import { checkObjectKey } from '../../session/object-key.ts';
 import { type PartPlan, planParts } from '../../session/part-plan.ts';
 import type { UploadSession } from '../../session/session.ts';
 import { chooseStrategy } from '../../session/strategy.ts';
-import type { IdempotencyRecord, NewSession } from '../../session-store/port/session-store.ts';
+import type { IdempotencyRecord, NewSession } from '../../session-store/port/sessions.ts';
 import type { ServiceDeps } from '../core/deps.ts';
 import { attributesDiffer, differingAttributes } from './asked-attributes.ts';
 import { isObjectOf, listStoredParts, objectExists } from './complete.ts';

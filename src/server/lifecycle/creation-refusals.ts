@@ -1,6 +1,6 @@
 import type { Grant } from '../../session/access.ts';
 import { UploadError } from '../../session/errors.ts';
-import type { ServiceDeps } from '../core/deps.ts';
+import type { UsageRecords } from '../../session-store/port/usage.ts';
 
 export function outsideOfServer(keyPrefix: string): UploadError {
   return new UploadError('KEY_NOT_ALLOWED', `This server writes only keys that start with "${keyPrefix}".`, {
@@ -19,7 +19,7 @@ export function keyConflict({ limits }: Grant, key: string, conflictingKey: stri
 }
 
 export async function limitReached(
-  { sessions }: ServiceDeps,
+  { sessions }: { readonly sessions: UsageRecords },
   { owner, limits }: Grant,
   limit: 'quota-exceeded' | 'too-many-sessions',
   size: number,

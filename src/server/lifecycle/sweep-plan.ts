@@ -1,5 +1,5 @@
 import type { Instant } from '../../session/session.ts';
-import type { SessionStore } from '../../session-store/port/session-store.ts';
+import type { SweepQueries } from '../../session-store/port/sweep.ts';
 import { sweepLimits } from './sweeper.ts';
 
 /** `expire`: its time has run out. `repair`: a crash left it half-way. `release`: the object store may hold an upload that nobody uses any more. */
@@ -20,7 +20,7 @@ export interface PlannedSweep {
 export const MOST_OF_A_KIND = 1_000;
 
 /** What the sweeper would do now, from the records alone: nothing is changed, and the object store is not asked. */
-export async function planSweep(sessions: SessionStore, now: Instant, sessionTtlMs: number): Promise<PlannedSweep[]> {
+export async function planSweep(sessions: SweepQueries, now: Instant, sessionTtlMs: number): Promise<PlannedSweep[]> {
   const { idleSince, stuckSince, abortingSince } = sweepLimits(now, sessionTtlMs);
   const planned: PlannedSweep[] = [];
   for (const status of ['open', 'creating'] as const) {

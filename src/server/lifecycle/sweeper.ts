@@ -3,7 +3,8 @@ import { ObjectStoreError } from '../../object-store/port.ts';
 import { isUploadError } from '../../session/errors.ts';
 import type { Status } from '../../session/machine.ts';
 import type { Instant, UploadSession } from '../../session/session.ts';
-import { type LeftoverUpload, type OrphanSuspect, SessionStoreUnavailable } from '../../session-store/port/session-store.ts';
+import type { LeftoverUpload, OrphanSuspect, SweepLease } from '../../session-store/port/sweep.ts';
+import { SessionStoreUnavailable } from '../../session-store/port/unavailable.ts';
 import type { ServiceDeps } from '../core/deps.ts';
 import { settle } from './complete.ts';
 import { end, finishEnding } from './end.ts';
@@ -216,7 +217,10 @@ export function startSweeper(
 }
 
 /** The right to sweep. A server that dies keeps it from the others for `ttlMs`. */
-function createLease({ sessions, now, log }: ServiceDeps, ttlMs: number) {
+function createLease(
+  { sessions, now, log }: Pick<ServiceDeps, 'now' | 'log'> & { readonly sessions: SweepLease },
+  ttlMs: number,
+) {
   // The one server of a database that is not shared is the same holder after a crash, and need not wait for itself.
   const holder = sessions.isShared ? randomUUID() : 'the only server';
   return {

@@ -3,7 +3,7 @@ import { UploadError } from '../../session/errors.ts';
 import { nextStatus, type SessionEvent, type Status } from '../../session/machine.ts';
 import type { PartPlan } from '../../session/part-plan.ts';
 import type { UploadSession } from '../../session/session.ts';
-import type { Expected, ObjectAttributes, StatusChange } from '../../session-store/port/session-store.ts';
+import type { Expected, ObjectAttributes, StatusChange } from '../../session-store/port/sessions.ts';
 import type { ServiceDeps } from '../core/deps.ts';
 
 /** Changes of a session's status and of its generation of multipart upload, each decided by the transition table. */

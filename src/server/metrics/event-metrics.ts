@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Instant } from '../../session/session.ts';
-import type { Backlog } from '../../session-store/port/session-store.ts';
+import type { Backlog } from '../../session-store/port/outbox.ts';
 import type { DeliveryListener } from '../webhooks/delivery.ts';
 
 /** A receiver that only notes the event answers in milliseconds; one that takes 15 seconds is given up on. */

@@ -1,6 +1,7 @@
 import { Gauge, Registry } from 'prom-client';
 import type { Instant } from '../../session/session.ts';
-import type { SessionStore } from '../../session-store/port/session-store.ts';
+import type { Outbox } from '../../session-store/port/outbox.ts';
+import type { UsageRecords } from '../../session-store/port/usage.ts';
 import type { Log } from '../core/deps.ts';
 import { createClockMetrics } from './clock-metrics.ts';
 import { createEventMetrics } from './event-metrics.ts';
@@ -13,7 +14,7 @@ import { createSweepMetrics } from './sweep-metrics.ts';
 export type Metrics = ReturnType<typeof createMetrics>;
 
 export interface MetricsOptions {
-  readonly sessions: Pick<SessionStore, 'totals' | 'outbox'>;
+  readonly sessions: Pick<UsageRecords, 'totals'> & { readonly outbox: Outbox };
   /** Without one, events wait for nobody, and are forgotten after a day. */
   readonly hasWebhook: boolean;
   readonly now: () => Instant;

@@ -1,6 +1,6 @@
 import type { Instant } from '../../session/session.ts';
 import type { WebhookEvent } from '../../session/webhook-event.ts';
-import type { Outbox } from '../../session-store/port/session-store.ts';
+import type { Outbox } from '../../session-store/port/outbox.ts';
 import type { Log } from '../core/deps.ts';
 import { askedForMs, nextAttemptAt } from './backoff.ts';
 import type { Sign } from './message.ts';

@@ -1,7 +1,7 @@
 import { setImmediate as othersFirst } from 'node:timers/promises';
 import type { Instant } from '../../session/session.ts';
 import type { DeliveryStatus } from '../../session/webhook-event.ts';
-import type { Outbox } from '../../session-store/port/session-store.ts';
+import type { Outbox } from '../../session-store/port/outbox.ts';
 import type { Log } from '../core/deps.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,6 +1,6 @@
 import type { MakeAgent } from '../../outbound/direct-agent.ts';
 import type { Instant } from '../../session/session.ts';
-import type { Outbox } from '../../session-store/port/session-store.ts';
+import type { Outbox } from '../../session-store/port/outbox.ts';
 import type { Log } from '../core/deps.ts';
 import type { Secret } from '../core/secret.ts';
 import type { DeliveryListener } from './delivery.ts';

@@ -1,5 +1,5 @@
 import { type ClientBase, type CustomTypesConfig, Pool, type PoolClient, type QueryConfig, types } from 'pg';
-import { SessionStoreUnavailable } from '../port/session-store.ts';
+import { SessionStoreUnavailable } from '../port/unavailable.ts';
 import { explainPostgresError, isWorthAnotherTry } from './errors.ts';
 import type { Statement } from './statement.ts';
 

@@ -1,5 +1,5 @@
 import { DatabaseError } from 'pg';
-import { SessionStoreUnavailable, type Unavailability } from '../port/session-store.ts';
+import { SessionStoreUnavailable, type Unavailability } from '../port/unavailable.ts';
 
 /** The codes are in PostgreSQL's documentation, appendix A. */
 const UNIQUE_VIOLATION = '23505';

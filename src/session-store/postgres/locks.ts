@@ -1,4 +1,5 @@
 import { parentsOf } from '../../session/object-key.ts';
+import { sql } from '../sql/statement.ts';
 import { statement } from './statement.ts';
 
 /** First number of our advisory locks, "pway" in ASCII: all programs that use the database share its locks. The second number is 0 for migrations. */
@@ -19,7 +20,9 @@ export function keyLocks(bucket: string, key: string): { names: string[]; shared
 }
 
 /** Takes the locks. Names with the same hash wait for each other needlessly, which does no harm. */
-export const LOCK_KEYS = statement<{ names: readonly string[]; shared: readonly boolean[] }>(`
-  SELECT CASE WHEN shared THEN pg_advisory_xact_lock_shared(${LOCK_CLASS}, hashtext(name))::text
-    ELSE pg_advisory_xact_lock(${LOCK_CLASS}, hashtext(name))::text END
-  FROM unnest(@names::text[], @shared::boolean[]) AS lock (name, shared)`);
+export const LOCK_KEYS = statement(
+  sql<{ names: readonly string[]; shared: readonly boolean[] }>(`
+    SELECT CASE WHEN shared THEN pg_advisory_xact_lock_shared(${LOCK_CLASS}, hashtext(name))::text
+      ELSE pg_advisory_xact_lock(${LOCK_CLASS}, hashtext(name))::text END
+    FROM unnest(@names::text[], @shared::boolean[]) AS lock (name, shared)`),
+);

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
-import { SessionStoreUnavailable } from '../port/session-store.ts';
 import { SessionStoreStartError } from '../port/start-error.ts';
+import { SessionStoreUnavailable } from '../port/unavailable.ts';
 import {
   type AppliedMigration,
   LEDGER_SQL,

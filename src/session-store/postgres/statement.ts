@@ -1,3 +1,5 @@
+import type { Sql } from '../sql/statement.ts';
+
 /** SQL with named parameters; `Row` is the type of its rows. */
 export interface Statement<Parameters extends object, Row> {
   /** Name of the prepared statement on each connection. A statement without a name is planned again each time. */
@@ -10,22 +12,20 @@ export interface Statement<Parameters extends object, Row> {
 
 let prepared = 0;
 
-/** Makes a prepared statement. Parameters in `sql` are `@names`, as in SQLite, and become PostgreSQL's numbers. */
-export function statement<Parameters extends object, Row = unknown>(sql: string): Statement<Parameters, Row> {
-  prepared += 1;
-  return { ...unpreparedStatement<Parameters, Row>(sql), name: `partway_${prepared}` };
-}
-
-/** Makes a statement whose best plan depends on its values: planning each time costs less than a general plan may. */
-export function unpreparedStatement<Parameters extends object, Row = unknown>(sql: string): Statement<Parameters, Row> {
+/**
+ * Numbers the parameters, as PostgreSQL does, and names the statement so that it is prepared. A statement whose best plan depends on its
+ * values gets no name: planning each time costs less than a general plan may.
+ */
+export function statement<Parameters extends object, Row>({ text, planned }: Sql<Parameters, Row>): Statement<Parameters, Row> {
+  if (planned === 'once') prepared += 1;
   const names: string[] = [];
-  const text = sql.replaceAll(/@(\w+)/g, (_, name: string) => {
+  const numbered = text.replaceAll(/@(\w+)/g, (_, name: string) => {
     if (!names.includes(name)) names.push(name);
     return `$${names.indexOf(name) + 1}`;
   });
   return {
-    name: undefined,
-    text,
+    name: planned === 'once' ? `partway_${prepared}` : undefined,
+    text: numbered,
     values(parameters) {
       return names.map((name) => toValue((parameters as Readonly<Record<string, unknown>>)[name], name));
     },

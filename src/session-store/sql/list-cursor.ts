@@ -1,6 +1,6 @@
 import type { Status } from '../../session/machine.ts';
 import type { Instant, UploadSession } from '../../session/session.ts';
-import type { SessionQuery } from '../port/session-store.ts';
+import type { SessionPage, SessionQuery } from '../port/sessions.ts';
 import { type SessionRow, toSession } from './session-rows.ts';
 
 /** Position where a page of a list ended. Lists go from newer to older sessions, and within one instant from higher to lower ids. */
@@ -53,7 +53,7 @@ export function listParameters({ owner, status, bucket, keyPrefix = '', limit, c
 }
 
 /** Makes a page from the rows that `listParameters` asks for. */
-export function toListPage(rows: readonly SessionRow[], limit: number): { sessions: UploadSession[]; nextCursor: string | null } {
+export function toListPage(rows: readonly SessionRow[], limit: number): SessionPage {
   const sessions = rows.slice(0, limit).map(toSession);
   const last = sessions.at(-1);
   return { sessions, nextCursor: rows.length > limit && last !== undefined ? encodeCursor(last) : null };

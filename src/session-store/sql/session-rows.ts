@@ -2,7 +2,7 @@ import type { Status } from '../../session/machine.ts';
 import type { PartPlan } from '../../session/part-plan.ts';
 import type { EndsAs, Instant, StoredPart, UploadSession } from '../../session/session.ts';
 import type { Strategy } from '../../session/strategy.ts';
-import type { ObjectAttributes } from '../port/session-store.ts';
+import type { ObjectAttributes } from '../port/sessions.ts';
 
 /** A row of a session, in both databases. CHECK constraints keep status, strategy and ends_as within their types. */
 export interface SessionRow {

@@ -1,6 +1,6 @@
 import type { Scope } from '../../session/access.ts';
 import type { Instant } from '../../session/session.ts';
-import type { Token } from '../port/session-store.ts';
+import type { Token } from '../port/tokens.ts';
 
 /** A row of a token, in both databases; lists are JSON. */
 export interface TokenRow {

@@ -1,8 +1,8 @@
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import type { FileLoss } from '../port/file-loss.ts';
-import { SessionStoreUnavailable, type Unavailability } from '../port/session-store.ts';
 import { SessionStoreStartError } from '../port/start-error.ts';
+import { SessionStoreUnavailable, type Unavailability } from '../port/unavailable.ts';
 import type { SqliteDatabase } from './driver.ts';
 import { wrapDatabase } from './wrap-database.ts';
 
@@ -71,7 +71,7 @@ function refusalToWrite(file: string): string | undefined {
   return undefined;
 }
 
-/** The database as the store uses it: what may pass is told in the port's words, to `onUnavailable` as well. */
+/** Wraps the database so that temporary errors are SessionStoreUnavailable, which `onUnavailable` gets as well. */
 export function explaining(db: SqliteDatabase, onUnavailable: (error: SessionStoreUnavailable) => void): SqliteDatabase {
   return wrapDatabase(db, { read: explained, write: explained, transaction: explained });
 
@@ -79,9 +79,9 @@ export function explaining(db: SqliteDatabase, onUnavailable: (error: SessionSto
     try {
       return work();
     } catch (error) {
-      const told = explainSqliteError(error);
-      if (told instanceof SessionStoreUnavailable) onUnavailable(told);
-      throw told;
+      const explanation = explainSqliteError(error);
+      if (explanation instanceof SessionStoreUnavailable) onUnavailable(explanation);
+      throw explanation;
     }
   }
 }

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { SessionStoreUnavailable } from '../port/session-store.ts';
+import type { SessionStoreUnavailable } from '../port/unavailable.ts';
 import { type Checkpoints, startCheckpoints } from './checkpoints.ts';
 import { openSqliteDatabase, type SqliteDatabase } from './driver.ts';
 import { cannotBeOpened } from './errors.ts';

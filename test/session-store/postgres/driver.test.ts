@@ -1,15 +1,16 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { SessionStoreUnavailable } from '../../../src/session-store/port/session-store.ts';
+import { SessionStoreUnavailable } from '../../../src/session-store/port/unavailable.ts';
 import { PostgresDatabase } from '../../../src/session-store/postgres/driver.ts';
 import { statement } from '../../../src/session-store/postgres/statement.ts';
+import { sql } from '../../../src/session-store/sql/statement.ts';
 
 // Found by killing PostgreSQL again and again: the error had no listener, and the whole server ended.
 it('handles a connection that is lost at the moment when it becomes ready', async () => {
   const database = new PostgresDatabase(await aServerThatGoesAtOnce());
   onTestFinished(() => database.close());
 
-  const asked = database.run(statement<object>('SELECT 1'), {});
+  const asked = database.run(statement(sql<object>('SELECT 1')), {});
 
   await expect(asked).rejects.toThrow(SessionStoreUnavailable);
 });

@@ -1,6 +1,6 @@
 import { type BigIntStats, closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import type { FileLoss } from '../../port/file-loss.ts';
-import { SessionStoreUnavailable } from '../../port/session-store.ts';
+import { SessionStoreUnavailable } from '../../port/unavailable.ts';
 import { afterLook, type FileId, HEADER_BYTES, judgeFile, type KnownFile, type SeenFiles } from './file-identity.ts';
 
 /** Longest time until a loss is noticed while nothing writes. */
