@@ -13,7 +13,6 @@ import {
 import { EMPTY_CRC32, encodeCrc32 } from '../session/crc32.ts';
 import { encodeTags } from '../session/object-attributes.ts';
 import type { StoredPart } from '../session/session.ts';
-import { createPartUrls } from './part-urls.ts';
 import {
   type CompleteInput,
   type NewUpload,
@@ -22,6 +21,7 @@ import {
   ObjectStoreError,
   type ObjectStoreFailure,
 } from './port.ts';
+import { createPresigner } from './presigner.ts';
 import { COMPLETE_TIMEOUT_MS, createClients, LIST_PARTS_TIMEOUT_MS, type S3Account } from './s3-clients.ts';
 import { readStoreClock } from './s3-clock.ts';
 import { codeOf, statusOf, toObjectStoreError } from './s3-errors.ts';
@@ -53,7 +53,7 @@ const CHECKSUM_OF_EMPTY = encodeCrc32(EMPTY_CRC32);
 export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore & { close(): void } {
   const { bucket, keyPrefix = '', now = Date.now, pageSize } = options;
   const { calls, singleCalls } = createClients(options);
-  const partUrls = createPartUrls({
+  const presigner = createPresigner({
     signing: { kind: 'shared' },
     log: { warn: () => {} },
     ...options,
@@ -198,7 +198,7 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
     bucket,
     keyPrefix,
     createMultipartUpload,
-    presignPart: partUrls.presignPart,
+    presignPart: presigner.presignPart,
     listParts,
     completeMultipartUpload,
     abortMultipartUpload,
@@ -207,11 +207,11 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
     findKeyConflict: (key) => findKeyConflict(calls, bucket, key),
     checkBucket,
     readClock: () => readStoreClock(calls, bucket, now),
-    checkSigning: partUrls.checkSigning,
-    signing: partUrls.signing,
-    tryForgery: partUrls.tryForgery,
+    checkSigning: presigner.checkSigning,
+    signing: presigner.signing,
+    tryForgery: presigner.tryForgery,
     close() {
-      partUrls.close();
+      presigner.close();
       calls.destroy();
       singleCalls.destroy();
     },

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpBindings } from '@hono/node-server';
 import { type Logger, pino } from 'pino';
 import { createS3ObjectStore } from '../object-store/s3.ts';
+import { findSignerFault } from '../object-store/signer-check.ts';
 import type { SigningOptions } from '../object-store/signing-credentials.ts';
 import { agentsThrough } from '../outbound/proxy-agents.ts';
 import { describeWay } from '../outbound/proxy-settings.ts';
@@ -76,6 +77,7 @@ export async function startServer(
   onFirstToken: (token: string) => void,
   firstToken?: Pick<FirstTokenPlace, 'keep' | 'discard'>,
 ): Promise<RunningServer> {
+  await checkSigner(config);
   let isDatabaseLost = false;
   const sessions = await openStoreToWrite(config.database, {
     onLoss(error) {
@@ -218,6 +220,23 @@ function signingOptions({ s3: { signing }, policy }: Config): SigningOptions {
   if (signing.kind === 'shared') return { kind: 'shared' };
   if (signing.kind !== 'key') return { kind: signing.kind, urlTtlSeconds: policy.urlTtlSeconds };
   return { kind: 'key', accessKeyId: signing.accessKeyId.reveal(), secretAccessKey: signing.secretAccessKey.reveal() };
+}
+
+/**
+ * Compares a part URL by our signer with one by the AWS SDK's, before anything is opened: URLs of a wrong signature would fail each upload.
+ * @throws ConfigError
+ */
+async function checkSigner({ s3 }: Config): Promise<void> {
+  const fault = await findSignerFault({
+    ...s3,
+    accessKeyId: s3.accessKeyId.reveal(),
+    secretAccessKey: s3.secretAccessKey.reveal(),
+    now: Date.now,
+  });
+  if (fault === undefined) return;
+  throw new ConfigError([
+    `PARTWAY_S3_PUBLIC_ENDPOINT, PARTWAY_S3_ENDPOINT, PARTWAY_S3_REGION or PARTWAY_S3_BUCKET: ${fault}. Check these settings. If they are right, this is a bug of partway: please report it with them, but without keys.`,
+  ]);
 }
 
 function faultsOfTls(files: TlsFiles): readonly string[] {

@@ -106,6 +106,17 @@ describe('an upload through a running server', () => {
   });
 });
 
+it('a server does not start if the AWS SDK signs part URLs of its store differently, and opens no database', async () => {
+  await expect(start({ env: { PARTWAY_S3_REGION: 'aws-global' } })).rejects.toMatchObject({
+    name: 'ConfigError',
+    faults: [
+      expect.stringMatching(/PARTWAY_S3_REGION .*sign the same part URL differently: X-Amz-Credential, X-Amz-Signature\. Check/),
+    ],
+  });
+
+  expect(existsSync(database)).toBe(false);
+});
+
 describe('the first token', () => {
   it('is in the audit log like every other', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'partway-first-token-'));
