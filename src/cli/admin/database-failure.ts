@@ -1,22 +1,20 @@
 import { UploadError } from '../../session/errors.ts';
+import { HOST_ERROR_CODES } from '../../session/host-errors.ts';
 import { UsageError } from '../input/usage-error.ts';
 
-/**
- * A database that cannot be opened is told as what it is, a setting that is wrong; one that is full or away, as what passes. Known by their
- * names: the classes are the server's.
- */
+/** Turns errors of the server's settings and database into errors of the command: a wrong setting, or an outage that passes. */
 export async function explainingDatabase<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const { name, message, hint, faults } = error as {
-      name?: unknown;
+    const { code, message, hint, faults } = error as {
+      code?: unknown;
       message: string;
       hint?: string;
       faults?: readonly string[];
     };
-    if (name === 'ConfigError' && faults !== undefined) throw new UsageError(faults);
-    if (name === 'SessionStoreUnavailable') throw new UploadError('STORE_UNAVAILABLE', message, { cause: error });
-    throw name === 'SessionStoreStartError' ? new UsageError(message, hint) : error;
+    if (code === HOST_ERROR_CODES.settings && faults !== undefined) throw new UsageError(faults);
+    if (code === HOST_ERROR_CODES.databaseUnavailable) throw new UploadError('STORE_UNAVAILABLE', message, { cause: error });
+    throw code === HOST_ERROR_CODES.databaseUnusable ? new UsageError(message, hint) : error;
   }
 }

@@ -1,4 +1,5 @@
 import { defineCommand } from 'citty';
+import { HOST_ERROR_CODES } from '../../session/host-errors.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { ServerFailed } from '../errors/server-failed.ts';
 import { type CommandModule, contextOf } from '../input/command.ts';
@@ -19,10 +20,10 @@ const command = defineCommand({
   },
 });
 
-/** Known by its name, because importing its class would load the server for every other command's help. */
+/** Recognises wrong settings by the code, because importing the class would load the server for every other command's help. */
 function explainStartFailure(error: unknown): Error {
-  const { name, faults } = error as { name?: unknown; faults?: unknown };
-  if (name === 'ConfigError' && Array.isArray(faults)) {
+  const { code, faults } = error as { code?: unknown; faults?: unknown };
+  if (code === HOST_ERROR_CODES.settings && Array.isArray(faults)) {
     return new UsageError(faults.map(String), 'Set these and run it again. All settings: partway serve --help');
   }
   return new ServerFailed(error);

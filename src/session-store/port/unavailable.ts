@@ -1,3 +1,4 @@
+import { HOST_ERROR_CODES } from '../../session/host-errors.ts';
 import type { FileLoss } from './file-loss.ts';
 
 /**
@@ -12,6 +13,7 @@ export type Unavailability = 'away' | 'full' | 'read-only' | 'disk-error' | File
  */
 export class SessionStoreUnavailable extends Error {
   override readonly name = 'SessionStoreUnavailable';
+  readonly code = HOST_ERROR_CODES.databaseUnavailable;
   readonly reason: Unavailability;
 
   constructor(message: string, reason: Unavailability = 'away', options?: { cause?: unknown }) {
