@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CRC32_BASE64 } from '../session/crc32.ts';
+import { CHECKSUM_PATTERN } from '../session/checksum.ts';
 import { findMetadataFault, findTagsFault } from '../session/object-attributes.ts';
 import { S3_LIMITS } from '../session/part-plan.ts';
 import { firstFaultRecord } from './first-fault.ts';
@@ -9,7 +9,7 @@ import { firstFaultRecord } from './first-fault.ts';
 export const bytes = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 export const instant = z.iso.datetime().meta({ description: 'ISO 8601, UTC' });
 export const partNumber = z.number().int().min(1).max(S3_LIMITS.maxPartCount);
-export const crc32 = z.string().regex(CRC32_BASE64).meta({ description: 'CRC32 as base64 of four bytes, big-endian' });
+export const crc32 = z.string().regex(CHECKSUM_PATTERN).meta({ description: 'CRC32 as base64 of four bytes, big-endian' });
 export const etag = z.string().min(1).max(200);
 // Metadata travels in headers at the object store, so names and values may hold only what a header can.
 export const metadata = firstFaultRecord(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/), z.string().max(1_000))

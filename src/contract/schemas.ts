@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CHECKSUM } from '../session/checksum.ts';
 import { SERVICE_ERROR_CODES } from '../session/errors.ts';
 import { STATUSES } from '../session/machine.ts';
 import { DISPOSITIONS } from '../session/object-attributes.ts';
@@ -119,8 +120,7 @@ export const presignedPart = z
     method: z.literal('PUT'),
     url: z.string(),
     headers: z.record(z.string(), z.string()).meta({
-      description:
-        'All headers to send. Without `checksums`, add `x-amz-checksum-crc32` with the CRC32 of the bytes: the object store requires it.',
+      description: `All headers to send. Without \`checksums\`, add \`${CHECKSUM.header}\` with the ${CHECKSUM.algorithm} of the bytes: the object store requires it.`,
     }),
     start: bytes.meta({ description: 'First byte of the file to send' }),
     end: bytes.meta({ description: 'One past the last byte' }),

@@ -1,3 +1,4 @@
+import { CHECKSUM } from '../session/checksum.ts';
 import type { Instant } from '../session/session.ts';
 import type { PartToPresign, PresignedUrl } from './port.ts';
 import type { SigningCredentials } from './signing-credentials.ts';
@@ -6,7 +7,6 @@ import { createUrlSigner, encodeRfc3986 } from './sigv4.ts';
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html: at most seven days. */
 const MAX_EXPIRES_IN_SECONDS = 604_800;
 const MAX_PART_NUMBER = 10_000;
-const CHECKSUM_HEADER = 'x-amz-checksum-crc32';
 
 export interface PartSignerOptions {
   readonly publicEndpoint: string;
@@ -57,7 +57,7 @@ function secondsBetween(start: Instant, end: Instant): number {
 function headersToSend(part: PartToPresign): Record<string, string> {
   return {
     'content-length': String(part.contentLength),
-    ...(part.checksum === undefined ? {} : { [CHECKSUM_HEADER]: part.checksum }),
+    ...(part.checksum === undefined ? {} : { [CHECKSUM.header]: part.checksum }),
   };
 }
 

@@ -10,7 +10,7 @@ import {
   type ListPartsCommandOutput,
   type Part,
 } from '@aws-sdk/client-s3';
-import { EMPTY_CRC32, encodeCrc32 } from '../session/crc32.ts';
+import { CHECKSUM, EMPTY_CHECKSUM } from '../session/checksum.ts';
 import { encodeTags } from '../session/object-attributes.ts';
 import type { StoredPart } from '../session/session.ts';
 import {
@@ -47,7 +47,6 @@ export interface S3ObjectStoreOptions extends S3Account {
 
 /** Tolerated difference; far below the 15 minutes at which an object store refuses a signature from the future. */
 const CLOCKS_AGREE_WITHIN_MS = 60_000;
-const CHECKSUM_OF_EMPTY = encodeCrc32(EMPTY_CRC32);
 
 /** Makes an object store over the S3 API: MinIO, S3 and others. Of the server, only this folder knows the AWS SDK. */
 export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore & { close(): void } {
@@ -82,7 +81,7 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
       Metadata: encodeMetadata(metadata),
       // With an algorithm, MinIO refuses every part without that checksum, including an UploadPartCopy through a presigned URL (header
       // x-amz-copy-source). Without, that would copy any object that our key can read (measured).
-      ChecksumAlgorithm: 'CRC32',
+      ChecksumAlgorithm: CHECKSUM.algorithm,
       ChecksumType: 'FULL_OBJECT',
     });
     const { UploadId: uploadId } = await translated(sendOnce(() => singleCalls.send(command)));
@@ -177,7 +176,7 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
         size: head.ContentLength,
         etag: head.ETag,
         // A composite checksum (of an object from another program) is not a checksum of the whole bytes.
-        checksum: head.ChecksumType === 'COMPOSITE' ? null : (head.ChecksumCRC32 ?? checksumOfSize(head.ContentLength)),
+        checksum: head.ChecksumType === 'COMPOSITE' ? null : (head[CHECKSUM.s3Field] ?? checksumOfSize(head.ContentLength)),
         metadata: decodeMetadata(head.Metadata ?? {}),
       };
     } catch (error) {
@@ -268,29 +267,29 @@ function endlessListing(call: string): ObjectStoreError {
   return new ObjectStoreError('refused', `the object store's ${call} does not advance`);
 }
 
-function toStoredPart({ PartNumber, ETag, Size, ChecksumCRC32 }: Part): StoredPart {
+function toStoredPart({ PartNumber, ETag, Size, [CHECKSUM.s3Field]: checksum }: Part): StoredPart {
   if (PartNumber === undefined || ETag === undefined || Size === undefined) throw unreadable('ListParts');
-  return { partNumber: PartNumber, etag: ETag, checksum: ChecksumCRC32 ?? null, size: Size };
+  return { partNumber: PartNumber, etag: ETag, checksum: checksum ?? null, size: Size };
 }
 
 /** MinIO refuses a part without the checksum it was stored with (measured). */
 function toCompletedPart({ partNumber, etag, checksum }: StoredPart): CompletedPart {
-  return { PartNumber: partNumber, ETag: etag, ...(checksum === null ? {} : { ChecksumCRC32: checksum }) };
+  return { PartNumber: partNumber, ETag: etag, ...(checksum === null ? {} : { [CHECKSUM.s3Field]: checksum }) };
 }
 
 /**
  * MinIO computes no checksum of an empty object, and so refuses the right one (measured). A Complete of empty parts therefore has no
  * checksum, and is compared here: only one CRC32 is that of no bytes.
  */
-function objectChecksum({ parts, checksum }: CompleteInput): { ChecksumCRC32?: string; ChecksumType?: 'FULL_OBJECT' } {
-  if (parts.some(({ size }) => size > 0)) return { ChecksumCRC32: checksum, ChecksumType: 'FULL_OBJECT' };
-  if (checksum !== CHECKSUM_OF_EMPTY)
+function objectChecksum({ parts, checksum }: CompleteInput): { [CHECKSUM.s3Field]?: string; ChecksumType?: 'FULL_OBJECT' } {
+  if (parts.some(({ size }) => size > 0)) return { [CHECKSUM.s3Field]: checksum, ChecksumType: 'FULL_OBJECT' };
+  if (checksum !== EMPTY_CHECKSUM)
     throw new ObjectStoreError('checksum-mismatch', 'the parts are empty, but the checksum is not that of an empty object');
   return {};
 }
 
 function checksumOfSize(size: number): string | null {
-  return size === 0 ? CHECKSUM_OF_EMPTY : null;
+  return size === 0 ? EMPTY_CHECKSUM : null;
 }
 
 /** Decodes a listed key. The URL encoding is that of forms, with a plus for a space; an object store that does not encode names no encoding. */

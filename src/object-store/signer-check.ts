@@ -1,5 +1,6 @@
 import { UploadPartCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { CHECKSUM } from '../session/checksum.ts';
 import type { Instant } from '../session/session.ts';
 import { createPartSigner, type SignPart } from './part-signer.ts';
 import type { PartToPresign } from './port.ts';
@@ -49,7 +50,7 @@ async function signBySdk(store: CheckedStore, part: PartToPresign): Promise<stri
     UploadId: uploadId,
     PartNumber: partNumber,
     ContentLength: contentLength,
-    ChecksumCRC32: checksum,
+    [CHECKSUM.s3Field]: checksum,
   });
   command.middlewareStack.add(
     (next) => (input) => {
@@ -63,7 +64,7 @@ async function signBySdk(store: CheckedStore, part: PartToPresign): Promise<stri
     return await getSignedUrl(client, command, {
       expiresIn: part.expiresInSeconds,
       signingDate: new Date(Math.floor(now() / 1000) * 1000),
-      unhoistableHeaders: new Set(['x-amz-checksum-crc32']),
+      unhoistableHeaders: new Set([CHECKSUM.header]),
     });
   } finally {
     client.destroy();

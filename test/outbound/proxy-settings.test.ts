@@ -84,7 +84,7 @@ describe('a proxy variable that cannot work', () => {
     (value) => {
       const { faults } = parseProxies({ HTTPS_PROXY: value });
       expect(faults).toHaveLength(1);
-      expect(faults[0]).toMatch(/^HTTPS_PROXY (must|holds)/);
+      expect(faults[0]).toMatch(/^HTTPS_PROXY (must|has)/);
       expect(faults[0]).not.toContain('secret');
     },
   );

@@ -1,6 +1,6 @@
 import type { CompleteRequest } from '../../contract/wire.ts';
 import { type ObjectHead, ObjectStoreError, SESSION_METADATA } from '../../object-store/port.ts';
-import { combineCrc32, decodeCrc32, EMPTY_CRC32, encodeCrc32 } from '../../session/crc32.ts';
+import { checksumOfParts } from '../../session/checksum.ts';
 import { UploadError } from '../../session/errors.ts';
 import { partLength } from '../../session/part-plan.ts';
 import { missingRanges, rangesOf } from '../../session/part-ranges.ts';
@@ -190,12 +190,9 @@ function unquoted(etag: string): string {
   return etag.replace(/^"|"$/g, '');
 }
 
-/** The CRC32 of the parts of the plan, put together; a stray part beyond the plan is none of the object. */
+/** The checksum of the parts of the plan together; a stray part beyond the plan does not belong to the object. */
 function objectChecksum(session: UploadSession, parts: readonly StoredPart[]): string {
-  const crc = parts
-    .filter((part) => isAsPlanned(session, part))
-    .reduce((combined, part) => combineCrc32(combined, decodeCrc32(part.checksum ?? ''), part.size), EMPTY_CRC32);
-  return encodeCrc32(crc);
+  return checksumOfParts(parts.filter((part) => isAsPlanned(session, part)));
 }
 
 function checkClaim(stored: string | null, request: CompleteRequest): void {
