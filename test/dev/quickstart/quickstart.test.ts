@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -49,6 +50,12 @@ interface Quickstart {
   run(args: string[], env?: NodeJS.ProcessEnv): { child: ChildProcess; output(): string; ended: Promise<number> };
 }
 
+/** The program that `npm run quickstart` starts after the build. */
+function quickstartScript(): string {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: { quickstart: string } };
+  return scripts.quickstart.split(' ').at(-1) ?? '';
+}
+
 async function aQuickstart(): Promise<Quickstart> {
   const root = await mkdtemp(join(tmpdir(), 'partway-test-'));
   onTestFinished(() => rm(root, { recursive: true, force: true }));
@@ -65,7 +72,7 @@ async function aQuickstart(): Promise<Quickstart> {
     folder,
     credentials: async () => JSON.parse(await readFile(join(folder, 'credentials.json'), 'utf8')),
     run: (args, env = {}) => {
-      const child = spawn(process.execPath, ['dist/dev/quickstart/quickstart.js', ...args], {
+      const child = spawn(process.execPath, [quickstartScript(), ...args], {
         cwd: root,
         env: { ...process.env, INIT_CWD: root, XDG_DATA_HOME: join(root, 'data'), ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
