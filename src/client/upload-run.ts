@@ -11,7 +11,7 @@ import { createRefusals } from './link/refusals.ts';
 import { probeServer } from './link/server-probe.ts';
 import { sharedSignal } from './link/shared-signal.ts';
 import { createStoreProbe } from './link/store-probe.ts';
-import { startAwakeClock } from './pace/awake-clock.ts';
+import { elapsedMs, startAwakeClock } from './pace/awake-clock.ts';
 import { createLanes, type Turn } from './pace/lanes.ts';
 import { createTally } from './pace/tally.ts';
 import { createUploadControl } from './pace/upload-control.ts';
@@ -149,8 +149,8 @@ export class UploadRun {
     });
     this.#liveness = startLiveness({
       link: storeLink,
-      // The wall clock shows that the machine slept.
-      now: Date.now,
+      now,
+      elapsed: elapsedMs,
       signal: this.#stop.signal,
       onTrouble: () => this.#lanes.trouble(),
     });
@@ -189,8 +189,7 @@ export class UploadRun {
       stallMs: options.stallMs ?? 45_000,
       maxOutageMs,
       onEvent,
-      now: Date.now,
-      awakeNow: now,
+      now,
       random: Math.random,
     });
     this.#reporting = startReporting({

@@ -115,6 +115,7 @@ export function createPartSender(options: PartSenderOptions) {
         signal: stop,
         limiter: control.limiter,
         watch: options.liveness.watch,
+        now: options.now,
         onBytes: (count) => {
           current.bytes += count;
           tally.sent(partNumber, count);
