@@ -135,6 +135,54 @@ describe('a server that is away at first contact', () => {
     );
   });
 
+  test('is waited for until Ctrl-C, which says that nothing is being sent', async ({ folder, partway, makeFile }) => {
+    await makeFile('a.mov', BYTES);
+    const away = environment(folder, `http://127.0.0.1:${await freePort()}`);
+    const stderr = new ListeningCollector();
+    const { signals } = aContext();
+    stderr.onText = () => {
+      stderr.onText = () => {};
+      signals.emit('SIGINT');
+    };
+    const { exitCode } = await partway(['upload', 'a.mov'], { ...away, stderr, signals });
+    expect(exitCode).toBe(130);
+    expect(stderr.lines).toContain('stopping: nothing is being sent (once more to stop at once)');
+    expect(stderr.text).not.toContain('in flight');
+  });
+
+  test('is waited for between two files until Ctrl-C twice, which says nothing of the file before', async ({
+    server,
+    folder,
+    partway,
+    makeFile,
+  }) => {
+    for (const name of ['a.mov', 'b.mov']) await makeFile(name, BYTES);
+    server.session = SESSION;
+    const stdout = new ListeningCollector();
+    const stderr = new ListeningCollector();
+    const context = aContext();
+    let isAway: Promise<void> | undefined;
+    stdout.onText = () => {
+      isAway ??= server.stop();
+    };
+    stderr.onText = (text) => {
+      if (!text.includes('waiting for')) return;
+      stderr.onText = () => {};
+      context.signals.emit('SIGINT');
+      context.signals.emit('SIGINT');
+    };
+    const { exits, exit, signals } = context;
+    await partway(['upload', 'a.mov', 'b.mov', '--verify-resume', 'none'], {
+      ...environment(folder, server.url),
+      ...{ stdout, stderr, signals, exit, exits },
+    });
+    await isAway;
+    expect(exits).toEqual([130]);
+    expect(stderr.lines).toContain('stopping: nothing is being sent (once more to stop at once)');
+    expect(stderr.lines).toContain('Interrupted.');
+    expect(stderr.text).not.toContain('Resume: ');
+  });
+
   test('is waited for where a proxy answers 502 for it, and the upload begins when it is there', async ({
     server,
     folder,

@@ -3,6 +3,7 @@ import type { Subject } from '../failures/failure.ts';
 import { formatInstant } from './durations.ts';
 import { shellQuote } from './shell-quote.ts';
 import { formatShare, percentOf } from './sizes.ts';
+import type { UploadView } from './upload-view.ts';
 
 /** The last words after Ctrl-C: how much is safe, and exactly what to type. */
 export function interruptionLine(subject: Subject, platform: NodeJS.Platform): string {
@@ -17,6 +18,13 @@ function storedSoFar(session: wire.Session | undefined): string {
   if (session === undefined) return 'what was stored stays stored';
   const { storedBytes, size } = session;
   return `${formatShare(storedBytes, size)} stored (${percentOf(storedBytes, size)} %)`;
+}
+
+/** What the first Ctrl-C waits for. Figures come every 250 ms, so a part that has just begun may not be in them yet. */
+export function stoppingWords({ phase, inFlightBytes }: Pick<UploadView, 'phase' | 'inFlightBytes'>): string {
+  if (phase.name === 'finishing') return 'all parts are stored, and the server may complete the upload all the same';
+  const parts = inFlightBytes > 0 ? 'the parts in flight get up to 5 s to finish' : 'no part is in flight';
+  return phase.name === 'offline' ? `${phase.what} is not waited for any longer; ${parts}` : parts;
 }
 
 /** The session's own expiry or the store's, whichever comes first: after it, parts may be gone. */
