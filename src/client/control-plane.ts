@@ -7,6 +7,7 @@ import { certificateNotTrusted, untrustedIn } from './link/certificate.ts';
 import { type Connections, createConnections } from './link/connections.ts';
 import { httpCall } from './link/http-call.ts';
 import { LinkFailure, type LinkTrouble } from './link/link-failure.ts';
+import { explainingProxies } from './link/proxy-fault.ts';
 import { readS3Error } from './part/part-answer.ts';
 import { partList, presignedParts } from './server-answers/parts.ts';
 import { problem } from './server-answers/problem.ts';
@@ -63,6 +64,7 @@ interface Answer {
 /**
  * The control plane's API, typed. Every method is one request: retrying is the caller's decision.
  * Throws UploadError with the code that the server answered, `SERVER_UNREACHABLE` when no answer of it came,
+ * `PROXY_NOT_USABLE` when the way leads through a proxy that partway cannot use,
  * `CERTIFICATE_NOT_TRUSTED` when it has never answered and its certificate is refused, or `INVALID_ANSWER` when an answer came that cannot be: what is returned has the types, bounds and the session id that it should have.
  */
 export class ControlPlane {
@@ -77,7 +79,7 @@ export class ControlPlane {
   constructor(options: ControlPlaneOptions) {
     this.server = options.server.replace(/\/+$/, '');
     this.#token = options.token;
-    this.makeAgent = options.makeAgent ?? directAgent;
+    this.makeAgent = explainingProxies(options.makeAgent ?? directAgent);
     this.#connections = createConnections(this.makeAgent);
   }
 

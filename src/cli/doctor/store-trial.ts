@@ -72,6 +72,11 @@ async function tryUpload(
     const { parts } = await controlPlane.presign(session.sessionId, { partNumbers: [1], checksums });
     const [part] = parts;
     if (part !== undefined) {
+      const noWay = proxies.faultFor(part.url);
+      if (noWay !== undefined) {
+        findings.push(fail('the way to the store', noWay.message, noWay.hint));
+        return { findings, doesNotFit };
+      }
       const way = describeWay(proxies, part.url);
       if (way !== undefined) findings.push(info('the way to the store', way));
       const sent = await tryPart(part, trial, makeAgent, context);
