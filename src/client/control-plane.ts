@@ -8,6 +8,7 @@ import { type Connections, createConnections } from './link/connections.ts';
 import { httpCall } from './link/http-call.ts';
 import { LinkFailure, type LinkTrouble } from './link/link-failure.ts';
 import { explainingProxies } from './link/proxy-fault.ts';
+import { explainForeignAnswer, explainPlainHttp, overTls } from './link/tls-probe.ts';
 import { readS3Error } from './part/part-answer.ts';
 import { partList, presignedParts } from './server-answers/parts.ts';
 import { problem } from './server-answers/problem.ts';
@@ -222,6 +223,9 @@ export class ControlPlane {
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       });
       this.answered.add(this.server);
+      const onlyTls = this.#isPartway || isJson(text) ? undefined : await explainForeignAnswer(status, url, this.makeAgent);
+      if (onlyTls !== undefined)
+        throw this.#unreachable(onlyTls.message, { ...this.#overTls(onlyTls), facts: { httpStatus: status } });
       return { status, mediaType: answered['content-type'] ?? '', date: answered.date ?? null, text };
     } catch (cause) {
       // What broke may have broken its neighbours, too: the next call gets a new connection.
@@ -232,6 +236,8 @@ export class ControlPlane {
       // Not the connection's: a mistake in this program, or in how it is called.
       if (!(cause instanceof LinkFailure)) throw cause;
       if (!this.hasAnswered && untrustedIn(cause)) throw certificateNotTrusted(`the partway server at ${this.server}`, cause);
+      const failure = this.#isPartway ? cause : await explainPlainHttp(cause, url, this.makeAgent);
+      if (failure.trouble === 'only-tls') throw this.#unreachable(failure.message, this.#overTls(failure));
       throw this.#unreachable(cause.message, { cause, hint: HINTS[cause.trouble] });
     }
   }
@@ -291,6 +297,10 @@ export class ControlPlane {
     return this.#unreachable(what, { facts: { httpStatus } });
   }
 
+  #overTls(cause: LinkFailure): { cause: unknown; hint: string } {
+    return { cause, hint: `Type: export PARTWAY_SERVER=${overTls(this.server)}   Then run the same command again.` };
+  }
+
   /** Waiting does not help: the same question would get the same answer. */
   #invalid(cause: InvalidAnswer): UploadError {
     return new UploadError(
@@ -312,6 +322,10 @@ export class ControlPlane {
       facts: { reason, ...facts },
     });
   }
+}
+
+function isJson(text: string): boolean {
+  return parseJson(text) !== undefined;
 }
 
 function parseJson(text: string): unknown {

@@ -17,7 +17,7 @@ import { createTally } from './pace/tally.ts';
 import { createUploadControl } from './pace/upload-control.ts';
 import { createWallTimes } from './pace/wall-times.ts';
 import { createAcknowledgedParts } from './part/acknowledged-parts.ts';
-import { askToSend, putNothing } from './part/part-questions.ts';
+import { askToSend, putNothing, refuseOnlyTls } from './part/part-questions.ts';
 import { createPartSender, type PartSignals, type SentPart } from './part/part-sender.ts';
 import { createPresignQueue } from './part/presign-queue.ts';
 import { createWayToStore, SmallerPartsNeeded } from './part/way-to-store.ts';
@@ -185,6 +185,7 @@ export class UploadRun {
       findStored: this.#calls.findStored,
       look: () => this.#rereader.look(),
       askToSend: (part, askSignal) => askToSend(part, askSignal, makeAgent),
+      refuseOnlyTls: (answer, url) => refuseOnlyTls(answer, url, makeAgent),
       maxTries: TRIES[session.strategy],
       stallMs: options.stallMs ?? 45_000,
       maxOutageMs,

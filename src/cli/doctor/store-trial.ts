@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { ControlPlane } from '../../client/control-plane.ts';
 import { LinkFailure } from '../../client/link/link-failure.ts';
-import { isRefusedOnTheWay } from '../../client/part/part-answer.ts';
+import { explainForeignAnswer, explainPlainHttp } from '../../client/link/tls-probe.ts';
+import { isRefusedOnTheWay, readS3Error } from '../../client/part/part-answer.ts';
 import { askToSend } from '../../client/part/part-questions.ts';
 import type * as wire from '../../contract/wire.ts';
 import type { MakeAgent } from '../../outbound/direct-agent.ts';
@@ -138,8 +139,16 @@ async function tryPart(
   const onSent = (bytes: number) => {
     sentBytes += bytes;
   };
+  const broken = (failure: LinkFailure) => ({
+    findings: [judgeBrokenTrial({ host, failure, sentBytes, size: trial.size, ms: performance.now() - startedAt })],
+    doesNotFit: failure.trouble !== 'only-tls' && sentBytes > 0,
+    isStored: false,
+  });
   try {
     const answer = await exchange(url, { makeAgent, method: 'PUT', headers, body: trial, onSent });
+    const onlyTls =
+      readS3Error(answer.body).code === undefined ? await explainForeignAnswer(answer.status, url, makeAgent) : undefined;
+    if (onlyTls !== undefined) return broken(onlyTls);
     const { date } = answer.headers;
     const offset = clockOffset(typeof date === 'string' ? date : undefined, context.now());
     const finding = judgeStoreAnswer(answer, host, offset, trial.size);
@@ -147,15 +156,13 @@ async function tryPart(
     return { findings, doesNotFit: isTooLarge(answer), isStored: finding.outcome === 'ok' };
   } catch (error) {
     if (!(error instanceof LinkFailure)) throw error;
-    const ms = performance.now() - startedAt;
     // The refusal of a body is often lost when the connection closes at once: ask once more, before anything is sent.
     const refusal = sentBytes > 0 ? await askToSend(part, new AbortController().signal, makeAgent) : undefined;
     if (refusal !== undefined) {
       const doesNotFit = refusal.status === 413 && isRefusedOnTheWay(refusal);
       return { findings: [judgePartAnswer(refusal, host, undefined, trial.size)], doesNotFit, isStored: false };
     }
-    const attempt = { host, failure: error, sentBytes, size: trial.size, ms };
-    return { findings: [judgeBrokenTrial(attempt)], doesNotFit: sentBytes > 0, isStored: false };
+    return broken(await explainPlainHttp(error, url, makeAgent));
   }
 }
 
