@@ -1,9 +1,9 @@
 import { type CliContext, STOP_SIGNALS, type StopSignal } from './context.ts';
 import { exitCodeOfSignal } from './failures/exit-codes.ts';
 
-/** What the two signals print. Both are asked when the signal comes, so that they tell what is true then. */
+/** The text that the two signals print. Both are asked when the signal comes, so that they tell what is true then. */
 export interface StopWords {
-  /** Completes "stopping: …": what the first signal waits for, if anything. */
+  /** Completes "stopping: …": the first signal's wait, if it waits for anything. */
   readonly first: () => string;
   /** The second signal prints this before the process ends at once. */
   readonly last: () => string;

@@ -298,7 +298,8 @@ export class ControlPlane {
   }
 
   #overTls(cause: LinkFailure): { cause: unknown; hint: string } {
-    return { cause, hint: `Type: export PARTWAY_SERVER=${overTls(this.server)}   Then run the same command again.` };
+    const path = new URL(this.server).pathname.replace(/\/+$/, '');
+    return { cause, hint: `Type: export PARTWAY_SERVER=${overTls(this.server)}${path}   Then run the same command again.` };
   }
 
   /** Waiting does not help: the same question would get the same answer. */

@@ -40,6 +40,17 @@ class ListeningCollector extends TextCollector {
   }
 }
 
+/** A person who types Ctrl-C when the first text appears. */
+function interruptedAtFirstText() {
+  const stderr = new ListeningCollector();
+  const { signals } = aContext();
+  stderr.onText = () => {
+    stderr.onText = () => {};
+    signals.emit('SIGINT');
+  };
+  return { stderr, signals };
+}
+
 describe('a batch', () => {
   test('goes on with every file although an answer to each create was lost', async ({ server, partway, makeFile }) => {
     for (const name of ['a.mov', 'b.mov', 'c.mov']) await makeFile(name, BYTES);
@@ -118,16 +129,11 @@ describe('a server that is away at first contact', () => {
   ] as const)('is waited for by %s, with --quiet too, until Ctrl-C', async ([, argv], { folder, partway, makeFile }) => {
     await makeFile('a.mov', BYTES);
     const url = `http://127.0.0.1:${await freePort()}`;
-    const stderr = new ListeningCollector();
-    const context = aContext({ stderr, ...environment(folder, url) });
-    stderr.onText = () => {
-      stderr.onText = () => {};
-      context.signals.emit('SIGINT');
-    };
+    const { stderr, signals } = interruptedAtFirstText();
     const { exitCode } = await partway([...argv, '--quiet', '--max-outage', '90m'], {
       ...environment(folder, url),
       stderr,
-      signals: context.signals,
+      signals,
     });
     expect(exitCode).toBe(130);
     expect(stderr.lines[0]).toBe(
@@ -138,12 +144,7 @@ describe('a server that is away at first contact', () => {
   test('is waited for until Ctrl-C, which says that nothing is being sent', async ({ folder, partway, makeFile }) => {
     await makeFile('a.mov', BYTES);
     const away = environment(folder, `http://127.0.0.1:${await freePort()}`);
-    const stderr = new ListeningCollector();
-    const { signals } = aContext();
-    stderr.onText = () => {
-      stderr.onText = () => {};
-      signals.emit('SIGINT');
-    };
+    const { stderr, signals } = interruptedAtFirstText();
     const { exitCode } = await partway(['upload', 'a.mov'], { ...away, stderr, signals });
     expect(exitCode).toBe(130);
     expect(stderr.lines).toContain('stopping: nothing is being sent (once more to stop at once)');

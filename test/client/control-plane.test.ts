@@ -5,6 +5,8 @@ import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import { inspect } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ControlPlane } from '../../src/client/control-plane.ts';
+import { directAgent, type MakeAgent } from '../../src/outbound/direct-agent.ts';
+import { UnusableProxy } from '../../src/outbound/proxy-failure.ts';
 import { UploadError } from '../../src/session/errors.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { aClosedPort } from '../support/part-server.ts';
@@ -350,6 +352,16 @@ describe('a server that cannot be spoken to', () => {
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     expect((await errorOf(new ControlPlane({ server: url, token: TOKEN }).health())).facts.reason).toBe('ECONNRESET');
+  });
+
+  it('is told by its own failure where the question about TLS would need a proxy that cannot be used', async () => {
+    const server = await aTlsPort((socket) => socket.destroy());
+    const makeAgent: MakeAgent = (url, options) => {
+      if (url.startsWith('https:')) throw new UnusableProxy('HTTPS_PROXY must be …', 'HTTPS_PROXY', '');
+      return directAgent(url, options);
+    };
+    const error = await errorOf(new ControlPlane({ server, token: TOKEN, makeAgent }).health());
+    expect(error).toMatchObject({ code: 'SERVER_UNREACHABLE', facts: { reason: 'ECONNRESET' } });
   });
 
   it('since its name is not known is told with the name', async () => {

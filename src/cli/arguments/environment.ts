@@ -16,7 +16,7 @@ export function parseEnvironment(env: CliContext['env']): Environment {
   const token = env.PARTWAY_TOKEN?.trim() ?? '';
   const { settings: proxies } = parseProxies(env);
   const wrongServer = serverFault(server);
-  // Of the store, it is known when the first part is signed.
+  // Whether the way to the store leads through it is known when the first part is signed.
   const wrongProxy = wrongServer === undefined ? proxies.faultFor(server) : undefined;
   const faults = [wrongServer, tokenFault(token), wrongProxy && `${wrongProxy.message}. ${wrongProxy.hint}`].filter(
     (fault) => fault !== undefined,

@@ -20,7 +20,7 @@ function storedSoFar(session: wire.Session | undefined): string {
   return `${formatShare(storedBytes, size)} stored (${percentOf(storedBytes, size)} %)`;
 }
 
-/** What the first Ctrl-C waits for. Figures come every 250 ms, so a part that has just begun may not be in them yet. */
+/** Tells what the first Ctrl-C waits for. Figures come every 250 ms, so a part that has just begun may not be in them yet. */
 export function stoppingWords({ phase, inFlightBytes }: Pick<UploadView, 'phase' | 'inFlightBytes'>): string {
   if (phase.name === 'finishing') return 'all parts are stored, and the server may complete the upload all the same';
   const parts = inFlightBytes > 0 ? 'the parts in flight get up to 5 s to finish' : 'no part is in flight';

@@ -1,5 +1,7 @@
+import type * as http from 'node:http';
 import * as https from 'node:https';
 import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
+import { isUploadError } from '../../session/errors.ts';
 import { LinkFailure } from './link-failure.ts';
 
 /** A handshake needs two round trips; a server that stays silent for longer has not shown that it speaks TLS. */
@@ -40,8 +42,9 @@ export function overTls(url: string): string {
 function speaksTls(url: string, makeAgent: MakeAgent): Promise<boolean> {
   if (!url.startsWith('http:')) return Promise.resolve(false);
   const target = overTls(url);
+  const agent = agentOrNone(makeAgent, target);
+  if (agent === undefined) return Promise.resolve(false);
   return new Promise((resolve) => {
-    const agent = makeAgent(target, { keepAlive: false });
     const request = https.request(target, { method: 'HEAD', agent, rejectUnauthorized: false });
     const finish = (speaks: boolean) => {
       clearTimeout(timer);
@@ -55,4 +58,14 @@ function speaksTls(url: string, makeAgent: MakeAgent): Promise<boolean> {
     request.on('error', ({ message }) => finish(/\balert\b/i.test(message)));
     request.end();
   });
+}
+
+/** Undefined where `https:` would go through a proxy that cannot be used: that says nothing of the `http:` URL. */
+function agentOrNone(makeAgent: MakeAgent, target: string): http.Agent | undefined {
+  try {
+    return makeAgent(target, { keepAlive: false });
+  } catch (error) {
+    if (isUploadError(error, 'PROXY_NOT_USABLE')) return undefined;
+    throw error;
+  }
 }
