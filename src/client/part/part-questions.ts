@@ -2,11 +2,11 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import type { PresignedPart } from '../../contract/wire.ts';
 import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
-import { createConnections } from '../link/connections.ts';
-import { explainForeignAnswer } from '../link/tls-probe.ts';
+import { createConnections } from '../network/connections.ts';
+import { explainForeignAnswer } from '../network/tls-probe.ts';
 import { describeAnswer, judgeAnswer, type PartAnswer } from './part-answer.ts';
 import { AnsweredOnTheWay } from './part-failures.ts';
-import { ConnectionFailure, putPart, readAnswer } from './part-request.ts';
+import { ConnectionFailure, putPart, readAnswer } from './put-part.ts';
 
 /** Questions about the way to the store, asked with a part's own URL and without its bytes, each over a connection of its own. */
 
