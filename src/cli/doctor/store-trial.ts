@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { ControlPlane } from '../../client/control-plane/control-plane.ts';
 import { LinkFailure } from '../../client/network/link-failure.ts';
+import { readS3Error } from '../../client/network/s3-error.ts';
 import { explainForeignAnswer, explainPlainHttp } from '../../client/network/tls-probe.ts';
-import { isRefusedOnTheWay, readS3Error } from '../../client/part/part-answer.ts';
+import { isRefusedOnTheWay } from '../../client/part/part-answer.ts';
 import { askToSend } from '../../client/part/part-questions.ts';
 import type * as wire from '../../contract/wire.ts';
 import type { MakeAgent } from '../../outbound/direct-agent.ts';

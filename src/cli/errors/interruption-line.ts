@@ -2,7 +2,6 @@ import type * as wire from '../../contract/wire.ts';
 import { formatInstant } from '../format/durations.ts';
 import { shellQuote } from '../format/shell-quote.ts';
 import { formatShare, percentOf } from '../format/sizes.ts';
-import type { UploadView } from '../progress/upload-view.ts';
 import type { Subject } from './failure.ts';
 
 /** The last words after Ctrl-C: how much is safe, and exactly what to type. */
@@ -18,13 +17,6 @@ function storedSoFar(session: wire.Session | undefined): string {
   if (session === undefined) return 'what was stored stays stored';
   const { storedBytes, size } = session;
   return `${formatShare(storedBytes, size)} stored (${percentOf(storedBytes, size)} %)`;
-}
-
-/** Tells what the first Ctrl-C waits for. Figures come every 250 ms, so a part that has just begun may not be in them yet. */
-export function stoppingWords({ phase, inFlightBytes }: Pick<UploadView, 'phase' | 'inFlightBytes'>): string {
-  if (phase.name === 'finishing') return 'all parts are stored, and the server may complete the upload all the same';
-  const parts = inFlightBytes > 0 ? 'the parts in flight get up to 5 s to finish' : 'no part is in flight';
-  return phase.name === 'offline' ? `${phase.what} is not waited for any longer; ${parts}` : parts;
 }
 
 /** The session's own expiry or the store's, whichever comes first: after it, parts may be gone. */

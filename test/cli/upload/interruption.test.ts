@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { stoppingWords } from '../../../src/cli/errors/interruption-line.ts';
 import { watchDeadline } from '../../../src/cli/progress/deadline-warning.ts';
+import { stoppingWords } from '../../../src/cli/progress/stopping-words.ts';
 import { updateView, viewOf } from '../../../src/cli/progress/upload-view.ts';
 import { listenForInterruption } from '../../../src/cli/upload/interruption.ts';
 import type { UploadEvent } from '../../../src/client/progress/events.ts';
