@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { SessionStoreUnavailable } from '../port.ts';
 import { type Checkpoints, startCheckpoints } from '../sqlite-checkpoints.ts';
-import { openSqliteDatabase, type SqliteDatabase } from '../sqlite-driver.ts';
+import { openSqliteDatabase, type SqliteDatabase, setBusyTimeout } from '../sqlite-driver.ts';
 import { cannotBeOpened } from '../sqlite-errors.ts';
 import { migrateSqlite } from '../sqlite-migrate.ts';
 import { type DatabaseFile, watchDatabaseFile } from './database-file.ts';
@@ -19,14 +19,18 @@ export interface Serving {
   close(): Promise<void>;
 }
 
+/** Nothing else happens in the process while a call waits for a lock, and a server that waits for its database answers that it does. */
+const OPENING_BUSY_TIMEOUT_MS = 500;
+
 /** @throws SessionStoreStartError */
 export function openServing(path: string, onLoss: (error: SessionStoreUnavailable) => void): Serving {
   const lock = lockForServer(path);
   let db: SqliteDatabase | undefined;
   try {
-    db = openSqliteDatabase(path);
+    db = openSqliteDatabase(path, OPENING_BUSY_TIMEOUT_MS);
     // This opens the WAL as well, which is watched, too.
     migrateSqlite(db);
+    setBusyTimeout(db);
     return serve(path, db, lock, onLoss);
   } catch (error) {
     db?.close();
