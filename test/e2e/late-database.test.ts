@@ -6,6 +6,7 @@ import { openSqliteStore } from '../../src/session-store/sqlite.ts';
 import { openSqliteDatabase } from '../../src/session-store/sqlite-driver.ts';
 import { startByteProxy } from '../support/byte-proxy.ts';
 import { readProblem } from '../support/control-plane.ts';
+import { mountSmallDisk } from '../support/full-disk.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
 import { startCli } from '../support/partway-cli.ts';
 import { createEmptyDatabase, needsPostgres } from '../support/postgres.ts';
@@ -164,6 +165,19 @@ describe('partway serve on a SQLite file', () => {
     other.exec('COMMIT');
     other.close();
     await expectServing(server, at);
+  }, 60_000);
+
+  it('on a disk without room waits for some', async (context) => {
+    const disk = await mountSmallDisk(context);
+    await disk.fill(0);
+    const server = await serve(join(disk.folder, 'partway.db'));
+    const at = await urlOf(server);
+    expect((await server.event(({ check }) => check === 'database')).msg).toContain('Make room on its disk');
+    await expectWaiting(at);
+    await disk.makeRoom(0);
+    await expectServing(server, at);
+    server.child.kill('SIGTERM');
+    expect((await server.finished).exitCode).toBe(0);
   }, 60_000);
 
   it('that a newer partway has used ends with 2', async () => {
