@@ -26,7 +26,6 @@ export type ObjectStoreFailure = (typeof OBJECT_STORE_FAILURES)[number];
 export class ObjectStoreError extends Error {
   override readonly name = 'ObjectStoreError';
   readonly failure: ObjectStoreFailure;
-
   /** The code by which this computer refuses the store's certificate, where that is why it is `unavailable`. */
   readonly certificateError: string | undefined;
 

@@ -32,6 +32,7 @@ export function createAssumeRole(
     maxAttempts: 2,
     requestHandler: requestHandler({ endpoint, makeAgent }),
   });
+  // Stacks differ in their types by the commands of their client.
   noteConnectionErrors(client.middlewareStack as never);
 
   async function assumeRole(seconds: number): Promise<SigningSession> {

@@ -6,7 +6,7 @@ import { createS3ObjectStore } from '../object-store/s3.ts';
 import type { SigningOptions } from '../object-store/s3-signing.ts';
 import { agentsThrough } from '../outbound/proxy-agents.ts';
 import { describeWay } from '../outbound/proxy-settings.ts';
-import { openOrWait } from '../session-store/late-store.ts';
+import { type LateStore, openOrWait } from '../session-store/late-store.ts';
 import { openStoreToWrite } from '../session-store/open.ts';
 import { createApp } from './app.ts';
 import { createAuditLog } from './audit/audit-log.ts';
@@ -95,9 +95,28 @@ export async function startServer(
   const database = await openOrWait(() => openStoreToWrite(config.database, { onLoss }), {
     isShared: config.database.kind === 'postgres',
   });
+  try {
+    return await serve({ config, log, onFirstToken, firstToken, database, isDatabaseLost: () => isDatabaseLost });
+  } catch (error) {
+    database.giveUp();
+    throw error;
+  }
+}
+
+interface Start {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly onFirstToken: (token: string) => void;
+  readonly firstToken: Pick<FirstTokenPlace, 'keep' | 'discard'> | undefined;
+  readonly database: LateStore;
+  readonly isDatabaseLost: () => boolean;
+}
+
+async function serve(start: Start): Promise<RunningServer> {
+  const { config, log, onFirstToken, firstToken, database, isDatabaseLost } = start;
   const { sessions } = database;
   const isOpenFirst = database.isOpen;
-  /** Whether it may listen there: a token in the environment answers that before the database is there. */
+  /** True where it is known before the server listens whether it may: a token in the environment is enough for that. */
   const isJudgedFirst = isOpenFirst || config.adminToken !== undefined;
   const version = packageVersion();
   const metrics = createMetrics({ sessions, hasWebhook: config.webhook !== undefined, now: Date.now, log, version });
@@ -158,7 +177,6 @@ export async function startServer(
     auditLog.close();
   };
   const listening = await startListening().catch(async (error: unknown) => {
-    database.giveUp();
     await closeStores();
     throw error;
   });
@@ -184,7 +202,7 @@ export async function startServer(
     url: listening.url,
     failed,
     get isDatabaseLost() {
-      return isDatabaseLost;
+      return isDatabaseLost();
     },
     reload() {
       auditLog.reopen();

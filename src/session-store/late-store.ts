@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type SessionStore, SessionStoreUnavailable, type Unavailability } from './port.ts';
-import { SessionStoreStartError } from './start-error.ts';
+import { type PassingState, SessionStoreStartError } from './start-error.ts';
 
 /** Long enough not to burden a database that starts, and shorter than clients wait between two tries. */
 const AGAIN_AFTER_MS = 2_000;
 
 /** What a server waits for. A database that may only be read, or that another server has, is told to the person who starts it. */
-const WORTH_WAITING: readonly (Unavailability | 'in-use' | undefined)[] = ['away', 'full', 'disk-error'];
+const WORTH_WAITING: readonly (PassingState | undefined)[] = ['away', 'full', 'disk-error'];
 
 /** A session store that may be opened later than its server starts. */
 export interface LateStore {
@@ -33,7 +33,7 @@ export async function openOrWait(
     return { sessions: latest, isOpen: true, opened: Promise.resolve(true), giveUp() {} };
   }
   const opened = keepTrying();
-  // Whoever asks for it later hears the reason all the same.
+  // A rejection must not end the process before the server listens and asks for it.
   opened.catch(() => {});
   return {
     sessions: forwardingStore(() => latest, isShared),

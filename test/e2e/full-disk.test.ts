@@ -112,7 +112,7 @@ describe('a database that can only be read', () => {
     chmodSync(database, 0o444);
     chmodSync(join(database, '..'), 0o777);
 
-    expectRefusedStart(await serve(database), 2, 'SQLITE_READONLY');
+    expectRefusedStart(await serve(database), 1, 'SQLITE_READONLY');
   });
 
   it('keeps a server from starting where its folder is, too', async () => {
@@ -206,7 +206,7 @@ async function serve(
   return finished;
 }
 
-/** @param code 2 where only other settings or permissions help, so that no supervisor starts it again. */
+/** @param code 2 where a supervisor should not start it again. */
 function expectRefusedStart({ exitCode, stdout, stderr }: CliResult, code: 1 | 2, ...said: readonly string[]): void {
   expect(exitCode, stderr).toBe(code);
   for (const words of [...said, 'Let this user write', 'mounted read-only']) expect(stderr).toContain(words);

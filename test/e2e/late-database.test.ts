@@ -130,6 +130,13 @@ describe('partway serve before its PostgreSQL', () => {
     expect(exitCode, stderr).toBe(0);
   }, 60_000);
 
+  it('ends at once where something else keeps it from starting', async () => {
+    const database = `postgres://partway:secret@127.0.0.1:${await freePort()}/partway`;
+    const { exitCode, stderr } = await (await serve(database, { PARTWAY_AUDIT_LOG: '/dev/null/audit.jsonl' })).finished;
+    expect(exitCode, stderr).toBe(1);
+    expect(stderr).toContain('The audit log /dev/null/audit.jsonl cannot be opened');
+  }, 60_000);
+
   it('ends with 2 where the database arrives without any token, and other machines could connect', async () => {
     const database = await aLateDatabase();
     const server = await serve(database.url, { PARTWAY_TOKEN: undefined, PARTWAY_HOST: '0.0.0.0' } as never);

@@ -1,9 +1,11 @@
 import dns from 'node:dns';
+import { once } from 'node:events';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import * as net from 'node:net';
+import { join } from 'node:path';
 import { HeadBucketCommand } from '@aws-sdk/client-s3';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { exchange } from '../../src/cli/doctor/http-exchange.ts';
 import { createConnections } from '../../src/client/link/connections.ts';
 import { probeUrl } from '../../src/client/link/http-probe.ts';
@@ -18,6 +20,7 @@ import { openPostgresStore } from '../../src/session-store/postgres.ts';
 import { PostgresDatabase } from '../../src/session-store/postgres-driver.ts';
 import { statement } from '../../src/session-store/postgres-statement.ts';
 import { startSlowListener } from '../support/slow-handshake.ts';
+import { aFolder } from '../support/sources.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -63,6 +66,17 @@ describe('a connection to a name with several addresses', () => {
     const connect = vi.spyOn(net.Socket.prototype, 'connect');
     await expect(open('postgres://ann:pw@127.0.0.1:9/partway')).rejects.toThrow('ECONNREFUSED');
     expect(connect).toHaveBeenCalledWith({ host: '127.0.0.1', port: 9, autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS });
+  });
+
+  it.skipIf(process.platform === 'win32')('is left alone where PostgreSQL listens on a Unix socket', async () => {
+    const path = join(await aFolder(), '.s.PGSQL.5432');
+    const server = net.createServer((socket) => void socket.end('here'));
+    await new Promise<void>((listening) => server.listen(path, listening));
+    onTestFinished(() => void server.close());
+    const socket = new PatientSocket();
+    const [piece] = await once(socket.connect(path), 'data');
+    expect(String(piece)).toBe('here');
+    socket.destroy();
   });
 
   it.skipIf(process.platform !== 'linux').each([

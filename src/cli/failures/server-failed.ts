@@ -5,7 +5,6 @@ export class ServerFailed extends Error {
   override readonly name = 'ServerFailed';
   /** What to do, where the cause says so. */
   readonly hint: string | undefined;
-
   readonly exitCode: ExitCode;
 
   constructor(cause: unknown, exitCode: ExitCode = EXIT.failure) {
