@@ -1,8 +1,8 @@
 import { homedir, tmpdir } from 'node:os';
-import type { CliContext } from './context.ts';
-import { TextOutput } from './output/text-output.ts';
 import { runCli, tellFailure } from './run-cli.ts';
 import { keepHeapSmall } from './small-heap.ts';
+import type { CliContext } from './terminal/context.ts';
+import { TextOutput } from './terminal/text-output.ts';
 
 keepHeapSmall(process.argv[2]);
 

@@ -1,14 +1,14 @@
 import { type ArgsDef, runCommand } from 'citty';
-import { didYouMean } from '../contract/did-you-mean.ts';
-import type { CommandModule } from './arguments/command.ts';
-import { packageVersion, renderCommandHelp, renderHelp } from './arguments/help.ts';
-import { checkArguments } from './arguments/strict-args.ts';
-import { UsageError } from './arguments/usage-error.ts';
-import type { CliContext } from './context.ts';
-import { debugTrace, errorLine, explainError } from './failures/error-text.ts';
-import { EXIT, type ExitCode } from './failures/exit-codes.ts';
-import { unwrapFailure } from './failures/failure.ts';
-import { colourError, styleOf } from './output/output-style.ts';
+import { didYouMean } from '../text/did-you-mean.ts';
+import { debugTrace, errorLine, explainError } from './errors/error-text.ts';
+import { EXIT, type ExitCode } from './errors/exit-codes.ts';
+import { unwrapFailure } from './errors/failure.ts';
+import { packageVersion, renderCommandHelp, renderHelp } from './help.ts';
+import type { CommandModule } from './input/command.ts';
+import { checkArguments } from './input/strict-args.ts';
+import { UsageError } from './input/usage-error.ts';
+import type { CliContext } from './terminal/context.ts';
+import { colourError, styleOf } from './terminal/output-style.ts';
 
 /** Each is loaded only when it is called. */
 const COMMANDS = {

@@ -2,11 +2,11 @@
  * Sets MinIO up for the control plane, with the root key: its bucket, and its own user with the policy it needs. Disables users of earlier
  * versions whose ids everyone knows. In compose.yaml, before each start of the control plane; may be repeated.
  */
-import { createBucket } from './bucket.ts';
-import { ensureControlPlaneAccount } from './control-plane-account.ts';
-import { disableFormerUsers } from './former-users.ts';
-import { refuseGuessableIds } from './guessable-ids.ts';
-import { SetupError } from './setup-error.ts';
+import { createBucket } from './minio/bucket.ts';
+import { ensureControlPlaneAccount } from './minio/control-plane-account.ts';
+import { disableFormerUsers } from './minio/former-users.ts';
+import { refuseGuessableIds } from './minio/guessable-ids.ts';
+import { SetupError } from './process/setup-error.ts';
 
 function required(name: string): string {
   const value = process.env[name];

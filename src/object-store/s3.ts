@@ -13,6 +13,7 @@ import {
 import { EMPTY_CRC32, encodeCrc32 } from '../session/crc32.ts';
 import { encodeTags } from '../session/object-attributes.ts';
 import type { StoredPart } from '../session/session.ts';
+import { createPartUrls } from './part-urls.ts';
 import {
   type CompleteInput,
   type NewUpload,
@@ -26,8 +27,7 @@ import { readStoreClock } from './s3-clock.ts';
 import { codeOf, statusOf, toObjectStoreError } from './s3-errors.ts';
 import { findKeyConflict } from './s3-key-conflict.ts';
 import { decodeMetadata, encodeMetadata } from './s3-metadata.ts';
-import { createPartUrls } from './s3-part-urls.ts';
-import type { SigningLog, SigningOptions } from './s3-signing.ts';
+import type { SigningLog, SigningOptions } from './signing-credentials.ts';
 
 export interface S3ObjectStoreOptions extends S3Account {
   /** What presigned URLs name: the host is part of the signature. A path, if any, is signed too, so a proxy must not strip it. */

@@ -6,23 +6,31 @@ import { isTerminal, type Status } from '../session/machine.ts';
 import { partLength } from '../session/part-plan.ts';
 import { partNumbersOf } from '../session/part-ranges.ts';
 import type { StoredPart, UploadSession } from '../session/session.ts';
-import { type Caller, mustBeUnlimited, mustChange, mustHaveOneOf, mustSee } from './access.ts';
+import { type Caller, mustBeUnlimited, mustChange, mustHaveOneOf, mustSee } from './access/caller.ts';
+import { grantCapability } from './access/capability.ts';
 import { type Audit, subjectOf } from './audit/event.ts';
-import { grantCapability } from './capability.ts';
-import { complete, finishIfStored, isObjectOf, listStoredParts, missingParts, refuse, unprovenParts } from './completion.ts';
-import { create } from './creation.ts';
-import type { ServiceDeps } from './deps.ts';
-import { end } from './ending.ts';
-import { createForgeryGuard } from './forgery-guard.ts';
-import { ensureOpen, heal, mustGet, notOpen, objectsOf } from './generations.ts';
-import { presignParts } from './presigning.ts';
-import { createReadiness } from './readiness.ts';
-import { replanUpload } from './replanning.ts';
-import { logOfRequest } from './request-log.ts';
-import { createFreshFlight, createSingleFlight } from './single-flight.ts';
-import { createStoreReport } from './store-report.ts';
-import { compareWithRecord } from './stored-object.ts';
-import { progressView, sessionView } from './views.ts';
+import type { ServiceDeps } from './core/deps.ts';
+import { logOfRequest } from './core/request-log.ts';
+import { createFreshFlight, createSingleFlight } from './core/single-flight.ts';
+import { progressView, sessionView } from './core/views.ts';
+import { createForgeryGuard } from './health/forgery-guard.ts';
+import { createReadiness } from './health/readiness.ts';
+import { createStoreReport } from './health/store-report.ts';
+import {
+  complete,
+  finishIfStored,
+  isObjectOf,
+  listStoredParts,
+  missingParts,
+  refuse,
+  unprovenParts,
+} from './lifecycle/complete.ts';
+import { create } from './lifecycle/create.ts';
+import { end } from './lifecycle/end.ts';
+import { presignParts } from './lifecycle/presign.ts';
+import { replanUpload } from './lifecycle/replan.ts';
+import { compareWithRecord } from './lifecycle/stored-object.ts';
+import { ensureOpen, heal, mustGet, notOpen, objectsOf } from './lifecycle/transitions.ts';
 
 export interface ListQuery {
   readonly status?: Status | undefined;

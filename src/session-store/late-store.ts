@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type SessionStore, SessionStoreUnavailable, type Unavailability } from './port.ts';
-import { type PassingState, SessionStoreStartError } from './start-error.ts';
+import { type SessionStore, SessionStoreUnavailable, type Unavailability } from './port/session-store.ts';
+import { type PassingState, SessionStoreStartError } from './port/start-error.ts';
 
 /** Long enough not to burden a database that starts, and shorter than clients wait between two tries. */
 const AGAIN_AFTER_MS = 2_000;

@@ -1,9 +1,9 @@
 import type { Client } from 'pg';
-import { connectToPostgres, migratePostgres } from './postgres-migrate.ts';
+import { SessionStoreStartError } from './port/start-error.ts';
+import { connectToPostgres, migratePostgres } from './postgres/migrate.ts';
+import { openSqliteDatabase, type SqliteDatabase } from './sqlite/driver.ts';
+import { migrateSqlite } from './sqlite/migrate.ts';
 import { lockForServer } from './sqlite/server-lock.ts';
-import { openSqliteDatabase, type SqliteDatabase } from './sqlite-driver.ts';
-import { migrateSqlite } from './sqlite-migrate.ts';
-import { SessionStoreStartError } from './start-error.ts';
 
 /** All that a store records, the referred-to before who refers. The lease and the ledger are each database's own. */
 const TABLES = [

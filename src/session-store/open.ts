@@ -1,6 +1,6 @@
-import { type SessionStore, SessionStoreUnavailable } from './port.ts';
-import type { SqliteOptions } from './sqlite.ts';
-import { SessionStoreStartError } from './start-error.ts';
+import { type SessionStore, SessionStoreUnavailable } from './port/session-store.ts';
+import { SessionStoreStartError } from './port/start-error.ts';
+import type { SqliteOptions } from './sqlite/session-store.ts';
 
 /** The URL holds a password, and is shown to nobody but the driver. */
 export type StoreLocation =
@@ -13,10 +13,10 @@ export type StoreLocation =
  */
 export async function openSessionStore(location: StoreLocation, options?: SqliteOptions): Promise<SessionStore> {
   if (location.kind === 'postgres') {
-    const { openPostgresStore } = await import('./postgres.ts');
+    const { openPostgresStore } = await import('./postgres/session-store.ts');
     return openPostgresStore(location.url.reveal());
   }
-  const { openSqliteStore } = await import('./sqlite.ts');
+  const { openSqliteStore } = await import('./sqlite/session-store.ts');
   return openSqliteStore(location.path, options);
 }
 

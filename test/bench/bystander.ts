@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { PATHS, pathOf } from '../../src/contract/paths.ts';
 import type * as wire from '../../src/contract/wire.ts';
-import { startMinio } from '../../src/dev/minio.ts';
+import { startMinio } from '../../src/dev/minio/minio.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
 import { startCli } from '../support/partway-cli.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { atExit } from '../../src/dev/at-exit.ts';
+import { atExit } from '../../src/dev/process/at-exit.ts';
 import { inspect } from './kill/inspection.ts';
 import { Killing } from './kill/killing.ts';
 import { MODES, type Mode, planStrikes, planUpload } from './kill/plan.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { PATHS, pathOf } from '../../src/contract/paths.ts';
-import { startMinio } from '../../src/dev/minio.ts';
+import { startMinio } from '../../src/dev/minio/minio.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
 import { findPostgres, startPostgres } from '../support/postgres-server.ts';

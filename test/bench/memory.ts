@@ -1,7 +1,7 @@
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startMinio } from '../../src/dev/minio.ts';
+import { startMinio } from '../../src/dev/minio/minio.ts';
 import { GiB, MiB } from '../../src/session/part-plan.ts';
 import { startControlPlane } from '../support/control-plane-process.ts';
 import { startCli, summaryOf } from '../support/partway-cli.ts';

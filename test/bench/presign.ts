@@ -1,12 +1,12 @@
-import { startMinio } from '../../src/dev/minio.ts';
+import { startMinio } from '../../src/dev/minio/minio.ts';
 import { createS3ObjectStore } from '../../src/object-store/s3.ts';
+import { createAuthenticate } from '../../src/server/access/auth.ts';
 import { createApp } from '../../src/server/app.ts';
 import { noAudit } from '../../src/server/audit/event.ts';
-import { createAuthenticate } from '../../src/server/auth.ts';
 import { createMetrics } from '../../src/server/metrics/metrics.ts';
 import { createService } from '../../src/server/service.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { openSqliteStore } from '../../src/session-store/sqlite.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import { ADDRESS, ADMIN_CALLER, ADMIN_TOKEN, POLICY } from '../support/control-plane.ts';
 import { createRestrictedUser } from '../support/minio.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished } from 'vitest';
 import { createControlListener } from '../../src/cli/control/control-listener.ts';
-import { createUploadControl } from '../../src/client/pace/upload-control.ts';
+import { createUploadControl } from '../../src/client/flow/upload-control.ts';
 import { aContext, runForTest, type TestContext } from '../support/cli-run.ts';
 import { test as base } from '../support/cli-test.ts';
 

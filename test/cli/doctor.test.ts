@@ -7,7 +7,7 @@ import { judgeForgedWrite, judgeWellKnownIds } from '../../src/cli/doctor/forger
 import { checkOrigins, judgeOrigins } from '../../src/cli/doctor/origins.ts';
 import { judgeSigning } from '../../src/cli/doctor/signing.ts';
 import { judgeBrokenTrial, judgeStoreAnswer } from '../../src/cli/doctor/store-answer.ts';
-import { LinkFailure } from '../../src/client/link/link-failure.ts';
+import { LinkFailure } from '../../src/client/network/link-failure.ts';
 import type { StoreReport } from '../../src/contract/wire.ts';
 import type { ForgeryVerdict } from '../../src/forgery/verdict.ts';
 import { directAgent } from '../../src/outbound/direct-agent.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { formatClock } from '../../src/cli/output/durations.ts';
-import { createReporter } from '../../src/cli/output/reporter.ts';
-import type { ProgressFigures, UploadEvent, UploadResult } from '../../src/client/events.ts';
+import { formatClock } from '../../src/cli/format/durations.ts';
+import { createReporter } from '../../src/cli/progress/create-reporter.ts';
+import type { ProgressFigures, UploadEvent, UploadResult } from '../../src/client/progress/events.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { aContext, NOON, type TestContext, TextCollector } from '../support/cli-run.ts';
 import { someFigures } from '../support/progress-figures.ts';

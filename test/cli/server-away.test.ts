@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished } from 'vitest';
-import { freePort } from '../../src/dev/free-port.ts';
+import { freePort } from '../../src/dev/process/free-port.ts';
 import { aContext, TextCollector } from '../support/cli-run.ts';
 import { test } from '../support/cli-test.ts';
 import { aWireSession } from '../support/wire-sessions.ts';

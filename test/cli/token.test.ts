@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
-import { openSqliteStore } from '../../src/session-store/sqlite.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import type { TestContext } from '../support/cli-run.ts';
 import { test } from '../support/cli-test.ts';
 import { createTestDatabase, needsPostgres } from '../support/postgres.ts';

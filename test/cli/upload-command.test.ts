@@ -3,8 +3,8 @@ import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { describe, expect } from 'vitest';
+import { formatShare, formatSize } from '../../src/cli/format/sizes.ts';
 import type { JournalEntry } from '../../src/cli/journal/journal-entry.ts';
-import { formatShare, formatSize } from '../../src/cli/output/sizes.ts';
 import { createRequest } from '../../src/contract/schemas.ts';
 import type { Session } from '../../src/contract/wire.ts';
 import { encodeCrc32 } from '../../src/session/crc32.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createFlightController } from '../../src/client/pace/parts-in-flight.ts';
+import { createFlightController } from '../../src/client/flow/parts-in-flight.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import recorded from './link-profiles.json' with { type: 'json' };
 

@@ -2,7 +2,7 @@ import { chmodSync, closeSync, openSync, readFileSync, renameSync, rmSync, statS
 import { appendFile, open, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createUploadControl } from '../../src/client/pace/upload-control.ts';
+import { createUploadControl } from '../../src/client/flow/upload-control.ts';
 import type { ByteSource } from '../../src/client/source/byte-source.ts';
 import { type FileSourceOptions, openFileSource } from '../../src/client/source/file-source.ts';
 import { fingerprint } from '../../src/client/source/fingerprint.ts';

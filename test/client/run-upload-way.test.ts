@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createUploadControl } from '../../src/client/pace/upload-control.ts';
+import { createUploadControl } from '../../src/client/flow/upload-control.ts';
 import { UploadError } from '../../src/session/errors.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { EngineBench } from '../support/engine-bench.ts';

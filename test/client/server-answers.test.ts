@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { ControlPlane } from '../../src/client/control-plane.ts';
-import { probeUrl } from '../../src/client/link/http-probe.ts';
-import { runUpload } from '../../src/client/run-upload.ts';
+import { ControlPlane } from '../../src/client/control-plane/control-plane.ts';
+import { probeUrl } from '../../src/client/network/http-probe.ts';
 import { bytesSource } from '../../src/client/source/byte-source.ts';
+import { runUpload } from '../../src/client/transfer/upload.ts';
 import type { UploadError } from '../../src/session/errors.ts';
 import { aSignedPart, endlessAnswer, hostileControlPlane, type Lie } from '../support/hostile-control-plane.ts';
 import { aWireSession } from '../support/wire-sessions.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseDuration } from '../../src/contract/duration.ts';
+import { parseDuration } from '../../src/text/duration.ts';
 
 describe('a duration', () => {
   it.each([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { escapeUnseen } from '../../src/contract/visible-text.ts';
+import { escapeUnseen } from '../../src/text/visible-text.ts';
 
 describe('escapeUnseen', () => {
   it.each([

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { SessionStore } from '../../src/session-store/port.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import { NOON } from '../support/sessions.ts';
 
 export function describeSweepLease(current: () => SessionStore): void {

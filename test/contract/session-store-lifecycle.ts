@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { STATUSES } from '../../src/session/machine.ts';
 import { MiB, planParts } from '../../src/session/part-plan.ts';
-import type { SessionStore } from '../../src/session-store/port.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import {
   aReport,
   aUniqueName,

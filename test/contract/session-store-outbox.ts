@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { isTerminal, STATUSES } from '../../src/session/machine.ts';
 import type { UploadEvent } from '../../src/session/upload-event.ts';
-import type { SessionStore } from '../../src/session-store/port.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import {
   aNewSession,
   aUniqueName,

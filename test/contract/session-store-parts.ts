@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { GiB, MiB, planParts, S3_LIMITS } from '../../src/session/part-plan.ts';
-import type { SessionStore } from '../../src/session-store/port.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import {
   aReport,
   aStoredPart,

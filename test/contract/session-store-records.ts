@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { STATUSES, type Status } from '../../src/session/machine.ts';
 import { GiB, MiB, planParts, S3_LIMITS } from '../../src/session/part-plan.ts';
 import type { Instant } from '../../src/session/session.ts';
-import type { FingerprintQuery, NewSession, SessionQuery, SessionStore } from '../../src/session-store/port.ts';
+import type { FingerprintQuery, NewSession, SessionQuery, SessionStore } from '../../src/session-store/port/session-store.ts';
 import {
   aNewSession,
   aReport,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Capability, SessionStore } from '../../src/session-store/port.ts';
+import type { Capability, SessionStore } from '../../src/session-store/port/session-store.ts';
 import { aToken, aUniqueName, insertSession, NOON } from '../support/sessions.ts';
 
 export function describeTokens(current: () => SessionStore): void {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { isTerminal, STATUSES } from '../../src/session/machine.ts';
-import type { ClientReport, SessionStore } from '../../src/session-store/port.ts';
+import type { ClientReport, SessionStore } from '../../src/session-store/port/session-store.ts';
 import {
   aReport,
   aStoredPart,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe } from 'vitest';
-import type { SessionStore } from '../../src/session-store/port.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import { describeSweepLease } from './session-store-lease.ts';
 import {
   describeChangeStatus,
@@ -36,7 +36,7 @@ export interface SessionStoreFixture {
   close(): Promise<void>;
 }
 
-/** What every session store does: the sentences of src/session-store/port.ts, one test or more for each. */
+/** What every session store does: the sentences of src/session-store/port/session-store.ts, one test or more for each. */
 export function describeSessionStore(name: string, factory: () => Promise<SessionStoreFixture>): void {
   describe(`${name} as a session store`, () => {
     let fixture: SessionStoreFixture;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/server/config.ts';
-import { isWithin } from '../../src/server/edge/client-address.ts';
+import { isWithin } from '../../src/server/limits/client-address.ts';
+import { parseConfig } from '../../src/server/settings/config.ts';
 import { COMPOSE_ENV, type ComposeService, readCompose, readShieldedCompose } from '../support/compose.ts';
 
 const source = readFileSync('compose.yaml', 'utf8');

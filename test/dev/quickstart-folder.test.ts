@@ -3,11 +3,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { startMinio } from '../../src/dev/minio.ts';
-import { claimFolder } from '../../src/dev/quickstart-claim.ts';
-import { chooseSettings, openFolder, type QuickstartFolder, readSettings } from '../../src/dev/quickstart-settings.ts';
-import { SetupError } from '../../src/dev/setup-error.ts';
-import { cacheFolder, dataFolder } from '../../src/dev/user-folders.ts';
+import { startMinio } from '../../src/dev/minio/minio.ts';
+import { SetupError } from '../../src/dev/process/setup-error.ts';
+import { cacheFolder, dataFolder } from '../../src/dev/process/user-folders.ts';
+import { claimFolder } from '../../src/dev/quickstart/folder-lock.ts';
+import { chooseSettings, openFolder, type QuickstartFolder, readSettings } from '../../src/dev/quickstart/settings.ts';
 
 const quiet = () => {};
 

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { ControlPlane } from '../../src/client/control-plane.ts';
-import { openUpload } from '../../src/client/open-upload.ts';
-import { runUpload } from '../../src/client/run-upload.ts';
+import { ControlPlane } from '../../src/client/control-plane/control-plane.ts';
 import { bytesSource } from '../../src/client/source/byte-source.ts';
+import { openUpload } from '../../src/client/transfer/open-upload.ts';
+import { runUpload } from '../../src/client/transfer/upload.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { checksumOf } from '../contract/object-store.ts';
 import { startControlPlane } from '../support/control-plane-process.ts';

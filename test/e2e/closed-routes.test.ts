@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
 import { skipBecause } from '../support/skip-because.ts';
 
-const PART_REQUEST = fileURLToPath(new URL('../../dist/client/part/part-request.js', import.meta.url));
+const PART_REQUEST = fileURLToPath(new URL('../../dist/client/part/put-part.js', import.meta.url));
 
 /** One PUT of a part, in a process of its own, which writes how it failed. */
 const PUT = `

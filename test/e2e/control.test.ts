@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ensureGeneratedFile } from '../../src/dev/generated-file.ts';
+import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { type ByteProxy, startByteProxy } from '../support/byte-proxy.ts';
 import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';

@@ -2,11 +2,11 @@ import { copyFileSync, mkdtempSync, renameSync, rmSync, symlinkSync, truncateSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { ControlPlane } from '../../src/client/control-plane.ts';
-import { freePort } from '../../src/dev/free-port.ts';
-import { ensureGeneratedFile } from '../../src/dev/generated-file.ts';
+import { ControlPlane } from '../../src/client/control-plane/control-plane.ts';
+import { freePort } from '../../src/dev/process/free-port.ts';
+import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { openSqliteStore } from '../../src/session-store/sqlite.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import { startByteProxy } from '../support/byte-proxy.ts';
 import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';

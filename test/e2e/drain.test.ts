@@ -2,7 +2,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Session } from '../../src/contract/wire.ts';
-import { isPortFree } from '../../src/dev/free-port.ts';
+import { isPortFree } from '../../src/dev/process/free-port.ts';
 import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
 import { RawConnection } from '../support/raw-connection.ts';

@@ -1,9 +1,9 @@
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { freePort } from '../../src/dev/free-port.ts';
-import { openSqliteStore } from '../../src/session-store/sqlite.ts';
-import { openSqliteDatabase } from '../../src/session-store/sqlite-driver.ts';
+import { freePort } from '../../src/dev/process/free-port.ts';
+import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import { startByteProxy } from '../support/byte-proxy.ts';
 import { readProblem } from '../support/control-plane.ts';
 import { mountSmallDisk } from '../support/full-disk.ts';

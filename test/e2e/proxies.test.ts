@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tls from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ensureGeneratedFile } from '../../src/dev/generated-file.ts';
+import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { makeCertificate, writeCertificate } from '../support/certificates.ts';
 import { startControlPlane } from '../support/control-plane-process.ts';

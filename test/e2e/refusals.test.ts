@@ -3,9 +3,9 @@ import { chmodSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, utimesSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../../src/dev/free-port.ts';
-import { ensureGeneratedFile } from '../../src/dev/generated-file.ts';
-import { startMinio } from '../../src/dev/minio.ts';
+import { startMinio } from '../../src/dev/minio/minio.ts';
+import { freePort } from '../../src/dev/process/free-port.ts';
+import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';

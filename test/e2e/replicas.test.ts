@@ -8,7 +8,7 @@ import { crc32 } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { bytesSource, ControlPlane, openUpload } from '../../src/client/index.ts';
 import type { Progress } from '../../src/contract/wire.ts';
-import { ensureGeneratedFile } from '../../src/dev/generated-file.ts';
+import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { encodeCrc32 } from '../../src/session/crc32.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { startBalancer } from '../support/balancer.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ensureGeneratedFile } from '../../src/dev/generated-file.ts';
+import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';

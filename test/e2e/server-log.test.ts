@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { freePort } from '../../src/dev/free-port.ts';
+import { freePort } from '../../src/dev/process/free-port.ts';
 import { startCli } from '../support/partway-cli.ts';
 import { aFolder } from '../support/sources.ts';
 

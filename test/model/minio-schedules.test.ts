@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type RunningMinio, startMinio } from '../../src/dev/minio.ts';
+import { type RunningMinio, startMinio } from '../../src/dev/minio/minio.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { playMany } from './lanes.ts';
 import { shareMinio } from './minio-store.ts';

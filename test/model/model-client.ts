@@ -1,8 +1,8 @@
-import { ControlPlane } from '../../src/client/control-plane.ts';
-import type { UploadEvent, UploadResult } from '../../src/client/events.ts';
-import { openUpload } from '../../src/client/open-upload.ts';
-import { runUpload } from '../../src/client/run-upload.ts';
+import { ControlPlane } from '../../src/client/control-plane/control-plane.ts';
+import type { UploadEvent, UploadResult } from '../../src/client/progress/events.ts';
 import type { ByteSource } from '../../src/client/source/byte-source.ts';
+import { openUpload } from '../../src/client/transfer/open-upload.ts';
+import { runUpload } from '../../src/client/transfer/upload.ts';
 import type {
   CompleteRequest,
   PartsResponse,

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { sweep } from '../../src/server/sweeper.ts';
+import { sweep } from '../../src/server/lifecycle/sweeper.ts';
 import { type ErrorCode, isUploadError } from '../../src/session/errors.ts';
 import { isTerminal, type Status } from '../../src/session/machine.ts';
 import type { UploadSession } from '../../src/session/session.ts';

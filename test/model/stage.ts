@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CompleteInput } from '../../src/object-store/port.ts';
-import type { SessionStore } from '../../src/session-store/port.ts';
-import { openSqliteStore } from '../../src/session-store/sqlite.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import { type FaultProxy, type SeenRequest, startFaultProxy } from '../support/fault-proxy.ts';
 import {
   answers,

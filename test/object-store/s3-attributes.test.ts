@@ -2,7 +2,7 @@ import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
 import { createRequest } from '../../src/contract/schemas.ts';
 import type { NewUpload } from '../../src/object-store/port.ts';
-import { contentDispositionHeader } from '../../src/server/content-disposition.ts';
+import { contentDispositionHeader } from '../../src/server/lifecycle/content-disposition.ts';
 import { findMetadataFault, findTagsFault, SESSION_METADATA } from '../../src/session/object-attributes.ts';
 import { checksumOf } from '../contract/object-store.ts';
 import { anS3Store, putPart, readAttributes, type S3Store, withClient } from '../support/s3-stores.ts';

@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net';
 import { HeadBucketCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { freePort } from '../../src/dev/free-port.ts';
+import { freePort } from '../../src/dev/process/free-port.ts';
 import { ObjectStoreError } from '../../src/object-store/port.ts';
 import { createS3ObjectStore } from '../../src/object-store/s3.ts';
 import { createCalls } from '../../src/object-store/s3-clients.ts';

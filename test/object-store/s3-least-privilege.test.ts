@@ -1,10 +1,10 @@
 import { CreateMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { S3Target } from '../../src/dev/bucket.ts';
-import { randomCredentials } from '../../src/dev/minio.ts';
-import { minioAdmin } from '../../src/dev/minio-admin.ts';
+import { minioAdmin } from '../../src/dev/minio/admin.ts';
+import type { S3Target } from '../../src/dev/minio/bucket.ts';
+import { randomCredentials } from '../../src/dev/minio/minio.ts';
 import type { S3ObjectStoreOptions } from '../../src/object-store/s3.ts';
-import { sessionPolicy } from '../../src/object-store/s3-sts.ts';
+import { sessionPolicy } from '../../src/object-store/sts-credentials.ts';
 import { checksumOf, expectFailure } from '../contract/object-store.ts';
 import { answer, cannedS3With, s3Error } from '../support/canned-s3.ts';
 import { createRestrictedUser, createTestBucket, sharedMinio } from '../support/minio.ts';

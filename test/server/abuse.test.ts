@@ -6,13 +6,13 @@ import { HeadObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command, S
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type * as wire from '../../src/contract/wire.ts';
+import { newToken, TOKEN_PREFIX } from '../../src/server/access/auth.ts';
+import { createTokenAdmin } from '../../src/server/access/tokens.ts';
 import { noAudit } from '../../src/server/audit/event.ts';
-import { newToken, TOKEN_PREFIX } from '../../src/server/auth.ts';
 import { type RunningServer, startServer } from '../../src/server/main.ts';
-import { createTokenAdmin } from '../../src/server/tokens.ts';
 import { NO_LIMITS } from '../../src/session/access.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { openSqliteStore } from '../../src/session-store/sqlite.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import { checksumOf } from '../contract/object-store.ts';
 import { readProblem } from '../support/control-plane.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';

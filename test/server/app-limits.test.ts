@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type * as wire from '../../src/contract/wire.ts';
-import { newToken } from '../../src/server/auth.ts';
+import { newToken } from '../../src/server/access/auth.ts';
+import { createTokenAdmin } from '../../src/server/access/tokens.ts';
+import { sweep } from '../../src/server/lifecycle/sweeper.ts';
 import { createService } from '../../src/server/service.ts';
-import { sweep } from '../../src/server/sweeper.ts';
-import { createTokenAdmin } from '../../src/server/tokens.ts';
 import { type Limits, NO_LIMITS } from '../../src/session/access.ts';
 import { ADMIN_CALLER, ControlPlaneBench, SMALL_FILE, SMALL_FILE_REQUEST } from '../support/control-plane.ts';
 

@@ -5,7 +5,7 @@ import { problem as problemSchema } from '../../src/contract/schemas.ts';
 import type { ProblemDocument } from '../../src/contract/wire.ts';
 import { ObjectStoreError } from '../../src/object-store/port.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../../src/session/errors.ts';
-import { SessionStoreUnavailable } from '../../src/session-store/port.ts';
+import { SessionStoreUnavailable } from '../../src/session-store/port/session-store.ts';
 import { ADMIN_TOKEN, ControlPlaneBench, readProblem, SMALL_FILE_REQUEST } from '../support/control-plane.ts';
 
 const MiB = 1024 ** 2;

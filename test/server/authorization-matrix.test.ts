@@ -1,10 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import * as contract from '../../src/contract/routes.ts';
 import type * as wire from '../../src/contract/wire.ts';
-import { hashToken, newToken, TOKEN_PREFIX } from '../../src/server/auth.ts';
+import { hashToken, newToken, TOKEN_PREFIX } from '../../src/server/access/auth.ts';
 import { type Limits, NO_LIMITS, type Scope } from '../../src/session/access.ts';
 import type { ErrorCode } from '../../src/session/errors.ts';
-import type { Token } from '../../src/session-store/port.ts';
+import type { Token } from '../../src/session-store/port/session-store.ts';
 import { ControlPlaneBench, readProblem, SMALL_FILE, SMALL_FILE_REQUEST } from '../support/control-plane.ts';
 
 /** Every operation that needs a token. The contract decides which these are: a new one without a row fails here. */

@@ -1,8 +1,8 @@
 import { afterAll, describe, it } from 'vitest';
 import { ObjectStoreError } from '../../src/object-store/port.ts';
-import type { SessionStore } from '../../src/session-store/port.ts';
-import { openPostgresStore } from '../../src/session-store/postgres.ts';
-import { openSqliteStore } from '../../src/session-store/sqlite.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
+import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import { adminService, ServiceBench } from '../support/control-plane.ts';
 import type { Around } from '../support/interpose.ts';
 import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/postgres.ts';

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type * as wire from '../../src/contract/wire.ts';
-import { problemAnswer } from '../../src/server/problem-response.ts';
-import type { Unavailability } from '../../src/session-store/port.ts';
-import { createSqliteStore } from '../../src/session-store/sqlite.ts';
-import { openSqliteDatabase, type SqliteDatabase } from '../../src/session-store/sqlite-driver.ts';
+import { problemAnswer } from '../../src/server/http/problem-response.ts';
+import type { Unavailability } from '../../src/session-store/port/session-store.ts';
+import { openSqliteDatabase, type SqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
+import { createSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import {
   adminService,
   ControlPlaneBench,

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { sweep } from '../../src/server/sweeper.ts';
+import { sweep } from '../../src/server/lifecycle/sweeper.ts';
 import { isTerminal } from '../../src/session/machine.ts';
 import { partNumbersOf } from '../../src/session/part-ranges.ts';
 import type { UploadSession } from '../../src/session/session.ts';

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type * as wire from '../../src/contract/wire.ts';
-import { sweep } from '../../src/server/sweeper.ts';
-import { openSqliteStore } from '../../src/session-store/sqlite.ts';
-import { backUpSqlite } from '../../src/session-store/sqlite-backup.ts';
+import { sweep } from '../../src/server/lifecycle/sweeper.ts';
+import { backUpSqlite } from '../../src/session-store/sqlite/backup.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import { checksumOf } from '../contract/object-store.ts';
 import { ControlPlaneBench, SMALL_FILE, SMALL_FILE_CHECKSUM } from '../support/control-plane.ts';
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { bytesSource, ControlPlane, openUpload, runUpload } from '../../src/client/index.ts';
-import { describeDatabase } from '../../src/server/file-locations.ts';
 import { startServer } from '../../src/server/main.ts';
+import { describeDatabase } from '../../src/server/settings/file-locations.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
 import { createTestDatabase, needsPostgres } from '../support/postgres.ts';
 import { collectLog, serverConfig } from '../support/real-server.ts';

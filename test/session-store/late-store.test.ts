@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openOrWait } from '../../src/session-store/late-store.ts';
-import { type SessionStore, SessionStoreUnavailable } from '../../src/session-store/port.ts';
-import { openSqliteStore } from '../../src/session-store/sqlite.ts';
-import { type PassingState, SessionStoreStartError } from '../../src/session-store/start-error.ts';
+import { type SessionStore, SessionStoreUnavailable } from '../../src/session-store/port/session-store.ts';
+import { type PassingState, SessionStoreStartError } from '../../src/session-store/port/start-error.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import { interpose } from '../support/interpose.ts';
 
 const failing = (state?: PassingState) => new SessionStoreStartError('It cannot be opened.', 'Look at it.', { state });

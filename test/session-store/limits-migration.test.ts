@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { NO_LIMITS } from '../../src/session/access.ts';
-import { LEDGER_SQL } from '../../src/session-store/migrate.ts';
-import { openSqliteStore } from '../../src/session-store/sqlite.ts';
-import { openSqliteDatabase } from '../../src/session-store/sqlite-driver.ts';
-import { SQLITE_MIGRATIONS } from '../../src/session-store/sqlite-migrate.ts';
+import { LEDGER_SQL } from '../../src/session-store/sql/migrate.ts';
+import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
+import { SQLITE_MIGRATIONS } from '../../src/session-store/sqlite/migrate.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 
 /** A database as partway 0.1 left it. */
 function anOldDatabase(): string {

@@ -5,9 +5,9 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { NO_LIMITS } from '../../src/session/access.ts';
 import { STATUSES } from '../../src/session/machine.ts';
 import { moveToPostgres } from '../../src/session-store/move-to-postgres.ts';
-import type { SessionStore } from '../../src/session-store/port.ts';
-import { openPostgresStore } from '../../src/session-store/postgres.ts';
-import { openSqliteStore } from '../../src/session-store/sqlite.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
+import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import { createEmptyDatabase, createTestDatabase, needsPostgres, type TestDatabase } from '../support/postgres.ts';
 import {
   aNewSession,

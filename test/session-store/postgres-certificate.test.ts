@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { expect, it, onTestFinished } from 'vitest';
-import { openPostgresStore } from '../../src/session-store/postgres.ts';
+import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
 import { makeCertificate } from '../support/certificates.ts';
 
 it('a certificate of PostgreSQL that is not trusted is told in words, with what to set', async () => {

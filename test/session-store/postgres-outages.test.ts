@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { type SessionStore, SessionStoreUnavailable } from '../../src/session-store/port.ts';
-import { openPostgresStore } from '../../src/session-store/postgres.ts';
-import { SessionStoreStartError } from '../../src/session-store/start-error.ts';
+import { type SessionStore, SessionStoreUnavailable } from '../../src/session-store/port/session-store.ts';
+import { SessionStoreStartError } from '../../src/session-store/port/start-error.ts';
+import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
 import { createTestDatabase, databaseAt, needsPostgres, type TestDatabase } from '../support/postgres.ts';
 import { findPostgres, startPostgres } from '../support/postgres-server.ts';
 import {

@@ -1,9 +1,9 @@
 import type { Client } from 'pg';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { LIST_START } from '../../src/session-store/list-cursor.ts';
-import { LOCK_KEYS } from '../../src/session-store/postgres-locks.ts';
-import type { Statement } from '../../src/session-store/postgres-statement.ts';
-import { STATEMENTS } from '../../src/session-store/postgres-statements.ts';
+import { LOCK_KEYS } from '../../src/session-store/postgres/locks.ts';
+import type { Statement } from '../../src/session-store/postgres/statement.ts';
+import { STATEMENTS } from '../../src/session-store/postgres/statements.ts';
+import { LIST_START } from '../../src/session-store/sql/list-cursor.ts';
 import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/postgres.ts';
 
 needsPostgres();

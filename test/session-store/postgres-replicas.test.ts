@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import type { InsertOutcome, NewSession, OwnerLimits, SessionStore } from '../../src/session-store/port.ts';
-import { openPostgresStore } from '../../src/session-store/postgres.ts';
+import type { InsertOutcome, NewSession, OwnerLimits, SessionStore } from '../../src/session-store/port/session-store.ts';
+import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
 import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/postgres.ts';
 import {
   aNewSession,

@@ -14,10 +14,10 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { SessionStore, SessionStoreUnavailable } from '../../src/session-store/port.ts';
-import { openSqliteStore } from '../../src/session-store/sqlite.ts';
-import { backUpSqlite } from '../../src/session-store/sqlite-backup.ts';
-import { loadSqlite } from '../../src/session-store/sqlite-driver.ts';
+import type { SessionStore, SessionStoreUnavailable } from '../../src/session-store/port/session-store.ts';
+import { backUpSqlite } from '../../src/session-store/sqlite/backup.ts';
+import { loadSqlite } from '../../src/session-store/sqlite/driver.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import { aNewSession, insertOpenSession, insertSession } from '../support/sessions.ts';
 
 let folder: string;

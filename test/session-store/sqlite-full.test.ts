@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import type { SessionStore } from '../../src/session-store/port.ts';
-import { openSqliteStore } from '../../src/session-store/sqlite.ts';
-import { openSqliteDatabase } from '../../src/session-store/sqlite-driver.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
+import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import { mountSmallDisk } from '../support/full-disk.ts';
 import { aNewSession } from '../support/sessions.ts';
 

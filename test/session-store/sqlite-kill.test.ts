@@ -6,11 +6,11 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { openSqliteStore } from '../../src/session-store/sqlite.ts';
+import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import { insertOpenSession } from '../support/sessions.ts';
 
 const WRITER = fileURLToPath(new URL('./write-until-killed.js', import.meta.url));
-const BUILT_STORE = fileURLToPath(new URL('../../dist/session-store/sqlite.js', import.meta.url));
+const BUILT_STORE = fileURLToPath(new URL('../../dist/session-store/sqlite/session-store.js', import.meta.url));
 const PART_COUNT = 2_000;
 
 /** Kills the writer after `rounds` acknowledged rounds, while it is busy with the next; gives the last acknowledged one. */

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { openSqliteDatabase } from '../../src/session-store/sqlite-driver.ts';
-import { migrateSqlite } from '../../src/session-store/sqlite-migrate.ts';
-import { prepareStatements, type Statements } from '../../src/session-store/sqlite-statements.ts';
+import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
+import { migrateSqlite } from '../../src/session-store/sqlite/migrate.ts';
+import { prepareStatements, type Statements } from '../../src/session-store/sqlite/statements.ts';
 
 const db = openSqliteDatabase(':memory:');
 migrateSqlite(db);

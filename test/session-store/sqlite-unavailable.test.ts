@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { type SessionStore, SessionStoreUnavailable } from '../../src/session-store/port.ts';
-import { createSqliteStore } from '../../src/session-store/sqlite.ts';
-import { openSqliteDatabase, type SqliteDatabase } from '../../src/session-store/sqlite-driver.ts';
-import { explainSqliteError } from '../../src/session-store/sqlite-errors.ts';
+import { type SessionStore, SessionStoreUnavailable } from '../../src/session-store/port/session-store.ts';
+import { openSqliteDatabase, type SqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
+import { explainSqliteError } from '../../src/session-store/sqlite/errors.ts';
+import { createSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import { aNewSession, aReport, insertOpenSession, mustGet, storedParts } from '../support/sessions.ts';
 
 let file: string;

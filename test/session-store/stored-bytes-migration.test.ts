@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { POSTGRES_MIGRATIONS } from '../../src/session-store/postgres-migrate.ts';
-import { openSqliteDatabase } from '../../src/session-store/sqlite-driver.ts';
-import { SQLITE_MIGRATIONS } from '../../src/session-store/sqlite-migrate.ts';
+import { POSTGRES_MIGRATIONS } from '../../src/session-store/postgres/migrate.ts';
+import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
+import { SQLITE_MIGRATIONS } from '../../src/session-store/sqlite/migrate.ts';
 import { createEmptyDatabase, needsPostgres } from '../support/postgres.ts';
 
 /** The statements of the migrations before the one that counts stored bytes, and of that one. */

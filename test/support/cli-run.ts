@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
-import type { CliContext } from '../../src/cli/context.ts';
-import { TextOutput } from '../../src/cli/output/text-output.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
+import type { CliContext } from '../../src/cli/terminal/context.ts';
+import { TextOutput } from '../../src/cli/terminal/text-output.ts';
 
 export const NOON = Date.UTC(2026, 10, 23, 12);
 

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { S3Target } from '../../src/dev/bucket.ts';
-import { freePort } from '../../src/dev/free-port.ts';
-import { answersOk, type ServerProcess, startServerProcess, untilReady } from '../../src/dev/server-process.ts';
+import type { S3Target } from '../../src/dev/minio/bucket.ts';
+import { freePort } from '../../src/dev/process/free-port.ts';
+import { answersOk, type ServerProcess, startServerProcess, untilReady } from '../../src/dev/process/server-process.ts';
 import { createRestrictedUser } from './minio.ts';
 import { atShiftedClock } from './shifted-clock.ts';
 

@@ -1,10 +1,10 @@
 import { onTestFinished } from 'vitest';
+import { createAuthenticate, hashToken, newToken, TOKEN_PREFIX } from '../../src/server/access/auth.ts';
 import { createApp, type EdgeOptions } from '../../src/server/app.ts';
-import { createAuthenticate, hashToken, newToken, TOKEN_PREFIX } from '../../src/server/auth.ts';
-import type { Network } from '../../src/server/edge/client-address.ts';
-import { type FailureLimits, guardAuthentication } from '../../src/server/edge/failure-limit.ts';
-import type { HttpLimits } from '../../src/server/edge/http-limits.ts';
-import { type Listening, listen } from '../../src/server/edge/listen.ts';
+import { type Listening, listen } from '../../src/server/http/listen.ts';
+import type { Network } from '../../src/server/limits/client-address.ts';
+import type { HttpLimits } from '../../src/server/limits/connection-limits.ts';
+import { type FailureLimits, guardAuthentication } from '../../src/server/limits/failure-limit.ts';
 import { createService } from '../../src/server/service.ts';
 import { ADMIN_TOKEN, ServiceBench } from './control-plane.ts';
 import { aToken } from './sessions.ts';

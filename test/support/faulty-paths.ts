@@ -1,12 +1,12 @@
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import { ControlPlane } from '../../src/client/control-plane.ts';
-import { openUpload } from '../../src/client/open-upload.ts';
-import type { RunUploadOptions } from '../../src/client/run-upload.ts';
+import { ControlPlane } from '../../src/client/control-plane/control-plane.ts';
 import type { ByteSource } from '../../src/client/source/byte-source.ts';
+import { openUpload } from '../../src/client/transfer/open-upload.ts';
+import type { RunUploadOptions } from '../../src/client/transfer/upload.ts';
 import type { CreateRequest, Session } from '../../src/contract/wire.ts';
-import { parseConfig } from '../../src/server/config.ts';
 import { startServer } from '../../src/server/main.ts';
+import { parseConfig } from '../../src/server/settings/config.ts';
 import { EngineBench, type StartedRun } from './engine-bench.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { sharedMinio } from './minio.ts';

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { inject } from 'vitest';
-import { createBucket, type S3Target } from '../../src/dev/bucket.ts';
-import { ensureControlPlaneAccount } from '../../src/dev/control-plane-account.ts';
-import { randomCredentials } from '../../src/dev/minio.ts';
+import { createBucket, type S3Target } from '../../src/dev/minio/bucket.ts';
+import { ensureControlPlaneAccount } from '../../src/dev/minio/control-plane-account.ts';
+import { randomCredentials } from '../../src/dev/minio/minio.ts';
 
 /** The MinIO that all test files share: never kill it, and keep to buckets of your own. For the rest, start one with startMinio(). */
 export function sharedMinio(): S3Target {

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { findOnPath, isExecutable } from '../../src/dev/find-on-path.ts';
-import { freePort } from '../../src/dev/free-port.ts';
-import { startServerProcess, untilReady } from '../../src/dev/server-process.ts';
+import { findOnPath, isExecutable } from '../../src/dev/minio/find-on-path.ts';
+import { freePort } from '../../src/dev/process/free-port.ts';
+import { startServerProcess, untilReady } from '../../src/dev/process/server-process.ts';
 
 /** Where Debian keeps them, off PATH; the newest comes first. */
 const DEBIAN_FOLDER = '/usr/lib/postgresql';

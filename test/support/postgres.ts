@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
 import { afterAll, beforeEach, inject } from 'vitest';
-import { migratePostgres } from '../../src/session-store/postgres-migrate.ts';
+import { migratePostgres } from '../../src/session-store/postgres/migrate.ts';
 import { skipBecause } from './skip-because.ts';
 
 export interface TestDatabase {

@@ -1,4 +1,4 @@
-import type { ProgressFigures } from '../../src/client/events.ts';
+import type { ProgressFigures } from '../../src/client/progress/events.ts';
 
 /** Of an upload that has not begun; whatever a test is about is named there. */
 export function someFigures(overrides: Partial<ProgressFigures> = {}): ProgressFigures {

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { type Logger, pino } from 'pino';
-import type { S3Target } from '../../src/dev/bucket.ts';
-import { type Config, parseConfig } from '../../src/server/config.ts';
+import type { S3Target } from '../../src/dev/minio/bucket.ts';
+import { type Config, parseConfig } from '../../src/server/settings/config.ts';
 import { sharedMinio } from './minio.ts';
 
 /** Settings of a server on a free port, with its sessions in memory, on the shared MinIO: with root's key, unless told otherwise. */

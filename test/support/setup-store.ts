@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
-import type { S3Target } from '../../src/dev/bucket.ts';
-import type { MinioCredentials } from '../../src/dev/minio-server.ts';
+import type { S3Target } from '../../src/dev/minio/bucket.ts';
+import type { MinioCredentials } from '../../src/dev/minio/server.ts';
 
 /** As `openssl rand -hex 10` makes it. */
 export function anUnguessableId(): string {

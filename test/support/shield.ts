@@ -4,9 +4,9 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { onTestFinished, type TestContext } from 'vitest';
-import { findOnPath } from '../../src/dev/find-on-path.ts';
-import { freePort } from '../../src/dev/free-port.ts';
-import { type ServerCommand, startServerProcess, untilReady } from '../../src/dev/server-process.ts';
+import { findOnPath } from '../../src/dev/minio/find-on-path.ts';
+import { freePort } from '../../src/dev/process/free-port.ts';
+import { type ServerCommand, startServerProcess, untilReady } from '../../src/dev/process/server-process.ts';
 import { createTestBucket, sharedMinio } from './minio.ts';
 import { skipBecause } from './skip-because.ts';
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished, type TestContext } from 'vitest';
-import { findMinio } from '../../src/dev/find-minio.ts';
-import { thisMachine } from '../../src/dev/user-folders.ts';
+import { findMinio } from '../../src/dev/minio/find.ts';
+import { thisMachine } from '../../src/dev/process/user-folders.ts';
 import { skipBecause } from './skip-because.ts';
 
 const SHIFTED_CLOCK = fileURLToPath(new URL('./shifted-clock.py', import.meta.url));

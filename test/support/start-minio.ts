@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node';
-import type { S3Target } from '../../src/dev/bucket.ts';
-import { startMinio } from '../../src/dev/minio.ts';
+import type { S3Target } from '../../src/dev/minio/bucket.ts';
+import { startMinio } from '../../src/dev/minio/minio.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {

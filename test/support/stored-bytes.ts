@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import type { S3Target } from '../../src/dev/bucket.ts';
+import type { S3Target } from '../../src/dev/minio/bucket.ts';
 
 /** SHA-256 of a file's bytes. */
 export async function hashOfFile(path: string): Promise<string> {

@@ -1,9 +1,9 @@
 import { defineCommand } from 'citty';
-import { type CommandModule, contextOf, JSON_FLAG, SESSION_ID } from '../arguments/command.ts';
-import { connect } from '../connect.ts';
-import { EXIT } from '../failures/exit-codes.ts';
-import { about } from '../failures/failure.ts';
-import { formatSize } from '../output/sizes.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import { about } from '../errors/failure.ts';
+import { formatSize } from '../format/sizes.ts';
+import { type CommandModule, contextOf, JSON_FLAG, SESSION_ID } from '../input/command.ts';
+import { connect } from '../upload/connect.ts';
 
 const command = defineCommand({
   meta: {

@@ -1,14 +1,14 @@
 import { defineCommand } from 'citty';
 import type { AuditBatch, AuditFilter, AuditRecord } from '../../server/audit/read-audit.ts';
-import { type CommandModule, contextOf } from '../arguments/command.ts';
-import { FlagReader } from '../arguments/flag-reader.ts';
-import { UsageError } from '../arguments/usage-error.ts';
-import type { CliContext } from '../context.ts';
-import { EXIT, type ExitCode } from '../failures/exit-codes.ts';
-import { renderAudit } from '../output/audit-table.ts';
-import { writeThrough } from '../output/write-through.ts';
-import { absolutePath } from '../sending.ts';
-import { explainingDatabase } from '../server-side/database-failure.ts';
+import { renderAudit } from '../admin/audit-table.ts';
+import { explainingDatabase } from '../admin/database-failure.ts';
+import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import { type CommandModule, contextOf } from '../input/command.ts';
+import { FlagReader } from '../input/flag-reader.ts';
+import { UsageError } from '../input/usage-error.ts';
+import type { CliContext } from '../terminal/context.ts';
+import { writeThrough } from '../terminal/write-through.ts';
+import { absolutePath } from '../upload/sending.ts';
 
 /** Of a table, whose columns can be laid out only when all rows are known. */
 const DEFAULT_LAST = 200;
@@ -85,8 +85,8 @@ function linesOf(records: readonly AuditRecord[]): string {
 }
 
 async function findLog(context: CliContext): Promise<string> {
-  const { findAuditLog } = await import('../../server/file-locations.ts');
-  const { withDatabaseFiles } = await import('../../server/config.ts');
+  const { findAuditLog } = await import('../../server/settings/file-locations.ts');
+  const { withDatabaseFiles } = await import('../../server/settings/config.ts');
   const { env } = context;
   const path = await explainingDatabase(() => findAuditLog(withDatabaseFiles(env)));
   if (path !== undefined) return absolutePath(context, path);

@@ -1,10 +1,10 @@
 import { defineCommand } from 'citty';
-import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
-import { EXIT } from '../failures/exit-codes.ts';
-import { formatSize } from '../output/sizes.ts';
-import { absolutePath } from '../sending.ts';
-import { backUpDatabase } from '../server-side/backup.ts';
-import { MACHINE_ENVIRONMENT } from '../server-side/token-admin.ts';
+import { backUpDatabase } from '../admin/backup.ts';
+import { MACHINE_ENVIRONMENT } from '../admin/token-admin.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import { formatSize } from '../format/sizes.ts';
+import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
+import { absolutePath } from '../upload/sending.ts';
 
 const command = defineCommand({
   meta: { name: 'backup', description: "Copy the server's SQLite database to a file, while the server runs" },

@@ -1,7 +1,7 @@
 import { defineCommand } from 'citty';
-import { type CommandModule, contextOf, JSON_FLAG, RUNNING_SESSION_ID } from '../arguments/command.ts';
-import { steer } from '../control/steer.ts';
-import { printControl } from '../output/control-text.ts';
+import { steer } from '../control/control-client.ts';
+import { printControl } from '../control/control-text.ts';
+import { type CommandModule, contextOf, JSON_FLAG, RUNNING_SESSION_ID } from '../input/command.ts';
 
 const command = defineCommand({
   meta: { name: 'continue', description: 'Let a paused upload go on; without a client that runs here, see: partway resume' },

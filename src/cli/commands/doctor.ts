@@ -1,12 +1,12 @@
 import { defineCommand } from 'citty';
 import { S3_LIMITS } from '../../session/part-plan.ts';
-import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
-import { FlagReader } from '../arguments/flag-reader.ts';
 import { examine } from '../doctor/examine.ts';
 import type { Finding } from '../doctor/finding.ts';
-import { EXIT } from '../failures/exit-codes.ts';
-import { type OutputStyle, paint, styleOf } from '../output/output-style.ts';
-import { type StyledText, styled } from '../output/styled-text.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
+import { FlagReader } from '../input/flag-reader.ts';
+import { type OutputStyle, paint, styleOf } from '../terminal/output-style.ts';
+import { type StyledText, styled } from '../terminal/styled-text.ts';
 
 const command = defineCommand({
   meta: {

@@ -1,11 +1,11 @@
 import { defineCommand } from 'citty';
 import { DELIVERY_STATUSES, type UploadEvent } from '../../session/upload-event.ts';
-import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
-import { FlagReader } from '../arguments/flag-reader.ts';
-import { EXIT } from '../failures/exit-codes.ts';
-import { eventLine, renderEvents } from '../output/event-table.ts';
-import { writeThrough } from '../output/write-through.ts';
-import { EVENT_ENVIRONMENT, withEventAdmin } from '../server-side/event-admin.ts';
+import { EVENT_ENVIRONMENT, withEventAdmin } from '../admin/event-admin.ts';
+import { eventLine, renderEvents } from '../admin/event-table.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
+import { FlagReader } from '../input/flag-reader.ts';
+import { writeThrough } from '../terminal/write-through.ts';
 
 /** Of a table, whose columns can be laid out only when all rows are known. */
 const DEFAULT_LIMIT = 100;

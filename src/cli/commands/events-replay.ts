@@ -1,8 +1,8 @@
 import { defineCommand } from 'citty';
-import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
-import { UsageError } from '../arguments/usage-error.ts';
-import { EXIT } from '../failures/exit-codes.ts';
-import { EVENT_ENVIRONMENT, withEventAdmin } from '../server-side/event-admin.ts';
+import { EVENT_ENVIRONMENT, withEventAdmin } from '../admin/event-admin.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
+import { UsageError } from '../input/usage-error.ts';
 
 const command = defineCommand({
   meta: {

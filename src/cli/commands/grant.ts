@@ -1,11 +1,11 @@
 import { defineCommand } from 'citty';
 import { MAX_CAPABILITY_SECONDS } from '../../contract/paths.ts';
-import { type CommandModule, contextOf, JSON_FLAG, SESSION_ID } from '../arguments/command.ts';
-import { FlagReader } from '../arguments/flag-reader.ts';
-import { connect } from '../connect.ts';
-import { EXIT } from '../failures/exit-codes.ts';
-import { about } from '../failures/failure.ts';
-import { formatInstant } from '../output/durations.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import { about } from '../errors/failure.ts';
+import { formatInstant } from '../format/durations.ts';
+import { type CommandModule, contextOf, JSON_FLAG, SESSION_ID } from '../input/command.ts';
+import { FlagReader } from '../input/flag-reader.ts';
+import { connect } from '../upload/connect.ts';
 
 const MIN_SECONDS = 60;
 

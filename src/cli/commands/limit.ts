@@ -1,10 +1,11 @@
 import { defineCommand } from 'citty';
-import { type CommandModule, contextOf, JSON_FLAG, RUNNING_SESSION_ID } from '../arguments/command.ts';
-import { UsageError } from '../arguments/usage-error.ts';
+import { steer } from '../control/control-client.ts';
 import type { ControlRequest } from '../control/control-line.ts';
-import { steer } from '../control/steer.ts';
-import { printControl } from '../output/control-text.ts';
-import { formatLimit, parseRate } from '../output/sizes.ts';
+import { printControl } from '../control/control-text.ts';
+import { formatLimit } from '../format/sizes.ts';
+import { type CommandModule, contextOf, JSON_FLAG, RUNNING_SESSION_ID } from '../input/command.ts';
+import { parseRate } from '../input/parse-size.ts';
+import { UsageError } from '../input/usage-error.ts';
 
 const command = defineCommand({
   meta: { name: 'limit', description: 'Change how fast an upload that runs on this machine may send, at once; or show it' },

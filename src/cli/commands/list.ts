@@ -1,17 +1,17 @@
 import { defineCommand } from 'citty';
-import type { ControlPlane } from '../../client/control-plane.ts';
+import type { ControlPlane } from '../../client/control-plane/control-plane.ts';
 import { MAX_LIST_PAGE } from '../../contract/paths.ts';
 import type * as wire from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import { STATUSES } from '../../session/machine.ts';
-import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
-import { FlagReader } from '../arguments/flag-reader.ts';
-import { connect } from '../connect.ts';
-import { EXIT } from '../failures/exit-codes.ts';
-import { formatInstant } from '../output/durations.ts';
-import { formatSize, percentOf } from '../output/sizes.ts';
-import { renderTable } from '../output/table.ts';
-import { writeThrough } from '../output/write-through.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import { formatInstant } from '../format/durations.ts';
+import { formatSize, percentOf } from '../format/sizes.ts';
+import { renderTable } from '../format/table.ts';
+import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
+import { FlagReader } from '../input/flag-reader.ts';
+import { writeThrough } from '../terminal/write-through.ts';
+import { connect } from '../upload/connect.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100_000;

@@ -1,7 +1,7 @@
 import { defineCommand } from 'citty';
-import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
-import { EXIT } from '../failures/exit-codes.ts';
-import { migrateStore } from '../server-side/migrate-store.ts';
+import { migrateStore } from '../admin/migrate-store.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 
 const command = defineCommand({
   meta: {

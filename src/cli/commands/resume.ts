@@ -1,15 +1,15 @@
 import { defineCommand } from 'citty';
+import { createServerWait } from '../../client/control-plane/server-wait.ts';
 import { openFileSource } from '../../client/index.ts';
-import { createServerWait } from '../../client/link/server-wait.ts';
-import { nothingSent, resultOf } from '../../client/upload-result.ts';
+import { nothingSent, resultOf } from '../../client/transfer/upload-result.ts';
 import type * as wire from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
-import { type CommandModule, contextOf, SENDING_FLAGS, SESSION_ID } from '../arguments/command.ts';
-import { FlagReader } from '../arguments/flag-reader.ts';
-import { about } from '../failures/failure.ts';
+import { about } from '../errors/failure.ts';
+import { type CommandModule, contextOf, SENDING_FLAGS, SESSION_ID } from '../input/command.ts';
+import { FlagReader } from '../input/flag-reader.ts';
 import { rememberedPath } from '../journal/remembered-path.ts';
-import { absolutePath, attempt, send } from '../sending.ts';
-import { type UploadFileOptions, uploadFile } from '../upload-file.ts';
+import { absolutePath, attempt, send } from '../upload/sending.ts';
+import { type UploadFileOptions, uploadFile } from '../upload/upload-file.ts';
 
 const command = defineCommand({
   meta: { name: 'resume', description: 'Continue an upload session, here or on another machine that has the same file' },

@@ -1,8 +1,8 @@
 import { defineCommand } from 'citty';
-import { type CommandModule, contextOf } from '../arguments/command.ts';
-import { UsageError } from '../arguments/usage-error.ts';
-import { EXIT } from '../failures/exit-codes.ts';
-import { ServerFailed } from '../failures/server-failed.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import { ServerFailed } from '../errors/server-failed.ts';
+import { type CommandModule, contextOf } from '../input/command.ts';
+import { UsageError } from '../input/usage-error.ts';
 
 const command = defineCommand({
   meta: { name: 'serve', description: 'Run the control plane until SIGTERM or Ctrl-C' },

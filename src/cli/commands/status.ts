@@ -1,11 +1,11 @@
 import { defineCommand } from 'citty';
 import type * as wire from '../../contract/wire.ts';
-import { type CommandModule, contextOf, JSON_FLAG, SESSION_ID } from '../arguments/command.ts';
-import { connect } from '../connect.ts';
-import { EXIT } from '../failures/exit-codes.ts';
-import { about } from '../failures/failure.ts';
-import { formatDuration, formatInstant } from '../output/durations.ts';
-import { formatShare, formatSize, formatSpeed, percentOf } from '../output/sizes.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import { about } from '../errors/failure.ts';
+import { formatDuration, formatInstant } from '../format/durations.ts';
+import { formatShare, formatSize, formatSpeed, percentOf } from '../format/sizes.ts';
+import { type CommandModule, contextOf, JSON_FLAG, SESSION_ID } from '../input/command.ts';
+import { connect } from '../upload/connect.ts';
 
 const command = defineCommand({
   meta: { name: 'status', description: 'Show a session and how far it is, from anywhere' },

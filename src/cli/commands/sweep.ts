@@ -1,12 +1,12 @@
 import { defineCommand } from 'citty';
-import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
-import { UsageError } from '../arguments/usage-error.ts';
-import { EXIT } from '../failures/exit-codes.ts';
-import { formatInstant } from '../output/durations.ts';
-import { formatSize } from '../output/sizes.ts';
-import { renderTable } from '../output/table.ts';
-import { type PlannedSweep, plannedSweep } from '../server-side/sweep.ts';
-import { MACHINE_ENVIRONMENT } from '../server-side/token-admin.ts';
+import { type PlannedSweep, plannedSweep } from '../admin/sweep.ts';
+import { MACHINE_ENVIRONMENT } from '../admin/token-admin.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import { formatInstant } from '../format/durations.ts';
+import { formatSize } from '../format/sizes.ts';
+import { renderTable } from '../format/table.ts';
+import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
+import { UsageError } from '../input/usage-error.ts';
 
 const command = defineCommand({
   meta: { name: 'sweep', description: "Show what the server's sweeper would expire, repair and release now, and the bytes held" },

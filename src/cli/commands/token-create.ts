@@ -1,10 +1,10 @@
 import { defineCommand } from 'citty';
 import { SCOPES, type Scope } from '../../session/access.ts';
-import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
-import { FlagReader } from '../arguments/flag-reader.ts';
-import { EXIT } from '../failures/exit-codes.ts';
-import { describeLimits } from '../output/token-text.ts';
-import { MACHINE_ENVIRONMENT, withTokenAdmin } from '../server-side/token-admin.ts';
+import { MACHINE_ENVIRONMENT, withTokenAdmin } from '../admin/token-admin.ts';
+import { describeLimits } from '../admin/token-text.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
+import { FlagReader } from '../input/flag-reader.ts';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 const CONTENT_TYPE = /^[\w.+-]+\/(?:[\w.+-]+|\*)$/;

@@ -1,11 +1,11 @@
 import { defineCommand } from 'citty';
-import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
-import { EXIT } from '../failures/exit-codes.ts';
-import { formatInstant } from '../output/durations.ts';
-import { formatSize } from '../output/sizes.ts';
-import { renderTable } from '../output/table.ts';
-import { describeLimits, stateOf } from '../output/token-text.ts';
-import { MACHINE_ENVIRONMENT, type TokenWithUsage, withTokenAdmin } from '../server-side/token-admin.ts';
+import { MACHINE_ENVIRONMENT, type TokenWithUsage, withTokenAdmin } from '../admin/token-admin.ts';
+import { describeLimits, stateOf } from '../admin/token-text.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import { formatInstant } from '../format/durations.ts';
+import { formatSize } from '../format/sizes.ts';
+import { renderTable } from '../format/table.ts';
+import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 
 const command = defineCommand({
   meta: { name: 'token list', description: "List the tokens, on the server's machine: never the tokens themselves" },

@@ -1,7 +1,7 @@
 import { defineCommand } from 'citty';
-import { type CommandModule, contextOf, JSON_FLAG } from '../arguments/command.ts';
-import { EXIT } from '../failures/exit-codes.ts';
-import { MACHINE_ENVIRONMENT, withTokenAdmin } from '../server-side/token-admin.ts';
+import { MACHINE_ENVIRONMENT, withTokenAdmin } from '../admin/token-admin.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 
 const command = defineCommand({
   meta: {

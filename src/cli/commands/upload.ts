@@ -1,20 +1,20 @@
 import { type ArgsDef, defineCommand } from 'citty';
+import { createServerWait } from '../../client/control-plane/server-wait.ts';
 import { openFileSource, openUpload, probeNetwork } from '../../client/index.ts';
-import { createServerWait } from '../../client/link/server-wait.ts';
 import type { ByteSource } from '../../client/source/byte-source.ts';
 import { isSessionId } from '../../contract/paths.ts';
 import type * as wire from '../../contract/wire.ts';
 import { type Network, STRATEGIES, type Strategy } from '../../session/strategy.ts';
-import { type CommandModule, contextOf, SENDING_FLAGS } from '../arguments/command.ts';
-import { FlagReader } from '../arguments/flag-reader.ts';
-import { OBJECT_FLAGS, type ObjectAttributes, readAttributes } from '../arguments/object-flags.ts';
-import { guessContentType } from '../content-type.ts';
-import { EXIT, exitCodeOfAll } from '../failures/exit-codes.ts';
-import { about, type Subject } from '../failures/failure.ts';
-import type { StrategyReport } from '../output/reporter.ts';
-import { type Attempt, absolutePath, attempt, endsEverything, send } from '../sending.ts';
-import { decideStrategy, type StrategyChoice } from '../strategy-choice.ts';
-import { type UploadFileOptions, uploadFile } from '../upload-file.ts';
+import { EXIT, exitCodeOfAll } from '../errors/exit-codes.ts';
+import { about, type Subject } from '../errors/failure.ts';
+import { type CommandModule, contextOf, SENDING_FLAGS } from '../input/command.ts';
+import { FlagReader } from '../input/flag-reader.ts';
+import { OBJECT_FLAGS, type ObjectAttributes, readAttributes } from '../input/object-flags.ts';
+import type { StrategyReport } from '../progress/reporter.ts';
+import { guessContentType } from '../upload/content-type.ts';
+import { type Attempt, absolutePath, attempt, endsEverything, send } from '../upload/sending.ts';
+import { decideStrategy, type StrategyChoice } from '../upload/strategy-choice.ts';
+import { type UploadFileOptions, uploadFile } from '../upload/upload-file.ts';
 
 interface Wishes {
   readonly attributes: ObjectAttributes;

@@ -3,16 +3,16 @@ import { checksumOf, openFileSource } from '../../client/index.ts';
 import type { ByteSource } from '../../client/source/byte-source.ts';
 import type * as wire from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
-import { type CommandModule, contextOf, JSON_FLAG, QUIET_FLAG, SESSION_ID } from '../arguments/command.ts';
-import { connect } from '../connect.ts';
-import type { CliContext } from '../context.ts';
-import { EXIT } from '../failures/exit-codes.ts';
-import { about } from '../failures/failure.ts';
-import { findSession } from '../find-session.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import { about } from '../errors/failure.ts';
+import { formatSize } from '../format/sizes.ts';
+import { type CommandModule, contextOf, JSON_FLAG, QUIET_FLAG, SESSION_ID } from '../input/command.ts';
 import { rememberedPath } from '../journal/remembered-path.ts';
-import { ReadingLine } from '../output/reading-line.ts';
-import { formatSize } from '../output/sizes.ts';
-import { absolutePath, journalOf } from '../sending.ts';
+import { ReadingLine } from '../progress/reading-line.ts';
+import type { CliContext } from '../terminal/context.ts';
+import { connect } from '../upload/connect.ts';
+import { findSession } from '../upload/find-session.ts';
+import { absolutePath, journalOf } from '../upload/sending.ts';
 
 const command = defineCommand({
   meta: { name: 'verify', description: 'Compare a file, as it is now, with what the object store says of the object' },

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { chmod } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
-import type { UploadControl } from '../../client/pace/upload-control.ts';
+import type { UploadControl } from '../../client/flow/upload-control.ts';
 import type * as wire from '../../contract/wire.ts';
-import type { CliContext } from '../context.ts';
+import type { CliContext } from '../terminal/context.ts';
 import { type ControlRequest, type ControlState, checkRequest, exchangeLine, sendLine } from './control-line.ts';
 import { removeStale } from './running-clients.ts';
 import { SocketFolder } from './socket-folder.ts';

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { posix } from 'node:path';
-import type { CliContext } from '../context.ts';
 import { stateDirectory } from '../journal/state-directory.ts';
+import type { CliContext } from '../terminal/context.ts';
 
 /** `sun_path` has 108 bytes on Linux, 104 on macOS, the closing zero included. */
 const LONGEST_SOCKET_PATH = 103;

@@ -1,4 +1,4 @@
-import { formatDuration } from '../output/durations.ts';
+import { formatDuration } from '../format/durations.ts';
 import { type Finding, ok, warn } from './finding.ts';
 
 /** Presigned URLs count from the signer's clock; the store forgives 15 minutes into the future and none past the expiry. */

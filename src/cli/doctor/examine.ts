@@ -1,12 +1,12 @@
-import { ControlPlane } from '../../client/control-plane.ts';
+import { ControlPlane } from '../../client/control-plane/control-plane.ts';
 import { agentsThrough } from '../../outbound/proxy-agents.ts';
 import { describeWay } from '../../outbound/proxy-settings.ts';
 import { isUploadError } from '../../session/errors.ts';
-import { type Environment, parseEnvironment } from '../arguments/environment.ts';
-import { plainHttpWarning } from '../arguments/plain-http.ts';
-import { UsageError } from '../arguments/usage-error.ts';
-import type { CliContext } from '../context.ts';
-import { explainError } from '../failures/error-text.ts';
+import { explainError } from '../errors/error-text.ts';
+import { type Environment, parseEnvironment } from '../input/environment.ts';
+import { plainHttpWarning } from '../input/plain-http.ts';
+import { UsageError } from '../input/usage-error.ts';
+import type { CliContext } from '../terminal/context.ts';
 import { clockOffset, judgeClock } from './clock.ts';
 import { type Finding, fail, info, ok, warn } from './finding.ts';
 import { askStore } from './signing.ts';

@@ -1,7 +1,7 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { Readable } from 'node:stream';
-import { LinkFailure } from '../../client/link/link-failure.ts';
+import { LinkFailure } from '../../client/network/link-failure.ts';
 import type { MakeAgent } from '../../outbound/direct-agent.ts';
 
 const TIMEOUT_MS = 15_000;

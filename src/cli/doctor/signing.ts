@@ -1,8 +1,8 @@
-import type { ControlPlane } from '../../client/control-plane.ts';
+import type { ControlPlane } from '../../client/control-plane/control-plane.ts';
 import type * as wire from '../../contract/wire.ts';
 import { isUploadError } from '../../session/errors.ts';
-import type { CliContext } from '../context.ts';
-import { explainError } from '../failures/error-text.ts';
+import { explainError } from '../errors/error-text.ts';
+import type { CliContext } from '../terminal/context.ts';
 import { type Finding, fail, info, ok, warn } from './finding.ts';
 
 const CHECK = 'part URLs are signed with';

@@ -1,10 +1,11 @@
-import { adviceAbout } from '../../client/link/certificate.ts';
-import type { LinkFailure } from '../../client/link/link-failure.ts';
-import { describeAnswer, isRefusedOnTheWay, type PartAnswer, readS3Error } from '../../client/part/part-answer.ts';
+import { adviceAbout } from '../../client/network/certificate.ts';
+import type { LinkFailure } from '../../client/network/link-failure.ts';
+import { readS3Error } from '../../client/network/s3-error.ts';
+import { describeAnswer, isRefusedOnTheWay, type PartAnswer } from '../../client/part/part-answer.ts';
 import { adviceOnTheWay } from '../../client/part/part-failures.ts';
 import type * as wire from '../../contract/wire.ts';
-import { formatDuration } from '../output/durations.ts';
-import { formatSize } from '../output/sizes.ts';
+import { formatDuration } from '../format/durations.ts';
+import { formatSize } from '../format/sizes.ts';
 import { type Finding, fail, info, ok } from './finding.ts';
 import type { HttpAnswer } from './http-exchange.ts';
 

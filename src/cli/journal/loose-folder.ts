@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { shellQuote } from '../output/shell-quote.ts';
+import { shellQuote } from '../format/shell-quote.ts';
 
 const GROUP_OR_OTHERS_WRITE = 0o022;
 

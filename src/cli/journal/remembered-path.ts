@@ -1,5 +1,5 @@
 import type * as wire from '../../contract/wire.ts';
-import { UsageError } from '../arguments/usage-error.ts';
+import { UsageError } from '../input/usage-error.ts';
 import type { Journal } from './journal.ts';
 
 /** Where this machine last had the session's file. @throws UsageError saying what to type where it does not remember. */

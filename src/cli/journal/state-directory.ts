@@ -1,5 +1,5 @@
 import { isAbsolute, posix, win32 } from 'node:path';
-import type { CliContext } from '../context.ts';
+import type { CliContext } from '../terminal/context.ts';
 
 /** Where this platform keeps a program's state; the XDG variable wins everywhere, because it is set on purpose. Undefined without a home directory. */
 export function stateDirectory({

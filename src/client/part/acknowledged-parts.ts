@@ -2,7 +2,7 @@ import type { PartsResponse, WireStoredPart } from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import { type PartPlan, partLength } from '../../session/part-plan.ts';
 import { partNumbersOf } from '../../session/part-ranges.ts';
-import { pause } from '../link/pause.ts';
+import { pause } from '../network/sleep.ts';
 import type { SentPart } from './part-sender.ts';
 
 /** Why a part that the store acknowledged still counts as missing. */

@@ -1,4 +1,4 @@
-import { escapeUnseen } from '../../contract/visible-text.ts';
+import { escapeUnseen } from '../../text/visible-text.ts';
 
 /** The answer to a part's PUT, as far as the engine needs it: by the object store, or by something in between. */
 export interface PartAnswer {
@@ -92,20 +92,3 @@ export function describeAnswer({ status, code, message, etag, contentType, serve
 function quoted(text: string): string {
   return escapeUnseen(text.slice(0, LONGEST_QUOTE));
 }
-
-/** `<Error><Code>…</Code><Message>…</Message>…`: two flat fields with XML entities, so no parser is needed. */
-export function readS3Error(body: string): { code: string | undefined; message: string | undefined } {
-  return { code: field(body, 'Code'), message: field(body, 'Message') };
-}
-
-function field(body: string, name: string): string | undefined {
-  const text = new RegExp(`<${name}>([^<]*)</${name}>`).exec(body)?.[1];
-  return text?.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|(\w+));/gi, (entity, decimal, hexadecimal, named) => {
-    if (named !== undefined) return NAMED_ENTITIES[named] ?? entity;
-    const codePoint = decimal === undefined ? Number.parseInt(hexadecimal, 16) : Number(decimal);
-    return codePoint <= MAX_CODE_POINT ? String.fromCodePoint(codePoint) : entity;
-  });
-}
-
-const MAX_CODE_POINT = 0x10ffff;
-const NAMED_ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };

@@ -1,7 +1,7 @@
 import { UploadError } from '../../session/errors.ts';
 import type { ByteSource } from '../source/byte-source.ts';
 import { describeAnswer, isRefusedOnTheWay, type PartAnswer } from './part-answer.ts';
-import { ConnectionFailure } from './part-request.ts';
+import { ConnectionFailure } from './put-part.ts';
 
 /** How an attempt at a part can fail: the first five lead to another attempt, the UploadErrors below end the upload. */
 

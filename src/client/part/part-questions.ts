@@ -2,10 +2,10 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import type { PresignedPart } from '../../contract/wire.ts';
 import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
-import { createConnections } from '../link/connections.ts';
+import { createConnections } from '../network/connections.ts';
 import { describeAnswer, judgeAnswer, type PartAnswer } from './part-answer.ts';
 import { AnsweredOnTheWay } from './part-failures.ts';
-import { putPart, readAnswer } from './part-request.ts';
+import { putPart, readAnswer } from './put-part.ts';
 
 /** Questions about the way to the store, asked with a part's own URL and without its bytes, each over a connection of its own. */
 

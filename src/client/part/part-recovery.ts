@@ -1,15 +1,15 @@
 import type { PresignedPart, WireStoredPart } from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
-import type { UploadEvent } from '../events.ts';
-import { inWords, type Link, waitBefore } from '../link/link.ts';
-import { pause } from '../link/pause.ts';
-import type { StoreProbe } from '../link/store-probe.ts';
-import type { Tally } from '../pace/tally.ts';
-import type { UploadControl } from '../pace/upload-control.ts';
+import type { UploadControl } from '../flow/upload-control.ts';
+import { inWords, type Link, waitBefore } from '../network/link.ts';
+import { pause } from '../network/sleep.ts';
+import type { StoreProbe } from '../network/store-probe.ts';
+import type { UploadEvent } from '../progress/events.ts';
+import type { Tally } from '../progress/progress-counter.ts';
 import type { AnswerHistory } from './answer-outcome.ts';
 import { judgeAnswer, type PartAnswer } from './part-answer.ts';
 import { AnsweredOnTheWay, isTransient, PartFailure, StoreBusy, UrlRefused } from './part-failures.ts';
-import { ConnectionFailure } from './part-request.ts';
+import { ConnectionFailure } from './put-part.ts';
 import type { WayToStore } from './way-to-store.ts';
 
 export interface PartRecoveryOptions {

@@ -2,15 +2,15 @@ import { crc32 } from 'node:zlib';
 import pRetry from 'p-retry';
 import type { PresignedPart } from '../../contract/wire.ts';
 import { EMPTY_CRC32, encodeCrc32 } from '../../session/crc32.ts';
-import type { Connections } from '../link/connections.ts';
-import type { Liveness } from '../link/liveness.ts';
-import type { Turn } from '../pace/lanes.ts';
+import type { Turn } from '../flow/slots.ts';
+import type { Connections } from '../network/connections.ts';
+import type { Liveness } from '../network/liveness.ts';
 import type { ByteSource } from '../source/byte-source.ts';
 import { checksumOfRange, endedEarly } from '../source/checksum.ts';
 import { etagFrom } from './answer-outcome.ts';
 import { changedWhileSending, isTransient, PartFailure, triesUsedUp } from './part-failures.ts';
 import { type Attempts, createPartRecovery, type PartRecoveryOptions } from './part-recovery.ts';
-import { type PartBody, putPart } from './part-request.ts';
+import { type PartBody, putPart } from './put-part.ts';
 
 export interface SentPart {
   readonly partNumber: number;

@@ -1,6 +1,6 @@
 import { MiB, type PartPlan, S3_LIMITS } from '../../session/part-plan.ts';
 import { MULTIPART_ABOVE, type Strategy } from '../../session/strategy.ts';
-import type { CutPattern } from '../link/cut-pattern.ts';
+import type { CutPattern } from '../network/cut-pattern.ts';
 
 /** The reason why parts of the present size do not get through. */
 export type Obstacle = CutPattern | { readonly by: 'refusal' };

@@ -1,9 +1,9 @@
 import { UploadError } from '../../session/errors.ts';
 import { MiB, type PartPlan } from '../../session/part-plan.ts';
-import type { UploadEvent } from '../events.ts';
-import { type CutAttempt, type CutPattern, createCutWatch } from '../link/cut-pattern.ts';
-import { waitInVain } from '../link/link.ts';
-import { createRefusals } from '../link/refusals.ts';
+import { createRefusals } from '../control-plane/refusals.ts';
+import { type CutAttempt, type CutPattern, createCutWatch } from '../network/cut-pattern.ts';
+import { waitInVain } from '../network/link.ts';
+import type { NoticeCode, UploadEvent } from '../progress/events.ts';
 import { describeAnswer, type PartAnswer } from './part-answer.ts';
 import { adviceOnTheWay, refusedPart } from './part-failures.ts';
 import { planSmallerParts, type SmallerPlan, smallestPartSize } from './smaller-parts.ts';
@@ -163,9 +163,6 @@ export function createWayToStore(options: WayToStoreOptions) {
   }
 }
 export type WayToStore = ReturnType<typeof createWayToStore>;
-
-/** Codes of what a person should know about the way to the store. Stable: programs branch on them. */
-export type NoticeCode = 'ONE_AT_A_TIME' | 'PARTS_CUT' | 'ANSWERS_CHANGED' | 'STORE_MOVED';
 
 function describePattern({ by, afterMs, mostBytes }: CutPattern): string {
   const limit = by === 'time' ? `after about ${Math.round(afterMs / 1_000)} s` : `after about ${inMiB(mostBytes)}`;

@@ -1,6 +1,6 @@
 import { combineCrc32, decodeCrc32, EMPTY_CRC32, encodeCrc32 } from '../../session/crc32.ts';
 import { type PartPlan, partLength, partRange } from '../../session/part-plan.ts';
-import type { UploadEvent } from '../events.ts';
+import type { UploadEvent } from '../progress/events.ts';
 import type { ByteSource } from './byte-source.ts';
 import { checksumOfRange } from './checksum.ts';
 import type { Readings } from './readings.ts';

@@ -1,7 +1,7 @@
 import type { Session, WireStoredPart } from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import { type PartPlan, partLength } from '../../session/part-plan.ts';
-import type { UploadEvent } from '../events.ts';
+import type { UploadEvent } from '../progress/events.ts';
 import type { ByteSource, SourceIdentity } from './byte-source.ts';
 import { isUnchanged, vouches } from './identity.ts';
 import { combineChecksums, readChecksums } from './part-checksums.ts';

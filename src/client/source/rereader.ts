@@ -1,5 +1,5 @@
 import { type PartPlan, partLength, partRange } from '../../session/part-plan.ts';
-import type { UploadEvent } from '../events.ts';
+import type { UploadEvent } from '../progress/events.ts';
 import type { ByteSource } from './byte-source.ts';
 import { checksumOfRange } from './checksum.ts';
 import { isUnchanged } from './identity.ts';

@@ -1,6 +1,6 @@
-import { escapeUnseen } from '../../contract/visible-text.ts';
 import type { Instant } from '../../session/session.ts';
-import type { Log } from '../deps.ts';
+import { escapeUnseen } from '../../text/visible-text.ts';
+import type { Log } from '../core/deps.ts';
 import type { Audit, AuditEvent, AuditLine } from './event.ts';
 import { FloodLimit } from './flood-limit.ts';
 import { LineFile } from './line-file.ts';

@@ -1,5 +1,5 @@
 import type { UploadSession } from '../../session/session.ts';
-import type { TellAudit } from '../deps.ts';
+import type { TellAudit } from '../core/deps.ts';
 
 /** `granted`: a capability token for one session was handed out. */
 export const AUDIT_EVENTS = [

@@ -1,5 +1,5 @@
 import type { Instant } from '../../session/session.ts';
-import { limitKey } from '../edge/client-address.ts';
+import { limitKey } from '../limits/client-address.ts';
 import type { AuditEvent } from './event.ts';
 
 export type Source = Pick<AuditEvent, 'token' | 'tokenId' | 'address'>;

@@ -1,5 +1,5 @@
 import type { ObjectStore } from '../../object-store/port.ts';
-import type { Log } from '../deps.ts';
+import type { Log } from '../core/deps.ts';
 import { createClientClocks } from './client-clocks.ts';
 import { type ClockLook, type Doubt, holdRules, observe, startHold } from './expiry-hold.ts';
 

@@ -1,13 +1,11 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Instant } from '../../session/session.ts';
-import type { Backlog } from '../../session-store/port.ts';
+import type { Backlog } from '../../session-store/port/session-store.ts';
+import type { DeliveryListener } from '../webhooks/delivery.ts';
 
 /** A receiver that only notes the event answers in milliseconds; one that takes 15 seconds is given up on. */
 const SECONDS = [0.01, 0.05, 0.1, 0.25, 1, 5, 15];
 const OUTCOMES = ['delivered', 'failed', 'dead'] as const;
-
-/** Told after each attempt that was not cut off by a server that stops. `dead`: it failed, and was the last one. */
-export type TellDelivery = (attempt: { readonly outcome: (typeof OUTCOMES)[number]; readonly ms: number }) => void;
 
 /** What webhooks are told, counted as it happens, and what they have not been told yet, asked of the session store. */
 export function createEventMetrics(registry: Registry) {
@@ -37,7 +35,7 @@ export function createEventMetrics(registry: Registry) {
   });
   for (const outcome of OUTCOMES) deliveries.inc({ outcome }, 0);
 
-  const delivered: TellDelivery = ({ outcome, ms }) => {
+  const delivered: DeliveryListener = ({ outcome, ms }) => {
     deliveries.inc({ outcome });
     seconds.observe(ms / 1_000);
   };

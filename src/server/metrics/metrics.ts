@@ -1,7 +1,7 @@
 import { Gauge, Registry } from 'prom-client';
 import type { Instant } from '../../session/session.ts';
-import type { SessionStore } from '../../session-store/port.ts';
-import type { Log } from '../deps.ts';
+import type { SessionStore } from '../../session-store/port/session-store.ts';
+import type { Log } from '../core/deps.ts';
 import { createClockMetrics } from './clock-metrics.ts';
 import { createEventMetrics } from './event-metrics.ts';
 import { createObjectStoreMetrics } from './object-store-metrics.ts';

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { StoredPart } from '../../session/session.ts';
-import type { Totals } from '../../session-store/port.ts';
+import type { Totals } from '../../session-store/port/session-store.ts';
 import type { Audit, AuditEventName } from '../audit/event.ts';
 
 const SESSION_EVENTS = ['created', 'completed', 'aborted', 'expired', 'granted'] as const satisfies readonly AuditEventName[];

@@ -1,13 +1,10 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { SweepReport } from '../sweeper.ts';
+import type { SweepListener, SweepReport } from '../lifecycle/sweeper.ts';
 
 const SECONDS = [0.01, 0.1, 1, 10, 60, 300, 1_800];
 const RESULTS = ['expired', 'repaired', 'released', 'failed'] as const satisfies readonly (keyof SweepReport)[];
 
-/** Told after each sweep; no report for one that broke off. `at` is in milliseconds since the epoch. */
-export type TellSweep = (sweep: { readonly report?: SweepReport; readonly ms: number; readonly at: number }) => void;
-
-export function createSweepMetrics(registry: Registry): TellSweep {
+export function createSweepMetrics(registry: Registry): SweepListener {
   const registers = [registry];
   const sweeps = new Counter({
     name: 'partway_sweeps_total',

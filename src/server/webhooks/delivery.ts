@@ -2,12 +2,14 @@ import { serverAdviceAbout } from '../../outbound/certificate-refusal.ts';
 import { codeOf, explainConnectionError, isConnectionError, refusedCertificate } from '../../outbound/connection-errors.ts';
 import type { Instant } from '../../session/session.ts';
 import type { UploadEvent } from '../../session/upload-event.ts';
-import type { Outbox } from '../../session-store/port.ts';
-import type { Log } from '../deps.ts';
-import type { TellDelivery } from '../metrics/event-metrics.ts';
+import type { Outbox } from '../../session-store/port/session-store.ts';
+import type { Log } from '../core/deps.ts';
 import { askedForMs, nextAttemptAt } from './backoff.ts';
 import type { Sign } from './message.ts';
 import type { Post, WebhookAnswer } from './post.ts';
+
+/** Called after each attempt that a stopping server did not cut off. `dead`: it failed and was the last one. */
+export type DeliveryListener = (attempt: { readonly outcome: 'delivered' | 'failed' | 'dead'; readonly ms: number }) => void;
 
 /** For the answer's headers. */
 export const ATTEMPT_TIMEOUT_MS = 15_000;
@@ -22,7 +24,7 @@ export interface DeliveryDeps {
   /** From 0 to below 1. */
   readonly random: () => number;
   readonly log: Log;
-  readonly tell: TellDelivery;
+  readonly tell: DeliveryListener;
 }
 
 export interface Outcome {

@@ -1,8 +1,8 @@
 import { Webhook } from 'standardwebhooks';
 import type { Instant } from '../../session/session.ts';
 import type { UploadEvent } from '../../session/upload-event.ts';
-import type { Secret } from '../secret.ts';
-import { toIso } from '../views.ts';
+import type { Secret } from '../core/secret.ts';
+import { toIso } from '../core/views.ts';
 
 export interface Message {
   readonly headers: Readonly<Record<string, string>>;

@@ -7,8 +7,8 @@ import {
   type OwnerLimits,
   REMEMBERED_CLIENTS,
   type ReportAnswer,
-} from '../port.ts';
-import type { Statements } from '../sqlite-statements.ts';
+} from '../port/session-store.ts';
+import type { Statements } from './statements.ts';
 
 /** Decisions that are read and made within one transaction of the store. */
 

@@ -1,5 +1,5 @@
-import type { SqliteDatabase } from '../sqlite-driver.ts';
-import type { DatabaseFile } from './database-file.ts';
+import type { SqliteDatabase } from './driver.ts';
+import type { DatabaseFile } from './file/database-file.ts';
 import { wrapDatabase } from './wrap-database.ts';
 
 /** SQLite's words for a file that holds something else than it wrote (https://www.sqlite.org/rescode.html). */

@@ -1,4 +1,4 @@
-import type { SqliteDatabase } from '../sqlite-driver.ts';
+import type { SqliteDatabase } from './driver.ts';
 
 /** More than recording a session takes: a row with all its fields full, two dozen pages of indexes, and an event. */
 const TRIAL_BYTES = 256 * 1_024;

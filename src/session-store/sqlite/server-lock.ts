@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, realpathSync, statSync } from 'node:fs';
-import { createPrivateFile, loadSqlite } from '../sqlite-driver.ts';
-import { cannotBeOpened } from '../sqlite-errors.ts';
-import { SessionStoreStartError } from '../start-error.ts';
+import { SessionStoreStartError } from '../port/start-error.ts';
+import { createPrivateFile, loadSqlite } from './driver.ts';
+import { cannotBeOpened } from './errors.ts';
 
 /** A server that was told to stop may be at its very end. */
 const WAIT_MS = 1_000;

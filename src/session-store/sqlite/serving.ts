@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
-import type { SessionStoreUnavailable } from '../port.ts';
-import { type Checkpoints, startCheckpoints } from '../sqlite-checkpoints.ts';
-import { openSqliteDatabase, type SqliteDatabase, setBusyTimeout } from '../sqlite-driver.ts';
-import { cannotBeOpened } from '../sqlite-errors.ts';
-import { migrateSqlite } from '../sqlite-migrate.ts';
-import { type DatabaseFile, watchDatabaseFile } from './database-file.ts';
+import type { SessionStoreUnavailable } from '../port/session-store.ts';
+import { type Checkpoints, startCheckpoints } from './checkpoints.ts';
+import { openSqliteDatabase, type SqliteDatabase, setBusyTimeout } from './driver.ts';
+import { cannotBeOpened } from './errors.ts';
+import { type DatabaseFile, watchDatabaseFile } from './file/database-file.ts';
 import { guarding } from './guarded-database.ts';
+import { migrateSqlite } from './migrate.ts';
 import { lockForServer } from './server-lock.ts';
 
 /** The database of a server: locked against other servers, watched, and checkpointed in a thread. */

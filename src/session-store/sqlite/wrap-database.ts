@@ -1,4 +1,4 @@
-import type { SqliteDatabase, SqliteStatement } from '../sqlite-driver.ts';
+import type { SqliteDatabase, SqliteStatement } from './driver.ts';
 
 type Around = <Result>(work: () => Result) => Result;
 

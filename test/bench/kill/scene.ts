@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import type { S3Target } from '../../../src/dev/bucket.ts';
-import { startMinio } from '../../../src/dev/minio.ts';
-import type { SessionStore } from '../../../src/session-store/port.ts';
-import { openPostgresStore } from '../../../src/session-store/postgres.ts';
-import { openSqliteStore } from '../../../src/session-store/sqlite.ts';
+import type { S3Target } from '../../../src/dev/minio/bucket.ts';
+import { startMinio } from '../../../src/dev/minio/minio.ts';
+import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
+import { openPostgresStore } from '../../../src/session-store/postgres/session-store.ts';
+import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
 import { startBalancer } from '../../support/balancer.ts';
 import { type ByteProxy, startByteProxy } from '../../support/byte-proxy.ts';
 import { type ControlPlaneProcess, startControlPlane } from '../../support/control-plane-process.ts';

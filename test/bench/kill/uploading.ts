@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { EXIT } from '../../../src/cli/failures/exit-codes.ts';
-import { atExit } from '../../../src/dev/at-exit.ts';
-import { ensureGeneratedFile } from '../../../src/dev/generated-file.ts';
-import { answersOk } from '../../../src/dev/server-process.ts';
+import { EXIT } from '../../../src/cli/errors/exit-codes.ts';
+import { atExit } from '../../../src/dev/process/at-exit.ts';
+import { answersOk } from '../../../src/dev/process/server-process.ts';
+import { ensureGeneratedFile } from '../../../src/dev/quickstart/generated-file.ts';
 import { type CliResult, startCli } from '../../support/partway-cli.ts';
 import { hashOfFile } from '../../support/stored-bytes.ts';
 import type { PlannedUpload } from './plan.ts';

@@ -1,8 +1,8 @@
 import Database from 'better-sqlite3';
 import { Client } from 'pg';
 import { MiB } from '../../../src/session/part-plan.ts';
-import { openPostgresStore } from '../../../src/session-store/postgres.ts';
-import { openSqliteStore } from '../../../src/session-store/sqlite.ts';
+import { openPostgresStore } from '../../../src/session-store/postgres/session-store.ts';
+import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
 
 export interface ManySessions {
   readonly sessions: number;

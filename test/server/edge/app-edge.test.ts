@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseOrigins } from '../../../src/server/edge/cors.ts';
+import { parseOrigins } from '../../../src/server/http/cors.ts';
 import { ADMIN_TOKEN, readProblem, SMALL_FILE_REQUEST } from '../../support/control-plane.ts';
 import { EdgeBench } from '../../support/edge-bench.ts';
 

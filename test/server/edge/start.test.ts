@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type RunningServer, startServer } from '../../../src/server/main.ts';
-import { openSqliteStore } from '../../../src/session-store/sqlite.ts';
+import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
 import { makeCertificate, writeCertificate } from '../../support/certificates.ts';
 import { readProblem } from '../../support/control-plane.ts';
 import { createTestBucket } from '../../support/minio.ts';

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ObjectStoreError } from '../../../src/object-store/port.ts';
-import { startSweeper } from '../../../src/server/sweeper.ts';
+import { startSweeper } from '../../../src/server/lifecycle/sweeper.ts';
 import { deliver } from '../../../src/server/webhooks/delivery.ts';
 import { ControlPlaneBench, SMALL_FILE, SMALL_FILE_REQUEST } from '../../support/control-plane.ts';
 import { EdgeBench } from '../../support/edge-bench.ts';

@@ -1,14 +1,14 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { noteConnectionError } from '../../../src/outbound/connection-errors.ts';
-import type { Log } from '../../../src/server/deps.ts';
+import type { Log } from '../../../src/server/core/deps.ts';
 import { type DeliveryDeps, deliver } from '../../../src/server/webhooks/delivery.ts';
 import { startDispatcher } from '../../../src/server/webhooks/dispatcher.ts';
 import type { Message, Sign } from '../../../src/server/webhooks/message.ts';
 import type { Post, WebhookAnswer } from '../../../src/server/webhooks/post.ts';
 import type { UploadEvent } from '../../../src/session/upload-event.ts';
-import type { SessionStore } from '../../../src/session-store/port.ts';
-import { openPostgresStore } from '../../../src/session-store/postgres.ts';
-import { openSqliteStore } from '../../../src/session-store/sqlite.ts';
+import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
+import { openPostgresStore } from '../../../src/session-store/postgres/session-store.ts';
+import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
 import { interpose } from '../../support/interpose.ts';
 import { createTestDatabase, needsPostgres } from '../../support/postgres.ts';
 import { aUniqueName, expected, insertInStatus, insertOpenSession, insertSession, NOON } from '../../support/sessions.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Secret } from '../../../src/server/secret.ts';
+import { Secret } from '../../../src/server/core/secret.ts';
+import { parseSigningSecrets } from '../../../src/server/settings/signing-secrets.ts';
 import { createSign } from '../../../src/server/webhooks/message.ts';
-import { parseSigningSecrets } from '../../../src/server/webhooks/signing-secrets.ts';
 import { anEvent, OTHER_WEBHOOK_SECRET, WEBHOOK_SECRET } from '../../support/events.ts';
 import { NOON } from '../../support/sessions.ts';
 import { verify } from '../../support/webhook-receiver.ts';

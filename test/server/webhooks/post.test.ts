@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { freePort } from '../../../src/dev/free-port.ts';
+import { freePort } from '../../../src/dev/process/free-port.ts';
 import { isConnectionError } from '../../../src/outbound/connection-errors.ts';
 import { createPost, type Post } from '../../../src/server/webhooks/post.ts';
 import { answersWith, NEVER_ANSWERS, WebhookReceiver } from '../../support/webhook-receiver.ts';

@@ -1,0 +1,21 @@
+import { escapeUnseen } from '../../text/visible-text.ts';
+
+/**
+ * Columns as wide as their widest cell; those named in `rightAligned` (from 0) hold figures. Ends with a line break. Cells are escaped
+ * before they are measured; a line break in one does not begin a row.
+ */
+export function renderTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  rightAligned: readonly number[] = [],
+): string {
+  const lines = [header, ...rows].map((line) => line.map(escapeUnseen));
+  const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const render = (line: readonly string[]) =>
+    line
+      .map((cell, column) =>
+        rightAligned.includes(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
+      .join('  ');
+  return lines.map((line) => `${render(line).trimEnd()}\n`).join('');
+}

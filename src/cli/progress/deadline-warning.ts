@@ -1,0 +1,27 @@
+import type { UploadEvent } from '../../client/progress/events.ts';
+import type * as wire from '../../contract/wire.ts';
+import { formatInstant } from '../format/durations.ts';
+
+/** Estimates of the first seconds are too wild to frighten anybody with. */
+const SETTLED_AFTER_MS = 30_000;
+
+/**
+ * Warns, once, when the upload will probably not be done before the object store itself deletes its unfinished parts.
+ * (The session's own expiry moves along with every part; the store's does not.)
+ */
+export function watchDeadline(session: wire.Session, now: () => number, warn: (message: string) => void) {
+  const startedAt = now();
+  const deadline = session.partsKeptUntil === null ? Number.POSITIVE_INFINITY : Date.parse(session.partsKeptUntil);
+  let hasWarned = false;
+  return (event: UploadEvent): void => {
+    if (hasWarned || event.type !== 'progress' || event.secondsRemaining === null) return;
+    const instant = now();
+    const end = instant + event.secondsRemaining * 1000;
+    if (instant - startedAt < SETTLED_AFTER_MS || end <= deadline) return;
+    hasWarned = true;
+    warn(
+      `at this speed the upload ends ${formatInstant(new Date(end))}, but the store deletes unfinished parts ${formatInstant(new Date(deadline))}. ` +
+        'What it deletes must be sent again; ask for a longer MINIO_API_STALE_UPLOADS_EXPIRY (partway doctor says how).',
+    );
+  };
+}

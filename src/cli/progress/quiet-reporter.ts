@@ -1,0 +1,77 @@
+import type { UploadEvent, UploadResult } from '../../client/progress/events.ts';
+import type { ExplainedError } from '../errors/error-text.ts';
+import { formatDuration } from '../format/durations.ts';
+import type { CliContext } from '../terminal/context.ts';
+import { arrow, colourError, type OutputStyle, paint, styleOf } from '../terminal/output-style.ts';
+import { styled, type Text } from '../terminal/styled-text.ts';
+import type { BeginningUpload, Reporter, StrategyReport } from './reporter.ts';
+import { renderResult } from './result-line.ts';
+import { waitingLine } from './waiting-line.ts';
+
+export interface HumanReporterOptions {
+  readonly context: CliContext;
+  /** Of stderr. */
+  readonly style: OutputStyle;
+  /** Off where stdout belongs to JSON. */
+  readonly printResult: boolean;
+}
+
+/** The result on stdout, warnings and errors on stderr, and nothing else. The other reporters for people add to it. */
+export class QuietReporter implements Reporter {
+  protected readonly context: CliContext;
+  protected readonly style: OutputStyle;
+  readonly #printResult: boolean;
+  #isWaiting = false;
+
+  constructor({ context, style, printResult }: HumanReporterOptions) {
+    this.context = context;
+    this.style = style;
+    this.#printResult = printResult;
+  }
+
+  begin(_upload: BeginningUpload): void {}
+  strategy(_report: StrategyReport): void {}
+  note(_message: string): void {}
+  end(): void {}
+
+  event(event: UploadEvent): void {
+    if (event.type === 'notice') this.warn(event.message);
+  }
+
+  /** A command that stands still without a word looks broken, so this is told with --quiet as well. */
+  waiting(event: UploadEvent, maxOutageMs: number | undefined): void {
+    if (event.type === 'offline' && !this.#isWaiting) {
+      this.#isWaiting = true;
+      this.warn(waitingLine(event, maxOutageMs));
+    }
+    if (event.type === 'online') {
+      this.#isWaiting = false;
+      this.note(`${event.what} answers again after ${formatDuration(event.outageMs / 1_000)}`);
+    }
+  }
+
+  notTried(paths: readonly string[]): void {
+    for (const path of paths) this.say(`not tried: ${path}`);
+  }
+
+  warn(message: string): void {
+    this.say(styled`${paint('warning:', 'yellow', this.style)} ${message}`);
+  }
+
+  done(result: UploadResult, name: string): void {
+    this.end();
+    if (!this.#printResult) return;
+    const style = styleOf(this.context.stdout, this.context);
+    this.context.stdout.line(renderResult(result, name, arrow(style)));
+  }
+
+  fail(error: ExplainedError, _sessionId: string | undefined): void {
+    this.#isWaiting = false;
+    this.end();
+    this.context.stderr.line(colourError(error.text, this.style));
+  }
+
+  protected say(line: Text): void {
+    this.context.stderr.line(line);
+  }
+}

@@ -1,0 +1,35 @@
+import { formatShare, percentOf } from '../format/sizes.ts';
+import type { CliContext } from '../terminal/context.ts';
+import { styleOf } from '../terminal/output-style.ts';
+import { ERASE_LINE, styled } from '../terminal/styled-text.ts';
+
+const REDRAW_EVERY_MS = 100;
+
+/** Shows on a terminal how far the reading of a file is; elsewhere the reading goes on in silence. */
+export class ReadingLine {
+  readonly #context: CliContext;
+  readonly #size: number;
+  readonly #isVisible: boolean;
+  #read = 0;
+  #drawnAt = Number.NEGATIVE_INFINITY;
+
+  constructor(context: CliContext, size: number) {
+    this.#context = context;
+    this.#size = size;
+    this.#isVisible = styleOf(context.stderr, context).redraw;
+  }
+
+  advance(bytes: number): void {
+    this.#read += bytes;
+    const now = this.#context.now();
+    if (!this.#isVisible || now - this.#drawnAt < REDRAW_EVERY_MS) return;
+    this.#drawnAt = now;
+    const line = `${percentOf(this.#read, this.#size)} %  reading the file: ${formatShare(this.#read, this.#size)}`;
+    const { stderr } = this.#context;
+    stderr.write(styled`${ERASE_LINE}${line.slice(0, (stderr.columns || 80) - 1)}`);
+  }
+
+  end(): void {
+    if (this.#drawnAt > 0) this.#context.stderr.write(ERASE_LINE);
+  }
+}

@@ -1,0 +1,67 @@
+import { isUploadError, UploadError } from '../../session/errors.ts';
+import { startAwakeClock } from '../network/awake-clock.ts';
+import { createLink } from '../network/link.ts';
+import type { UploadEvent } from '../progress/events.ts';
+import { createWallTimes } from '../progress/wall-times.ts';
+import { throughOutages } from './control-link.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { untilAllowed } from './rate-limit.ts';
+import { createRefusals } from './refusals.ts';
+import { probeServer } from './server-probe.ts';
+
+const DAY_MS = 86_400_000;
+/** A gateway answers so while what is behind it is away, or while it limits requests. */
+const PASSING_STATUSES = [408, 425, 429];
+
+export interface ServerWaitOptions {
+  readonly controlPlane: ControlPlane;
+  readonly signal: AbortSignal;
+  /** 24 h where left out, as during a run. */
+  readonly maxOutageMs?: number | undefined;
+  /** Told `offline` and `online`, whose `what` names the server's address. */
+  readonly onEvent?: ((event: UploadEvent) => void) | undefined;
+}
+
+/**
+ * Repeats a call outside of a run, at first contact or between two files, until the control plane answers. The call must be safe
+ * to repeat. @throws UploadError what the server answered; `OUTAGE_TOO_LONG`; `SERVER_UNREACHABLE` at once where another program
+ * answers at an address that never was a partway server's during this run: that is a wrong URL, not an outage.
+ */
+export function createServerWait({ controlPlane, signal, maxOutageMs = DAY_MS, onEvent = () => {} }: ServerWaitOptions) {
+  const what = `the partway server at ${controlPlane.server}`;
+  const endsAtOnce = (error: UploadError) =>
+    error.code === 'RATE_LIMITED' || (!controlPlane.isPartway && isAnotherProgram(error));
+
+  return async <Result>(call: () => Promise<Result>): Promise<Result> => {
+    const { now, stop } = startAwakeClock();
+    const withWallTimes = createWallTimes(now, Date.now);
+    const tell = (event: UploadEvent) => onEvent(withWallTimes(event));
+    const probe = (probeSignal: AbortSignal) => probeServer(controlPlane, probeSignal);
+    const hasAnswered = () => controlPlane.hasAnswered;
+    const link = createLink({ what, probe, hasAnswered, maxOutageMs, onEvent: tell, now });
+    const newRefused = createRefusals({ what, onEvent: tell, now });
+    const waiting = { link, signal, maxOutageMs, now, random: Math.random, endsAtOnce };
+    try {
+      // A rate limit has a shorter patience of its own.
+      return await untilAllowed(() => throughOutages(call, { ...waiting, refused: newRefused() }), signal, { now });
+    } catch (error) {
+      throw isUploadError(error, 'OUTAGE_TOO_LONG') && !controlPlane.isPartway ? neverAnswered(error) : error;
+    } finally {
+      stop();
+    }
+  };
+}
+export type ServerWait = ReturnType<typeof createServerWait>;
+
+/** Whether the answer is one that a gateway does not give for a server that is away. */
+function isAnotherProgram({ code, facts: { httpStatus } }: UploadError): boolean {
+  if (code !== 'SERVER_UNREACHABLE' || typeof httpStatus !== 'number') return false;
+  return httpStatus < 500 && !PASSING_STATUSES.includes(httpStatus);
+}
+
+function neverAnswered({ code, detail, facts }: UploadError): UploadError {
+  return new UploadError(code, detail, {
+    facts,
+    hint: 'Check that PARTWAY_SERVER names the server and that `partway serve` runs there; then run the same command again.',
+  });
+}

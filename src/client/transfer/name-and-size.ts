@@ -1,0 +1,48 @@
+import type { CreateRequest } from '../../contract/wire.ts';
+import { UploadError } from '../../session/errors.ts';
+import { findKeyFault, UNPRINTABLE } from '../../session/object-key.ts';
+import { S3_LIMITS } from '../../session/part-plan.ts';
+import type { ByteSource } from '../source/byte-source.ts';
+
+type Naming = Pick<CreateRequest, 'key' | 'keyTemplate'>;
+
+/** Longest key template that the contract takes, in characters. */
+const MAX_TEMPLATE_LENGTH = 1_024;
+
+/** Whether the name of the file becomes part of the key. Where the server has a template of its own, it may be so. */
+function isNameInKey({ key, keyTemplate }: Naming): boolean {
+  return key === undefined && (keyTemplate === undefined || keyTemplate.includes('{fileName}'));
+}
+
+/** Where the name does not become the key, it is for people: a control character in it is no reason to refuse the file. */
+export function fileNameOf({ name }: ByteSource, naming: Naming): string {
+  return isNameInKey(naming) ? name : name.replaceAll(new RegExp(UNPRINTABLE, 'gu'), '\ufffd');
+}
+
+/**
+ * Refuses what no object can be, before a byte is read: the server would say it in words about its own fields.
+ * @throws UploadError `INVALID_KEY` or `SOURCE_TOO_LARGE`
+ */
+export function checkNameAndSize({ name, size }: ByteSource, naming: Naming): void {
+  if (size > S3_LIMITS.maxObjectSize) {
+    const tebibytes = (size / 1024 ** 4).toFixed(1);
+    throw new UploadError('SOURCE_TOO_LARGE', `${name} has ${size} bytes (${tebibytes} TiB); an object can have at most 5 TiB.`);
+  }
+  const { key, keyTemplate = '' } = naming;
+  if (keyTemplate.length > MAX_TEMPLATE_LENGTH)
+    throw refusal(`The key template has ${keyTemplate.length} characters; at most ${MAX_TEMPLATE_LENGTH} are possible.`);
+  if (key !== undefined) {
+    const fault = findKeyFault(key);
+    if (fault !== undefined) throw refusal(`The object key ${fault}.`);
+  } else if (isNameInKey(naming)) {
+    const fault = findKeyFault(name);
+    if (fault !== undefined)
+      throw refusal(`The name of the file, ${JSON.stringify(name)}, cannot be the key of an object: it ${fault}.`);
+  }
+}
+
+function refusal(detail: string): UploadError {
+  return new UploadError('INVALID_KEY', detail, {
+    hint: 'Name the object yourself with --key; the file keeps its name.',
+  });
+}

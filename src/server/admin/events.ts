@@ -1,0 +1,57 @@
+import { UploadError } from '../../session/errors.ts';
+import type { Instant } from '../../session/session.ts';
+import type { DeliveryStatus, UploadEvent } from '../../session/upload-event.ts';
+import type { Outbox } from '../../session-store/port/session-store.ts';
+import { openMachineDatabase } from './database.ts';
+
+const PAGE = 500;
+
+export interface EventFilter {
+  readonly status?: DeliveryStatus | undefined;
+  readonly sessionId?: string | undefined;
+}
+
+/**
+ * Composition root of the event commands: the server's database, whether the server runs or not.
+ * @throws SessionStoreStartError
+ */
+export async function openEventAdmin(env: Readonly<Record<string, string | undefined>>, now: () => Instant) {
+  const { sessions } = await openMachineDatabase(env, { mayMake: false });
+  return { admin: createEventAdmin(sessions.outbox, now), close: () => sessions.close() };
+}
+
+/** What whoever administers the server can do with events, on the server's own machine. */
+export function createEventAdmin(outbox: Outbox, now: () => Instant) {
+  return {
+    /** Newest first, read page by page. */
+    async *list({ status, sessionId }: EventFilter): AsyncGenerator<UploadEvent> {
+      if (sessionId !== undefined) {
+        const events = await outbox.ofSession(sessionId);
+        yield* events.reverse().filter((event) => status === undefined || event.status === status);
+        return;
+      }
+      for (let after: UploadEvent | undefined; ; ) {
+        const page: UploadEvent[] = await outbox.list({
+          limit: PAGE,
+          ...(status === undefined ? {} : { status }),
+          ...(after === undefined ? {} : { after }),
+        });
+        yield* page;
+        after = page.at(-1);
+        if (page.length < PAGE) return;
+      }
+    },
+
+    /** Due at once, whatever its status. @throws UploadError `EVENT_NOT_FOUND` */
+    async replay(eventId: string): Promise<UploadEvent> {
+      const event = await outbox.replay(eventId, now());
+      if (event !== undefined) return event;
+      throw new UploadError('EVENT_NOT_FOUND', `There is no event "${eventId}".`);
+    },
+
+    /** Returns how many there were. */
+    replayDead(): Promise<number> {
+      return outbox.replayDead(now());
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import type { Instant } from '../../session/session.ts';
+
+/**
+ * One execution at a time under a name. Callers with the same question share the running one and its outcome; those with
+ * another question wait until it is over, and then ask theirs.
+ */
+export function createSingleFlight<Result>() {
+  const running = new Map<string, { readonly question: string; readonly execution: Promise<Result> }>();
+  return {
+    async run(name: string, question: string, work: () => Promise<Result>): Promise<Result> {
+      for (let current = running.get(name); current !== undefined; current = running.get(name)) {
+        if (current.question === question) return current.execution;
+        await current.execution.catch(() => {});
+      }
+      const execution = work().finally(() => running.delete(name));
+      running.set(name, { question, execution });
+      return execution;
+    },
+  };
+}
+
+/** Callers who come within `forMs` of an execution's begin share its outcome, so an answer may be that old. */
+export function createSharedFlight<Result>(forMs: number) {
+  const recent = new Map<string, Promise<Result>>();
+  return {
+    run(name: string, work: () => Promise<Result>): Promise<Result> {
+      const shared = recent.get(name);
+      if (shared !== undefined) return shared;
+      const execution = work();
+      recent.set(name, execution);
+      setTimeout(() => recent.delete(name), forMs).unref();
+      return execution;
+    },
+  };
+}
+
+/**
+ * One execution at a time under a name. Callers that come while one runs share the next one: what they learn was not asked
+ * before they came.
+ */
+export function createFreshFlight<Result>() {
+  const running = new Map<string, Promise<Result>>();
+  const waiting = new Map<string, Promise<Result>>();
+
+  function start(name: string, work: () => Promise<Result>): Promise<Result> {
+    waiting.delete(name);
+    const execution = work().finally(() => running.delete(name));
+    running.set(name, execution);
+    return execution;
+  }
+
+  return {
+    run(name: string, work: () => Promise<Result>): Promise<Result> {
+      const next = waiting.get(name);
+      if (next !== undefined) return next;
+      const current = running.get(name);
+      if (current === undefined) return start(name, work);
+      const following = current.catch(() => {}).then(() => start(name, work));
+      waiting.set(name, following);
+      return following;
+    },
+  };
+}
+
+/** One answer for all who ask while it is found out, and for `forMs` after that. A failure is not kept. */
+export function createKeptAnswer<Answer>(forMs: number, now: () => Instant) {
+  const flights = createSingleFlight<Answer>();
+  let kept: { readonly answer: Answer; readonly at: Instant } | undefined;
+  return {
+    async get(ask: () => Promise<Answer>): Promise<Answer> {
+      // A clock that was set back must not keep an answer for longer.
+      if (kept !== undefined && Math.abs(now() - kept.at) < forMs) return kept.answer;
+      return flights.run('answer', '', async () => {
+        const answer = await ask();
+        kept = { answer, at: now() };
+        return answer;
+      });
+    },
+  };
+}

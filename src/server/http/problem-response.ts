@@ -1,0 +1,88 @@
+import type { Context } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, problemType } from '../../contract/problems.ts';
+import { ObjectStoreError } from '../../object-store/port.ts';
+import { SERVICE_ERROR_CODES, type ServiceErrorCode, UploadError } from '../../session/errors.ts';
+import { isFileLoss, SessionStoreUnavailable } from '../../session-store/port/session-store.ts';
+import type { Log } from '../core/deps.ts';
+import { DATABASE_TROUBLES, STORE_CODES } from '../core/store-codes.ts';
+
+/** What passes says when to come again, also where whoever threw it did not know. */
+const RETRY_AFTER_SECONDS: Partial<Record<ServiceErrorCode, number>> = { STORE_UNAVAILABLE: 2, RATE_LIMITED: 1 };
+
+export interface ProblemAnswer {
+  readonly code: ServiceErrorCode;
+  readonly status: number;
+  readonly instance: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of the problem's media type. */
+  readonly body: string;
+}
+
+export interface ProblemListeners {
+  readonly log: Log;
+  /** Told of each problem that is answered. */
+  readonly refused: (code: ServiceErrorCode) => void;
+}
+
+/** Any thrown value becomes application/problem+json here, and only here a status is chosen. */
+export function problemResponse(context: Context, error: unknown, { log, refused }: ProblemListeners): Response {
+  const { code, status, instance, headers, body } = problemAnswer(error, context.get('requestId') as string);
+  refused(code);
+  if (status >= 500) log.error({ requestId: instance, code, err: error }, 'request failed');
+  return context.body(body, status as ContentfulStatusCode, { ...headers, 'content-type': PROBLEM_MEDIA_TYPE });
+}
+
+/** @param instance The request's id. */
+export function problemAnswer(error: unknown, instance: string): ProblemAnswer {
+  const { code, detail, hint, facts } = asServiceError(error);
+  const { status, title } = PROBLEMS[code];
+  const retryAfterSeconds = facts?.retryAfterSeconds ?? RETRY_AFTER_SECONDS[code];
+  const problem = {
+    type: problemType(code),
+    title,
+    status,
+    detail,
+    instance,
+    code,
+    ...(hint === undefined ? {} : { hint }),
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    ...facts,
+  };
+  const headers = {
+    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+    // The rest of the body is not read: whoever sends another request behind it would be cut off.
+    ...(code === 'BODY_TOO_LARGE' ? { connection: 'close' } : {}),
+    ...(code === 'UNAUTHORIZED' ? { 'www-authenticate': 'Bearer' } : {}),
+  };
+  return { code, status, instance, headers, body: JSON.stringify(problem) };
+}
+
+interface ServiceError {
+  readonly code: ServiceErrorCode;
+  readonly detail: string;
+  readonly hint?: string | undefined;
+  readonly facts?: Readonly<Record<string, unknown>>;
+}
+
+function asServiceError(error: unknown): ServiceError {
+  if (error instanceof UploadError && isServiceCode(error.code))
+    return { code: error.code, detail: error.detail, hint: error.hint, facts: error.facts };
+  if (error instanceof ObjectStoreError)
+    return { code: STORE_CODES[error.failure], detail: `The object store answered: ${error.message}` };
+  // Its message is for the log: it names the database's address.
+  if (error instanceof SessionStoreUnavailable) return { code: 'STORE_UNAVAILABLE', detail: detailOf(error) };
+  if (error instanceof HTTPException && error.status < 500) return { code: 'INVALID_REQUEST', detail: error.message };
+  // Never the message of an unforeseen error: it may name anything. The log has it.
+  return { code: 'INTERNAL', detail: 'The server met an error that it did not foresee.' };
+}
+
+/** Whether a file that went away comes back, the server cannot know. */
+function detailOf({ reason }: SessionStoreUnavailable): string {
+  return isFileLoss(reason) ? DATABASE_TROUBLES[reason] : `${DATABASE_TROUBLES[reason]} Nothing that it had recorded is lost.`;
+}
+
+function isServiceCode(code: string): code is ServiceErrorCode {
+  return (SERVICE_ERROR_CODES as readonly string[]).includes(code);
+}

@@ -1,0 +1,52 @@
+import { nextStatus } from '../../session/machine.ts';
+import type { Instant, UploadSession } from '../../session/session.ts';
+import type { SessionStore } from '../../session-store/port/session-store.ts';
+
+const PAGE = 200;
+
+export interface AbortedSessions {
+  /** Ids of the sessions that are `aborting` now. */
+  readonly aborting: readonly string[];
+  readonly completing: number;
+}
+
+/**
+ * Stores the intent to abort with each unfinished session of an owner, and nothing else: this runs without an object store. The sweeper
+ * of a server does the rest. A session that is being completed goes on: its object may be there already.
+ */
+export async function abortSessionsOf(sessions: SessionStore, owner: string, now: () => Instant): Promise<AbortedSessions> {
+  const aborting: string[] = [];
+  // Those in `creating` first: meanwhile one of them may become open.
+  for (const status of ['creating', 'open'] as const) {
+    for await (const session of everySession(sessions, owner, status)) {
+      if (await requestAbort(sessions, session, now)) aborting.push(session.sessionId);
+    }
+  }
+  let completing = 0;
+  for await (const _ of everySession(sessions, owner, 'completing')) completing++;
+  return { aborting, completing };
+}
+
+async function* everySession(
+  sessions: SessionStore,
+  owner: string,
+  status: UploadSession['status'],
+): AsyncGenerator<UploadSession> {
+  let cursor: string | null | undefined;
+  do {
+    const page = await sessions.list({ owner, status, keyPrefix: '', limit: PAGE, ...(cursor && { cursor }) });
+    yield* page.sessions;
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+}
+
+/** A request that is under way may change the session at the same moment: then by what it is now. */
+async function requestAbort(sessions: SessionStore, found: UploadSession, now: () => Instant): Promise<boolean> {
+  for (let current: UploadSession | undefined = found; current !== undefined; current = await sessions.get(found.sessionId)) {
+    const { sessionId, status, generation } = current;
+    const to = nextStatus(status, 'end-requested');
+    if (to === undefined) return false;
+    if (await sessions.changeStatus({ sessionId, status, generation }, { to, at: now(), endsAs: 'aborted' })) return true;
+  }
+  return false;
+}

@@ -1,0 +1,270 @@
+import type { CompleteRequest } from '../../contract/wire.ts';
+import { type ObjectHead, ObjectStoreError, SESSION_METADATA } from '../../object-store/port.ts';
+import { combineCrc32, decodeCrc32, EMPTY_CRC32, encodeCrc32 } from '../../session/crc32.ts';
+import { UploadError } from '../../session/errors.ts';
+import { partLength } from '../../session/part-plan.ts';
+import { missingRanges, rangesOf } from '../../session/part-ranges.ts';
+import type { StoredPart, UploadSession } from '../../session/session.ts';
+import type { ServiceDeps } from '../core/deps.ts';
+import { apply, ensureOpen, expected, heal, mustGet, notOpen, objectsOf } from './transitions.ts';
+
+/**
+ * Completing a session. Every page of the store's list is compared with the plan and with what the client claims of its
+ * file (write order 3) before `completing` is stored, and that before the store is asked (2). The checksum is stored with it:
+ * whoever finds `completing`, the sweeper too, may go on without the client, but only to an object of these contents. `completed`
+ * follows the object seen at the store (4). An answer that got lost leaves `completing`, and whoever comes next settles it here.
+ */
+export async function complete(deps: ServiceDeps, sessionId: string, request: CompleteRequest): Promise<UploadSession> {
+  const session = await mustGet(deps, sessionId);
+  const completed = await completeFrom(deps, session, request);
+  checkClaim(completed.checksum, request);
+  if (request.parts !== undefined)
+    checkClaimedParts(completed, await deps.sessions.listParts(sessionId, completed.generation), request.parts);
+  return completed;
+}
+
+async function completeFrom(deps: ServiceDeps, session: UploadSession, request: CompleteRequest): Promise<UploadSession> {
+  if (session.status === 'completed') return session;
+  if (session.status === 'completing') return settle(deps, session, request);
+  // `creating` after a lost answer or a crash is opened like everywhere else: the parts are then missing, which a client can mend.
+  return attempt(deps, await ensureOpen(deps, session), request);
+}
+
+/** For a session found `completing`: the object may be there already, whole. */
+export async function settle(deps: ServiceDeps, session: UploadSession, request: CompleteRequest = {}): Promise<UploadSession> {
+  // Other contents than are being completed: that is no reason to stop completing them.
+  if (session.checksum !== null) checkClaim(session.checksum, request);
+  return (await finishIfStored(deps, session)) ?? attempt(deps, session, request);
+}
+
+async function attempt(deps: ServiceDeps, found: UploadSession, request: CompleteRequest): Promise<UploadSession> {
+  let session = found;
+  try {
+    const listed = await listStoredParts(deps, session);
+    const parts = plannedParts(session, listed, request);
+    const checksum = objectChecksum(session, parts);
+    checkClaim(checksum, request);
+    if (session.status === 'open') session = await apply(deps, session, 'complete-requested', { checksum });
+    if (session.checksum !== null && session.checksum !== checksum) throw partsReplaced(session, checksum);
+    return await completeAtStore(deps, session, parts, checksum);
+  } catch (error) {
+    return recover(deps, session, error);
+  }
+}
+
+async function completeAtStore(
+  deps: ServiceDeps,
+  session: UploadSession,
+  parts: readonly StoredPart[],
+  checksum: string,
+): Promise<UploadSession> {
+  await objectsOf(deps, session).completeMultipartUpload({
+    key: session.key,
+    uploadId: uploadIdOf(session),
+    parts,
+    checksum,
+    onlyIfAbsent: !session.overwrite,
+  });
+  const completed = await finishIfStored(deps, session);
+  // Replaced or deleted by somebody between two requests: what is at the key is not ours, and our parts are gone.
+  if (completed === undefined)
+    throw new ObjectStoreError('upload-missing', 'the object was replaced right after it was completed');
+  return completed;
+}
+
+/** After a definite refusal; a session that was refused before it was `completing` is open as it was. */
+export function refuse(deps: ServiceDeps, session: UploadSession): Promise<UploadSession> {
+  return session.status === 'completing' ? apply(deps, session, 'complete-refused') : Promise.resolve(session);
+}
+
+/** What a failed attempt leaves behind: the status as it was where the outcome is unknown, otherwise a definite one and a clear error. */
+async function recover(deps: ServiceDeps, session: UploadSession, error: unknown): Promise<UploadSession> {
+  if (!(error instanceof ObjectStoreError)) {
+    if (error instanceof UploadError) await refuse(deps, session);
+    throw error;
+  }
+  switch (error.failure) {
+    case 'unavailable':
+      throw error;
+    case 'object-exists': {
+      const completed = await finishIfStored(deps, session);
+      if (completed !== undefined) return completed;
+      await refuse(deps, session);
+      throw objectExists(session);
+    }
+    case 'upload-missing': {
+      const completed = await finishIfStored(deps, session);
+      if (completed !== undefined) return completed;
+      await heal(deps, session);
+      throw partsLost(session);
+    }
+    case 'part-invalid':
+      await refuse(deps, session);
+      throw await missingAfterRefusal(deps, session, error);
+    case 'checksum-mismatch':
+      await refuse(deps, session);
+      throw new UploadError('CHECKSUM_MISMATCH', 'The object store computed another checksum than its own parts add up to.', {
+        cause: error,
+      });
+    case 'full':
+    case 'refused':
+    case 'bucket-missing':
+      await refuse(deps, session);
+      throw error;
+  }
+}
+
+/** The session's object, if it is at the key: by our id in its metadata, its size and, where known, its checksum. */
+export async function finishIfStored(deps: ServiceDeps, session: UploadSession): Promise<UploadSession | undefined> {
+  const head = await objectsOf(deps, session).headObject(session.key);
+  if (head === undefined || !isObjectOf(session, head)) return undefined;
+  const parts = await deps.sessions.listParts(session.sessionId, session.generation);
+  const checksum = expectedChecksum(session, parts) ?? head.checksum;
+  if (checksum === null || head.checksum !== checksum) return undefined;
+
+  const change = { to: 'completed', at: deps.now(), etag: head.etag, checksum } as const;
+  const changed = await deps.sessions.changeStatus(expected(session), change);
+  const current = await mustGet(deps, session.sessionId);
+  if (!changed && current.status !== 'completed') throw notOpen(current);
+  if (changed) deps.audit('completed', current);
+  return current;
+}
+
+/** What the object of this session must have, as far as anybody knows. */
+function expectedChecksum(session: UploadSession, parts: readonly StoredPart[]): string | undefined {
+  if (session.status === 'completing' && session.checksum !== null) return session.checksum;
+  return missingParts(session, parts).length === 0 ? objectChecksum(session, parts) : undefined;
+}
+
+export function isObjectOf(session: UploadSession, head: ObjectHead): boolean {
+  return head.metadata[SESSION_METADATA] === session.sessionId && head.size === session.size;
+}
+
+/** What the store holds, and our record made the same. */
+export async function listStoredParts(deps: ServiceDeps, session: UploadSession): Promise<StoredPart[]> {
+  const askedAt = deps.now();
+  const parts = await objectsOf(deps, session).listParts(session.key, uploadIdOf(session));
+  await deps.sessions.replaceParts(session.sessionId, session.generation, parts, askedAt);
+  return parts;
+}
+
+function uploadIdOf(session: UploadSession): string {
+  if (session.uploadId === null) throw notOpen(session);
+  return session.uploadId;
+}
+
+/** Part numbers of the plan that are not stored with the right size and a checksum. */
+export function missingParts(session: UploadSession, parts: readonly StoredPart[]) {
+  return missingRanges(
+    session.plan.partCount,
+    parts.filter((part) => isAsPlanned(session, part)).map((part) => part.partNumber),
+  );
+}
+
+/** Listed by the store, in the plan, and yet not fit to be completed with: of another size, or without a checksum. */
+export function unprovenParts(session: UploadSession, parts: readonly StoredPart[]): StoredPart[] {
+  return parts.filter((part) => part.partNumber <= session.plan.partCount && !isAsPlanned(session, part));
+}
+
+function isAsPlanned({ plan, size }: UploadSession, part: StoredPart): boolean {
+  return part.partNumber <= plan.partCount && part.checksum !== null && part.size === partLength(plan, size, part.partNumber);
+}
+
+/** The parts to complete with: all of the plan, each as the store lists it and as the client claims, or an error that says what is missing. */
+function plannedParts(session: UploadSession, parts: readonly StoredPart[], request: CompleteRequest): StoredPart[] {
+  const claimed = new Map(request.parts?.map((part) => [part.partNumber, part.etag]));
+  const good = parts.filter((part) => {
+    const claim = claimed.get(part.partNumber);
+    return isAsPlanned(session, part) && (claim === undefined || unquoted(claim) === unquoted(part.etag));
+  });
+  const missing = missingRanges(
+    session.plan.partCount,
+    good.map((part) => part.partNumber),
+  );
+  if (missing.length > 0) throw partsMissing(session, missing, parts);
+  return good;
+}
+
+/** Some clients strip an ETag's quotes; it is compared without, and stored and sent as the store wrote it. */
+function unquoted(etag: string): string {
+  return etag.replace(/^"|"$/g, '');
+}
+
+/** The CRC32 of the parts of the plan, put together; a stray part beyond the plan is none of the object. */
+function objectChecksum(session: UploadSession, parts: readonly StoredPart[]): string {
+  const crc = parts
+    .filter((part) => isAsPlanned(session, part))
+    .reduce((combined, part) => combineCrc32(combined, decodeCrc32(part.checksum ?? ''), part.size), EMPTY_CRC32);
+  return encodeCrc32(crc);
+}
+
+function checkClaim(stored: string | null, request: CompleteRequest): void {
+  if (request.checksum === undefined || request.checksum === stored) return;
+  throw new UploadError(
+    'CHECKSUM_MISMATCH',
+    `The stored bytes have the CRC32 ${stored}, and the client's file has ${request.checksum}: they are different contents.`,
+    { hint: 'The file changed after it was uploaded, or this is another file.' },
+  );
+}
+
+/** For a completed session: its object was made of these parts. */
+function checkClaimedParts(
+  { sessionId }: UploadSession,
+  parts: readonly StoredPart[],
+  claimed: NonNullable<CompleteRequest['parts']>,
+): void {
+  const etags = new Map(parts.map((part) => [part.partNumber, part.etag]));
+  const other = claimed.find(({ partNumber, etag }) => unquoted(etags.get(partNumber) ?? etag) !== unquoted(etag));
+  if (other === undefined) return;
+  throw new UploadError(
+    'CHECKSUM_MISMATCH',
+    `The session is completed with another part ${other.partNumber} than the one with the ETag ${other.etag}.`,
+    { hint: `Another client completed it with its parts. Compare the object with your file: partway verify ${sessionId}` },
+  );
+}
+
+/** A part may be put as long as its URL lives, also while `completing`. */
+function partsReplaced(session: UploadSession, checksum: string): UploadError {
+  return new UploadError(
+    'CHECKSUM_MISMATCH',
+    `The stored parts add up to the CRC32 ${checksum} now; they had ${session.checksum} when completion was asked for.`,
+    { hint: `Parts were replaced meanwhile. Check them against the file: partway resume ${session.sessionId}` },
+  );
+}
+
+function partsMissing(
+  session: UploadSession,
+  missing: ReturnType<typeof missingRanges>,
+  parts: readonly StoredPart[],
+): UploadError {
+  const unproven = rangesOf(unprovenParts(session, parts).map((part) => part.partNumber));
+  const count = missing.reduce((sum, range) => sum + range.last - range.first + 1, 0);
+  return new UploadError('PARTS_MISSING', `${count} of ${session.plan.partCount} parts are not stored as planned.`, {
+    facts: { missing, ...(unproven.length > 0 && { unproven }) },
+  });
+}
+
+async function missingAfterRefusal(deps: ServiceDeps, session: UploadSession, cause: ObjectStoreError): Promise<unknown> {
+  const parts = await listStoredParts(deps, session);
+  const missing = missingParts(session, parts);
+  // A part was replaced while the store completed: the list is whole again, so asking once more is all there is to do.
+  return missing.length > 0
+    ? partsMissing(session, missing, parts)
+    : new UploadError('SESSION_BUSY', 'A part changed while the object was being completed.', {
+        cause,
+        facts: { retryAfterSeconds: 1 },
+      });
+}
+
+export function objectExists(session: Pick<UploadSession, 'bucket' | 'key'>): UploadError {
+  return new UploadError('OBJECT_EXISTS', `An object ${session.key} exists already in bucket ${session.bucket}.`, {
+    hint: 'Choose another key with --key, or replace it with --overwrite.',
+  });
+}
+
+function partsLost(session: UploadSession): UploadError {
+  return new UploadError('PARTS_LOST', `The object store lost the ${session.storedBytes} stored bytes of ${session.sessionId}.`, {
+    hint: `The session is open again under the same id: partway resume ${session.sessionId}`,
+    facts: { lostBytes: session.storedBytes },
+  });
+}

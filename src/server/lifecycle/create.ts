@@ -1,0 +1,237 @@
+import { createHash } from 'node:crypto';
+import type { CreateRequest } from '../../contract/wire.ts';
+import { ObjectStoreError } from '../../object-store/port.ts';
+import { checkNewObject, type Grant } from '../../session/access.ts';
+import { UploadError } from '../../session/errors.ts';
+import { type ChosenKey, keyFromTemplate } from '../../session/key-template.ts';
+import { checkObjectKey } from '../../session/object-key.ts';
+import { type PartPlan, planParts } from '../../session/part-plan.ts';
+import type { UploadSession } from '../../session/session.ts';
+import { chooseStrategy } from '../../session/strategy.ts';
+import type { IdempotencyRecord, NewSession } from '../../session-store/port/session-store.ts';
+import type { ServiceDeps } from '../core/deps.ts';
+import { attributesDiffer, differingAttributes } from './asked-attributes.ts';
+import { isObjectOf, listStoredParts, objectExists } from './complete.ts';
+import { contentDispositionHeader } from './content-disposition.ts';
+import { keyConflict, limitReached, outsideOfServer } from './creation-refusals.ts';
+import { end } from './end.ts';
+import { compareWithRecord } from './stored-object.ts';
+import { mustGet, openUpload, replan } from './transitions.ts';
+
+export interface Created {
+  readonly session: UploadSession;
+  /** False where the session was there before this request. */
+  readonly created: boolean;
+}
+
+/** One request, and what is decided of it before anything is looked up. */
+interface Wanted {
+  readonly grant: Grant;
+  readonly request: CreateRequest;
+  readonly sessionId: string;
+  readonly chosen: ChosenKey;
+  readonly plan: PartPlan;
+  readonly idempotency: IdempotencyRecord | undefined;
+}
+
+/**
+ * Creates a session, or finds the one that this request (by its Idempotency-Key) or this file (by its fingerprint) has.
+ * An object that may not be overwritten is noticed here, before any byte is sent. An Idempotency-Key remembers the session it
+ * got, found or made; a refusal is not remembered, so that a repeat succeeds once its cause is mended.
+ */
+export async function create(deps: ServiceDeps, grant: Grant, request: CreateRequest, idempotencyKey?: string): Promise<Created> {
+  const sessionId = deps.newSessionId();
+  const wanted: Wanted = {
+    grant,
+    request,
+    sessionId,
+    chosen: chooseKey(deps, grant, request, sessionId),
+    plan: planFor(request),
+    idempotency: idempotencyKey === undefined ? undefined : { key: idempotencyKey, requestHash: hashOf(request) },
+  };
+  checkAllowed(deps, wanted);
+  return (await findExisting(deps, wanted)) ?? (await insertNew(deps, wanted)) ?? create(deps, grant, request, idempotencyKey);
+}
+
+/** What the client names, or what the template makes of it; below the prefix that the token or the server is limited to. */
+function chooseKey(deps: ServiceDeps, { owner, limits }: Grant, request: CreateRequest, sessionId: string): ChosenKey {
+  const { fileName, key } = request;
+  const prefix = limits.keyPrefix === '' ? deps.objects.keyPrefix : limits.keyPrefix;
+  const template = request.keyTemplate ?? deps.policy.keyTemplate;
+  const chosen =
+    key === undefined
+      ? keyFromTemplate(template, prefix, { at: deps.now(), sessionId, fileName, owner })
+      : { key, keyRequest: key };
+  checkObjectKey(chosen.key);
+  return chosen;
+}
+
+function checkAllowed(deps: ServiceDeps, { grant, request, chosen }: Wanted): void {
+  const object = { bucket: deps.objects.bucket, key: chosen.key, size: request.size, contentType: request.contentType ?? null };
+  const { keyPrefix } = deps.objects;
+  if (!chosen.key.startsWith(keyPrefix)) throw outsideOfServer(keyPrefix);
+  checkNewObject(grant.limits, object);
+}
+
+async function findExisting(deps: ServiceDeps, wanted: Wanted): Promise<Created | undefined> {
+  const { grant, idempotency } = wanted;
+  const repeated = idempotency && (await findRepeated(deps, grant.owner, idempotency));
+  if (repeated) return { session: await opened(deps, mayGoOn(grant, repeated)), created: false };
+  const existing = await findSameFile(deps, wanted);
+  if (existing === undefined) return undefined;
+  // Somebody used the same key a moment ago: theirs is found the next time.
+  const claims =
+    idempotency && !(await deps.sessions.claimIdempotencyKey(grant.owner, idempotency, existing.sessionId, deps.now()));
+  return claims ? findExisting(deps, wanted) : { session: existing, created: false };
+}
+
+/** A token of the same name, but for other keys, may have begun it. */
+function mayGoOn(grant: Grant, session: UploadSession): UploadSession {
+  checkNewObject(grant.limits, session);
+  return session;
+}
+
+/** Undefined where somebody used the same idempotency key or sent the same file a moment ago: theirs is found the next time. */
+async function insertNew(deps: ServiceDeps, wanted: Wanted): Promise<Created | undefined> {
+  const { grant, request, idempotency } = wanted;
+  const { key } = wanted.chosen;
+  // Made before the store is looked at: what completes between the look and the record is found by its time.
+  const session = newSession(deps, wanted);
+  if (request.overwrite !== true && (await deps.objects.headObject(key)) !== undefined) {
+    throw objectExists({ bucket: deps.objects.bucket, key });
+  }
+  const hidden = await deps.objects.findKeyConflict(key);
+  if (hidden !== undefined) throw keyConflict(grant, key, hidden);
+
+  const inserted = await deps.sessions.insert(session, idempotency, grant.limits);
+  switch (inserted.outcome) {
+    case 'taken':
+      return undefined;
+    case 'key-conflict':
+      throw keyConflict(grant, key, inserted.conflictingKey);
+    case 'quota-exceeded':
+    case 'too-many-sessions':
+      throw await limitReached(deps, grant, inserted.outcome, request.size);
+    case 'inserted': {
+      const recorded = await mustGet(deps, session.sessionId);
+      deps.audit('created', recorded);
+      return { session: await openFirst(deps, recorded, idempotency?.key), created: true };
+    }
+  }
+}
+
+function planFor(request: CreateRequest): PartPlan {
+  const strategy = request.strategy ?? (request.partSize === undefined ? chooseStrategy(request.size, 'reliable') : 'multipart');
+  return planParts(request.size, strategy, request.partSize, request.bytesPerSecond);
+}
+
+function newSession(deps: ServiceDeps, { grant, request, sessionId, chosen, plan }: Wanted): NewSession {
+  const { fileName, size, contentDisposition: disposition } = request;
+  return {
+    sessionId,
+    owner: grant.owner,
+    bucket: deps.objects.bucket,
+    ...chosen,
+    fileName,
+    size,
+    contentType: request.contentType ?? null,
+    contentDisposition: disposition === undefined ? null : contentDispositionHeader(disposition, fileName),
+    tags: request.tags ?? {},
+    metadata: request.metadata ?? {},
+    overwrite: request.overwrite ?? false,
+    fingerprint: request.fingerprint ?? null,
+    plan,
+    createdAt: deps.now(),
+  };
+}
+
+function hashOf(request: CreateRequest): string {
+  const sorted = Object.entries(request).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
+}
+
+async function findRepeated(deps: ServiceDeps, owner: string, idempotency: IdempotencyRecord) {
+  const found = await deps.sessions.findByIdempotencyKey(owner, idempotency.key);
+  if (found === undefined) return undefined;
+  if (found.requestHash === idempotency.requestHash) return mustGet(deps, found.sessionId);
+  throw new UploadError(
+    'IDEMPOTENCY_KEY_REUSED',
+    `The Idempotency-Key was used for another request (session ${found.sessionId}).`,
+  );
+}
+
+async function findSameFile(deps: ServiceDeps, { grant, request, chosen }: Wanted): Promise<UploadSession | undefined> {
+  if (request.fingerprint === undefined) return undefined;
+  const { keyRequest } = chosen;
+  const { size, fingerprint } = request;
+  const query = { owner: grant.owner, bucket: deps.objects.bucket, keyRequest, size, fingerprint };
+  const running = await deps.sessions.findByFingerprint(query, ['creating', 'open', 'completing']);
+  if (running !== undefined) return adopt(deps, mayGoOn(grant, running), request);
+  if (request.overwrite === true) return undefined;
+  const completed = await deps.sessions.findByFingerprint(query, ['completed']);
+  if (completed === undefined) return undefined;
+  // Only while the object is still there, still this session's and not written again; the client proves that its file is the same.
+  const head = await deps.objects.headObject(completed.key);
+  if (head === undefined || !isObjectOf(completed, head) || compareWithRecord(completed, head)?.rewritten) return undefined;
+  const asked = differingAttributes(completed, request);
+  if (Object.keys(asked).length > 0) throw attributesDiffer(completed, asked);
+  return completed;
+}
+
+/** The file's own session goes on, as the request asks for it where that is still possible. A refused request changes nothing. */
+async function adopt(deps: ServiceDeps, running: UploadSession, request: CreateRequest): Promise<UploadSession> {
+  await deps.sessions.touch(running.sessionId, deps.now());
+  const session = await asAsked(deps, await opened(deps, await mustGet(deps, running.sessionId)), request);
+  if (request.overwrite === undefined || request.overwrite === session.overwrite) return session;
+  await deps.sessions.setOverwrite(session.sessionId, request.overwrite);
+  return mustGet(deps, session.sessionId);
+}
+
+/** Takes the plan and attributes of the request while nothing is stored. Once something is, both stay as they are. */
+async function asAsked(deps: ServiceDeps, session: UploadSession, request: CreateRequest): Promise<UploadSession> {
+  const isOpen = session.status === 'open';
+  const plan = isOpen && asksForAnotherPlan(session.plan, request) ? planFor(request) : undefined;
+  const attributes = differingAttributes(session, request);
+  const asksForOthers = Object.keys(attributes).length > 0;
+  if (plan === undefined && !asksForOthers) return session;
+  const stored = isOpen ? await listStoredParts(deps, session) : undefined;
+  if (stored?.length === 0) return replan(deps, session, plan, attributes);
+  throw asksForOthers ? attributesDiffer(session, attributes) : planDiffers(session, stored?.length ?? 0);
+}
+
+function planDiffers(session: UploadSession, storedParts: number): UploadError {
+  return new UploadError(
+    'SESSION_PLAN_DIFFERS',
+    `This file has an open session ${session.sessionId} with strategy "${session.plan.strategy}", parts of ${session.plan.partSize} bytes, and ${storedParts} stored parts.`,
+    {
+      hint: `Leave out --strategy and --part-size to continue it, or drop it: partway abort ${session.sessionId}`,
+      facts: { sessionId: session.sessionId },
+    },
+  );
+}
+
+function asksForAnotherPlan(plan: PartPlan, request: CreateRequest): boolean {
+  if (request.strategy !== undefined && request.strategy !== plan.strategy) return true;
+  if (request.partSize === undefined) return false;
+  // Parts at least as large as the file are what a single part is, whatever number was asked for.
+  return plan.strategy === 'single' ? request.partSize < request.size : request.partSize !== plan.partSize;
+}
+
+/** A session that a crash left `creating` is opened for the client that asks for it. */
+function opened(deps: ServiceDeps, session: UploadSession): Promise<UploadSession> {
+  return session.status === 'creating' ? openUpload(deps, session, false) : Promise.resolve(session);
+}
+
+async function openFirst(deps: ServiceDeps, session: UploadSession, idempotencyKey?: string): Promise<UploadSession> {
+  try {
+    return await openUpload(deps, session, true);
+  } catch (error) {
+    // No answer: the session stays `creating`, and the client's repeat or the sweeper opens it.
+    // A definite no (no such bucket, no right, no space) ends it: nobody knows its id.
+    if (error instanceof ObjectStoreError && error.failure !== 'unavailable') {
+      if (idempotencyKey !== undefined) await deps.sessions.releaseIdempotencyKey(session.owner, idempotencyKey);
+      await end(deps, session, 'aborted');
+    }
+    throw error;
+  }
+}

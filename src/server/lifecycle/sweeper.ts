@@ -1,0 +1,232 @@
+import { randomUUID } from 'node:crypto';
+import { ObjectStoreError } from '../../object-store/port.ts';
+import { isUploadError } from '../../session/errors.ts';
+import type { Status } from '../../session/machine.ts';
+import type { Instant, UploadSession } from '../../session/session.ts';
+import { type LeftoverUpload, type OrphanSuspect, SessionStoreUnavailable } from '../../session-store/port/session-store.ts';
+import type { ServiceDeps } from '../core/deps.ts';
+import { settle } from './complete.ts';
+import { end, finishEnding } from './end.ts';
+import { mustGet, objectsOf, openUpload, releaseUpload } from './transitions.ts';
+
+/** A running request may leave an `-ing` status for this long; older ones were left by a crash. Longest is Complete of a huge object. */
+const GRACE_MS = 15 * 60_000;
+/** A sweep that is late, or a database that was away for a moment, does not lose it. */
+const LEASE_INTERVALS = 3;
+/** Asked for at a time. */
+const BATCH = 100;
+/** A request for a multipart upload takes at most two minutes (twice its time limit); clocks that differ by less than one are not corrected. */
+const CREATE_TAKES_MS = 2 * 60_000;
+/** A request to abort is one call to the store, of at most two minutes: what is `aborting` for longer waits for the sweeper. */
+const ABORT_TAKES_MS = 2 * 60_000;
+const CLOCKS_DIFFER_MS = 60_000;
+
+export interface SweepReport {
+  expired: number;
+  repaired: number;
+  released: number;
+  failed: number;
+}
+
+/** Called after each sweep: without a report if the sweep broke off. `at` is in milliseconds since the epoch. */
+export type SweepListener = (sweep: { readonly report?: SweepReport; readonly ms: number; readonly at: number }) => void;
+
+/** Sessions that have been idle, or in an `-ing` status, since before these are swept. */
+export function sweepLimits(now: Instant, sessionTtlMs: number, graceMs = GRACE_MS) {
+  const stuckSince: Instant = now - graceMs + (graceMs === 0 ? 1 : 0);
+  const idleSince: Instant = now - sessionTtlMs;
+  return { stuckSince, idleSince, abortingSince: Math.max(stuckSince, now - ABORT_TAKES_MS) };
+}
+
+export interface SweepOptions {
+  /** When it is aborted, the sweep breaks off; the next one goes on. */
+  readonly stop?: AbortSignal;
+  /** Whether the clock may be believed so far that something is deleted because its time has run out. */
+  readonly mayExpire?: boolean;
+}
+
+/**
+ * Ends sessions whose time ran out and finishes what a crash interrupted. Every repair is the same code that a request runs,
+ * and each is safe to run beside requests: statuses change by compare-and-set, and the store's calls are idempotent or checked.
+ * `graceMs` 0 suits the start of the only server on a database (`isShared`): nothing can be under way then.
+ * Repairs and leftovers do not wait for a clock that is believed: a session's status says that they are due, and the time only how long
+ * a request may still be under way.
+ */
+export async function sweep(
+  deps: ServiceDeps,
+  graceMs = GRACE_MS,
+  { stop, mayExpire = true }: SweepOptions = {},
+): Promise<SweepReport> {
+  const { sessions, now, policy } = deps;
+  const report: SweepReport = { expired: 0, repaired: 0, released: 0, failed: 0 };
+  const { stuckSince, idleSince, abortingSince } = sweepLimits(now(), policy.sessionTtlMs, graceMs);
+
+  for (const status of mayExpire ? (['open', 'creating'] as const) : []) {
+    const idle = (limit: number) => sessions.listIdleSince(status, idleSince, limit);
+    await each('expired', idle, (session) => expire(deps, session, idleSince));
+  }
+  await each('repaired', stuckIn('creating'), (session) => openUpload(deps, session, false));
+  await each('repaired', stuckIn('completing'), (session) => settleAlone(deps, session));
+  const aborting = (limit: number) => sessions.listUnchangedSince('aborting', abortingSince, limit);
+  await each('repaired', aborting, (session) => finishEnding(deps, session));
+  await each(
+    'released',
+    (limit) => sessions.leftoverUploads(stuckSince, limit),
+    (upload) => releaseLeftover(deps, upload),
+  );
+  const suspects = (limit: number) => sessions.listOrphanSuspects(stuckSince, limit);
+  await each('released', suspects, (suspect) => releaseOrphans(deps, suspect, stuckSince));
+  if (mayExpire) {
+    await sessions.deleteExpiredCapabilities(now());
+    await sessions.deleteIdempotencyKeys(idleSince);
+  }
+  return report;
+
+  function stuckIn(status: Status) {
+    return (limit: number) => sessions.listUnchangedSince(status, stuckSince, limit);
+  }
+
+  /** Until none is left. What fails for good comes first for ever: it is tried once, and must not hide what comes after. */
+  async function each<Item extends { readonly sessionId: string; readonly generation?: number }>(
+    kind: 'expired' | 'repaired' | 'released',
+    list: (limit: number) => Promise<Item[]>,
+    /** Resolves to false where there was nothing to do after all. */
+    repair: (item: Item) => Promise<unknown>,
+  ): Promise<void> {
+    const tried = new Set<string>();
+    let stays = 0;
+    for (let more = true; more; ) {
+      const listed = await list(stays + BATCH);
+      const items = listed.filter((item) => !tried.has(nameOf(item)));
+      more = listed.length === stays + BATCH;
+      stays = listed.length - items.length;
+      for (const item of items) {
+        if (stop?.aborted) return;
+        tried.add(nameOf(item));
+        try {
+          if ((await repair(item)) !== false) report[kind]++;
+        } catch (error) {
+          // One session that cannot be repaired now must not keep the others waiting; the next sweep tries again.
+          report.failed++;
+          more &&= !isUnavailable(error);
+          deps.log.warn({ sessionId: item.sessionId, err: error }, `sweep: could not be ${kind}`);
+        }
+      }
+    }
+  }
+}
+
+function nameOf({ sessionId, generation = 0 }: { readonly sessionId: string; readonly generation?: number }): string {
+  return `${sessionId} ${generation}`;
+}
+
+/** Then the others would fail as well, each after its time. */
+function isUnavailable(error: unknown): boolean {
+  return error instanceof SessionStoreUnavailable || (error instanceof ObjectStoreError && error.failure === 'unavailable');
+}
+
+/** The list may be minutes old when a slow store comes to its last session: a client that came back meanwhile keeps its parts. */
+async function expire(deps: ServiceDeps, { sessionId, status }: UploadSession, idleSince: Instant): Promise<boolean> {
+  const current = await mustGet(deps, sessionId);
+  if (current.status !== status || current.lastActivityAt >= idleSince) return false;
+  await end(deps, current, 'expired');
+  return true;
+}
+
+/** Settled by a definite refusal, too: the session is open again, and its client will hear the reason. */
+async function settleAlone(deps: ServiceDeps, session: UploadSession): Promise<void> {
+  try {
+    await settle(deps, session);
+  } catch (error) {
+    if (!isUploadError(error)) throw error;
+  }
+}
+
+/**
+ * Every upload that is of no use any more is aborted here, a while after a request completed or aborted it: a part that arrived
+ * in that moment is kept by MinIO, listed as an upload that does not exist (measured), and S3 asks for abort to be repeated, too.
+ */
+async function releaseLeftover(deps: ServiceDeps, upload: LeftoverUpload): Promise<void> {
+  await releaseUpload(deps, upload);
+  await deps.sessions.endUpload(upload.sessionId, upload.generation, deps.now());
+}
+
+/**
+ * A crash between CreateMultipartUpload and its record leaves an upload that nobody can use. MinIO lists uploads of an
+ * exact key only (measured), so such keys are noted before the call is repeated. Nothing in the list says who began an upload:
+ * only those are aborted that the session can have begun, by their time, that nobody has recorded, and that no request under
+ * way may be about to record.
+ */
+async function releaseOrphans(deps: ServiceDeps, suspect: OrphanSuspect, before: Instant): Promise<void> {
+  const objects = objectsOf(deps, suspect);
+  const from = suspect.createdAt - CLOCKS_DIFFER_MS;
+  const to = Math.min(before, suspect.suspectedAt + CREATE_TAKES_MS + CLOCKS_DIFFER_MS);
+  for (const { uploadId, initiatedAt } of await objects.listMultipartUploads(suspect.key)) {
+    if (initiatedAt < from || initiatedAt >= to || (await deps.sessions.hasUpload(uploadId))) continue;
+    await objects.abortMultipartUpload(suspect.key, uploadId);
+  }
+  await deps.sessions.clearOrphanSuspicion(suspect.sessionId, before);
+}
+
+/**
+ * Sweeps at once, then every `intervalMs`, one at a time, until stopped; of several servers on one database, one of them. Without
+ * grace at the start where no other server can use the database: there, whoever left something under way is gone. `mayExpire` is asked
+ * at the beginning of each sweep.
+ */
+export function startSweeper(
+  deps: ServiceDeps,
+  intervalMs: number,
+  onSweep: SweepListener = () => {},
+  mayExpire: () => Promise<boolean> = async () => true,
+): { stop(): Promise<void> } {
+  const { sessions, log } = deps;
+  const lease = createLease(deps, LEASE_INTERVALS * intervalMs);
+  const stopping = new AbortController();
+  let running: Promise<void> = Promise.resolve();
+  const run = (graceMs?: number) => {
+    // Asked for now, not when an earlier sweep is done: one that takes longer than the lease keeps it.
+    const isOurs = lease.acquire();
+    // Told below, when it is this sweep's turn; until then nobody waits for it.
+    isOurs.catch(() => {});
+    running = running.then(async () => {
+      const startedAt = performance.now();
+      const end = () => ({ ms: performance.now() - startedAt, at: deps.now() });
+      try {
+        if (!(await isOurs)) return;
+        const report = await sweep(deps, graceMs, { stop: stopping.signal, mayExpire: await mayExpire() });
+        onSweep({ report, ...end() });
+        if (Object.values(report).some((count) => count > 0)) log.info({ ...report }, 'swept');
+      } catch (error) {
+        onSweep(end());
+        log.error({ err: error }, 'sweep failed; the next one tries again');
+      }
+    });
+  };
+  run(sessions.isShared ? GRACE_MS : 0);
+  const timer = setInterval(run, intervalMs);
+  timer.unref();
+  return {
+    async stop() {
+      clearInterval(timer);
+      stopping.abort();
+      await running;
+      await lease.release();
+    },
+  };
+}
+
+/** The right to sweep. A server that dies keeps it from the others for `ttlMs`. */
+function createLease({ sessions, now, log }: ServiceDeps, ttlMs: number) {
+  // The one server of a database that is not shared is the same holder after a crash, and need not wait for itself.
+  const holder = sessions.isShared ? randomUUID() : 'the only server';
+  return {
+    acquire: (): Promise<boolean> => sessions.acquireSweepLease(holder, now(), ttlMs),
+    async release(): Promise<void> {
+      try {
+        await sessions.releaseSweepLease(holder);
+      } catch (error) {
+        log.warn({ err: error }, 'the lease of the sweep was not given back; another server sweeps once it has expired');
+      }
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { isIPv6, limitKey, UNKNOWN_ADDRESS } from './client-address.ts';
+import { type Claim, createHoldings } from './quota-counter.ts';
+
+export interface HttpLimits {
+  /** Bytes of the request line and all headers. */
+  readonly maxHeaderSize: number;
+  /** Until the last header came; also for a connection that says nothing at all. */
+  readonly headersTimeoutMs: number;
+  /** Until the whole request came. Answers may take longer: completing a large object does, a live stream has no end. */
+  readonly requestTimeoutMs: number;
+  /** How often the two are looked at. */
+  readonly checkEveryMs: number;
+  /** How long a connection is kept for its next request: longer than proxies keep theirs, most of them 60 s. */
+  readonly keepAliveMs: number;
+  readonly maxConnections: number;
+  /** An IPv6 address counts with all of its /56, and a /48 may have twice as many. */
+  readonly maxConnectionsPerAddress: number;
+}
+
+/** contract/problems.ts names the first three. A client of ours has a few connections; an office behind a NAT has many clients. */
+export const HTTP_LIMITS: HttpLimits = {
+  maxHeaderSize: 16 * 1_024,
+  headersTimeoutMs: 15_000,
+  requestTimeoutMs: 120_000,
+  checkEveryMs: 1_000,
+  keepAliveMs: 65_000,
+  maxConnections: 4_000,
+  maxConnectionsPerAddress: 500,
+};
+
+/** As Node's HTTP server wants them. */
+export function serverOptions(limits: HttpLimits) {
+  return {
+    maxHeaderSize: limits.maxHeaderSize,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    connectionsCheckingInterval: limits.checkEveryMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    // Checked by the request listener, which answers with a problem document.
+    requireHostHeader: false,
+  };
+}
+
+/** Connections beyond the limits are closed without a word: an answer to each is what a flood is after. */
+export function limitConnections(server: Server, limits: HttpLimits, isTrusted: (address: string) => boolean): void {
+  const take = createHoldings();
+  server.maxConnections = limits.maxConnections;
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? UNKNOWN_ADDRESS;
+    // All clients behind a proxy come from its address; it has limits of its own.
+    if (isTrusted(address)) return;
+    const release = take(claimsOf(address, limits));
+    if (release === undefined) socket.destroy();
+    else socket.once('close', release);
+  });
+}
+
+/** Homes are given a /56 of IPv6, companies and tunnels a /48 (RFC 6177): whoever has one must not get a share for each /64 of it. */
+function claimsOf(address: string, { maxConnectionsPerAddress: most }: HttpLimits): Claim[] {
+  if (!isIPv6(address)) return [{ key: limitKey(address), most }];
+  return [
+    { key: limitKey(address, 56), most },
+    { key: limitKey(address, 48), most: 2 * most },
+  ];
+}
