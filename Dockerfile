@@ -1,8 +1,8 @@
 # The control plane: docker build --tag partway:local .
 # `docker run` needs the settings of docs/server.md and a volume at /data; compose.yaml has all of it.
 
-# A tag may name other bytes tomorrow. By digest: --build-arg PARTWAY_NODE_IMAGE=node:24-bookworm-slim@sha256:… (docs/operations.md).
-ARG PARTWAY_NODE_IMAGE=node:24-bookworm-slim
+# By digest, because a tag may name other bytes tomorrow. A newer one: --build-arg PARTWAY_NODE_IMAGE=… (docs/operations.md).
+ARG PARTWAY_NODE_IMAGE=node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d
 
 FROM ${PARTWAY_NODE_IMAGE} AS build
 WORKDIR /app
