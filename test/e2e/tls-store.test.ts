@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
@@ -112,5 +112,30 @@ describe('a store behind TLS', () => {
     const { stdout } = await runCli(['doctor'], untrusting);
     expect(stdout).toContain('cannot be trusted from this machine');
     expect(stdout).toContain('export NODE_EXTRA_CA_CERTS=');
+  }, 90_000);
+
+  it('with a certificate that the server does not trust is told so by its log, /readyz and doctor, each with what to set', async () => {
+    const endpoint = `https://127.0.0.1:${await startTlsFront(makeCertificate('store'))}`;
+    const logFile = join(await aFolder(), 'log');
+    const controlPlane = await startControlPlane({
+      store: sharedMinio(),
+      bucket: await createTestBucket(),
+      env: { PARTWAY_S3_ENDPOINT: endpoint },
+      untilReady: false,
+      logFile: () => logFile,
+    });
+    onTestFinished(() => controlPlane.stop());
+    const words = /DEPTH_ZERO_SELF_SIGNED_CERT.*NODE_EXTRA_CA_CERTS|NODE_EXTRA_CA_CERTS.*DEPTH_ZERO_SELF_SIGNED_CERT/;
+
+    const { checks } = (await (await fetch(`${controlPlane.server}/readyz`)).json()) as {
+      checks: Record<string, { detail?: string }>;
+    };
+    for (const check of ['bucket', 'signing', 'forgedWrites']) expect(checks[check]?.detail).toMatch(words);
+    const { stdout } = await runCli(['doctor'], controlPlane);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(words);
+    await controlPlane.stop();
+    const told = (await readFile(logFile, 'utf8')).split('\n').filter((line) => line.includes('"check":"bucket"'));
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatch(words);
   }, 90_000);
 });

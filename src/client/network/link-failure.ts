@@ -1,3 +1,5 @@
+import { isCertificateRefusal } from '../../outbound/certificate-refusal.ts';
+
 /** The kinds of failure that a person can do something about, where the error code alone would not say what. */
 export type LinkTrouble = 'certificate' | 'no-tls' | 'only-tls' | 'no-http' | 'unknown-name' | 'other';
 
@@ -21,9 +23,6 @@ export class LinkFailure extends Error {
   }
 }
 
-/** Every reason by which OpenSSL and Node refuse the certificate of the other side. */
-const CERTIFICATE =
-  /CERT|^UNABLE_TO_|^HOSTNAME_MISMATCH$|^INVALID_(?:CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$|^ERROR_IN_CERT_|^ERR_TLS_CERT/;
 /** An answer that is no TLS record, which OpenSSL reads as one of another version, or of an impossible length. */
 const NO_TLS = /wrong version number|packet length too long|unsupported protocol|http request|https proxy request/i;
 
@@ -38,7 +37,7 @@ function troubleOf(cause: unknown): LinkTrouble {
   if (code.startsWith('HPE_')) return 'no-http';
   if (code === 'ENOTFOUND') return 'unknown-name';
   if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) return NO_TLS.test(message) ? 'no-tls' : 'other';
-  return CERTIFICATE.test(code) ? 'certificate' : 'other';
+  return isCertificateRefusal(code) ? 'certificate' : 'other';
 }
 
 function describe(cause: unknown, trouble: LinkTrouble): string {
