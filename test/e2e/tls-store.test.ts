@@ -9,6 +9,7 @@ import { startDamagingRelay } from '../support/damaging-relay.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
 import { type CliOptions, runCli, startCli, summaryOf } from '../support/partway-cli.ts';
 import { aFolder, seededBytes } from '../support/sources.ts';
+import { aTlsPort, REFUSALS } from '../support/tls-port.ts';
 
 const MiB = 1024 ** 2;
 
@@ -54,6 +55,27 @@ async function aTlsStore() {
   const untrusting: CliOptions = { server, token };
   return { relay, file, untrusting, trusting: { ...untrusting, env: { NODE_EXTRA_CA_CERTS: authority } } };
 }
+
+describe('a store that speaks TLS, while part URLs begin with http:', () => {
+  it.each(REFUSALS)(
+    'and %s is told in words, by upload and by doctor',
+    async (_, refuse) => {
+      const publicEndpoint = await aTlsPort(refuse);
+      const controlPlane = await startControlPlane({ store: sharedMinio(), bucket: await createTestBucket(), publicEndpoint });
+      onTestFinished(() => controlPlane.stop());
+      const file = join(await aFolder(), 'clip.mov');
+      await writeFile(file, seededBytes(MiB, 72));
+      const { server, token } = controlPlane;
+      const { exitCode, stderr } = await runCli(['upload', file, '--max-outage', '1s'], { server, token });
+      expect(exitCode, stderr).toBe(5);
+      expect(stderr).toMatch(/what answers there speaks TLS \(.+\), so its address begins with https:\/\//);
+      const { stdout } = await runCli(['doctor'], { server, token });
+      expect(stdout).toMatch(/cannot be reached as it is signed for: what answers there speaks TLS/);
+      expect(stdout).toContain(`PARTWAY_S3_PUBLIC_ENDPOINT=${publicEndpoint.replace('http:', 'https:')}`);
+    },
+    60_000,
+  );
+});
 
 describe('a store behind TLS', () => {
   it('is uploaded to through damaged records and a sign-in page in clear, as through any other break', async () => {
