@@ -31,7 +31,7 @@ Stopped while verifying. The upload itself is complete. To verify it, run the sa
 
 export function describeKeptFiles(folder: QuickstartFolder): string {
   return `
-The servers have been shut down. Everything is kept for the next time:
+The servers are being shut down. Everything is kept for the next time:
   objects       ${folder.objects}
   database      ${folder.database}
   credentials   ${folder.credentials}  (only you can read them)
