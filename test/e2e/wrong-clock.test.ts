@@ -88,7 +88,7 @@ describe.each([
     await putPart(api, session, 2);
     const completed = await api.complete(session.sessionId, { checksum: checksumOf(FILE) });
     expect(completed).toMatchObject({ status: 'completed', checksum: checksumOf(FILE) });
-  }, 120_000);
+  });
 });
 
 it('a server that need not hold anything expires what is due at its start: so the clock that the tests set is what it goes by', async (context) => {
@@ -100,4 +100,4 @@ it('a server that need not hold anything expires what is due at its start: so th
 
   expect(await metric('partway_sweep_results_total{result="expired"}')).toBe(1);
   expect(await api.get(session.sessionId)).toMatchObject({ status: 'expired' });
-}, 120_000);
+});

@@ -59,7 +59,7 @@ MinIO's user "partway" of an earlier version is disabled: a forged request in it
     expect(['shielded', 'no-such-id']).toContain(await forge(after, session.id, session.token));
     // A later run of setup finds nothing to do.
     expect(await runSetup(after, user, BUCKET)).toBe(`The bucket uploads and the control plane's user are ready.\n`);
-  }, 120_000);
+  });
 
   it('disables a user with the name of the former root, too, so that it serves no forgeries', async () => {
     const root = await startMinio({ log: () => {}, bucket: BUCKET });
@@ -69,7 +69,7 @@ MinIO's user "partway" of an earlier version is disabled: a forged request in it
     const user = { accessKeyId: anUnguessableId(), secretAccessKey: aSecret() };
     expect(await runSetup(root, user, BUCKET)).toContain('MinIO\'s user "partway-root" of an earlier version is disabled');
     expect(await forge(root, 'partway-root')).toBe('no-such-id');
-  }, 60_000);
+  });
 });
 
 describe('the setup service of compose.yaml', () => {
