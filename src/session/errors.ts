@@ -47,6 +47,8 @@ export const CLIENT_ERROR_CODES = [
   'SERVER_UNREACHABLE',
   /** This host does not trust the certificate of the control plane or the object store, which has never answered during this run. */
   'CERTIFICATE_NOT_TRUSTED',
+  /** The control plane or the object store would be reached through a proxy of a kind that partway cannot use. */
+  'PROXY_NOT_USABLE',
   /** The control plane's answer is impossible: a plan of 0 bytes, a trillion parts, a list without an end. */
   'INVALID_ANSWER',
   'SOURCE_NOT_FOUND',

@@ -6,12 +6,12 @@ import * as tls from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { makeCertificate, writeCertificate } from '../support/certificates.ts';
-import { startControlPlane } from '../support/control-plane-process.ts';
-import { type ForwardProxyOptions, startForwardProxy } from '../support/forward-proxy.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { startCli, summaryOf } from '../support/partway-cli.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+import { startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { makeCertificate, writeCertificate } from '../support/network/certificates.ts';
+import { type ForwardProxyOptions, startForwardProxy } from '../support/proxies/forward-proxy.ts';
+import { startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 /** Names that the proxy alone can resolve: what arrives went through it. */
 const SERVER = 'control.test';
@@ -30,7 +30,7 @@ describe.each(['http', 'https'] as const)('where server and store are behind a p
     const asked = protocol === 'http' ? [`POST ${server}/api/uploads`, `PUT ${store}/`] : connects(server, store);
     for (const what of asked) expect(proxy.asked.join('\n')).toContain(what);
     expect(result.stdout + result.stderr).not.toMatch(/pass-of-the-proxy|YW5uOnBhc3M/);
-  }, 60_000);
+  });
 
   it('an upload waits while the proxy is away, and goes on through it', async () => {
     const { proxy, start, bucket, folder } = await setUp(protocol);
@@ -46,7 +46,7 @@ describe.each(['http', 'https'] as const)('where server and store are behind a p
     expect(result.events.map(({ type }) => type)).toContain('online');
     expect(await hashOfObject(sharedMinio(), bucket, 'film.mp4')).toBe(await hashOfFile(join(folder, 'film.mp4')));
     expect(again.connections).toBeGreaterThan(0);
-  }, 60_000);
+  });
 
   it('doctor says which way leads through which proxy', async () => {
     const { proxy, cli } = await setUp(protocol);
@@ -55,7 +55,7 @@ describe.each(['http', 'https'] as const)('where server and store are behind a p
     expect(stdout).toContain(`the way to the server: through the proxy ${proxy.url}`);
     expect(stdout).toContain(`the way to the store: through the proxy ${proxy.url}`);
     expect(stdout + stderr).not.toContain('pass-of-the-proxy');
-  }, 60_000);
+  });
 });
 
 it('a proxy that refuses tunnels is named with what it wants', async () => {
@@ -64,7 +64,7 @@ it('a proxy that refuses tunnels is named with what it wants', async () => {
   expect(exitCode).not.toBe(0);
   expect(stderr).toContain(`the proxy ${proxy.url} answered HTTP 407: it wants a name and a password`);
   expect(stderr).not.toContain('pass-of-the-proxy');
-}, 60_000);
+});
 
 it('NO_PROXY and this machine are left out', async () => {
   const { proxy, cli, direct } = await setUp('http');
@@ -73,6 +73,28 @@ it('NO_PROXY and this machine are left out', async () => {
   const refused = await cli(['list'], { NO_PROXY: '.test' });
   expect(refused.stderr).toMatch(/ENOTFOUND|EAI_AGAIN/);
   expect(proxy.connections).toBe(0);
+});
+
+const SOCKS = 'socks5://ann:pass-of-the-proxy@127.0.0.1:9';
+
+it('ALL_PROXY with a SOCKS proxy stops no upload that needs no proxy', async () => {
+  const { cli } = await setUp('http', {}, (endpoint) => endpoint);
+  const result = await cli(['upload', 'film.mp4', '--json'], { ALL_PROXY: SOCKS });
+  expect(result.exitCode, result.stderr).toBe(0);
+}, 60_000);
+
+it('ALL_PROXY with a SOCKS proxy on the way to the store ends an upload at once, with what to type', async () => {
+  const { cli, direct } = await setUp('http');
+  const env = { ALL_PROXY: SOCKS, PARTWAY_SERVER: direct };
+  const { exitCode, stderr, events } = await cli(['upload', 'film.mp4', '--json'], env);
+  expect(exitCode, stderr).toBe(2);
+  expect(events.at(-1)).toMatchObject({ type: 'error', code: 'PROXY_NOT_USABLE' });
+  expect(events.map(({ type }) => type)).not.toContain('offline');
+  expect(stderr).toMatch(/ALL_PROXY must be .*SOCKS is not supported.*, and http:\/\/store\.test:\d+ would go through it/);
+  expect(stderr).toContain('export NO_PROXY=store.test');
+  const doctor = await cli(['doctor'], env);
+  expect(doctor.stdout).toMatch(/the way to the store: ALL_PROXY must be/);
+  expect(stderr + doctor.stdout).not.toContain('pass-of-the-proxy');
 }, 60_000);
 
 it('the server reaches its store through a proxy, and its log says so without name and password', async () => {
@@ -99,11 +121,15 @@ it('the server reaches its store through a proxy, and its log says so without na
   expect(log).toContain(`the object store is reached through the proxy ${proxy.url}`);
   expect(log).toContain('the webhook is reached without a proxy');
   expect(log).not.toMatch(/pass-of-the-proxy|YW5uOnBhc3M/);
-}, 60_000);
+});
 
 const PARTWAY_WEBHOOK_SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 
-async function setUp(protocol: 'http' | 'https', proxyOptions: ForwardProxyOptions = {}) {
+async function setUp(
+  protocol: 'http' | 'https',
+  proxyOptions: ForwardProxyOptions = {},
+  nameOf = (endpoint: string, name: string) => named(name, endpoint),
+) {
   const folder = aFolder();
   await ensureGeneratedFile(join(folder, 'film.mp4'), SIZE);
   const bucket = await createTestBucket();
@@ -111,13 +137,13 @@ async function setUp(protocol: 'http' | 'https', proxyOptions: ForwardProxyOptio
   const pair = makeCertificate('proxied', [SERVER, STORE]);
   const { certPath } = writeCertificate(folder, pair);
   const front = async (url: string) => (protocol === 'http' ? url : await startTlsFront(url, pair));
-  const store = named(STORE, await front(sharedMinio().endpoint));
+  const store = nameOf(await front(sharedMinio().endpoint), STORE);
   const controlPlane = await startControlPlane({ store: sharedMinio(), bucket, publicEndpoint: store });
   onTestFinished(async () => {
     await proxy.close();
     await controlPlane.stop();
   });
-  const server = named(SERVER, await front(controlPlane.server));
+  const server = nameOf(await front(controlPlane.server), SERVER);
   const proxies = { ALL_PROXY: withCredentials(proxy.url), NODE_EXTRA_CA_CERTS: certPath };
   const start = (args: readonly string[], env: Record<string, string> = {}) =>
     startCli(args, { server, token: controlPlane.token, cwd: folder, env: { ...proxies, ...env } });

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished }
 import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import type { InsertOutcome, NewSession, OwnerLimits } from '../../src/session-store/port/sessions.ts';
 import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
-import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/postgres.ts';
+import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/database/postgres.ts';
 import {
   aNewSession,
   aReport,
@@ -15,7 +15,7 @@ import {
   mustGet,
   NOON,
   storedParts,
-} from '../support/sessions.ts';
+} from '../support/database/sessions.ts';
 
 needsPostgres();
 

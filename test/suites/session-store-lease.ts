@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { SessionStore } from '../../src/session-store/port/session-store.ts';
-import { NOON } from '../support/sessions.ts';
+import { NOON } from '../support/database/sessions.ts';
 
 export function describeSweepLease(current: () => SessionStore): void {
   const acquire = (holder: string, at = NOON, ttlMs = 1_000) => current().acquireSweepLease(holder, at, ttlMs);

@@ -14,7 +14,7 @@ import {
   NOON,
   storedParts,
   uploadIdOf,
-} from '../support/sessions.ts';
+} from '../support/database/sessions.ts';
 
 /** Later than everything that the tests record. */
 const EVER = Number.MAX_SAFE_INTEGER;

@@ -11,7 +11,7 @@ import {
   insertOpenSession,
   insertSession,
   NOON,
-} from '../support/sessions.ts';
+} from '../support/database/sessions.ts';
 
 const DAY = 86_400_000;
 /** End of leases, unless a test is about it. */

@@ -11,7 +11,7 @@ import {
   mustGet,
   NOON,
   storedParts,
-} from '../support/sessions.ts';
+} from '../support/database/sessions.ts';
 
 export function describeTouch(current: () => SessionStore): void {
   it('moves the last activity forwards and changes nothing else', async () => {

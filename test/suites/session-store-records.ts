@@ -16,7 +16,7 @@ import {
   mustGet,
   NOON,
   storedParts,
-} from '../support/sessions.ts';
+} from '../support/database/sessions.ts';
 
 function ids(sessions: readonly { sessionId: string }[]): string[] {
   return sessions.map((session) => session.sessionId);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import type { Capability } from '../../src/session-store/port/tokens.ts';
-import { aToken, aUniqueName, insertSession, NOON } from '../support/sessions.ts';
+import { aToken, aUniqueName, insertSession, NOON } from '../support/database/sessions.ts';
 
 export function describeTokens(current: () => SessionStore): void {
   const limited = () =>

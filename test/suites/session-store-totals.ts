@@ -13,7 +13,7 @@ import {
   insertOpenSession,
   mustGet,
   NOON,
-} from '../support/sessions.ts';
+} from '../support/database/sessions.ts';
 
 export function describeTotals(current: () => SessionStore): void {
   it('are zero without sessions', async () => {

@@ -2,7 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EVENTS, isTerminal, nextStatus, type SessionEvent } from '../../src/session/machine.ts';
 import type { SessionStore } from '../../src/session-store/port/session-store.ts';
-import { aNewSession, aUniqueName, expected, insertInStatus, insertSession, mustGet, NOON } from '../support/sessions.ts';
+import {
+  aNewSession,
+  aUniqueName,
+  expected,
+  insertInStatus,
+  insertSession,
+  mustGet,
+  NOON,
+} from '../support/database/sessions.ts';
 
 const UNLIMITED = { quotaBytes: null, maxOpenSessions: null };
 const MAX_OBJECT = 5 * 1024 ** 4;

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { SessionStoreStartError } from '../port/start-error.ts';
+import { SessionStoreUnavailable } from '../port/unavailable.ts';
 
 /** A forward-only step of the schema. A released migration is never edited; a later one corrects it. */
 export interface Migration {
@@ -76,6 +77,6 @@ export function migrationFailed({ number, name }: AppliedMigration, cause: unkno
   return new SessionStoreStartError(
     `Migration ${number} "${name}" failed, and nothing of it was applied: ${cause instanceof Error ? cause.message : cause}.`,
     'The database is as it was: the version of partway that last used it still works with it.',
-    { cause },
+    { cause, state: cause instanceof SessionStoreUnavailable ? cause.reason : undefined },
   );
 }

@@ -3,8 +3,8 @@ import { costOfBody, costOfCreate, costOfList, costOfPresign, costOfReport } fro
 import { createAddressLimit, createRequestLimit } from '../../../src/server/limits/request-limit.ts';
 import { parseConfig } from '../../../src/server/settings/config.ts';
 import { checksumOf } from '../../suites/object-store.ts';
-import { ADMIN_TOKEN, readProblem } from '../../support/control-plane.ts';
-import { EdgeBench } from '../../support/edge-bench.ts';
+import { ADMIN_TOKEN, readProblem } from '../../support/server/control-plane.ts';
+import { EdgeBench } from '../../support/server/edge-bench.ts';
 
 const FILES_PER_SECOND = 200;
 const SECONDS = 2;

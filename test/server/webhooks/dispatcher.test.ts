@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { noteConnectionError } from '../../../src/outbound/connection-errors.ts';
 import type { Log } from '../../../src/server/core/deps.ts';
 import { type DeliveryDeps, deliver } from '../../../src/server/webhooks/delivery.ts';
 import { startDispatcher } from '../../../src/server/webhooks/dispatcher.ts';
@@ -8,9 +9,16 @@ import type { WebhookEvent } from '../../../src/session/webhook-event.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import { openPostgresStore } from '../../../src/session-store/postgres/session-store.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
+import { createTestDatabase, needsPostgres } from '../../support/database/postgres.ts';
+import {
+  aUniqueName,
+  expected,
+  insertInStatus,
+  insertOpenSession,
+  insertSession,
+  NOON,
+} from '../../support/database/sessions.ts';
 import { interpose } from '../../support/interpose.ts';
-import { createTestDatabase, needsPostgres } from '../../support/postgres.ts';
-import { aUniqueName, expected, insertInStatus, insertOpenSession, insertSession, NOON } from '../../support/sessions.ts';
 
 const SECOND = 1_000;
 const HOUR = 3_600_000;
@@ -21,6 +29,10 @@ const BROKEN = { status: 500, retryAfter: undefined };
 const sign: Sign = (event) => ({ headers: { 'webhook-id': event.eventId }, body: JSON.stringify(event) });
 const eventOf = (message: Message) => JSON.parse(message.body) as WebhookEvent;
 type Answer = (event: WebhookEvent, signal: AbortSignal) => WebhookAnswer | Promise<WebhookAnswer>;
+
+/** Never answers. */
+const untilStopped: Answer = (_event, signal) =>
+  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
 
 /** A dispatcher on a clock that stands still until it is moved, and a webhook that answers as it is told. */
 class Bench {
@@ -254,10 +266,29 @@ describe('the dispatcher', () => {
     await bench.untilAll('delivered', 2);
   });
 
+  it('sends what another dispatcher claimed and never settled, as soon as the claim has run out and not before', async () => {
+    const { sessionId } = await insertSession(store);
+    const claimMs = 5 * SECOND;
+    const stuck = new Bench(store);
+    stuck.answer = untilStopped;
+    const stuckDispatcher = startDispatcher(stuck.deps, { pollIntervalMs: 2, claimMs });
+    await stuck.until(() => stuck.sent.length === 1);
+    bench.now += claimMs - 1;
+    bench.start();
+    await otherwiseSent(store);
+    expect(bench.sent).toStrictEqual([]);
+
+    bench.now += 1;
+    await bench.untilAll('delivered', 1);
+    await stuckDispatcher.stop();
+
+    expect(bench.sent.map(({ eventId }) => eventId)).toStrictEqual([(await onlyEvent(sessionId)).eventId]);
+    expect(await onlyEvent(sessionId)).toMatchObject({ status: 'delivered', attempts: 2 });
+  });
+
   it('stops at once: what is on the wire is broken off, and due again', async () => {
     const { sessionId } = await insertSession(store);
-    bench.answer = (_event, signal) =>
-      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+    bench.answer = untilStopped;
     const dispatcher = bench.start();
     await bench.until(() => bench.sent.length === 1);
 
@@ -355,7 +386,7 @@ describe('one delivery', () => {
     await deliverOne(() => TAKEN);
     await deliverOne(() => BROKEN);
     await deliverOne(() => ({ status: 410, retryAfter: undefined }));
-    await deliverOne(() => Promise.reject(Object.assign(new Error('no way'), { code: 'ECONNREFUSED' })));
+    await deliverOne(() => Promise.reject(noteConnectionError(new Error('no way'))));
 
     expect(bench.told).toStrictEqual(['delivered', 'failed', 'dead', 'failed']);
   });
@@ -370,7 +401,7 @@ describe('one delivery', () => {
   });
 
   it('is made again after a connection that failed, with its code', async () => {
-    const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:443'), { code: 'ECONNREFUSED' });
+    const refused = noteConnectionError(Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:443'), { code: 'ECONNREFUSED' }));
     expect(await deliverOne(() => Promise.reject(refused))).toMatchObject({ status: 'pending', lastError: 'ECONNREFUSED' });
   });
 
@@ -381,12 +412,12 @@ describe('one delivery', () => {
   });
 
   it('is made again after a bug, which the log tells', async () => {
-    const bug = Object.assign(new TypeError('x is not a function'), { code: 'ERR_INVALID_ARG_TYPE' });
+    const bug = Object.assign(new Error('a bug of ours that looks like a connection'), { code: 'ECONNRESET' });
     expect(await deliverOne(() => Promise.reject(bug))).toMatchObject({
       status: 'pending',
       lastError: 'an error in the server; its log has it',
     });
-    expect(bench.logged).toMatchObject([expect.stringContaining('x is not a function')]);
+    expect(bench.logged).toMatchObject([expect.stringContaining('a bug of ours')]);
   });
 });
 

@@ -16,7 +16,7 @@ import {
   insertSession,
   NOON,
   storedParts,
-} from '../../support/sessions.ts';
+} from '../../support/database/sessions.ts';
 
 let folder: string;
 let file: string;
