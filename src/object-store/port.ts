@@ -26,7 +26,7 @@ export type ObjectStoreFailure = (typeof OBJECT_STORE_FAILURES)[number];
 export class ObjectStoreError extends Error {
   override readonly name = 'ObjectStoreError';
   readonly failure: ObjectStoreFailure;
-  /** The code by which this computer refuses the store's certificate, where that is why it is `unavailable`. */
+  /** The code with which this host refuses the object store's certificate, if that is why it is `unavailable`. */
   readonly certificateError: string | undefined;
 
   /** `message` has the object store's own code and text, never a URL or a signature. */

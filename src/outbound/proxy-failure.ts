@@ -6,9 +6,9 @@ export class ProxyFailure extends Error {
 /** A URL would go through a proxy that cannot be used, whatever the network does: a variable of the environment has to change. */
 export class UnusableProxy extends Error {
   override readonly name = 'UnusableProxy';
-  /** Its name. */
+  /** The name of that variable. */
   readonly variable: string;
-  /** What to type. */
+  /** What to type, for a person. */
   readonly hint: string;
 
   /** @param message Names the variable and never its value, which may hold a password. */

@@ -12,7 +12,7 @@ export interface ProxySettings {
   readonly isAnySet: boolean;
   /** Returns undefined for a URL that is reached without a proxy. @throws UnusableProxy */
   proxyFor(url: string): HttpProxy | undefined;
-  /** What keeps a URL from being reached: it would go through a proxy that cannot be used. */
+  /** Returns the fault if the URL would go through a proxy that cannot be used. */
   faultFor(url: string): UnusableProxy | undefined;
 }
 
@@ -71,9 +71,9 @@ export function parseProxies(env: ProxyEnvironment): { readonly settings: ProxyS
 }
 
 interface NamedProxy {
-  /** Of the variable. */
+  /** Name of the variable. */
   readonly name: string;
-  /** Words that say why it cannot be used, where it cannot. */
+  /** The proxy, or the fault that makes it unusable. */
   readonly proxy: HttpProxy | string;
 }
 

@@ -12,7 +12,7 @@ export class SessionStoreStartError extends Error {
   readonly code = HOST_ERROR_CODES.databaseUnusable;
   /** What to do next, for a person. */
   readonly hint: string;
-  /** Undefined where only other settings, or another version of partway, would help. */
+  /** Undefined if only other settings, or another version of partway, would help. */
   readonly state: PassingState | undefined;
 
   constructor(

@@ -12,7 +12,7 @@ export interface Dialect {
   /** Whether the column is one of the texts of a parameter that `toList` made. */
   inList(column: string, parameter: string): string;
   startsWith(column: string, prefix: string): string;
-  /** The table of events, read by its index of pending ones if the database has to be told. */
+  /** The table of events, with its index of pending ones if the database needs that hint. */
   readonly dueEvents: string;
 
   toList(texts: readonly string[]): ListParameter;

@@ -96,7 +96,7 @@ export function withoutSync<Result>(db: SqliteDatabase, work: () => Result): Res
   }
 }
 
-/** How long a call waits for a lock, by default as long as it takes another program (a backup, a sqlite3 shell) to let go of it. */
+/** Sets how long a call waits for a lock. The default is enough for another program (a backup, a sqlite3 shell) to release it. */
 export function setBusyTimeout(db: SqliteDatabase, ms = BUSY_TIMEOUT_MS): void {
   db.exec(`PRAGMA busy_timeout = ${ms}`);
 }

@@ -19,7 +19,7 @@ export interface Serving {
   close(): Promise<void>;
 }
 
-/** Nothing else happens in the process while a call waits for a lock, and a server that waits for its database answers that it does. */
+/** Short, because the process does nothing else while a call waits for a lock, and a server must answer that it waits for its database. */
 const OPENING_BUSY_TIMEOUT_MS = 500;
 
 /** @throws SessionStoreStartError */
