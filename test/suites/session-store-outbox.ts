@@ -101,9 +101,9 @@ export function describeOutboxWriting(current: () => SessionStore): void {
 }
 
 export function describeOutboxDelivery(current: () => SessionStore): void {
-  const claim = (at = LATER, limit = 10) => current().outbox.lease(at, UNTIL, limit);
-  const claimOne = async (at = LATER) => {
-    const [event] = await claim(at, 1);
+  const lease = (at = LATER, limit = 10) => current().outbox.lease(at, UNTIL, limit);
+  const leaseOne = async (at = LATER) => {
+    const [event] = await lease(at, 1);
     if (event === undefined) throw new Error('nothing is due');
     return event;
   };
@@ -116,25 +116,25 @@ export function describeOutboxDelivery(current: () => SessionStore): void {
   it('leases an event when it is due, to one server, with the number of the attempt', async () => {
     const { sessionId } = await insertSession(current());
 
-    expect(await claim(NOON - 1)).toStrictEqual([]);
-    const [claimed] = await claim(NOON);
-    expect(claimed).toMatchObject({ attempts: 1, nextAttemptAt: UNTIL, session: { sessionId } });
-    expect(claimed).toStrictEqual(await first(sessionId));
-    expect(await claim(UNTIL - 1)).toStrictEqual([]);
+    expect(await lease(NOON - 1)).toStrictEqual([]);
+    const [leased] = await lease(NOON);
+    expect(leased).toMatchObject({ attempts: 1, nextAttemptAt: UNTIL, session: { sessionId } });
+    expect(leased).toStrictEqual(await first(sessionId));
+    expect(await lease(UNTIL - 1)).toStrictEqual([]);
   });
 
   it('leases an event again when its lease has ended', async () => {
-    const { eventId } = await insertSession(current()).then(() => claimOne());
+    const { eventId } = await insertSession(current()).then(() => leaseOne());
 
-    expect(await claimOne(UNTIL)).toMatchObject({ eventId, attempts: 2 });
+    expect(await leaseOne(UNTIL)).toMatchObject({ eventId, attempts: 2 });
   });
 
   it('leases each event to one of many servers that ask at the same time', async () => {
     for (let count = 0; count < 12; count++) await insertSession(current(), { key: aUniqueName('key') });
 
-    const claimed = (await Promise.all(Array.from({ length: 8 }, () => claim(LATER, 3)))).flat();
-    const rest = await claim(LATER, 20);
-    const ids = [...claimed, ...rest].map(({ eventId }) => eventId);
+    const leased = (await Promise.all(Array.from({ length: 8 }, () => lease(LATER, 3)))).flat();
+    const rest = await lease(LATER, 20);
+    const ids = [...leased, ...rest].map(({ eventId }) => eventId);
     expect(ids).toHaveLength(12);
     expect(new Set(ids).size).toBe(12);
   });
@@ -142,49 +142,49 @@ export function describeOutboxDelivery(current: () => SessionStore): void {
   it('leases those events first that have been due for longest', async () => {
     for (const offset of [300, 100, 200]) await insertSession(current(), { key: `key-${offset}`, createdAt: NOON + offset });
 
-    const keys = (await claim(LATER, 2)).map(({ session }) => session.key);
+    const keys = (await lease(LATER, 2)).map(({ session }) => session.key);
     expect(keys.sort()).toStrictEqual(['key-100', 'key-200']);
   });
 
   it('holds the last event back until the first one was delivered', async () => {
     const sessionId = await insertInStatus(current(), 'aborted');
-    const created = await claimOne();
+    const created = await leaseOne();
     expect(created).toMatchObject({ sequence: 1, session: { sessionId } });
-    expect(await claim(UNTIL - 1)).toStrictEqual([]);
+    expect(await lease(UNTIL - 1)).toStrictEqual([]);
 
     await current().outbox.markDelivered(created, LATER + 1);
 
-    expect(await claim(LATER + 1)).toMatchObject([{ sequence: 2, type: 'upload.aborted' }]);
+    expect(await lease(LATER + 1)).toMatchObject([{ sequence: 2, type: 'upload.aborted' }]);
     expect(await first(sessionId)).toMatchObject({ status: 'delivered', settledAt: LATER + 1 });
   });
 
   it('does not hold the last event back if the first one was delivered before', async () => {
     const { sessionId } = await insertOpenSession(current());
-    await current().outbox.markDelivered(await claimOne(), LATER);
+    await current().outbox.markDelivered(await leaseOne(), LATER);
     await current().changeStatus(expected(sessionId, 'open'), { to: 'completed', at: LATER + 5, etag: '"e"' });
 
-    expect(await claim(LATER + 5)).toMatchObject([{ sequence: 2, nextAttemptAt: UNTIL }]);
+    expect(await lease(LATER + 5)).toMatchObject([{ sequence: 2, nextAttemptAt: UNTIL }]);
   });
 
   it('does not read the last event again and again while the first one waits', async () => {
     const { sessionId } = await insertOpenSession(current());
-    await current().outbox.postpone(await claimOne(), LATER + 500, 'HTTP 500');
+    await current().outbox.postpone(await leaseOne(), LATER + 500, 'HTTP 500');
     await current().changeStatus(expected(sessionId, 'open'), { to: 'completed', at: LATER, etag: '"e"' });
     const dueAt = async () => (await current().outbox.ofSession(sessionId)).map(({ nextAttemptAt }) => nextAttemptAt);
     expect(await dueAt()).toStrictEqual([LATER + 500, LATER + 500]);
 
-    await current().outbox.postpone(await claimOne(LATER + 500), LATER + 900, 'HTTP 500');
+    await current().outbox.postpone(await leaseOne(LATER + 500), LATER + 900, 'HTTP 500');
 
     expect(await dueAt()).toStrictEqual([LATER + 900, LATER + 900]);
   });
 
   it('postpones an event that failed, and keeps the reason', async () => {
     const { sessionId } = await insertSession(current());
-    await current().outbox.postpone(await claimOne(), LATER + 500, 'HTTP 500');
+    await current().outbox.postpone(await leaseOne(), LATER + 500, 'HTTP 500');
 
     expect(await first(sessionId)).toMatchObject({ status: 'pending', attempts: 1, lastError: 'HTTP 500' });
-    expect(await claim(LATER + 499)).toStrictEqual([]);
-    const again = await claimOne(LATER + 500);
+    expect(await lease(LATER + 499)).toStrictEqual([]);
+    const again = await leaseOne(LATER + 500);
     expect(again.attempts).toBe(2);
     await current().outbox.markDelivered(again, LATER + 501);
     expect(await first(sessionId)).toMatchObject({ status: 'delivered', lastError: null });
@@ -192,17 +192,17 @@ export function describeOutboxDelivery(current: () => SessionStore): void {
 
   it('marks an event dead, and goes on with the next one of the session', async () => {
     const sessionId = await insertInStatus(current(), 'completed');
-    await current().outbox.markDead(await claimOne(), LATER + 1, 'HTTP 410');
+    await current().outbox.markDead(await leaseOne(), LATER + 1, 'HTTP 410');
 
     expect(await first(sessionId)).toMatchObject({ status: 'dead', settledAt: LATER + 1, lastError: 'HTTP 410' });
-    expect(await claim(LATER + 1)).toMatchObject([{ sequence: 2 }]);
-    expect(await claim(UNTIL)).toMatchObject([{ sequence: 2 }]);
+    expect(await lease(LATER + 1)).toMatchObject([{ sequence: 2 }]);
+    expect(await lease(UNTIL)).toMatchObject([{ sequence: 2 }]);
   });
 
   it('ignores the failure of an old attempt while a new one is in progress', async () => {
     const { sessionId } = await insertSession(current());
-    const old = await claimOne();
-    await claimOne(UNTIL);
+    const old = await leaseOne();
+    await leaseOne(UNTIL);
     const before = await first(sessionId);
 
     await current().outbox.postpone(old, NOON, 'too late');
@@ -213,8 +213,8 @@ export function describeOutboxDelivery(current: () => SessionStore): void {
 
   it('records the delivery by an old attempt, and ignores a later failure', async () => {
     const { sessionId } = await insertSession(current());
-    const old = await claimOne();
-    const newer = await claimOne(UNTIL);
+    const old = await leaseOne();
+    const newer = await leaseOne(UNTIL);
 
     await current().outbox.markDelivered(old, UNTIL + 1);
     await current().outbox.postpone(newer, UNTIL + 9, 'HTTP 500');
@@ -225,23 +225,23 @@ export function describeOutboxDelivery(current: () => SessionStore): void {
 
   it.each(['delivered', 'dead'] as const)('replays an event that is %s, under its id and number', async (status) => {
     const { sessionId } = await insertSession(current());
-    const event = await claimOne();
+    const event = await leaseOne();
     if (status === 'dead') await current().outbox.markDead(event, LATER, 'HTTP 410');
     else await current().outbox.markDelivered(event, LATER);
 
     const again = { status: 'pending', attempts: 0, pendingSince: LATER + 9, nextAttemptAt: LATER + 9, settledAt: null };
     expect(await current().outbox.replay(event.eventId, LATER + 9)).toMatchObject({ ...again, sequence: 1 });
-    expect(await claim(LATER + 9)).toMatchObject([{ eventId: event.eventId, attempts: 1, session: { sessionId } }]);
+    expect(await lease(LATER + 9)).toMatchObject([{ eventId: event.eventId, attempts: 1, session: { sessionId } }]);
   });
 
   it('replays a pending event at once', async () => {
     await insertSession(current());
-    const event = await claimOne();
+    const event = await leaseOne();
     await current().outbox.postpone(event, UNTIL, 'HTTP 500');
 
     await current().outbox.replay(event.eventId, LATER);
 
-    expect(await claim(LATER)).toMatchObject([{ eventId: event.eventId }]);
+    expect(await lease(LATER)).toMatchObject([{ eventId: event.eventId }]);
   });
 
   it('replays nothing for an unknown event', async () => {
@@ -250,7 +250,7 @@ export function describeOutboxDelivery(current: () => SessionStore): void {
 
   it('replays all dead events, and no others', async () => {
     for (const key of ['a', 'b', 'c']) await insertSession(current(), { key });
-    const [a, b, c] = await claim();
+    const [a, b, c] = await lease();
     if (a === undefined || b === undefined || c === undefined) throw new Error('three are due');
     await current().outbox.markDead(a, LATER, 'HTTP 410');
     await current().outbox.markDead(b, LATER, 'HTTP 410');
@@ -259,7 +259,7 @@ export function describeOutboxDelivery(current: () => SessionStore): void {
     expect(await current().outbox.replayDead(LATER + 1)).toBe(2);
     expect(await current().outbox.replayDead(LATER + 1)).toBe(0);
 
-    const ids = (await claim(LATER + 1)).map(({ eventId }) => eventId);
+    const ids = (await lease(LATER + 1)).map(({ eventId }) => eventId);
     expect(ids.sort()).toStrictEqual([a.eventId, b.eventId].sort());
   });
 }
