@@ -12,7 +12,8 @@ export interface CheckedStore extends KeyPair {
   readonly region: string;
   readonly bucket: string;
   readonly keyPrefix: string;
-  readonly now: () => Instant;
+  /** Date of the two URLs. An instant and not a clock, which could go on to the next second between them. */
+  readonly at: Instant;
 }
 
 /** A part whose key, upload id and checksum hold characters that are easily encoded wrongly. */
@@ -28,7 +29,7 @@ const SAMPLE_TOKEN = 'an/example+token==';
  */
 export async function findSignerFault(
   store: CheckedStore,
-  signPart: SignPart = createPartSigner({ ...store, clockOffset: () => 0 }),
+  signPart: SignPart = createPartSigner({ ...store, now: () => store.at, clockOffset: () => 0 }),
 ): Promise<string | undefined> {
   const part = { ...SAMPLE, key: `${store.keyPrefix}${SAMPLE_KEY}` };
   const { accessKeyId, secretAccessKey } = store;
@@ -41,7 +42,7 @@ export async function findSignerFault(
 }
 
 async function signBySdk(store: CheckedStore, part: PartToPresign): Promise<string> {
-  const { publicEndpoint, region, bucket, accessKeyId, secretAccessKey, now } = store;
+  const { publicEndpoint, region, bucket, accessKeyId, secretAccessKey, at } = store;
   const client = createCalls({ endpoint: publicEndpoint, region, accessKeyId, secretAccessKey, sessionToken: SAMPLE_TOKEN });
   const { key, uploadId, partNumber, contentLength, checksum } = part;
   const command = new UploadPartCommand({
@@ -63,7 +64,7 @@ async function signBySdk(store: CheckedStore, part: PartToPresign): Promise<stri
   try {
     return await getSignedUrl(client, command, {
       expiresIn: part.expiresInSeconds,
-      signingDate: new Date(Math.floor(now() / 1000) * 1000),
+      signingDate: new Date(at),
       unhoistableHeaders: new Set([CHECKSUM.header]),
     });
   } finally {

@@ -301,7 +301,7 @@ async function checkSigner({ s3 }: Config): Promise<void> {
     ...s3,
     accessKeyId: s3.accessKeyId.reveal(),
     secretAccessKey: s3.secretAccessKey.reveal(),
-    now: Date.now,
+    at: Date.now(),
   });
   if (fault === undefined) return;
   throw new ConfigError([

@@ -9,12 +9,12 @@ const STORE: CheckedStore = {
   keyPrefix: 'films (2026)/',
   accessKeyId: 'AKIDEXAMPLE',
   secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
-  now: () => Date.UTC(2026, 10, 30, 12, 0, 0, 250),
+  at: Date.UTC(2026, 10, 30, 12, 0, 0, 999),
 };
 
 /** Our signer for another store, or with its URL changed. */
 function otherSigner(store: Partial<CheckedStore>, change = (url: string) => url): SignPart {
-  const sign = createPartSigner({ ...STORE, ...store, clockOffset: () => 0 });
+  const sign = createPartSigner({ ...STORE, ...store, now: () => STORE.at, clockOffset: () => 0 });
   return (part, credentials) => {
     const signed = sign(part, credentials);
     return { ...signed, url: change(signed.url) };
