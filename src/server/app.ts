@@ -38,22 +38,22 @@ export interface AppDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly version: string;
-  /** Aborts when the server was told to stop: `/readyz` says so, and everything else goes on. As `shutdown` unless given. */
+  /** Aborts when the server is asked to stop: `/readyz` says so, and everything else goes on. The same as `shutdown` by default. */
   readonly stopping?: AbortSignal;
-  /** Aborts when the server takes no more requests: live streams end. */
+  /** Aborts when the server stops taking requests: live streams end. */
   readonly shutdown: AbortSignal;
-  /** Told what time a client has, by the header `Date`, and which token it came with. */
+  /** Called with the time of each client, from the header `Date`, and the key of its token. */
   readonly hearClock?: (token: string, date: string | undefined) => void;
-  /** Who is at the other end, as far as the way there is trusted. */
+  /** Returns the client's address, as far as the proxies in between are trusted. */
   readonly addressOf: (context: Context) => string;
-  /** How often a live stream without changes says something all the same; 15 s unless told. */
+  /** How often a live stream without changes sends a comment; 15 s by default. */
   readonly keepAliveMs?: number;
 }
 
-/** What stands between the network and the API; where left out: nothing, and of `bodies` and `streams` the usual. */
+/** Limits between the network and the API. An option that is left out means no limit; `bodies` and `streams` have defaults. */
 export interface EdgeOptions {
   readonly limitRequests?: LimitRequests;
-  /** Of requests that need no token. */
+  /** Limits requests that need no token, by address. */
   readonly limitAddress?: LimitAddress;
   readonly bodies?: BodyLimits;
   readonly bodyTime?: BodyTime;
@@ -63,7 +63,7 @@ export interface EdgeOptions {
   readonly tls?: boolean;
 }
 
-/** All who watch a session share what the session store was asked; together with the time between polls less than the second that an event may take. */
+/** All watchers of a session share a query of the session store for this long. With the time between polls, it stays below the second that an event may take. */
 const SHARE_PROGRESS_MS = 250;
 
 type Env = { Variables: RequestFacts & BodyFacts & { caller: Caller } };
@@ -92,7 +92,7 @@ export function createApp(deps: AppDeps) {
     corsOrigins = [],
     tls = false,
   } = edge;
-  const takeStream = createStreamLimit(streams);
+  const acquireStream = createStreamLimit(streams);
   const watched = createSharedFlight<wire.Progress>(SHARE_PROGRESS_MS);
   const app = new OpenAPIHono<Env>({
     getPath: pathWithoutTokens,
@@ -107,7 +107,7 @@ export function createApp(deps: AppDeps) {
     context.set('address', addressOf(context));
     await next();
   });
-  app.use(tellRequests(log, metrics));
+  app.use(logRequests(log, metrics));
   app.use(setSecurityHeaders({ tls }));
   app.use(allowOrigins(corsOrigins));
   app.use(async (context, next) => {
@@ -190,7 +190,7 @@ export function createApp(deps: AppDeps) {
     throw new UploadError(code, 'The server cannot work now: `checks` says what is missing.', { facts: { ...readiness } });
   });
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
-  // Anybody may ask for it, and making it takes milliseconds.
+  // Made once, because it takes milliseconds and needs no token.
   let openapi: string | undefined;
   app.get(PATHS.openapi, (context) => {
     openapi ??= JSON.stringify(
@@ -227,17 +227,17 @@ export function createApp(deps: AppDeps) {
     const caller = context.get('caller');
     const first = await service.progress(caller, sessionId);
     if (!context.req.header('accept')?.includes('text/event-stream')) return context.json(first, 200);
-    // Nobody would read the stream, nor notice that it goes on.
+    // A client that sent HEAD would not read the stream, nor notice that it goes on.
     if (context.req.method === 'HEAD') return context.body(null, 200, { 'content-type': 'text/event-stream' }) as never;
-    const leave = takeStream(caller.grant, sessionId);
-    const closed = metrics.requests.streamOpened();
+    const release = acquireStream(caller.grant, sessionId);
+    const countClosed = metrics.requests.streamOpened();
     const onEnd = () => {
-      leave();
-      closed();
+      release();
+      countClosed();
     };
-    // Whoever of the watchers asks asks for all: each has been judged, and what a token may see never changes while it lives.
+    // One watcher's query serves all: the access of each was checked, and the rights of a token never change while it lives.
     const next = () => watched.run(sessionId, () => service.progress(caller, sessionId));
-    // A watcher may watch for days: his token may be revoked meanwhile.
+    // A watcher may watch for days, and its token may be revoked meanwhile.
     const authenticateAgain = () => callerOf(context);
     return streamProgress(
       context,
@@ -254,7 +254,7 @@ function limitKeyOf(context: Context): string {
 const API_DESCRIPTION =
   'Uploads of very large files that finish. Create a session, presign parts, PUT them straight to the object store, complete. Sizes are bytes; byte ranges include `start` and exclude `end`.';
 
-/** Who asks, and for which session. */
+/** Returns the caller and the id of the session that the request names. */
 function target(context: {
   get(name: 'caller'): Caller;
   req: { valid(target: 'param'): { sessionId: string } };
@@ -262,11 +262,11 @@ function target(context: {
   return [context.get('caller'), context.req.valid('param').sessionId];
 }
 
-function tellRequests(log: Log, { requests }: Metrics) {
-  return async function tellRequest(context: Context<Env>, next: () => Promise<void>) {
+function logRequests(log: Log, { requests }: Metrics) {
+  return async function logRequest(context: Context<Env>, next: () => Promise<void>) {
     const startedAt = performance.now();
     await next();
-    // The path without its query; no header and no body: they may carry tokens and URLs.
+    // Only the path: query, headers and bodies may carry tokens and URLs.
     const { method, path } = context.req;
     const { status } = context.res;
     const ms = performance.now() - startedAt;
@@ -281,12 +281,12 @@ function noRoute(context: Context): UploadError {
   });
 }
 
-/** Of a body that is wrong in thousands of places, the answer names some, in a few words each: it is not to be larger than the body. */
+/** Keeps the answer to a body with thousands of faults smaller than that body: it names a few faults, in a few words each. */
 const MOST_FAULTS = 20;
-const MOST_FAULT_LETTERS = 300;
+const MOST_FAULT_CHARACTERS = 300;
 
 function cut(text: string): string {
-  return text.length <= MOST_FAULT_LETTERS ? text : `${text.slice(0, MOST_FAULT_LETTERS)}…`;
+  return text.length <= MOST_FAULT_CHARACTERS ? text : `${text.slice(0, MOST_FAULT_CHARACTERS)}…`;
 }
 
 function invalidRequest(issues: readonly { path: PropertyKey[]; message: string }[]): UploadError {
@@ -295,12 +295,12 @@ function invalidRequest(issues: readonly { path: PropertyKey[]; message: string 
   return new UploadError('INVALID_REQUEST', `${first?.pointer || 'The request'}: ${first?.message}`, { facts: { errors } });
 }
 
-/** RFC 6901. */
+/** Makes a JSON pointer (RFC 6901). */
 function toPointer(path: PropertyKey[]): string {
   return cut(path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''));
 }
 
-/** The page behind a problem's `type`. */
+/** Answers with the page behind a problem's `type`. */
 function explainProblem(context: Context): Response {
   const code = SERVICE_ERROR_CODES.find((candidate) => problemType(candidate) === context.req.path);
   if (code === undefined) throw noRoute(context);

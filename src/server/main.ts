@@ -28,7 +28,7 @@ import { createService } from './service.ts';
 import { type Config, parseConfig } from './settings/config.ts';
 import { dataFolder, describeDatabase } from './settings/file-locations.ts';
 import { judgeListening } from './settings/listening-rule.ts';
-import { startTelling } from './webhooks/start.ts';
+import { startWebhooks } from './webhooks/start.ts';
 
 const SWEEP_INTERVAL_MS = 60_000;
 const FIRST_TOKEN_IN_FILE =
@@ -155,8 +155,8 @@ export async function startServer(
   const sweepDeps = { ...deps, audit: auditAsServer(audit) };
   const sweeper = startSweeper(sweepDeps, SWEEP_INTERVAL_MS, metrics.swept, expiryClock.mayExpire);
   const watching = metrics.watchProcess();
-  const telling = startTelling(
-    { outbox: sessions.outbox, now: Date.now, log, tell: metrics.eventDelivered, mayForget: expiryClock.mayForget },
+  const webhooks = startWebhooks(
+    { outbox: sessions.outbox, now: Date.now, log, tell: metrics.eventDelivered, mayDelete: expiryClock.mayDelete },
     config.webhook && { ...config.webhook, makeAgent },
   );
 
@@ -176,7 +176,7 @@ export async function startServer(
         await sleep(config.drainDelayMs);
         shutdown.abort();
         watching.stop();
-        await Promise.all([listening.close(), checks.stop(), sweeper.stop(), telling.stop()]);
+        await Promise.all([listening.close(), checks.stop(), sweeper.stop(), webhooks.stop()]);
         await closeStores();
       })();
       return stopped;

@@ -38,20 +38,20 @@ export interface ListQuery {
   readonly cursor?: string | undefined;
 }
 
-/** What the control plane can do, in the wire's words. The only place where statuses, session store and object store meet. */
+/** The operations of the control plane, in the wire's words. Each checks the caller's access, calls lifecycle/ and returns a view. */
 export type UploadService = ReturnType<typeof createService>;
 
-/** A session lives for a minute at the least: who asks for URLs again and again need not be written down each time. */
+/** Sessions live at least a minute, so activity need not be recorded on every presign. */
 const TOUCH_EVERY_MS = 10_000;
 
-/** Told of what is worth counting and nobody else is told of. */
+/** Called for events that the audit log does not get, for the metrics. */
 export interface ServiceEvents {
   reported(parts: readonly StoredPart[]): void;
 }
-const NOBODY: ServiceEvents = { reported() {} };
+const NO_EVENTS: ServiceEvents = { reported() {} };
 
-/** Every method that a token is needed for takes the caller first, and nothing of a session is told or done before he is judged. */
-export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Audit, events: ServiceEvents = NOBODY) {
+/** Every method that needs a token takes the caller first, and checks its access before anything of a session is shown or done. */
+export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Audit, events: ServiceEvents = NO_EVENTS) {
   const { sessions, now, policy } = serverDeps;
   const completions = createSingleFlight<UploadSession>();
   const forgery = createForgeryGuard(serverDeps);
@@ -95,8 +95,8 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
     },
 
     /**
-     * What the store holds. A listing costs the store seconds when there are thousands of parts, so one serves all who wait for
-     * it. It is never older than the question: who lost the answer to a part asks here, and would send the part again.
+     * Lists the parts that the store holds. With thousands of parts a listing takes the store seconds, so all waiting callers share one.
+     * It is never older than the question: a client that lost the answer to a part asks here, and would otherwise send the part again.
      */
     async parts(caller: Caller, sessionId: string): Promise<wire.PartsResponse> {
       const deps = depsFor(caller);
@@ -137,7 +137,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
     async complete(caller: Caller, sessionId: string, request: wire.CompleteRequest): Promise<wire.Session> {
       const deps = depsFor(caller);
       await mustChange(deps, caller, sessionId);
-      // Repeats while one is running wait for its answer. Other claims are another question, asked when the first is answered.
+      // Repeats share the answer of the running request. A request with other contents waits, and is then executed by itself.
       const session = await completions.run(sessionId, JSON.stringify(request), () => complete(deps, sessionId, request));
       return sessionView(session, policy);
     },
@@ -157,9 +157,9 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       const { bucket, key } = session;
       if (head === undefined) throw objectNotFound(session, `Bucket ${bucket} holds no object ${key}.`);
       const uploadedBySession = isObjectOf(session, head);
-      // An uploader may name any key below his prefix: that does not let him look at what others put there.
+      // An uploader may name any key below its prefix, which must not let it look at the objects of others.
       if (!uploadedBySession && !hasScope(caller.grant, 'read')) {
-        throw objectNotFound(session, `At the key ${key} of bucket ${bucket} is another object than that of this session.`);
+        throw objectNotFound(session, `The object ${key} of bucket ${bucket} is not the one of this session.`);
       }
       return {
         sessionId,
@@ -173,7 +173,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       };
     },
 
-    /** Lets the edge decide how large a list of stored parts may be. */
+    /** Returns the part count, by which app.ts limits the size of a list of stored parts. */
     async partCount(caller: Caller, sessionId: string): Promise<number> {
       return (await mustChange(depsFor(caller), caller, sessionId)).plan.partCount;
     },
@@ -187,7 +187,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       return storeReport();
     },
 
-    /** About the whole server, so for those who may see all of it. @throws UploadError `FORBIDDEN` */
+    /** Guards what concerns the whole server: only callers that may read everything pass. @throws UploadError `FORBIDDEN` */
     mustOversee({ grant }: Caller): void {
       mustHaveOneOf(grant, 'read');
       mustBeUnlimited(grant);
@@ -196,7 +196,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
     readiness,
   };
 
-  /** The audit log says on whose behalf a session changed, and each line of the log in which request it was written. */
+  /** Binds audit log and log to the caller: audit lines name its token and address, and log lines its request. */
   function depsFor({ grant, address, requestId }: Caller): ServiceDeps {
     const who = { token: grant.owner, tokenId: grant.tokenId, address, requestId };
     const log = logOfRequest(serverDeps.log, requestId);
@@ -207,7 +207,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
     };
   }
 
-  /** Makes our record what the store says. A lost upload heals; an object that is there already completes the session; parts that a broken Complete lost open it. */
+  /** Makes the record what the store says. A lost upload heals; an object that is there already completes the session; parts lost by a broken Complete open it again. */
   async function reconcile(
     deps: ServiceDeps,
     sessionId: string,
@@ -228,8 +228,8 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
   }
 
   /**
-   * Completes the session if its object is there; if not, does the `other` thing. Never beside a Complete of ours: its
-   * object may be about to appear, and its upload must not be aborted now.
+   * Completes the session if its object is there, and calls `other` if not. Never beside a Complete of this server, whose object
+   * may be about to appear and whose upload must not be aborted now.
    */
   async function finishOr(
     deps: ServiceDeps,
@@ -257,7 +257,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
 function partsView(session: UploadSession, parts: readonly StoredPart[]): wire.PartsResponse {
   const missing = session.status === 'completed' ? [] : missingParts(session, parts);
   const absent = new Set(partNumbersOf(missing));
-  // A part of another size or without a checksum cannot be completed with: it is listed as missing, not as stored.
+  // A part of another size or without a checksum cannot be completed with, so it is listed as missing and not as stored.
   const good = parts.filter((part) => !absent.has(part.partNumber) && part.partNumber <= session.plan.partCount);
   return {
     sessionId: session.sessionId,
@@ -295,9 +295,9 @@ function objectNotFound({ status }: UploadSession, detail: string): UploadError 
 function clientReplaced(session: UploadSession): UploadError {
   return new UploadError(
     'CLIENT_REPLACED',
-    `Another client uploads the session ${session.sessionId} since this one reported last.`,
+    `Another client has started to upload the session ${session.sessionId} since this one last reported.`,
     {
-      hint: 'Let the other one finish, or stop it and resume here. Nothing stored is lost.',
+      hint: 'Let the other client finish, or stop it and resume here. Stored parts are not lost.',
     },
   );
 }

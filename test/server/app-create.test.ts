@@ -166,7 +166,7 @@ describe('an Idempotency-Key', () => {
     expect(await again.json()).toMatchObject({ status: 'open' });
   });
 
-  it('remembers the session that the fingerprint found, so that a repeat gets it whatever became of it', async () => {
+  it('remembers the session that the fingerprint found, so that a repeat gets it in whatever status', async () => {
     const file = { ...SMALL_FILE_REQUEST, fingerprint: 'v1:same-file' };
     const found = await bench.create(file);
     expect(await bench.create(file, key)).toEqual(found);
@@ -175,7 +175,7 @@ describe('an Idempotency-Key', () => {
     expect(await refusal({ ...file, fileName: 'other.mkv' }, key)).toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
   });
 
-  it('finds what the other got, where two use it at the same time and the fingerprint finds a session', async () => {
+  it('gives two simultaneous requests the same session that the fingerprint finds', async () => {
     const file = { ...SMALL_FILE_REQUEST, fingerprint: 'v1:same-file' };
     const found = await bench.create(file);
     const answers = await Promise.all([bench.create(file, key), bench.create(file, key)]);
@@ -264,7 +264,7 @@ describe('a fingerprint', () => {
     expect((await bench.create({ fingerprint })).sessionId).not.toBe(sessionId);
   });
 
-  it('lets the last word on overwriting count', async () => {
+  it("applies the latest request's choice about overwriting", async () => {
     const { sessionId } = await bench.create({ fingerprint });
     await bench.create({ fingerprint, overwrite: true });
     expect(await bench.session(sessionId)).toMatchObject({ overwrite: true });
@@ -429,7 +429,7 @@ describe('other attributes for the same file', () => {
     expect(await bench.session(sessionId)).toMatchObject({ generation: 2, tags: { camera: 'B' } });
   });
 
-  it('name what differs in the words of the command line, and show no more than some of a long value', async () => {
+  it('are named in the words of the command line, and long values are cut', async () => {
     const { sessionId } = await bench.create({ ...first, metadata: { long: 'x'.repeat(900) } });
     await bench.putParts(sessionId, SMALL_FILE, [1]);
     const { detail, hint } = await refusal({ ...SMALL_FILE_REQUEST, fingerprint, metadata: {}, contentType: 'text/plain' });

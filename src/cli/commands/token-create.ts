@@ -1,6 +1,6 @@
 import { defineCommand } from 'citty';
 import { SCOPES, type Scope } from '../../session/access.ts';
-import { MACHINE_ENVIRONMENT, withTokenAdmin } from '../admin/token-admin.ts';
+import { HOST_ENVIRONMENT, withTokenAdmin } from '../admin/token-admin.ts';
 import { describeLimits } from '../admin/token-text.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
@@ -80,5 +80,5 @@ export default {
     'partway token create --name dashboard --scope read',
     'partway token create --name camera-1 --rotate      a new one; then: partway token revoke OLD_ID',
   ],
-  environment: MACHINE_ENVIRONMENT,
+  environment: HOST_ENVIRONMENT,
 } satisfies CommandModule;

@@ -1,14 +1,14 @@
 import type { Instant } from '../../session/session.ts';
 import { type PlannedSweep, planSweep } from '../lifecycle/sweep-plan.ts';
 import { parseSessionTtl } from '../settings/config.ts';
-import { openMachineDatabase } from './database.ts';
+import { openHostDatabase } from './database.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @throws SessionStoreStartError, ConfigError */
 export async function planSweepOf(env: Environment, now: Instant): Promise<PlannedSweep[]> {
   const sessionTtlMs = parseSessionTtl(env);
-  const { sessions } = await openMachineDatabase(env, { mayMake: false });
+  const { sessions } = await openHostDatabase(env, { mayMake: false });
   try {
     return await planSweep(sessions, now, sessionTtlMs);
   } finally {

@@ -19,7 +19,7 @@ beforeEach(async () => {
 const modeOf = (file: string) => statSync(file).mode & 0o777;
 
 describe('a first token in a file', () => {
-  it('is told by the path alone, and only its owner may read it', () => {
+  it('is announced by its path alone, and only its owner may read it', () => {
     const told: string[] = [];
     const place = inFile(path, (where) => told.push(where));
     place.keep('pw_swordfish');
@@ -59,7 +59,7 @@ describe('a first token in a file', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('is beside the SQLite file, or where data goes', () => {
+  it('is beside the SQLite file, or in the data folder', () => {
     expect(firstTokenPath({ kind: 'sqlite', path: '/data/partway.db' }, '/home/ann/partway')).toBe('/data/first-token');
     expect(firstTokenPath({ kind: 'sqlite', path: ':memory:' }, '/home/ann/partway')).toBe('/home/ann/partway/first-token');
     expect(firstTokenPath({ kind: 'postgres', url: new Secret('postgres://db/p') }, '/home/ann/partway')).toBe(

@@ -1,5 +1,5 @@
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import { type ClockNews, createExpiryClock, type ExpiryClock } from '../../../src/server/clock/expiry-clock.ts';
+import { type ClockReport, createExpiryClock, type ExpiryClock } from '../../../src/server/clock/expiry-clock.ts';
 import { FakeObjectStore } from '../../support/fake-object-store.ts';
 import { NOON } from '../../support/sessions.ts';
 
@@ -10,7 +10,7 @@ let wallMs: number;
 let monotonicMs: number;
 let objects: FakeObjectStore;
 let logged: { level: string; fields: object; message: string }[];
-let told: ClockNews[];
+let told: ClockReport[];
 let clock: ExpiryClock;
 beforeEach(() => {
   wallMs = NOON;
@@ -36,21 +36,21 @@ function pass(ms: number): void {
 }
 
 it('says why nothing expires, once, and when things expire again', async () => {
-  expect(clock.mayForget()).toBe(false);
+  expect(clock.mayDelete()).toBe(false);
   expect(await clock.mayExpire()).toBe(false);
   pass(60_000);
   expect(await clock.mayExpire()).toBe(false);
   pass(4 * 60_000);
   expect(await clock.mayExpire()).toBe(true);
-  expect(clock.mayForget()).toBe(true);
+  expect(clock.mayDelete()).toBe(true);
 
   expect(logged).toMatchObject([
     { level: 'info', fields: { reason: 'started', holdSeconds: 300, storeOffsetSeconds: 0, clientsOffsetSeconds: null } },
-    { level: 'info', message: 'sessions expire when their time has come' },
+    { level: 'info', message: 'sessions expire again when they are due' },
   ]);
 });
 
-it('asks the store each time, and tells what clients say', async () => {
+it('asks the store each time, and reports the clocks of clients', async () => {
   pass(5 * 60_000);
   expect(await clock.mayExpire()).toBe(true);
   objects.clockOffsetMs = -8 * DAY;
@@ -59,7 +59,7 @@ it('asks the store each time, and tells what clients say', async () => {
   pass(5 * 60_000);
   clock.hear('tok_1', new Date(wallMs - 8 * DAY).toUTCString());
   expect(await clock.mayExpire()).toBe(false);
-  expect(clock.mayForget()).toBe(false);
+  expect(clock.mayDelete()).toBe(false);
 
   expect(told.map(({ doubt }) => doubt)).toEqual([undefined, 'store-differs', 'clients-differ']);
   expect(logged.filter(({ level }) => level === 'warn')).toMatchObject([
@@ -79,7 +79,7 @@ it('holds while the store does not answer, and says so', async () => {
   expect(await clock.mayExpire()).toBe(true);
 });
 
-it('tells each step, also one that follows another', async () => {
+it('reports each step, also one that follows another', async () => {
   for (const _ of [1, 2]) {
     wallMs += DAY;
     await clock.mayExpire();

@@ -53,8 +53,8 @@ describe('the address of a client', () => {
   });
 });
 
-describe('what limits count by', () => {
-  it('is a whole IPv6 subnet of 64 bits, and one IPv4 address', () => {
+describe('the key that limits count by', () => {
+  it('is a whole IPv6 subnet of 64 bits, or one IPv4 address', () => {
     expect(limitKey('2001:db8:1:2:3:4:5:6')).toBe('2001:db8:1:2::/64');
     expect(limitKey('2001:db8:1:2:ffff::')).toBe(limitKey('2001:db8:1:2::1'));
     expect(limitKey('2001:db8:1:3::1')).not.toBe(limitKey('2001:db8:1:2::1'));

@@ -165,7 +165,7 @@ describe('the object store', () => {
     expect(await read('partway_object_store_call_duration_seconds_count{operation="createMultipartUpload"}')).toBe(3);
   });
 
-  it('hears of no presigned URL, so those are counted apart', async () => {
+  it('is not called for presigned URLs, so those are counted apart', async () => {
     const { sessionId } = await bench.create();
     await bench.ask('POST', `/api/uploads/${sessionId}/parts/presign`, { body: { partNumbers: [1, 2, 3] } });
     expect(await read('partway_presigned_urls_total')).toBe(3);
@@ -183,7 +183,7 @@ describe('sweeps', () => {
     await sweeper.stop();
   }
 
-  it('tell what they did, how long it took and when they last came to their end', async () => {
+  it('are counted with their results, their time and when the last one ended', async () => {
     expect(await read('partway_sweep_last_success_timestamp_seconds')).toBe(0);
     await bench.create({ key: 'a' });
     await bench.create({ key: 'b' });
@@ -197,7 +197,7 @@ describe('sweeps', () => {
     expect(await read('partway_sweep_last_success_timestamp_seconds')).toBe(bench.clock.at / 1_000);
   });
 
-  it('that break off are no success', async () => {
+  it('that break off do not count as a success', async () => {
     await bench.sessions.close();
     await sweepOnce();
     const text = await bench.metrics.expose();
@@ -211,7 +211,7 @@ describe('events of a server with a webhook', () => {
     bench = new ControlPlaneBench({ hasWebhook: true });
   });
 
-  /** Claims the event that has been due for longest and sends it to a webhook with this answer. */
+  /** Leases the event that has been due for longest and sends it to a webhook with this answer. */
   async function deliverOne(status: number): Promise<void> {
     const { outbox } = bench.sessions;
     const { now, log } = bench.deps;
@@ -288,7 +288,7 @@ describe('the process', () => {
     const turn = () => new Promise((resolve) => setTimeout(resolve, 30));
     await turn();
     await read(longest);
-    // The first look after a reading only begins to measure.
+    // The first sample after a reading only begins to measure.
     await turn();
     const until = performance.now() + 150;
     while (performance.now() < until);

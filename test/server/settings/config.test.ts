@@ -29,16 +29,16 @@ function faultsOf(env: Record<string, string | undefined>): readonly string[] {
   return [];
 }
 
-/** What a variable needs beside it to be looked at alone. */
+/** The other variables that a variable needs beside it to be checked alone. */
 const WEBHOOK_URL_FOR: Record<string, Record<string, string>> = {
   PARTWAY_WEBHOOK_SECRET: { PARTWAY_WEBHOOK_URL: 'https://ingest.example.com/' },
 };
 
-/** The names of the variables that are at fault. */
+/** Returns the names of the faulty variables. */
 const namesOf = (faults: readonly string[]) => faults.map((fault) => fault.split(' ')[0]);
 
 describe('the configuration', () => {
-  it('has defaults for all that the object store does not decide', () => {
+  it('has defaults for everything but the object store', () => {
     expect(parseConfig({ ...needed, XDG_DATA_HOME: '/data' })).toMatchObject({
       host: '127.0.0.1',
       port: 7373,
@@ -91,7 +91,7 @@ describe('the configuration', () => {
     [{ XDG_DATA_HOME: '/data', PARTWAY_DATABASE_URL: 'postgres://db.example.com/partway' }, '/data/partway/audit.jsonl'],
   ])('keeps the audit log beside the database, or where it is told: %o', (env, path) => {
     expect(parseConfig({ ...needed, ...env }).auditPath).toBe(path);
-    // What `partway audit` does, which knows none of the other settings.
+    // As `partway audit` calls it, which knows none of the other settings.
     expect(findAuditLog(env)).toBe(path);
   });
 
@@ -135,7 +135,7 @@ describe('the configuration', () => {
     ]);
   });
 
-  it('says of what is missing that it is not set, and what it is', () => {
+  it('says which settings are not set, and what they are', () => {
     expect(faultsOf({ ...needed, PARTWAY_S3_BUCKET: undefined })).toEqual([
       'PARTWAY_S3_BUCKET is not set (the bucket that uploads go to)',
     ]);
@@ -192,7 +192,7 @@ describe('the configuration', () => {
     const PARTWAY_WEBHOOK_URL = 'https://ann:swordfish@ingest.example.com/hooks/swordfish/';
     const PARTWAY_WEBHOOK_SECRET = `whsec_${Buffer.from('swordfish'.repeat(3)).toString('base64')}`;
 
-    it('is none unless there is one', () => {
+    it('is undefined by default', () => {
       expect(parseConfig(needed).webhook).toBeUndefined();
     });
 
@@ -222,7 +222,7 @@ describe('the configuration', () => {
     };
     const [ACCESS_KEY, SECRET_KEY] = Object.keys(pair);
 
-    it('is auto, and any key, unless told', () => {
+    it('is auto, and any key, by default', () => {
       expect(parseConfig(needed).s3).toMatchObject({ signing: { kind: 'auto' }, keyPrefix: '' });
       for (const kind of ['auto', 'sts', 'shared']) {
         expect(parseConfig({ ...needed, PARTWAY_S3_SIGNING: kind }).s3.signing).toEqual({ kind });
@@ -278,7 +278,7 @@ describe('the configuration', () => {
 });
 
 describe('the edge', () => {
-  it('is plain HTTP, limits requests, trusts no proxy and allows no origin unless told', () => {
+  it('is plain HTTP, limits requests, trusts no proxy and allows no origin by default', () => {
     const edge = { tls: undefined, trustedProxies: [], corsOrigins: [], requestsPerSecond: 2_000 };
     expect(parseConfig(needed).edge).toEqual(edge);
   });
@@ -307,7 +307,7 @@ describe('the edge', () => {
     expect(namesOf(faultsOf({ ...needed, PARTWAY_TLS_KEY: 'key.pem' }))).toEqual(['PARTWAY_TLS_CERT']);
   });
 
-  it('has the faults of its files told with all the others', () => {
+  it('has the faults of its files reported with all the others', () => {
     const env = { ...needed, PARTWAY_PORT: 'http', PARTWAY_TLS_CERT: 'cert.pem', PARTWAY_TLS_KEY: 'key.pem' };
     const parse = () => parseConfig(env, ({ certPath }) => [`PARTWAY_TLS_CERT names ${certPath}, which does not exist`]);
     expect(parse).toThrow(/PARTWAY_PORT.*\n.*PARTWAY_TLS_CERT names cert\.pem/);
@@ -373,7 +373,7 @@ describe('a secret that is given by a file', () => {
       PARTWAY_DATABASE_URL_FILE: await fileWith('postgres://partway:swordfish@db/partway\n'),
       PARTWAY_WEBHOOK_URL_FILE: await fileWith('https://ingest.example.com/swordfish'),
       PARTWAY_WEBHOOK_SECRET_FILE: await fileWith(WEBHOOK),
-      // As a compose file passes what is not set.
+      // As a compose file passes variables that are not set.
       PARTWAY_TOKEN: '',
     };
     const { adminToken, s3, database, webhook, unknown } = parseConfig(env);
@@ -432,7 +432,7 @@ describe('a secret that is given by a file', () => {
     ]);
   });
 
-  it('finds the database for the commands on the server’s machine, too', async () => {
+  it('finds the database for the commands on the server’s host, too', async () => {
     const PARTWAY_DATABASE_URL_FILE = await fileWith('/data/p.db');
     expect(findAuditLog(withDatabaseFiles({ PARTWAY_DATABASE_URL_FILE }))).toBe('/data/audit.jsonl');
     // Nothing else is read, as these commands may not be allowed to.
@@ -453,7 +453,7 @@ describe('a variable that looks like a setting', () => {
     ]);
   });
 
-  it('is told beside the faults that it may be the reason of', () => {
+  it('is reported beside the faults that it may cause', () => {
     const { PARTWAY_S3_BUCKET: bucket, ...rest } = needed;
     expect(faultsOf({ ...rest, PARTWAY_S3_BUKET: bucket })).toEqual([
       'PARTWAY_S3_BUCKET is not set (the bucket that uploads go to)',
@@ -461,13 +461,13 @@ describe('a variable that looks like a setting', () => {
     ]);
   });
 
-  it('is told without a guess where none is near', () => {
+  it('is reported without a guess where no name is near', () => {
     expect(parseConfig({ ...needed, PARTWAY_FRUIT: 'apple' }).unknown).toEqual([
       'PARTWAY_FRUIT is no setting of the server and has no effect',
     ]);
   });
 
-  it('is not told where clients, compose.yaml or the tests know it', () => {
+  it('is not reported where clients, compose.yaml or the tests know it', () => {
     const others = readFileSync('compose.yaml', 'utf8').match(/PARTWAY_[A-Z0-9_]+/g) ?? [];
     const env = Object.fromEntries([...others, 'PARTWAY_SERVER', 'PARTWAY_TEST_SEED'].map((name) => [name, 'x']));
     expect(unknownSettings(env, [...read])).toEqual([]);

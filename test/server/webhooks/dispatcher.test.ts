@@ -22,11 +22,11 @@ const sign: Sign = (event) => ({ headers: { 'webhook-id': event.eventId }, body:
 const eventOf = (message: Message) => JSON.parse(message.body) as UploadEvent;
 type Answer = (event: UploadEvent, signal: AbortSignal) => WebhookAnswer | Promise<WebhookAnswer>;
 
-/** A dispatcher on a clock that stands still until it is moved, and a webhook that answers as it is told. */
+/** A dispatcher on a clock that only the test moves, and a webhook that answers as the test says. */
 class Bench {
   readonly sent: UploadEvent[] = [];
   readonly logged: string[] = [];
-  /** The outcomes of all attempts, as metrics hear of them. */
+  /** The outcomes of all attempts, as the metrics get them. */
   readonly told: string[] = [];
   now = NOON + SECOND;
   answer: Answer = () => TAKEN;
@@ -116,7 +116,7 @@ describe('the dispatcher', () => {
     return event;
   };
 
-  it('sends every event once where the webhook takes them, those of a session in their order', async () => {
+  it('sends every event once where the webhook accepts them, those of a session in their order', async () => {
     for (let count = 0; count < 30; count++) await insertInStatus(store, 'completed', { key: aUniqueName('key') });
     bench.start();
     await bench.untilAll('delivered', 60);
@@ -138,7 +138,7 @@ describe('the dispatcher', () => {
     await bench.untilAll('delivered', 1);
   });
 
-  it('has eight on the wire at a time', async () => {
+  it('sends eight at a time', async () => {
     for (let count = 0; count < 20; count++) await insertSession(store, { key: aUniqueName('key') });
     let onTheWire = 0;
     let most = 0;
@@ -160,7 +160,7 @@ describe('the dispatcher', () => {
     expect(most).toBe(8);
   });
 
-  it('tries again later what failed, under the same id, and tells once that it fails and once that it works', async () => {
+  it('sends failed events again later under the same id, and logs once that it fails and once that it works', async () => {
     const { sessionId } = await insertSession(store);
     bench.answer = () => BROKEN;
     bench.start();
@@ -175,8 +175,8 @@ describe('the dispatcher', () => {
     expect(bench.sent.map(({ eventId }) => eventId)).toStrictEqual(Array(3).fill((await onlyEvent(sessionId)).eventId));
     await bench.until(() => bench.logged.length === 2);
     expect(bench.logged).toMatchObject([
-      expect.stringMatching(/^warn: the webhook does not take events.*HTTP 500/),
-      expect.stringMatching(/^info: the webhook takes events again/),
+      expect.stringMatching(/^warn: the webhook does not accept events.*HTTP 500/),
+      expect.stringMatching(/^info: the webhook accepts events again/),
     ]);
   });
 
@@ -217,7 +217,7 @@ describe('the dispatcher', () => {
     await bench.until(() => bench.logged.some((line) => /^warn: event is dead.*HTTP 500/.test(line)));
   });
 
-  it('tries an event that is older than that once all the same, as after a long stop of the server', async () => {
+  it('tries an event that is older than that once nevertheless, as after a long stop of the server', async () => {
     await insertSession(store);
     bench.now = NOON + 100 * HOUR;
     bench.start();
@@ -254,7 +254,7 @@ describe('the dispatcher', () => {
     await bench.untilAll('delivered', 2);
   });
 
-  it('stops at once: what is on the wire is broken off, and due again', async () => {
+  it('stops at once: running attempts are cut off, and due again', async () => {
     const { sessionId } = await insertSession(store);
     bench.answer = (_event, signal) =>
       new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
@@ -268,7 +268,7 @@ describe('the dispatcher', () => {
     expect(bench.told).toStrictEqual([]);
   });
 
-  it('goes on when the database was away, also in the midst of a delivery', async () => {
+  it('goes on when the database was away, also during a delivery', async () => {
     await insertSession(store);
     let failures = 0;
     const { deps } = bench;
@@ -283,11 +283,11 @@ describe('the dispatcher', () => {
     onTestFinished(() => dispatcher.stop());
     await bench.until(() => bench.logged.length === 2);
     expect(bench.logged).toMatchObject([
-      expect.stringMatching(/^error: the database did not say/),
-      expect.stringMatching(/^error: how the delivery of an event went was not recorded/),
+      expect.stringMatching(/^error: the database could not be asked which events are due/),
+      expect.stringMatching(/^error: the outcome of a delivery was not recorded/),
     ]);
 
-    // The claim runs out.
+    // The lease ends.
     bench.now += 30 * SECOND;
     await bench.untilAll('delivered', 1);
 
@@ -295,7 +295,7 @@ describe('the dispatcher', () => {
   });
 });
 
-/** Resolves when a dispatcher with nothing to do has looked ten times: by then, one that may send has sent. */
+/** Resolves when an idle dispatcher has polled ten times: by then, one that may send has sent. */
 async function otherwiseSent(store: SessionStore): Promise<void> {
   const idle = new Bench(store);
   idle.now = NOON - HOUR;
@@ -351,7 +351,7 @@ describe('one delivery', () => {
     });
   });
 
-  it('is told to the metrics with how it went', async () => {
+  it('is reported to the metrics with its outcome', async () => {
     await deliverOne(() => TAKEN);
     await deliverOne(() => BROKEN);
     await deliverOne(() => ({ status: 410, retryAfter: undefined }));
@@ -365,7 +365,7 @@ describe('one delivery', () => {
     expect(after.nextAttemptAt).toBe(bench.now + 90 * SECOND);
   });
 
-  it('is made again as usual where something else says Retry-After', async () => {
+  it('is made again as usual where another status has a Retry-After', async () => {
     expect((await deliverOne(() => ({ status: 500, retryAfter: '90' }))).nextAttemptAt).toBe(bench.now + 5 * SECOND);
   });
 
@@ -380,7 +380,7 @@ describe('one delivery', () => {
     expect(await deliverOne(hangs, 10)).toMatchObject({ status: 'pending', lastError: 'no answer within 0.01 s' });
   });
 
-  it('is made again after a bug, which the log tells', async () => {
+  it('is made again after a bug, which is logged', async () => {
     const bug = Object.assign(new TypeError('x is not a function'), { code: 'ERR_INVALID_ARG_TYPE' });
     expect(await deliverOne(() => Promise.reject(bug))).toMatchObject({
       status: 'pending',

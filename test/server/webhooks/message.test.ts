@@ -25,7 +25,7 @@ describe('a message', () => {
     expect(() => verify(sign(anEvent(), Date.now()), secret)).not.toThrow();
   });
 
-  it('is not taken by whoever has another secret, nor with another body, id or time', () => {
+  it('is refused with another secret, body, id or time', () => {
     const message = createSign([new Secret(WEBHOOK_SECRET)])(anEvent(), Date.now());
     const changed = (name: string) => ({
       ...message,

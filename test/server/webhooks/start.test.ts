@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Secret } from '../../../src/server/core/secret.ts';
-import { startTelling } from '../../../src/server/webhooks/start.ts';
+import { startWebhooks } from '../../../src/server/webhooks/start.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
 import { OTHER_WEBHOOK_SECRET, WEBHOOK_SECRET } from '../../support/events.ts';
@@ -33,24 +33,24 @@ function start(url: string): { stop(): Promise<void> } {
   });
   const secrets = [WEBHOOK_SECRET, OTHER_WEBHOOK_SECRET].map((secret) => new Secret(secret));
   const deps = { outbox: store.outbox, now: Date.now, log: pino({ level: 'trace' }, sink), tell: () => {} };
-  const telling = startTelling(deps, { url: new Secret(url), secrets });
-  onTestFinished(() => telling.stop());
-  return telling;
+  const webhooks = startWebhooks(deps, { url: new Secret(url), secrets });
+  onTestFinished(() => webhooks.stop());
+  return webhooks;
 }
 
-it('old events are forgotten at the start only by a clock that is believed', async () => {
+it('old events are deleted at the start only by a trusted clock', async () => {
   await insertInStatus(store, 'expired');
   const deps = { outbox: store.outbox, now: () => Date.now() + 365 * 86_400_000, log: pino({ level: 'silent' }), tell: () => {} };
   const left = async () => (await store.outbox.list({ limit: 10 })).length;
-  await startTelling({ ...deps, mayForget: () => false }, undefined).stop();
+  await startWebhooks({ ...deps, mayDelete: () => false }, undefined).stop();
   expect(await left()).toBe(2);
-  const telling = startTelling({ ...deps, mayForget: () => true }, undefined);
+  const webhooks = startWebhooks({ ...deps, mayDelete: () => true }, undefined);
   await expect.poll(left).toBe(0);
-  await telling.stop();
+  await webhooks.stop();
 });
 
 describe('a server with a webhook', () => {
-  it('tells it of a session in order, signed', async () => {
+  it('sends it the events of a session in order, signed', async () => {
     await insertInStatus(store, 'expired');
     start(receiver.url);
     await receiver.until(({ length }) => length === 2);
@@ -64,11 +64,11 @@ describe('a server with a webhook', () => {
   it('stops within a second while the webhook does not answer, and will send the event again', async () => {
     const { sessionId } = await insertSession(store, { createdAt: Date.now() });
     receiver.respond = NEVER_ANSWERS;
-    const telling = start(receiver.url);
+    const webhooks = start(receiver.url);
     await receiver.until(({ length }) => length === 1);
     const startedAt = performance.now();
 
-    await telling.stop();
+    await webhooks.stop();
 
     expect(performance.now() - startedAt).toBeLessThan(1_000);
     const [event] = await store.outbox.ofSession(sessionId);
@@ -80,13 +80,13 @@ describe('a server with a webhook', () => {
     await insertInStatus(store, 'completed');
     receiver.respond = answersWith(500, { 'set-cookie': 'cookie-of-the-receiver' });
     const url = `${receiver.url.replace('http://', 'http://ann:pass-of-ann@')}/hooks/secret-path?key=secret-query`;
-    const telling = start(url);
+    const webhooks = start(url);
     await new Promise<void>((resolve) => {
       noteLogged = resolve;
     });
-    await telling.stop();
+    await webhooks.stop();
 
-    expect(logged).toContain('the webhook does not take events');
+    expect(logged).toContain('the webhook does not accept events');
     const kept = JSON.stringify(await store.outbox.list({ limit: 10 }));
     const signature = String(receiver.received[0]?.headers['webhook-signature']);
     expect(signature).toMatch(/^v1,\S+ v1,\S+$/);
