@@ -69,7 +69,7 @@ export async function renderCommandHelp(
     // citty colours what goes into pipes, too.
     keepColours((style.colour ? usage : stripVTControlCharacters(usage)).replaceAll(/ +$/gm, '')),
     section('EXAMPLES', examples, style),
-    section('ENVIRONMENT', columns(environment), style),
+    section('ENVIRONMENT', columns(typeof environment === 'function' ? await environment() : environment), style),
     section('EXIT CODES', exitCodeLines(), style),
   ];
   return joinStyled(parts, '\n');

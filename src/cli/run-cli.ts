@@ -57,7 +57,8 @@ async function dispatch(argv: readonly string[], context: CliContext): Promise<E
     context.stdout.write(await renderCommandHelp(module, styleOf(context.stdout, context)));
     return EXIT.ok;
   }
-  const variables = module.environment?.map(([variable]) => variable);
+  const environment = typeof module.environment === 'function' ? await module.environment() : module.environment;
+  const variables = environment?.map(([variable]) => variable);
   checkArguments(words, ((await module.command.args) ?? {}) as ArgsDef, name, variables);
   const { result } = await runCommand(module.command, { rawArgs: words, data: context });
   return result as ExitCode;

@@ -1,0 +1,35 @@
+import type { TlsFiles } from '../http/tls.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/*
+ * Faults between two settings. They are found in the environment, beside the schema: zod checks several fields together only after
+ * each has passed, and all faults are to be reported at once.
+ */
+
+/** Reports a signing key that is half set, missing where it is chosen, or set where something else is. */
+export function signingKeyFaults(env: Env): string[] {
+  const { PARTWAY_S3_SIGNING: kind = 'auto' } = env;
+  const names = ['PARTWAY_S3_SIGNING_ACCESS_KEY_ID', 'PARTWAY_S3_SIGNING_SECRET_ACCESS_KEY'];
+  const isNamed = names.some((name) => env[name] !== undefined);
+  if (isNamed && (kind === 'sts' || kind === 'shared'))
+    return [`PARTWAY_S3_SIGNING is ${kind}, so ${names.join(' and ')} must not be set`];
+  if (!isNamed && kind !== 'key') return [];
+  return names.filter((name) => env[name] === undefined).map((name) => `${name} is not set (signing by a key needs both)`);
+}
+
+/** Reports a webhook URL without a secret, and a secret without a URL. */
+export function webhookFaults({ PARTWAY_WEBHOOK_URL: url, PARTWAY_WEBHOOK_SECRET: secret }: Env): string[] {
+  if (url !== undefined && secret === undefined)
+    return ['PARTWAY_WEBHOOK_SECRET is not set (the secret that signs events to PARTWAY_WEBHOOK_URL)'];
+  if (url === undefined && secret !== undefined) return ['PARTWAY_WEBHOOK_URL is not set (where events are sent)'];
+  return [];
+}
+
+/** Returns the two files, undefined if neither is set, or the fault if only one is. */
+export function parseTls({ PARTWAY_TLS_CERT: certPath, PARTWAY_TLS_KEY: keyPath }: Env): TlsFiles | string | undefined {
+  if (certPath && keyPath) return { certPath, keyPath };
+  if (certPath) return 'PARTWAY_TLS_KEY is not set (the key of the certificate in PARTWAY_TLS_CERT)';
+  if (keyPath) return 'PARTWAY_TLS_CERT is not set (the certificate of the key in PARTWAY_TLS_KEY)';
+  return undefined;
+}
