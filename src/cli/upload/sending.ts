@@ -52,7 +52,7 @@ export async function send(
   const controlPlane = connect(context, (message) => reporter.warn(message));
   const journal = journalOf(context, (message) => reporter.warn(message));
   const listenForControl = createControlListener(context, control, (message) => reporter.warn(message));
-  const interruption = listenForInterruption(context);
+  const interruption = listenForInterruption(context, (message) => reporter.note(message));
   try {
     await journal.prune();
     const onWaiting = (event: UploadEvent) => reporter.waiting(event, maxOutageMs);
@@ -112,6 +112,7 @@ const ENDS_EVERYTHING: readonly ErrorCode[] = [
   'UNAUTHORIZED',
   'SERVER_UNREACHABLE',
   'CERTIFICATE_NOT_TRUSTED',
+  'PROXY_NOT_USABLE',
   'OUTAGE_TOO_LONG',
   'BUCKET_NOT_FOUND',
   'STORE_FULL',

@@ -15,8 +15,10 @@ import { knownChecksums, type RunOutcome, withRunStarted } from '../journal/jour
 import { JournalRecorder } from '../journal/journal-recorder.ts';
 import { watchDeadline } from '../progress/deadline-warning.ts';
 import type { Reporter, StrategyReport } from '../progress/reporter.ts';
+import { stoppingWords } from '../progress/stopping-words.ts';
+import { updateView, viewOf } from '../progress/upload-view.ts';
 import type { CliContext } from '../terminal/context.ts';
-import type { Interruption } from './interruption.ts';
+import { BETWEEN_FILES, type Interruption } from './interruption.ts';
 
 export interface UploadFileOptions {
   readonly context: CliContext;
@@ -55,16 +57,20 @@ export async function uploadFile(file: FileToUpload, options: UploadFileOptions)
   let { storedBytes } = session;
   const subjectNow = () => ({ sessionId: session.sessionId, session: { ...session, storedBytes }, path });
   const stopListening = await options.listenForControl(session);
-  interruption.lastWords = () => {
-    stopListening();
-    reporter.end();
-    return interruptionLine(subjectNow(), options.context.platform);
+  let view = viewOf(session);
+  interruption.words = {
+    first: () => stoppingWords(view),
+    last: () => {
+      stopListening();
+      reporter.end();
+      return interruptionLine(subjectNow(), options.context.platform);
+    },
   };
-  interruption.onFirst = (message) => reporter.note(message);
   reporter.begin({ name: source.name, session, created: file.created });
   if (file.strategy !== undefined) reporter.strategy(file.strategy);
   const checkDeadline = watchDeadline(session, options.context.now, (message) => reporter.warn(message));
   const onEvent = (event: UploadEvent) => {
+    view = updateView(view, event, options.context.now());
     if (event.type === 'progress') {
       storedBytes = event.storedBytes;
       if (storedBytes - session.storedBytes >= TELLING_BYTES) recorder.measured(event.averageBytesPerSecond);
@@ -83,6 +89,7 @@ export async function uploadFile(file: FileToUpload, options: UploadFileOptions)
     await recorder.end(interruption.signal.aborted ? 'interrupted' : outcomeOf(error));
     throw new Failure(error, subjectNow());
   } finally {
+    interruption.words = BETWEEN_FILES;
     stopListening();
     reporter.end();
   }

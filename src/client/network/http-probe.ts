@@ -2,6 +2,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
 import { LinkFailure } from './link-failure.ts';
+import { explainPlainHttp } from './tls-probe.ts';
 
 export interface ProbeOptions {
   readonly timeoutMs: number;
@@ -26,7 +27,7 @@ export function probeUrl(url: string, options: ProbeOptions): Promise<number> {
     // Of the whole attempt, connecting included; a socket's own time-out begins when it is connected.
     const timer = setTimeout(() => request.destroy(new Error('no answer in time')), timeoutMs);
     request.on('close', () => clearTimeout(timer));
-    request.on('error', (error) => reject(new LinkFailure(error)));
+    request.on('error', (error) => explainPlainHttp(new LinkFailure(error), url, makeAgent).then(reject, reject));
     request.end();
   });
 }

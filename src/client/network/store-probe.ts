@@ -1,6 +1,7 @@
 import type { PresignedPart } from '../../contract/wire.ts';
 import type { MakeAgent } from '../../outbound/direct-agent.ts';
 import { probeUrl } from './http-probe.ts';
+import { explainForeignAnswer } from './tls-probe.ts';
 
 const PROBE_TIMEOUT_MS = 5_000;
 /** During an outage the server is asked where the store is now, at most so often. */
@@ -40,6 +41,8 @@ export function createStoreProbe({ sign, putNothing, onMoved, makeAgent, now, an
   async function ask(part: PresignedPart, signal: AbortSignal): Promise<void> {
     if (suspected !== undefined) return putNothing(suspected, signal);
     const status = await probeUrl(`${originOf(part)}/`, { timeoutMs: PROBE_TIMEOUT_MS, makeAgent, signal });
+    const onlyTls = await explainForeignAnswer(status, originOf(part), makeAgent);
+    if (onlyTls !== undefined) throw onlyTls;
     if (status >= 500) throw new Error(`it answers HTTP ${status}`);
   }
 

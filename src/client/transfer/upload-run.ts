@@ -10,14 +10,14 @@ import { probeServer } from '../control-plane/server-probe.ts';
 import { createSessionCalls } from '../control-plane/session-calls.ts';
 import { createLanes, type Turn } from '../flow/slots.ts';
 import { createUploadControl } from '../flow/upload-control.ts';
-import { startAwakeClock } from '../network/awake-clock.ts';
+import { elapsedMs, startAwakeClock } from '../network/awake-clock.ts';
 import { type Connections, createConnections } from '../network/connections.ts';
 import { createLink } from '../network/link.ts';
 import { startLiveness } from '../network/liveness.ts';
 import { sharedSignal } from '../network/shared-signal.ts';
 import { createStoreProbe } from '../network/store-probe.ts';
 import { createAcknowledgedParts } from '../part/acknowledged-parts.ts';
-import { askToSend, putNothing } from '../part/part-questions.ts';
+import { askToSend, putNothing, refuseOnlyTls } from '../part/part-questions.ts';
 import { createPartSender, type PartSignals, type SentPart } from '../part/part-sender.ts';
 import { createPresignQueue } from '../part/presign-queue.ts';
 import { createWayToStore, SmallerPartsNeeded } from '../part/way-to-store.ts';
@@ -149,8 +149,8 @@ export class UploadRun {
     });
     this.#liveness = startLiveness({
       link: storeLink,
-      // The wall clock shows that the machine slept.
-      now: Date.now,
+      now,
+      elapsed: elapsedMs,
       signal: this.#stop.signal,
       onTrouble: () => this.#lanes.trouble(),
     });
@@ -185,12 +185,12 @@ export class UploadRun {
       findStored: this.#calls.findStored,
       look: () => this.#rereader.look(),
       askToSend: (part, askSignal) => askToSend(part, askSignal, makeAgent),
+      refuseOnlyTls: (answer, url) => refuseOnlyTls(answer, url, makeAgent),
       maxTries: TRIES[session.strategy],
       stallMs: options.stallMs ?? 45_000,
       maxOutageMs,
       onEvent,
-      now: Date.now,
-      awakeNow: now,
+      now,
       random: Math.random,
     });
     this.#reporting = startReporting({

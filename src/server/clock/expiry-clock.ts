@@ -20,7 +20,7 @@ export interface ExpiryClockDeps {
   readonly holdMs: number;
   readonly log: Log;
   /** Called after each look. */
-  readonly tell: (report: ClockReport) => void;
+  readonly onLook: (report: ClockReport) => void;
 }
 
 /** Says whether the server's clock can be trusted enough to end things for good: sessions with their parts, capabilities, events. */
@@ -35,7 +35,7 @@ export interface ExpiryClock {
 }
 
 /** Compares the clocks once a minute, and whenever `mayExpire` is called. */
-export function createExpiryClock({ objects, now, monotonic, holdMs, log, tell }: ExpiryClockDeps): ExpiryClock {
+export function createExpiryClock({ objects, now, monotonic, holdMs, log, onLook }: ExpiryClockDeps): ExpiryClock {
   const rules = holdRules(holdMs);
   const clients = createClientClocks(monotonic);
   let state = startHold({ wallMs: now(), monotonicMs: monotonic() });
@@ -50,7 +50,7 @@ export function createExpiryClock({ objects, now, monotonic, holdMs, log, tell }
     state = next;
     if (known === undefined || known.doubt !== verdict.doubt || verdict.isStep) logChange(verdict.doubt, seen);
     known = verdict;
-    tell({ ...seen, ...verdict });
+    onLook({ ...seen, ...verdict });
     return verdict.doubt === undefined;
   }
 

@@ -6,7 +6,7 @@ import { Secret } from '../core/secret.ts';
 import { parseOrigins } from '../http/cors.ts';
 import type { TlsFiles } from '../http/tls.ts';
 import { parseNetworks } from '../limits/client-address.ts';
-import { parseTls, signingKeyFaults, webhookFaults } from './cross-field-faults.ts';
+import { parseTls, proxyFaults, signingKeyFaults, webhookFaults } from './cross-field-faults.ts';
 import { auditLogPath, databaseAt, faultOfDatabase } from './file-locations.ts';
 import { DATABASE_SETTINGS, readSecretFiles } from './secret-files.ts';
 import { describeRange, SETTINGS, type SettingName } from './settings-table.ts';
@@ -110,13 +110,13 @@ export function parseConfig(environment: Env, faultsOf: (files: TlsFiles) => rea
   const { env, faults: fileFaults, faulty } = readSecretFiles(environment);
   const unknown = unknownSettings(environment);
   const tls = parseTls(env);
-  const proxies = parseProxies(env);
+  const { settings: proxies } = parseProxies(env);
   const parsed = schema.safeParse(env);
   const faults = [
     ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`),
     ...signingKeyFaults(env),
     ...webhookFaults(env),
-    ...proxies.faults,
+    ...proxyFaults(proxies, env),
     ...(typeof tls === 'string' ? [tls] : []),
     ...(typeof tls === 'object' ? faultsOf(tls) : []),
   ].filter((fault) => !faulty.has(fault.split(' ', 1)[0] ?? ''));
@@ -159,7 +159,7 @@ export function parseConfig(environment: Env, faultsOf: (files: TlsFiles) => rea
     /** Undefined where there is no webhook. */
     webhook: webhookOf(data),
     /** The proxies of the environment, for the connections to store and webhook. */
-    proxies: proxies.settings,
+    proxies,
     policy: {
       sessionTtlMs: data.PARTWAY_SESSION_TTL,
       staleUploadsExpiryMs: data.PARTWAY_S3_STALE_UPLOADS_EXPIRY,

@@ -1,3 +1,4 @@
+import type { ProxySettings } from '../../outbound/proxy-settings.ts';
 import type { TlsFiles } from '../http/tls.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -24,6 +25,23 @@ export function webhookFaults({ PARTWAY_WEBHOOK_URL: url, PARTWAY_WEBHOOK_SECRET
     return ['PARTWAY_WEBHOOK_SECRET is not set (the secret that signs events to PARTWAY_WEBHOOK_URL)'];
   if (url === undefined && secret !== undefined) return ['PARTWAY_WEBHOOK_URL is not set (where events are sent)'];
   return [];
+}
+
+/** Reports unusable proxies, but only those that store or webhook would be reached through. The webhook's URL may be a secret, so it is not quoted. */
+export function proxyFaults(
+  { faultFor }: ProxySettings,
+  { PARTWAY_S3_ENDPOINT: store, PARTWAY_WEBHOOK_URL: webhook }: Env,
+): string[] {
+  const faultOf = (url: string | undefined) => (url !== undefined && URL.canParse(url) ? faultFor(url) : undefined);
+  const [storeFault, webhookFault] = [faultOf(store), faultOf(webhook)];
+  return [
+    ...(storeFault === undefined ? [] : [`${storeFault.message}. ${storeFault.hint}`]),
+    ...(webhookFault === undefined
+      ? []
+      : [
+          `${webhookFault.variable} names a proxy that cannot be used, and PARTWAY_WEBHOOK_URL would go through it: name its host in NO_PROXY, or set HTTPS_PROXY (HTTP_PROXY for http:) to an HTTP proxy`,
+        ]),
+  ];
 }
 
 /** Returns the two files, undefined if neither is set, or the fault if only one is. */

@@ -22,7 +22,7 @@ interface WebhookDeps {
   readonly outbox: Outbox;
   readonly now: () => Instant;
   readonly log: Log;
-  readonly tell: DeliveryListener;
+  readonly onAttempt: DeliveryListener;
   /** Says whether the clock can be trusted, so that old events may be deleted by it; always by default. */
   readonly mayDelete?: () => boolean;
 }

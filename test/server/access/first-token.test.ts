@@ -24,7 +24,7 @@ describe('a first token in a file', () => {
     const place = inFile(path, (where) => told.push(where));
     place.keep('pw_swordfish');
     expect(told).toEqual([]);
-    place.tell('pw_swordfish');
+    place.announce('pw_swordfish');
     expect(told).toEqual([path]);
     expect(readFileSync(path, 'utf8')).toBe('pw_swordfish\n');
     if (process.platform !== 'win32') expect(modeOf(path)).toBe(0o600);
@@ -75,6 +75,6 @@ it('a first token at a terminal is written there, once it is recorded', () => {
   });
   place.keep('pw_swordfish');
   expect(written).toBe('');
-  place.tell('pw_swordfish');
+  place.announce('pw_swordfish');
   expect(written).toContain('pw_swordfish');
 });

@@ -10,14 +10,14 @@ let wallMs: number;
 let monotonicMs: number;
 let objects: FakeObjectStore;
 let logged: { level: string; fields: object; message: string }[];
-let told: ClockReport[];
+let reports: ClockReport[];
 let clock: ExpiryClock;
 beforeEach(() => {
   wallMs = NOON;
   monotonicMs = 0;
   objects = new FakeObjectStore({ now: () => wallMs });
   logged = [];
-  told = [];
+  reports = [];
   const logAt = (level: string) => (fields: object, message: string) => void logged.push({ level, fields, message });
   clock = createExpiryClock({
     objects,
@@ -25,7 +25,7 @@ beforeEach(() => {
     monotonic: () => monotonicMs,
     holdMs: 5 * 60_000,
     log: { info: logAt('info'), warn: logAt('warn'), error: logAt('error') },
-    tell: (news) => told.push(news),
+    onLook: (report) => reports.push(report),
   });
   onTestFinished(() => clock.stop());
 });
@@ -61,7 +61,7 @@ it('asks the store each time, and reports the clocks of clients', async () => {
   expect(await clock.mayExpire()).toBe(false);
   expect(clock.mayDelete()).toBe(false);
 
-  expect(told.map(({ doubt }) => doubt)).toEqual([undefined, 'store-differs', 'clients-differ']);
+  expect(reports.map(({ doubt }) => doubt)).toEqual([undefined, 'store-differs', 'clients-differ']);
   expect(logged.filter(({ level }) => level === 'warn')).toMatchObject([
     {
       fields: { reason: 'store-differs', storeOffsetSeconds: -8 * 86_400 },
@@ -75,7 +75,7 @@ it('holds while the store does not answer, and says so', async () => {
   pass(5 * 60_000);
   objects.failNext('readClock', 'unavailable');
   expect(await clock.mayExpire()).toBe(false);
-  expect(told).toMatchObject([{ doubt: 'store-unknown', storeOffsetMs: undefined }]);
+  expect(reports).toMatchObject([{ doubt: 'store-unknown', storeOffsetMs: undefined }]);
   expect(await clock.mayExpire()).toBe(true);
 });
 
@@ -84,6 +84,6 @@ it('reports each step, also one that follows another', async () => {
     wallMs += DAY;
     await clock.mayExpire();
   }
-  expect(told.map(({ isStep }) => isStep)).toEqual([true, true]);
+  expect(reports.map(({ isStep }) => isStep)).toEqual([true, true]);
   expect(logged.filter(({ level }) => level === 'warn')).toHaveLength(2);
 });

@@ -23,11 +23,11 @@ function aGuard(allowForgery = false): ForgeryGuard {
     asked++;
     return answer();
   };
-  const tell = (level: string) => (_fields: object, message: string) => void log.push(`${level}: ${message}`);
+  const logTo = (level: string) => (_fields: object, message: string) => void log.push(`${level}: ${message}`);
   return createForgeryGuard({
     objects: bench.objects,
     now: clock.now,
-    log: { info: tell('info'), warn: tell('warn'), error: tell('error') },
+    log: { info: logTo('info'), warn: logTo('warn'), error: logTo('error') },
     policy: { ...POLICY, allowForgery },
   });
 }
@@ -100,7 +100,7 @@ describe('the forgery guard', () => {
     await guard.check();
     await settle();
     await guard.check();
-    expect(log.at(-1)).toContain('warn: whether the object store takes forged writes was not found out');
+    expect(log.at(-1)).toContain('warn: it could not be found out whether the object store takes forged writes');
   });
 
   it('where forgery is allowed, warns of an open store and lets uploads begin', async () => {

@@ -217,7 +217,7 @@ describe('events of a server with a webhook', () => {
     const { now, log } = bench.deps;
     const [event] = await outbox.claim(now(), now() + 30_000, 1);
     if (event === undefined) throw new Error('nothing is due');
-    const deps = { outbox, now, log, random: () => 0, tell: bench.metrics.eventDelivered };
+    const deps = { outbox, now, log, random: () => 0, onAttempt: bench.metrics.eventDelivered };
     const sign = () => ({ headers: {}, body: '' });
     const post = async () => ({ status, retryAfter: undefined });
     await deliver({ ...deps, sign, post }, event, new AbortController().signal);
