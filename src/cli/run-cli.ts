@@ -1,9 +1,10 @@
 import { type ArgsDef, runCommand } from 'citty';
+import { packageVersion } from '../installation/package-version.ts';
 import { didYouMean } from '../text/did-you-mean.ts';
 import { debugTrace, errorLine, explainError } from './errors/error-text.ts';
 import { EXIT, type ExitCode } from './errors/exit-codes.ts';
 import { unwrapFailure } from './errors/failure.ts';
-import { packageVersion, renderCommandHelp, renderHelp } from './help.ts';
+import { renderCommandHelp, renderHelp } from './help.ts';
 import type { CommandModule } from './input/command.ts';
 import { checkArguments } from './input/strict-args.ts';
 import { UsageError } from './input/usage-error.ts';

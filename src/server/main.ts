@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpBindings } from '@hono/node-server';
 import type { Logger } from 'pino';
+import { packageVersion } from '../installation/package-version.ts';
 import { createS3ObjectStore } from '../object-store/s3.ts';
 import type { SigningOptions } from '../object-store/signing-credentials.ts';
 import { agentsThrough } from '../outbound/proxy-agents.ts';
@@ -28,11 +29,13 @@ import { createAddressLimit, createRequestLimit } from './limits/request-limit.t
 import { createMetrics } from './metrics/metrics.ts';
 import { createService } from './service.ts';
 import { type Config, parseConfig } from './settings/config.ts';
-import { dataFolder, describeDatabase } from './settings/file-locations.ts';
+import { describeDatabase } from './settings/file-locations.ts';
 import { judgeListening } from './settings/listening-rule.ts';
 import { startWebhooks } from './webhooks/start.ts';
 
 const SWEEP_INTERVAL_MS = 60_000;
+const EARLIER_FOLDER =
+  'the data folder of an earlier version holds files and goes on being used; to change, stop the server and rename that folder to the new one';
 const FIRST_TOKEN_IN_FILE =
   'made the first token and wrote it into a file that only this user may read: clients need it as PARTWAY_TOKEN; keep it elsewhere, then delete the file';
 
@@ -57,9 +60,10 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
   const config = parseConfig(env, faultsOfTls);
   const log = createLog();
   for (const text of config.unknown) log.warn({}, text);
+  warnOfEarlierFolder(config, log);
   const firstToken = process.stdout.isTTY
     ? atTerminal((text) => process.stdout.write(text))
-    : inFile(firstTokenPath(config.database, dataFolder(env)), (path) => log.warn({ path }, FIRST_TOKEN_IN_FILE));
+    : inFile(firstTokenPath(config.database, config.dataFolder.folder), (path) => log.warn({ path }, FIRST_TOKEN_IN_FILE));
   const server = await startServer(config, log, firstToken.announce, firstToken);
   log.info({ url: server.url, database: describeDatabase(config.database), bucket: config.s3.bucket }, 'listening');
   // Not at a terminal: closing that sends SIGHUP, too, which then ends the server, as it ends every program.
@@ -272,6 +276,13 @@ async function serve(start: Start): Promise<RunningServer> {
   }
 }
 
+/** Logs that the data folder of an earlier version goes on being used, if anything of this server is in it. */
+function warnOfEarlierFolder({ dataFolder: { folder, newFolder }, database, auditPath }: Config, log: Logger): void {
+  const used = [auditPath, database.kind === 'sqlite' ? database.path : undefined];
+  if (newFolder === undefined || !used.some((path) => path !== undefined && dirname(path) === folder)) return;
+  log.warn({ folder, newFolder }, EARLIER_FOLDER);
+}
+
 /** Logs which of the server's own connections go through a proxy, if any is set. The webhook's URL may be a secret, so it is not shown. */
 function logProxies({ proxies, s3, webhook }: Config, log: Logger): void {
   const storeWay = describeWay(proxies, s3.endpoint);
@@ -293,9 +304,4 @@ function signingOptions({ s3: { signing }, policy }: Config): SigningOptions {
 function faultsOfTls(files: TlsFiles): readonly string[] {
   const pair = readTlsPair(files);
   return 'faults' in pair ? pair.faults : [];
-}
-
-function packageVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-  return manifest.version;
 }

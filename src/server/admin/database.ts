@@ -4,7 +4,13 @@ import type { SessionStore } from '../../session-store/port/session-store.ts';
 import { SessionStoreStartError } from '../../session-store/port/start-error.ts';
 import { backUpSqlite } from '../../session-store/sqlite/backup.ts';
 import { withDatabaseFiles } from '../settings/config.ts';
-import { type DatabaseLocation, databaseAt, faultOfDatabase, locateDatabase } from '../settings/file-locations.ts';
+import {
+  type DatabaseLocation,
+  databaseAt,
+  faultOfDatabase,
+  findDataFolder,
+  locateDatabase,
+} from '../settings/file-locations.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -39,7 +45,7 @@ export function backUpHostDatabase(env: Environment, destination: string): numbe
 /** Copies the SQLite file to the PostgreSQL database of PARTWAY_TARGET_DATABASE_URL. @throws SessionStoreStartError */
 export async function moveHostDatabase(env: Environment): Promise<Readonly<Record<string, number>>> {
   const source = findDatabase(env);
-  const target = databaseAt(withDatabaseFiles(env).PARTWAY_TARGET_DATABASE_URL || undefined, env);
+  const target = databaseAt(withDatabaseFiles(env).PARTWAY_TARGET_DATABASE_URL || undefined, findDataFolder(env));
   if (source.kind !== 'sqlite') {
     throw new SessionStoreStartError('PARTWAY_DATABASE_URL is not a SQLite file.', 'Only a SQLite file can be copied from.');
   }

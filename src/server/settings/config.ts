@@ -7,7 +7,7 @@ import { parseOrigins } from '../http/cors.ts';
 import type { TlsFiles } from '../http/tls.ts';
 import { parseNetworks } from '../limits/client-address.ts';
 import { parseTls, proxyFaults, signingKeyFaults, webhookFaults } from './cross-field-faults.ts';
-import { auditLogPath, databaseAt, faultOfDatabase } from './file-locations.ts';
+import { auditLogPath, databaseAt, faultOfDatabase, findDataFolder } from './file-locations.ts';
 import { DATABASE_SETTINGS, readSecretFiles } from './secret-files.ts';
 import { describeRange, SETTINGS, type SettingName } from './settings-table.ts';
 import { parseSigningSecrets } from './signing-secrets.ts';
@@ -123,7 +123,8 @@ export function parseConfig(environment: Env, faultsOf: (files: TlsFiles) => rea
   if (!parsed.success || typeof tls === 'string' || faults.length + fileFaults.length > 0)
     throw new ConfigError([...fileFaults, ...faults, ...unknown]);
   const { data } = parsed;
-  const database = databaseAt(data.PARTWAY_DATABASE_URL, env);
+  const dataFolder = findDataFolder(env);
+  const database = databaseAt(data.PARTWAY_DATABASE_URL, dataFolder);
   return {
     /** Texts for the log about variables that look like settings but are not. */
     unknown,
@@ -135,8 +136,9 @@ export function parseConfig(environment: Env, faultsOf: (files: TlsFiles) => rea
     /** How long the server still accepts requests after it was asked to stop. */
     drainDelayMs: data.PARTWAY_DRAIN_DELAY,
     database,
+    dataFolder,
     /** Undefined where no audit log is kept. */
-    auditPath: auditLogPath(data.PARTWAY_AUDIT_LOG, database, env),
+    auditPath: auditLogPath(data.PARTWAY_AUDIT_LOG, database, dataFolder),
     edge: {
       tls,
       trustedProxies: data.PARTWAY_TRUSTED_PROXIES,

@@ -87,21 +87,21 @@ describe('a server with a webhook', () => {
     expect(event?.nextAttemptAt).toBeLessThanOrEqual(Date.now());
   });
 
-  /** The one line that tells that the webhook does not take events. */
-  async function whyNotTaken(url: string, makeAgent?: MakeAgent): Promise<string> {
+  /** Returns the error of the one log line that says that the webhook does not accept events. */
+  async function whyNotAccepted(url: string, makeAgent?: MakeAgent): Promise<string> {
     await insertSession(store, { createdAt: Date.now() });
     start(url, makeAgent);
-    const isTold = () => logged.split('\n').find((line) => line.includes('does not take events'));
-    while (isTold() === undefined) await new Promise<void>((resolve) => (noteLogged = resolve));
-    expect(logged).not.toContain('not foreseen');
-    return String((JSON.parse(isTold() ?? '{}') as { error?: string }).error);
+    const findLine = () => logged.split('\n').find((line) => line.includes('does not accept events'));
+    while (findLine() === undefined) await new Promise<void>((resolve) => (noteLogged = resolve));
+    expect(logged).not.toContain('unexpected error');
+    return String((JSON.parse(findLine() ?? '{}') as { error?: string }).error);
   }
 
   it('goes through the proxy of the environment, and says in words that the proxy refused', async () => {
     const proxy = await startForwardProxy({ refuseWith: 407 });
     onTestFinished(() => proxy.close());
     const { settings } = parseProxies({ HTTPS_PROXY: proxy.url.replace('http://', 'http://ann:pass-of-ann@') });
-    const error = await whyNotTaken('https://hooks.test/secret-path', agentsThrough(settings));
+    const error = await whyNotAccepted('https://hooks.test/secret-path', agentsThrough(settings));
     expect(proxy.asked[0]).toBe('CONNECT hooks.test:443');
     expect(error).toContain(`the proxy ${proxy.url} answered HTTP 407`);
     expect(logged).not.toMatch(/pass-of-ann|secret-path/);
@@ -113,7 +113,7 @@ describe('a server with a webhook', () => {
     server.on('tlsClientError', () => {});
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
     onTestFinished(() => void server.close());
-    const error = await whyNotTaken(`https://127.0.0.1:${(server.address() as { port: number }).port}/`);
+    const error = await whyNotAccepted(`https://127.0.0.1:${(server.address() as { port: number }).port}/`);
     expect(error).toContain('it is signed by itself (DEPTH_ZERO_SELF_SIGNED_CERT)');
     expect(error).toContain('NODE_EXTRA_CA_CERTS');
   });
