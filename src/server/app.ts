@@ -18,13 +18,15 @@ import { logOfRequest } from './core/request-log.ts';
 import { createSharedFlight } from './core/single-flight.ts';
 import { STOPPING } from './health/readiness.ts';
 import { allowOrigins } from './http/cors.ts';
+import { invalidRequest } from './http/invalid-request.ts';
 import { problemResponse } from './http/problem-response.ts';
 import { streamProgress } from './http/progress-stream.ts';
 import { setSecurityHeaders } from './http/security-headers.ts';
 import { type BodyFacts, type BodyLimits, receiveBodies } from './limits/body-limit.ts';
 import type { BodyTime } from './limits/body-time.ts';
 import type { GuardedAuthenticate } from './limits/failure-limit.ts';
-import { COST_OF_REPLAN, costOfBody, costOfCreate, costOfList, costOfPresign, costOfReport } from './limits/request-cost.ts';
+import { createRequestCharge } from './limits/request-charge.ts';
+import { COST_OF_REPLAN, costOfCreate, costOfList, costOfPresign, costOfReport } from './limits/request-cost.ts';
 import type { LimitAddress, LimitRequests } from './limits/request-limit.ts';
 import { createStreamLimit, type StreamLimits } from './limits/stream-limit.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -92,6 +94,7 @@ export function createApp(deps: AppDeps) {
     corsOrigins = [],
     tls = false,
   } = edge;
+  const charge = createRequestCharge(limitRequests, limitKeyOf);
   const acquireStream = createStreamLimit(streams);
   const watched = createSharedFlight<wire.Progress>(SHARE_PROGRESS_MS);
   const app = new OpenAPIHono<Env>({
@@ -120,7 +123,7 @@ export function createApp(deps: AppDeps) {
       const caller = await callerOf(context);
       context.set('caller', caller);
       hearClock(caller.grant.limitKey, context.req.header('date'));
-      await limitRequests(caller.grant.limitKey);
+      await charge.arrival(context);
       await next();
     });
   }
@@ -130,7 +133,7 @@ export function createApp(deps: AppDeps) {
       limits: bodies,
       keyOf: limitKeyOf,
       partCountOf: (context, sessionId) => service.partCount(context.get('caller'), sessionId),
-      onBody: (context, bytes) => charge(context, costOfBody(bytes)),
+      onBody: charge.body,
       time: bodyTime,
     }),
   );
@@ -138,31 +141,31 @@ export function createApp(deps: AppDeps) {
   app.openapi(createRoute(routes.createUpload), async (context) => {
     const request = context.req.valid('json');
     context.set('wanted', { key: request.key ?? request.keyTemplate ?? request.fileName, size: request.size });
-    await charge(context, costOfCreate(request));
+    await charge.work(context, costOfCreate(request));
     const idempotencyKey = context.req.valid('header')['idempotency-key'];
     const { session, created } = await service.create(context.get('caller'), request, idempotencyKey);
     return context.json(session, created ? 201 : 200);
   });
   app.openapi(createRoute(routes.listUploads), async (context) => {
     const query = context.req.valid('query');
-    await charge(context, costOfList(query));
+    await charge.work(context, costOfList(query));
     return context.json(await service.list(context.get('caller'), query), 200);
   });
   app.openapi(createRoute(routes.getUpload), async (context) => context.json(await service.get(...target(context)), 200));
   app.openapi(createRoute(routes.abortUpload), async (context) => context.json(await service.abort(...target(context)), 200));
   app.openapi(createRoute(routes.presignParts), async (context) => {
     const request = context.req.valid('json');
-    await charge(context, costOfPresign(request));
+    await charge.work(context, costOfPresign(request));
     return context.json(await service.presign(...target(context), request), 200);
   });
   app.openapi(createRoute(routes.listParts), async (context) => context.json(await service.parts(...target(context)), 200));
   app.openapi(createRoute(routes.replanUpload), async (context) => {
-    await charge(context, COST_OF_REPLAN);
+    await charge.work(context, COST_OF_REPLAN);
     return context.json(await service.replan(...target(context), context.req.valid('json')), 200);
   });
   app.openapi(createRoute(routes.reportProgress), async (context) => {
     const report = context.req.valid('json');
-    await charge(context, costOfReport(report));
+    await charge.work(context, costOfReport(report));
     return context.json(await service.report(...target(context), report), 200);
   });
   app.openapi(createRoute(routes.completeUpload), async (context) => {
@@ -211,11 +214,6 @@ export function createApp(deps: AppDeps) {
     return problemResponse(context, error, listeners);
   });
   return app;
-
-  /** What a request costs beyond others, before it is done. */
-  async function charge(context: Context, points: number): Promise<void> {
-    await limitRequests(limitKeyOf(context), points);
-  }
 
   async function callerOf(context: Context<Env>): Promise<Caller> {
     const credentials = credentialsIn(context.req.header('authorization'), capabilityIn(context.req.raw));
@@ -279,25 +277,6 @@ function noRoute(context: Context): UploadError {
   return new UploadError('ROUTE_NOT_FOUND', `There is no ${context.req.method} ${context.req.path}.`, {
     hint: `The API is described at ${PATHS.openapi}.`,
   });
-}
-
-/** Keeps the answer to a body with thousands of faults smaller than that body: it names a few faults, in a few words each. */
-const MOST_FAULTS = 20;
-const MOST_FAULT_CHARACTERS = 300;
-
-function cut(text: string): string {
-  return text.length <= MOST_FAULT_CHARACTERS ? text : `${text.slice(0, MOST_FAULT_CHARACTERS)}…`;
-}
-
-function invalidRequest(issues: readonly { path: PropertyKey[]; message: string }[]): UploadError {
-  const errors = issues.slice(0, MOST_FAULTS).map(({ path, message }) => ({ pointer: toPointer(path), message: cut(message) }));
-  const first = errors[0];
-  return new UploadError('INVALID_REQUEST', `${first?.pointer || 'The request'}: ${first?.message}`, { facts: { errors } });
-}
-
-/** Makes a JSON pointer (RFC 6901). */
-function toPointer(path: PropertyKey[]): string {
-  return cut(path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''));
 }
 
 /** Answers with the page behind a problem's `type`. */

@@ -1,4 +1,3 @@
-import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpBindings } from '@hono/node-server';
 import type { Logger } from 'pino';
@@ -6,7 +5,6 @@ import { packageVersion } from '../installation/package-version.ts';
 import { createS3ObjectStore } from '../object-store/s3.ts';
 import type { SigningOptions } from '../object-store/signing-credentials.ts';
 import { agentsThrough } from '../outbound/proxy-agents.ts';
-import { describeWay } from '../outbound/proxy-settings.ts';
 import { type LateStore, openOrWait } from '../session-store/late-store.ts';
 import { openStoreToWrite } from '../session-store/open.ts';
 import { createAuthenticate, createFirstToken, hasLiveToken } from './access/auth.ts';
@@ -31,11 +29,10 @@ import { createService } from './service.ts';
 import { type Config, parseConfig } from './settings/config.ts';
 import { describeDatabase } from './settings/file-locations.ts';
 import { judgeListening } from './settings/listening-rule.ts';
+import { logProxies, warnOfEarlierFolder } from './settings/start-notes.ts';
 import { startWebhooks } from './webhooks/start.ts';
 
 const SWEEP_INTERVAL_MS = 60_000;
-const EARLIER_FOLDER =
-  'the data folder of an earlier version holds files and goes on being used; to change, stop the server and rename that folder to the new one';
 const FIRST_TOKEN_IN_FILE =
   'made the first token and wrote it into a file that only this user may read: clients need it as PARTWAY_TOKEN; keep it elsewhere, then delete the file';
 
@@ -274,21 +271,6 @@ async function serve(start: Start): Promise<RunningServer> {
   function warnOfExposure(url: string, warning: string | undefined): void {
     if (warning !== undefined) log.warn({ url }, warning);
   }
-}
-
-/** Logs that the data folder of an earlier version goes on being used, if anything of this server is in it. */
-function warnOfEarlierFolder({ dataFolder: { folder, newFolder }, database, auditPath }: Config, log: Logger): void {
-  const used = [auditPath, database.kind === 'sqlite' ? database.path : undefined];
-  if (newFolder === undefined || !used.some((path) => path !== undefined && dirname(path) === folder)) return;
-  log.warn({ folder, newFolder }, EARLIER_FOLDER);
-}
-
-/** Logs which of the server's own connections go through a proxy, if any is set. The webhook's URL may be a secret, so it is not shown. */
-function logProxies({ proxies, s3, webhook }: Config, log: Logger): void {
-  const storeWay = describeWay(proxies, s3.endpoint);
-  if (storeWay !== undefined) log.info({ endpoint: new URL(s3.endpoint).origin }, `the object store is reached ${storeWay}`);
-  const webhookWay = webhook && describeWay(proxies, webhook.url.reveal());
-  if (webhookWay !== undefined) log.info({}, `the webhook is reached ${webhookWay}`);
 }
 
 function openAudit({ auditPath: path }: Config, log: Logger) {

@@ -1,5 +1,4 @@
 import type * as wire from '../contract/wire.ts';
-import { ObjectStoreError } from '../object-store/port.ts';
 import { hasScope } from '../session/access.ts';
 import { UploadError } from '../session/errors.ts';
 import { isTerminal, type Status } from '../session/machine.ts';
@@ -16,21 +15,14 @@ import { progressView, sessionView } from './core/views.ts';
 import { createForgeryGuard } from './health/forgery-guard.ts';
 import { createReadiness } from './health/readiness.ts';
 import { createStoreReport } from './health/store-report.ts';
-import {
-  complete,
-  finishIfStored,
-  isObjectOf,
-  listStoredParts,
-  missingParts,
-  refuse,
-  unprovenParts,
-} from './lifecycle/complete.ts';
+import { complete, isObjectOf, missingParts, unprovenParts } from './lifecycle/complete.ts';
 import { create } from './lifecycle/create.ts';
 import { end } from './lifecycle/end.ts';
 import { presignParts } from './lifecycle/presign.ts';
+import { type Reconciled, reconcile } from './lifecycle/reconcile.ts';
 import { replanUpload } from './lifecycle/replan.ts';
 import { compareWithRecord } from './lifecycle/stored-object.ts';
-import { ensureOpen, heal, mustGet, notOpen, objectsOf } from './lifecycle/transitions.ts';
+import { ensureOpen, notOpen, objectsOf } from './lifecycle/transitions.ts';
 
 export interface ListQuery {
   readonly status?: Status | undefined;
@@ -50,14 +42,17 @@ export interface ServiceEvents {
 }
 const NO_EVENTS: ServiceEvents = { reported() {} };
 
-/** Every method that needs a token takes the caller first, and checks its access before anything of a session is shown or done. */
+/**
+ * Every method that needs a token takes the caller first, and checks its access before anything of a session is shown or done. Within a
+ * request only `depsFor(caller)` is handed on, which has the caller's log and audit log; `serverDeps` is for what all requests share.
+ */
 export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Audit, events: ServiceEvents = NO_EVENTS) {
   const { sessions, now, policy } = serverDeps;
   const completions = createSingleFlight<UploadSession>();
   const forgery = createForgeryGuard(serverDeps);
   const storeReport = createStoreReport(serverDeps, forgery);
   const readiness = createReadiness(serverDeps, forgery);
-  const listings = createFreshFlight<{ session: UploadSession; parts: readonly StoredPart[] }>();
+  const listings = createFreshFlight<Reconciled>();
 
   return {
     async create(caller: Caller, request: wire.CreateRequest, idempotencyKey?: string) {
@@ -91,7 +86,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       checkPartNumbers(found, '/partNumbers', request.partNumbers);
       const session = await ensureOpen(deps, found);
       if (now() - session.lastActivityAt >= TOUCH_EVERY_MS) await sessions.touch(sessionId, now());
-      return { parts: await presignParts(serverDeps, session, request) };
+      return { parts: await presignParts(deps, session, request) };
     },
 
     /**
@@ -101,7 +96,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
     async parts(caller: Caller, sessionId: string): Promise<wire.PartsResponse> {
       const deps = depsFor(caller);
       await mustChange(deps, caller, sessionId);
-      const { session, parts } = await listings.run(sessionId, () => reconcile(deps, sessionId));
+      const { session, parts } = await listings.run(sessionId, () => reconcile(deps, completions, sessionId));
       return partsView(session, parts);
     },
 
@@ -152,8 +147,9 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
     },
 
     async object(caller: Caller, sessionId: string): Promise<wire.StoredObject> {
-      const session = await mustSee(depsFor(caller), caller, sessionId);
-      const head = await objectsOf(serverDeps, session).headObject(session.key);
+      const deps = depsFor(caller);
+      const session = await mustSee(deps, caller, sessionId);
+      const head = await objectsOf(deps, session).headObject(session.key);
       const { bucket, key } = session;
       if (head === undefined) throw objectNotFound(session, `Bucket ${bucket} holds no object ${key}.`);
       const uploadedBySession = isObjectOf(session, head);
@@ -205,52 +201,6 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       log,
       audit: (event, session, more) => audit.record({ event, ...who, ...subjectOf(session), ...more }),
     };
-  }
-
-  /** Makes the record what the store says. A lost upload heals; an object that is there already completes the session; parts lost by a broken Complete open it again. */
-  async function reconcile(
-    deps: ServiceDeps,
-    sessionId: string,
-  ): Promise<{ session: UploadSession; parts: readonly StoredPart[] }> {
-    const found = await mustGet(deps, sessionId);
-    if (found.status === 'completed') return { session: found, parts: await recordedParts(found) };
-    if (isTerminal(found.status) || found.status === 'aborting') throw notOpen(found);
-    const session = found.status === 'creating' ? await ensureOpen(deps, found) : found;
-    try {
-      const parts = await listStoredParts(deps, session);
-      await sessions.touch(session.sessionId, now());
-      if (session.status !== 'completing' || missingParts(session, parts).length === 0) return { session, parts };
-      return finishOr(deps, 'reopen', session, (current) => refuse(deps, current));
-    } catch (error) {
-      if (!(error instanceof ObjectStoreError) || error.failure !== 'upload-missing') throw error;
-      return finishOr(deps, 'heal', session, (current) => heal(deps, current));
-    }
-  }
-
-  /**
-   * Completes the session if its object is there, and calls `other` if not. Never beside a Complete of this server, whose object
-   * may be about to appear and whose upload must not be aborted now.
-   */
-  async function finishOr(
-    deps: ServiceDeps,
-    what: string,
-    found: UploadSession,
-    other: (session: UploadSession) => Promise<UploadSession>,
-  ) {
-    const session = await completions.run(found.sessionId, what, async () => {
-      const current = await mustGet(deps, found.sessionId);
-      if (current.status === 'completed' || current.generation !== found.generation) return current;
-      if (current.status !== 'open' && current.status !== 'completing') throw notOpen(current);
-      return (await finishIfStored(deps, current)) ?? other(current);
-    });
-    return {
-      session,
-      parts: session.status === 'completed' ? await recordedParts(session) : await listStoredParts(deps, session),
-    };
-  }
-
-  function recordedParts({ sessionId, generation }: UploadSession) {
-    return sessions.listParts(sessionId, generation);
   }
 }
 

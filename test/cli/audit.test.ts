@@ -1,7 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { AUDIT_EVENTS, type AuditLine } from '../../src/server/audit/event.ts';
+import type { AuditLine } from '../../src/server/audit/event.ts';
+import { AUDIT_EVENTS } from '../../src/session/audit-events.ts';
 import { NOON, runForTest, type TestContext } from '../support/cli-run.ts';
 import { test } from '../support/cli-test.ts';
 

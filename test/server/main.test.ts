@@ -274,7 +274,7 @@ describe('a server that cannot start', () => {
     await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
     onTestFinished(() => void other.close());
     const starting = start({ env: { PARTWAY_PORT: String(port) } });
-    await expect(starting).rejects.toThrow(new RegExp(`^Port ${port} on 127\\.0\\.0\\.1 is taken.*PARTWAY_PORT`));
+    await expect(starting).rejects.toThrow(new RegExp(`^Port ${port} on 127\\.0\\.0\\.1 is in use.*PARTWAY_PORT`));
     expect(existsSync(`${database}-wal`)).toBe(false);
   });
 

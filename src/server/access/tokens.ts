@@ -1,13 +1,10 @@
-import type { Limits, Scope } from '../../session/access.ts';
+import { type Limits, type Scope, TOKEN_NAME } from '../../session/access.ts';
 import { UploadError } from '../../session/errors.ts';
 import type { Instant } from '../../session/session.ts';
 import type { SessionStore, Token, Usage } from '../../session-store/port/session-store.ts';
 import type { Audit } from '../audit/event.ts';
 import { abortSessionsOf } from '../lifecycle/abort-sessions.ts';
 import { ADMIN, hashToken, newToken, newTokenId, TOKEN_PREFIX } from './auth.ts';
-
-/** A name stands in logs, in lists and, by `{owner}`, in keys, so it has only ASCII characters, none of which looks like another. */
-export const TOKEN_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 
 export interface TokenRequest {
   readonly name: string;

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
+import type { Instant } from '../../session/session.ts';
 import { openSessionStore } from '../../session-store/open.ts';
 import type { SessionStore } from '../../session-store/port/session-store.ts';
 import { SessionStoreStartError } from '../../session-store/port/start-error.ts';
 import { backUpSqlite } from '../../session-store/sqlite/backup.ts';
-import { withDatabaseFiles } from '../settings/config.ts';
+import { type PlannedSweep, planSweep } from '../lifecycle/sweep-plan.ts';
+import { parseSessionTtl, withDatabaseFiles } from '../settings/config.ts';
 import {
   type DatabaseLocation,
   databaseAt,
@@ -58,6 +60,17 @@ export async function moveHostDatabase(env: Environment): Promise<Readonly<Recor
   }
   const { moveToPostgres } = await import('../../session-store/move-to-postgres.ts');
   return moveToPostgres(source.path, target.url.reveal());
+}
+
+/** Lists what the sweeper of the server on this host would do now. @throws SessionStoreStartError, ConfigError */
+export async function planHostSweep(env: Environment, now: Instant): Promise<PlannedSweep[]> {
+  const sessionTtlMs = parseSessionTtl(env);
+  const { sessions } = await openHostDatabase(env, { mayMake: false });
+  try {
+    return await planSweep(sessions, now, sessionTtlMs);
+  } finally {
+    await sessions.close();
+  }
 }
 
 function findDatabase(environment: Environment): DatabaseLocation {

@@ -1,6 +1,7 @@
 import type { Instant } from '../../session/session.ts';
 import { escapeUnseen } from '../../text/visible-text.ts';
 import type { Log } from '../core/deps.ts';
+import { toIso } from '../core/views.ts';
 import type { Audit, AuditEvent, AuditLine } from './event.ts';
 import { FloodLimit } from './flood-limit.ts';
 import { LineFile } from './line-file.ts';
@@ -62,7 +63,7 @@ export function createAuditLog({ path, now, log }: AuditLogOptions): AuditLog {
   }
 
   function writeLeftOut(until?: Instant): void {
-    const at = new Date(now()).toISOString();
+    const at = toIso(now());
     for (const flood of floods) {
       for (const { source, leftOut } of flood.takeEnded(until)) write({ at, event: 'refused', ...source, leftOut });
     }
@@ -111,5 +112,5 @@ function lineOf(event: AuditEvent, instant: Instant): AuditLine {
     const value = event[field];
     return value === undefined ? [] : [[field, typeof value === 'string' ? value.slice(0, MAX_TEXT_LENGTH) : value]];
   });
-  return { at: new Date(instant).toISOString(), event: event.event, ...Object.fromEntries(known) };
+  return { at: toIso(instant), event: event.event, ...Object.fromEntries(known) };
 }

@@ -1,18 +1,6 @@
+import type { AuditEventName } from '../../session/audit-events.ts';
 import type { UploadSession } from '../../session/session.ts';
 import type { AuditListener } from '../core/deps.ts';
-
-/** `granted`: a capability token for one session was handed out. */
-export const AUDIT_EVENTS = [
-  'created',
-  'completed',
-  'aborted',
-  'expired',
-  'refused',
-  'granted',
-  'token-created',
-  'token-revoked',
-] as const;
-export type AuditEventName = (typeof AUDIT_EVENTS)[number];
 
 /** An action of a client or of the server, or a refusal. Holds no secret: tokens are named, never quoted. */
 export interface AuditEvent {

@@ -1,10 +1,14 @@
 import type { Instant } from '../../session/session.ts';
 
+export interface SingleFlight<Result> {
+  run(name: string, question: string, work: () => Promise<Result>): Promise<Result>;
+}
+
 /**
  * Runs one execution at a time under a name. Callers with the same question share the running execution and its outcome; a caller
  * with another question waits until that has ended, then asks its own.
  */
-export function createSingleFlight<Result>() {
+export function createSingleFlight<Result>(): SingleFlight<Result> {
   const running = new Map<string, { readonly question: string; readonly execution: Promise<Result> }>();
   return {
     async run(name: string, question: string, work: () => Promise<Result>): Promise<Result> {

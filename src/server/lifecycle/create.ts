@@ -13,7 +13,6 @@ import type { ServiceDeps } from '../core/deps.ts';
 import { attributesDiffer, differingAttributes } from './asked-attributes.ts';
 import { isObjectOf, listStoredParts, objectExists } from './complete.ts';
 import { contentDispositionHeader } from './content-disposition.ts';
-import { keyConflict, limitReached, outsideOfServer } from './creation-refusals.ts';
 import { end } from './end.ts';
 import { compareWithRecord } from './stored-object.ts';
 import { mustGet, openUpload, replan } from './transitions.ts';
@@ -234,4 +233,45 @@ async function openFirst(deps: ServiceDeps, session: UploadSession, idempotencyK
     }
     throw error;
   }
+}
+
+function outsideOfServer(keyPrefix: string): UploadError {
+  return new UploadError('KEY_NOT_ALLOWED', `This server writes only keys that start with "${keyPrefix}".`, {
+    facts: { keyPrefix },
+  });
+}
+
+/** Names the other key only where the caller might have written it. */
+function keyConflict({ limits }: Grant, key: string, conflictingKey: string): UploadError {
+  const named = conflictingKey.startsWith(limits.keyPrefix);
+  return new UploadError(
+    'KEY_CONFLICT',
+    `The key ${key} cannot be used beside ${named ? conflictingKey : 'another key'}: one of the two objects would no longer be listed.`,
+    named ? { facts: { conflictingKey } } : {},
+  );
+}
+
+async function limitReached(
+  { sessions }: ServiceDeps,
+  { owner, limits }: Grant,
+  limit: 'quota-exceeded' | 'too-many-sessions',
+  size: number,
+): Promise<UploadError> {
+  const { openSessions, reservedBytes, settledBytes } = await sessions.usageOf(owner);
+  if (limit === 'too-many-sessions') {
+    const { maxOpenSessions } = limits;
+    return new UploadError(
+      'TOO_MANY_SESSIONS',
+      `"${owner}" has ${openSessions} unfinished sessions and may have ${maxOpenSessions}.`,
+      {
+        facts: { openSessions, maxOpenSessions },
+      },
+    );
+  }
+  const { quotaBytes } = limits;
+  return new UploadError(
+    'QUOTA_EXCEEDED',
+    `The file has ${size} bytes, and of the ${quotaBytes} bytes of "${owner}", ${settledBytes} are used and ${reservedBytes} reserved.`,
+    { facts: { quotaBytes, reservedBytes, settledBytes } },
+  );
 }

@@ -32,9 +32,13 @@ export interface SweepReport {
 /** Called after each sweep: without a report if the sweep broke off. `at` is in milliseconds since the epoch. */
 export type SweepListener = (sweep: { readonly report?: SweepReport; readonly ms: number; readonly at: number }) => void;
 
-/** Sessions that have been idle, or in an `-ing` status, since before these are swept. */
+/** For a sweep while no request can be in progress: everything up to now is repaired. */
+export const NO_GRACE_MS = 0;
+
+/** Returns limits of time: sessions that have been idle, or in an `-ing` status, since before them are swept. */
 export function sweepLimits(now: Instant, sessionTtlMs: number, graceMs = GRACE_MS) {
-  const stuckSince: Instant = now - graceMs + (graceMs === 0 ? 1 : 0);
+  // Without grace, the sessions of this very millisecond count as well: "since before the next one".
+  const stuckSince: Instant = graceMs === NO_GRACE_MS ? now + 1 : now - graceMs;
   const idleSince: Instant = now - sessionTtlMs;
   return { stuckSince, idleSince, abortingSince: Math.max(stuckSince, now - ABORT_TAKES_MS) };
 }
@@ -49,7 +53,7 @@ export interface SweepOptions {
 /**
  * Ends sessions whose time has run out and finishes what a crash interrupted. Every repair is the same code that a request runs, and is
  * safe to run beside requests: statuses change by compare-and-set, and calls of the object store are idempotent or checked.
- * `graceMs` 0 suits the start of the only server on a database (`isShared`), when no request can be in progress.
+ * NO_GRACE_MS suits the start of the only server on a database (not `isShared`), when no request can be in progress.
  * Repairs and leftovers do not wait for a trusted clock: the status of a session says that they are due, and the time only says how long a
  * request may still be in progress.
  */
@@ -203,7 +207,7 @@ export function startSweeper(
       }
     });
   };
-  run(sessions.isShared ? GRACE_MS : 0);
+  run(sessions.isShared ? GRACE_MS : NO_GRACE_MS);
   const timer = setInterval(run, intervalMs);
   timer.unref();
   return {

@@ -1,7 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { AuditEventName } from '../../session/audit-events.ts';
 import type { StoredPart } from '../../session/session.ts';
 import type { Totals } from '../../session-store/port/session-store.ts';
-import type { Audit, AuditEventName } from '../audit/event.ts';
+import type { Audit } from '../audit/event.ts';
 
 const SESSION_EVENTS = ['created', 'completed', 'aborted', 'expired', 'granted'] as const satisfies readonly AuditEventName[];
 
