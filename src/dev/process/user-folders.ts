@@ -1,24 +1,24 @@
 import { homedir } from 'node:os';
 import { userFolder } from '../../installation/user-folders.ts';
 
-/** What a developer's machine is like; tests pass their own instead of changing the process they run in. */
-export interface Machine {
+/** Environment and platform of a developer's host; tests pass their own instead of changing the process that they run in. */
+export interface Host {
   readonly env: NodeJS.ProcessEnv;
   readonly platform: NodeJS.Platform;
 }
 
-export const thisMachine: Machine = { env: process.env, platform: process.platform };
+export const thisHost: Host = { env: process.env, platform: process.platform };
 
-/** Holds things that can be made again: the MinIO build. */
-export function cacheFolder(machine: Machine = thisMachine): string {
-  return userFolder('cache', { ...machine, homeDirectory: homeOf(machine) });
+/** Folder for files that can be made again: the MinIO build. */
+export function cacheFolder(host: Host = thisHost): string {
+  return userFolder('cache', { ...host, homeDirectory: homeOf(host) });
 }
 
-/** Holds things that cannot be made again: uploaded objects, the database, credentials. */
-export function dataFolder(machine: Machine = thisMachine): string {
-  return userFolder('data', { ...machine, homeDirectory: homeOf(machine) });
+/** Folder for files that cannot be made again: uploaded objects, the database, credentials. */
+export function dataFolder(host: Host = thisHost): string {
+  return userFolder('data', { ...host, homeDirectory: homeOf(host) });
 }
 
-function homeOf({ env }: Machine): string {
+function homeOf({ env }: Host): string {
   return env.HOME ?? homedir();
 }

@@ -13,7 +13,10 @@ const LEASE_MS = 2 * ATTEMPT_TIMEOUT_MS;
  * Sends due events until stopped. Leases no more events than it can send at once, so no lease runs out while its event waits. Any number of
  * replicas may do this on one database. Stopping cuts attempts off; they are made again.
  */
-export function startDispatcher(deps: DeliveryDeps, { pollIntervalMs = POLL_INTERVAL_MS } = {}): { stop(): Promise<void> } {
+export function startDispatcher(
+  deps: DeliveryDeps,
+  { pollIntervalMs = POLL_INTERVAL_MS, leaseMs = LEASE_MS } = {},
+): { stop(): Promise<void> } {
   const { outbox, now, log } = deps;
   const stop = new AbortController();
   const sendings = new Set<Promise<void>>();
@@ -41,7 +44,7 @@ export function startDispatcher(deps: DeliveryDeps, { pollIntervalMs = POLL_INTE
   async function leaseAndSend(): Promise<void> {
     try {
       while (sendings.size < CONCURRENCY && !stop.signal.aborted && now() >= quietUntil) {
-        const events = await outbox.claim(now(), now() + LEASE_MS, CONCURRENCY - sendings.size);
+        const events = await outbox.claim(now(), now() + leaseMs, CONCURRENCY - sendings.size);
         if (events.length === 0) return;
         for (const event of events) send(event);
       }

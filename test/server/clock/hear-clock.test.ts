@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ControlPlaneBench } from '../../support/control-plane.ts';
+import { ControlPlaneBench } from '../../support/server/control-plane.ts';
 
 it('the time of a client is recorded under its token, with all its capabilities, and only for authenticated clients', async () => {
   const heard: unknown[] = [];

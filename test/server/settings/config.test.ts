@@ -6,7 +6,7 @@ import { ConfigError } from '../../../src/server/core/config-error.ts';
 import { parseConfig, withDatabaseFiles } from '../../../src/server/settings/config.ts';
 import { describeDatabase, findAuditLog } from '../../../src/server/settings/file-locations.ts';
 import { unknownSettings } from '../../../src/server/settings/unknown-settings.ts';
-import { aFolder } from '../../support/sources.ts';
+import { aFolder } from '../../support/client/sources.ts';
 
 const DAY = 86_400_000;
 const SECRETS = { token: 'swordfish-admin-token', key: 'swordfish-access-key', secret: 'swordfish-secret-key' };

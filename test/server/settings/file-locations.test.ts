@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { auditLogPath, databaseAt, findDataFolder, locateDatabase } from '../../../src/server/settings/file-locations.ts';
-import { aFolder } from '../../support/sources.ts';
+import { aFolder } from '../../support/client/sources.ts';
 
 const linux = { platform: 'linux', homeDirectory: '/home/ann' } as const;
 const mac = { platform: 'darwin', homeDirectory: '/Users/ann' } as const;

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import type { Log } from '../../../src/server/core/deps.ts';
 import { parseConfig } from '../../../src/server/settings/config.ts';
 import { warnOfEarlierFolder } from '../../../src/server/settings/start-notes.ts';
-import { aFolder } from '../../support/sources.ts';
+import { aFolder } from '../../support/client/sources.ts';
 
 const needed = {
   PARTWAY_S3_ENDPOINT: 'http://127.0.0.1:9000',
