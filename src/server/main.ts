@@ -14,6 +14,7 @@ import { createAuditLog } from './audit/audit-log.ts';
 import { auditAsServer, noAudit } from './audit/event.ts';
 import { createExpiryClock } from './clock/expiry-clock.ts';
 import { ConfigError } from './core/config-error.ts';
+import type { Environment } from './core/environment.ts';
 import { createLog } from './core/log-output.ts';
 import { newSessionId } from './core/session-id.ts';
 import { startChecks } from './health/start-checks.ts';
@@ -53,7 +54,7 @@ export interface RunningServer {
 }
 
 /** Reads the environment, starts the control plane and runs until SIGTERM or SIGINT. @throws ConfigError, or the reason why it cannot start. */
-export async function main(env: Readonly<Record<string, string | undefined>>): Promise<void> {
+export async function main(env: Environment): Promise<void> {
   const config = parseConfig(env, faultsOfTls);
   const log = createLog();
   for (const text of config.unknown) log.warn({}, text);

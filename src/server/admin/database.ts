@@ -4,6 +4,7 @@ import { openSessionStore } from '../../session-store/open.ts';
 import type { SessionStore } from '../../session-store/port/session-store.ts';
 import { SessionStoreStartError } from '../../session-store/port/start-error.ts';
 import { backUpSqlite } from '../../session-store/sqlite/backup.ts';
+import type { Environment } from '../core/environment.ts';
 import { type PlannedSweep, planSweep } from '../lifecycle/sweep-plan.ts';
 import { parseSessionTtl, withDatabaseFiles } from '../settings/config.ts';
 import {
@@ -13,8 +14,6 @@ import {
   findDataFolder,
   locateDatabase,
 } from '../settings/file-locations.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface HostDatabase {
   readonly sessions: SessionStore;

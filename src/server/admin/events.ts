@@ -2,6 +2,7 @@ import { UploadError } from '../../session/errors.ts';
 import type { Instant } from '../../session/session.ts';
 import type { DeliveryStatus, UploadEvent } from '../../session/upload-event.ts';
 import type { Outbox } from '../../session-store/port/session-store.ts';
+import type { Environment } from '../core/environment.ts';
 import { openHostDatabase } from './database.ts';
 
 const PAGE = 500;
@@ -15,7 +16,7 @@ export interface EventFilter {
  * Opens the server's database for the event commands, whether the server runs or not.
  * @throws SessionStoreStartError
  */
-export async function openEventAdmin(env: Readonly<Record<string, string | undefined>>, now: () => Instant) {
+export async function openEventAdmin(env: Environment, now: () => Instant) {
   const { sessions } = await openHostDatabase(env, { mayMake: false });
   return { admin: createEventAdmin(sessions.outbox, now), close: () => sessions.close() };
 }

@@ -3,11 +3,10 @@ import { escapeUnseen } from '../../text/visible-text.ts';
 import { createTokenAdmin } from '../access/tokens.ts';
 import { createAuditLog } from '../audit/audit-log.ts';
 import { noAudit } from '../audit/event.ts';
+import type { Environment } from '../core/environment.ts';
 import { withDatabaseFiles } from '../settings/config.ts';
 import { findAuditLog } from '../settings/file-locations.ts';
 import { openHostDatabase } from './database.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Opens the server's database and audit log for the token commands, whether the server runs or not. With `mayMake`, makes a missing

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parseProxies } from '../../outbound/proxy-settings.ts';
 import { isKeyTemplate } from '../../session/key-template.ts';
 import { ConfigError } from '../core/config-error.ts';
+import type { Environment } from '../core/environment.ts';
 import { Secret } from '../core/secret.ts';
 import { parseOrigins } from '../http/cors.ts';
 import type { TlsFiles } from '../http/tls.ts';
@@ -85,17 +86,15 @@ const schema = z.object({
 
 export type Config = ReturnType<typeof parseConfig>;
 
-type Env = Readonly<Record<string, string | undefined>>;
-
 /** Returns the environment of a command that works on the database, with the contents of URL files filled in. @throws ConfigError */
-export function withDatabaseFiles(environment: Env): Env {
+export function withDatabaseFiles(environment: Environment): Environment {
   const { env, faults } = readSecretFiles(environment, DATABASE_SETTINGS);
   if (faults.length > 0) throw new ConfigError(faults);
   return env;
 }
 
 /** Reads PARTWAY_SESSION_TTL alone, in milliseconds, for commands that only read the database. @throws ConfigError */
-export function parseSessionTtl(env: Env): number {
+export function parseSessionTtl(env: Environment): number {
   const parsed = schema.pick({ PARTWAY_SESSION_TTL: true }).safeParse(env);
   if (!parsed.success) throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`));
   return parsed.data.PARTWAY_SESSION_TTL;
@@ -106,7 +105,7 @@ export function parseSessionTtl(env: Env): number {
  * @param faultsOf Checks the certificate files, so that their faults are reported with all others.
  * @throws ConfigError naming every fault.
  */
-export function parseConfig(environment: Env, faultsOf: (files: TlsFiles) => readonly string[] = () => []) {
+export function parseConfig(environment: Environment, faultsOf: (files: TlsFiles) => readonly string[] = () => []) {
   const { env, faults: fileFaults, faulty } = readSecretFiles(environment);
   const unknown = unknownSettings(environment);
   const tls = parseTls(env);

@@ -2,9 +2,8 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { userFolder } from '../../installation/user-folders.ts';
+import type { Environment } from '../core/environment.ts';
 import { Secret } from '../core/secret.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The database of the sessions: a SQLite file (or `:memory:`), or a PostgreSQL database, whose URL holds its password. */
 export type DatabaseLocation =

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
+import type { Environment } from '../core/environment.ts';
 import { isSecretSetting, SETTINGS, type SettingName, type SettingWith } from './settings-table.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Variables that are or hold a secret. A file may hold each instead: its path is in the variable with `_FILE` at the end. */
 export type SecretSetting = SettingWith<{ isSecret: true }> | 'PARTWAY_TARGET_DATABASE_URL';

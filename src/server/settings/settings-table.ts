@@ -101,7 +101,7 @@ export const SETTINGS = {
   },
   PARTWAY_S3_KEY_PREFIX: {
     ifUnset: 'any key',
-    range: { words: 'up to 512 characters, as a key can begin' },
+    range: { words: 'up to 512 characters that a key can begin with' },
     meaning: 'Prefix of all keys of this server',
   },
   PARTWAY_S3_SIGNING: {
@@ -186,12 +186,16 @@ export function describeRange(range: Range): string {
   return range.words;
 }
 
-/** Makes the rows of `partway serve --help`: each setting with its meaning, default and range. */
+/** Makes the rows of `partway serve --help`: each setting with its meaning, and in a row of its own its default and range. */
 export function settingRows(): (readonly [name: string, text: string])[] {
-  const rows = Object.entries<Setting>(SETTINGS).map(([name, setting]) => {
-    const fallback = 'default' in setting ? `default ${setting.default}` : setting.ifUnset;
-    const unset = fallback === 'required' || 'default' in setting ? fallback : `if not set: ${fallback}`;
-    return [name, `${setting.meaning} (${unset}; ${describeRange(setting.range)})`] as const;
-  });
+  const rows = Object.entries<Setting>(SETTINGS).flatMap(([name, setting]) => [
+    [name, setting.meaning] as const,
+    ['', `  ${describeDefault(setting)}; ${describeRange(setting.range)}`] as const,
+  ]);
   return [...rows, ['…_FILE', 'Path of a file that holds the value of a secret setting, for example PARTWAY_TOKEN_FILE']];
+}
+
+function describeDefault(setting: Setting): string {
+  if ('default' in setting) return `default ${setting.default}`;
+  return setting.ifUnset === 'required' ? 'required' : `if not set: ${setting.ifUnset}`;
 }

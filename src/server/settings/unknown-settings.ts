@@ -1,8 +1,7 @@
 import { didYouMean } from '../../text/did-you-mean.ts';
+import type { Environment } from '../core/environment.ts';
 import { SECRET_SETTINGS } from './secret-files.ts';
 import { SETTINGS } from './settings-table.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 const PREFIX = 'PARTWAY_';
 

@@ -20,12 +20,12 @@ const modeOf = (file: string) => statSync(file).mode & 0o777;
 
 describe('a first token in a file', () => {
   it('is announced by its path alone, and only its owner may read it', () => {
-    const told: string[] = [];
-    const place = inFile(path, (where) => told.push(where));
+    const announced: string[] = [];
+    const place = inFile(path, (where) => announced.push(where));
     place.keep('pw_swordfish');
-    expect(told).toEqual([]);
+    expect(announced).toEqual([]);
     place.announce('pw_swordfish');
-    expect(told).toEqual([path]);
+    expect(announced).toEqual([path]);
     expect(readFileSync(path, 'utf8')).toBe('pw_swordfish\n');
     if (process.platform !== 'win32') expect(modeOf(path)).toBe(0o600);
     expect(readdirSync(folder)).toEqual(['first-token']);

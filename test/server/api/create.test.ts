@@ -126,7 +126,7 @@ describe('POST /api/uploads', () => {
     ['bucket-missing', 502, 'BUCKET_NOT_FOUND'],
     ['refused', 502, 'STORE_REFUSED'],
     ['full', 507, 'STORE_FULL'],
-  ] as const)('ends the session that nobody knows when the store says %s', async (failure, status, code) => {
+  ] as const)('ends the unknown session when the store says %s', async (failure, status, code) => {
     bench.objects.failNext('createMultipartUpload', failure);
     expect(await refusal(SMALL_FILE_REQUEST)).toMatchObject({ status, code });
     expect((await bench.sessions.list({ limit: 9 })).sessions).toMatchObject([{ status: 'aborted' }]);
@@ -410,7 +410,7 @@ describe('other attributes for the same file', () => {
       'is the same disposition under another file name',
       { fingerprint, key: 'film.mkv', fileName: 'x', contentDisposition: 'attachment' },
     ],
-  ])('are not asked for by a request that %s', async (_, request) => {
+  ])('are not requested by a request that %s', async (_, request) => {
     for (const stored of [[2], [1, 3]]) {
       const { sessionId } = await bench.create({ key: 'film.mkv', ...first });
       await bench.putParts(sessionId, SMALL_FILE, stored);

@@ -258,7 +258,7 @@ describe('a path', () => {
     ['two slashes', (token: string) => `//c/${token}/api/uploads/x`],
     ['a token for an id', (token: string) => `/api/uploads/${token}`],
     ['a token for a route', (token: string) => `/${token}`],
-  ])('with %s brings it neither into the log, nor the audit log, nor the answer', async (_, pathWith) => {
+  ])('with %s shows it neither in the log, nor the audit log, nor the answer', async (_, pathWith) => {
     for (const token of [newToken('pw_'), newToken('pwc_')]) {
       const response = await bench.send('GET', pathWith(token));
       const answer = await response.text();

@@ -100,7 +100,7 @@ describe('every error', () => {
   it.each([
     ['an error', new TypeError('the secret is swordfish')],
     ['a code that only clients have', new UploadError('SOURCE_CHANGED', 'the secret is swordfish')],
-  ])('that nobody foresaw (%s) is 500 INTERNAL without its message, which the log has', async (_, thrown) => {
+  ])('that is unexpected (%s) is 500 INTERNAL without its message, which the log has', async (_, thrown) => {
     bench.objects.failNext('headObject', thrown);
     const response = await bench.send('POST', '/api/uploads', { body: SMALL_FILE_REQUEST });
     expect(response.status).toBe(500);
@@ -202,7 +202,7 @@ describe('the token', () => {
     ['no scheme', { authorization: ADMIN_TOKEN }],
     ['an empty token', { authorization: 'Bearer ' }],
     ['two tokens', { authorization: `Bearer ${ADMIN_TOKEN} ${ADMIN_TOKEN}` }],
-  ])('is needed by every path of the API, before anything else is said: %s', async (_, headers) => {
+  ])('is needed by every path of the API, before anything else is checked: %s', async (_, headers) => {
     for (const [method, path] of [
       ['POST', '/api/uploads'],
       ['GET', '/api/uploads'],
@@ -250,7 +250,7 @@ describe('/healthz and /readyz', () => {
     ['unavailable', 503, 'STORE_UNAVAILABLE'],
     ['bucket-missing', 502, 'BUCKET_NOT_FOUND'],
     ['refused', 502, 'STORE_REFUSED'],
-  ] as const)('say of a store that is %s: %i %s, and nothing of what it answered', async (failure, status, code) => {
+  ] as const)("answer for a store that is %s: %i %s, without the store's own words", async (failure, status, code) => {
     bench.objects.failNext('checkBucket', new ObjectStoreError(failure, 'the words of the store'));
     const response = await bench.send('GET', '/readyz', { token: null });
     expect(response.headers.has('retry-after')).toBe(failure === 'unavailable');
@@ -300,7 +300,7 @@ describe('the faults of a body', () => {
     ['metadata', () => '', { fileName: 'a', size: 1, metadata: many((number) => [`n${number}`, 1]) }],
     ['tags', () => '', { fileName: 'a', size: 1, tags: many((number) => [`n${number}`, 1]) }],
     ['unknown fields', () => '', { fileName: 'a', size: 1, ...many((number) => [`n${number}`, 1]) }],
-  ])('in thousands of %s are answered with some of them, not in many times the bytes of the body', async (_, path, body) => {
+  ])('in thousands of %s are answered with some of them, in an answer smaller than the body', async (_, path, body) => {
     const { sessionId } = await bench.create();
     const response = await bench.send('POST', `/api/uploads${path(`/${sessionId}`)}`, { body });
     expect(response.status).toBe(400);

@@ -131,7 +131,7 @@ describe('the audit log', () => {
     ['bidirectional overrides and what has no width', 'exe.\u202egpj\u2066\u200b\ufeff\u{e0041}'],
     ['halves of surrogate pairs', '\ud800 \udfff'],
     ['quotes', '"},{"event":"completed'],
-  ])('keeps a key with %s on one line, where nothing but ASCII and letters is seen', (_, key) => {
+  ])('keeps a key with %s on one line of ASCII and letters', (_, key) => {
     open().record({ ...CREATED, key });
     const text = readFileSync(path, 'utf8');
     expect(text).toMatch(/^\{[^\p{C}\p{Zl}\p{Zp}]*\}\n$/u);
@@ -234,7 +234,7 @@ describe('an audit log that others may read or change', () => {
     ['its group may write', 0o660, 0o755, /^others may change the audit log \(mode 0660\)/],
     ['anyone may read', 0o644, 0o755, /^others may read the audit log \(mode 0644\): chmod 600 /],
     ['anyone may write in its folder', 0o600, 0o777, /^others may replace the audit log, .* \(mode 0777\): chmod o-w /],
-  ])('is told at the start, and again after it was opened again: %s', ([, mode, folderMode, text], context) => {
+  ])('is reported at the start, and again after a reopen: %s', ([, mode, folderMode, text], context) => {
     if (process.platform === 'win32') skipBecause(context, 'Windows has no such modes');
     open();
     expect(warnings).toEqual([]);
@@ -251,7 +251,7 @@ describe('an audit log that others may read or change', () => {
   it.for<[string, number, number]>([
     ['its group may read, as log shippers need', 0o640, 0o750],
     ['its folder is like /tmp', 0o600, 0o1777],
-  ])('is not told where %s', ([, mode, folderMode], context) => {
+  ])('is not reported where %s', ([, mode, folderMode], context) => {
     if (process.platform === 'win32') skipBecause(context, 'Windows has no such modes');
     open();
     chmodSync(path, mode);

@@ -41,7 +41,7 @@ describe('reading the audit log', () => {
     ['events', { events: ['refused', 'expired'] }, [2, 4]],
     ['a time', { since: Date.parse(NOON) + 2 }, [3, 4]],
     ['several things at once', { sessionId: 'ses_1', token: 'tok_1' }, [1]],
-  ])('by %s gives what fits, in order', async (_, filter, expected) => {
+  ])('by %s yields the matching lines, in order', async (_, filter, expected) => {
     write(
       { at: '2026-11-23T12:00:00.000Z', event: 'created', token: 'camera-van', tokenId: 'tok_1', sessionId: 'ses_1', size: 1 },
       { at: '2026-11-23T12:00:00.001Z', event: 'refused', token: 'camera-van', tokenId: 'tok_1', size: 2 },

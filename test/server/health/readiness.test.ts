@@ -18,7 +18,7 @@ describe('readiness', () => {
   it.each([
     ['bucket', 'checkBucket'],
     ['signing', 'checkSigning'],
-  ] as const)('says that it is the %s that is missing', async (name, method) => {
+  ] as const)('names the %s that is missing', async (name, method) => {
     bench.objects.failNext(method, 'refused');
     const missing = { ok: false, code: 'STORE_REFUSED', detail: PROBLEMS.STORE_REFUSED.title };
     const good = { database: { ok: true }, bucket: { ok: true }, signing: { ok: true }, forgedWrites: { ok: true } };

@@ -132,7 +132,7 @@ describe('a renewed certificate', () => {
     await expect.poll(() => shownName(url)).toBe('two');
   });
 
-  it('is read at once when somebody asks for it', async () => {
+  it('is read at once on request', async () => {
     const bench = new EdgeBench();
     const { url, reloadCertificate } = await start(bench, { certificateLookMs: 3_600_000 });
     writeCertificate(folder, TWO);
@@ -147,7 +147,7 @@ describe('a renewed certificate', () => {
     ['whose key belongs to another', () => writeFileSync(files.certPath, TWO.cert)],
     ['that is half written', () => writeFileSync(files.certPath, TWO.cert.slice(0, 200))],
     ['that is gone', () => rmSync(files.keyPath)],
-  ])('%s leaves the old one in use and is told once, until it is mended', async (_, spoil) => {
+  ])('%s leaves the old one in use and is logged once, until it is fixed', async (_, spoil) => {
     const bench = new EdgeBench();
     const { url } = await start(bench);
     spoil();

@@ -128,7 +128,7 @@ describe('completing', () => {
   it.each([
     ['checksum', { checksum: CHECKSUM }, { checksum: OTHER_CHECKSUM }],
     ['part', { parts: [{ partNumber: 2, etag: etagOf('4567') }] }, { parts: [{ partNumber: 2, etag: etagOf('abcd') }] }],
-  ])('gives nobody the success of another request at the same time that claims another %s', async (_, right, wrong) => {
+  ])('does not share its success with a simultaneous request that expects another %s', async (_, right, wrong) => {
     await bench.putParts(sessionId, TINY_FILE);
     const [first, second] = await Promise.allSettled([complete(right), complete(wrong)]);
     expect(first).toMatchObject({ status: 'fulfilled', value: { status: 'completed' } });

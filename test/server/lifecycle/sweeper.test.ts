@@ -70,7 +70,7 @@ describe('expiry', () => {
     ['presigning', (sessionId) => service.presign(sessionId, { partNumbers: [1] })],
     ['a report', (sessionId) => service.report(sessionId, { clientId: 'c' })],
     ['asking for the parts', (sessionId) => service.parts(sessionId)],
-  ])('is put off by %s', async (_, act) => {
+  ])('is delayed by %s', async (_, act) => {
     const { sessionId } = await bench.openTinySession();
     bench.clock.advance(POLICY.sessionTtlMs);
     await act(sessionId);
@@ -278,21 +278,24 @@ describe('leftovers and orphans', () => {
   it.each([
     ['completed', (sessionId: string) => service.complete(sessionId, {})],
     ['aborted', (sessionId: string) => service.abort(sessionId)],
-  ] as const)('aborts once more what a session used that is %s: a part may have arrived in that moment', async (status, end) => {
-    const { sessionId, uploadId } = await bench.openTinySession();
-    await bench.putParts(sessionId, TINY_FILE);
-    await end(sessionId);
-    bench.objects.haunt('tiny.bin', String(uploadId));
+  ] as const)(
+    'aborts the upload of a session that is %s once more: a part may have arrived in that moment',
+    async (status, end) => {
+      const { sessionId, uploadId } = await bench.openTinySession();
+      await bench.putParts(sessionId, TINY_FILE);
+      await end(sessionId);
+      bench.objects.haunt('tiny.bin', String(uploadId));
 
-    bench.clock.advance(GRACE);
-    expect(await sweep(bench.deps)).toEqual(quiet);
-    bench.clock.advance(1);
-    expect(await sweep(bench.deps)).toEqual({ ...quiet, released: 1 });
+      bench.clock.advance(GRACE);
+      expect(await sweep(bench.deps)).toEqual(quiet);
+      bench.clock.advance(1);
+      expect(await sweep(bench.deps)).toEqual({ ...quiet, released: 1 });
 
-    expect(bench.objects.uploadIds).toEqual([]);
-    expect(await statusOf(sessionId)).toBe(status);
-    expect(await sweep(bench.deps)).toEqual(quiet);
-  });
+      expect(bench.objects.uploadIds).toEqual([]);
+      expect(await statusOf(sessionId)).toBe(status);
+      expect(await sweep(bench.deps)).toEqual(quiet);
+    },
+  );
 
   it('aborts an upload that was made and never recorded, and keeps the one that is in use', async () => {
     const sessionId = await createWithLostAnswer('a');

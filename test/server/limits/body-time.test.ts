@@ -93,7 +93,7 @@ describe('a token whose bodies took too long', () => {
   it.each<[string, object | string]>([
     ['a field that is wrong', { clientId: '' }],
     ['lists in lists', { clientId: [[[[[[[[[[[]]]]]]]]]]] }],
-  ])('is told to wait before its next body is read, and others are not: %s', async (_, body) => {
+  ])('must wait before its next body is read, unlike other tokens: %s', async (_, body) => {
     const { bench, report, takeFrom } = await busyBench();
     takeFrom(300);
     expect((await report(body as object)).status).toBe(400);

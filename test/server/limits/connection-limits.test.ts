@@ -83,7 +83,7 @@ describe('a request that arrives too slowly', () => {
   it.each([
     ['with its length', 'content-length: 100\r\n\r\n{"fileName": "swordfish'],
     ['in chunks', 'transfer-encoding: chunked\r\n\r\n9\r\nswordfish\r\n'],
-  ])('is no fault of the server in its log, and is told there without a word of what was sent: %s', async (_, body) => {
+  ])('is logged without an error and without anything that was sent: %s', async (_, body) => {
     const bench = new EdgeBench();
     const { url } = await bench.listen(SHORT);
     const slow = await RawConnection.to(url);
@@ -147,7 +147,7 @@ describe('a body that is too large', () => {
   it.each([
     ['with its length', `content-length: ${KiB ** 3}\r\n\r\n`, ' '.repeat(64 * KiB)],
     ['without its length', 'transfer-encoding: chunked\r\n\r\n', `10000\r\n${' '.repeat(64 * KiB)}\r\n`],
-  ])('is answered 413 before it came whole, and its connection closed: %s', async (_, head, piece) => {
+  ])('is answered 413 before it has arrived whole, and its connection closed: %s', async (_, head, piece) => {
     const { url } = await new EdgeBench().listen();
     const connection = await RawConnection.to(url);
     connection.send(`${HEAD}${head}`);
@@ -182,7 +182,7 @@ describe('a client that goes away while it sends its body', () => {
   it.each([
     ['with its length', 'content-length: 100\r\n\r\n{"fileName": "a'],
     ['in chunks', 'transfer-encoding: chunked\r\n\r\n9\r\n{"fileNam\r\n'],
-  ])('is no fault of the server: %s', async (_, body) => {
+  ])('is not logged as an error: %s', async (_, body) => {
     const bench = new EdgeBench();
     const { url } = await bench.listen();
     const connection = await RawConnection.to(url);

@@ -37,7 +37,7 @@ async function fail(guarded: ReturnType<typeof guard>, address = HERE, times = 3
 }
 
 describe('an address that failed to authenticate too often', () => {
-  it('is told how long to wait, with wrong tokens and with none', async () => {
+  it('gets a time to wait, with wrong tokens and with none', async () => {
     const guarded = guard();
     await fail(guarded);
     await vi.advanceTimersByTimeAsync(3_500);
@@ -184,7 +184,7 @@ describe('a token that no version of the server can have made', () => {
     expect(asked).toEqual([]);
   });
 
-  it('is told from those of earlier versions, which stay valid', async () => {
+  it('is distinguished from tokens of earlier versions, which stay valid', async () => {
     const bench = new EdgeBench();
     // Tokens as versions before the check of their shape made them.
     const token = 'pw_Zm9yLXRoZS10ZXN0cy1vZi1wYXJ0d2F5';

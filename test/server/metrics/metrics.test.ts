@@ -79,7 +79,7 @@ describe('requests', () => {
     ['GET', '/no/such/path', 404],
     ['GET', '/api/no/such/path', 404],
     ['PATCH', '/api/uploads', 404],
-  ])('of none (%s %s) are one series, so that nobody can make more of them', async (method, path, status) => {
+  ])('outside of operations (%s %s) are one series, so that clients cannot create more', async (method, path, status) => {
     await bench.send(method, path);
     expect(await read(`partway_requests_total{operation="none",status="${status}"}`)).toBe(1);
   });
@@ -174,12 +174,12 @@ describe('the object store', () => {
 
 describe('sweeps', () => {
   async function sweepOnce(): Promise<void> {
-    let told = 0;
+    let sweeps = 0;
     const sweeper = startSweeper(bench.deps, 60_000, (sweep) => {
       bench.metrics.swept(sweep);
-      told += 1;
+      sweeps += 1;
     });
-    await vi.waitFor(() => expect(told).toBe(1), 30_000);
+    await vi.waitFor(() => expect(sweeps).toBe(1), 30_000);
     await sweeper.stop();
   }
 

@@ -93,7 +93,7 @@ describe('the configuration', () => {
     [{ XDG_DATA_HOME: '/data', HOME: '/home/ann' }, '/data/partway/partway.db'],
     [{ HOME: '/home/ann' }, '/home/ann/.local/share/partway/partway.db'],
     [{ XDG_DATA_HOME: '', HOME: '/home/ann' }, '/home/ann/.local/share/partway/partway.db'],
-  ])('keeps the database where the environment keeps data: %o', (env, path) => {
+  ])('keeps the database in the data folder: %o', (env, path) => {
     expect(parseConfig({ ...needed, ...env }).database).toStrictEqual({ kind: 'sqlite', path });
   });
 
@@ -105,7 +105,7 @@ describe('the configuration', () => {
     [{ PARTWAY_AUDIT_LOG: 'off' }, undefined],
     [{ XDG_DATA_HOME: '/data' }, '/data/partway/audit.jsonl'],
     [{ XDG_DATA_HOME: '/data', PARTWAY_DATABASE_URL: 'postgres://db.example.com/partway' }, '/data/partway/audit.jsonl'],
-  ])('keeps the audit log beside the database, or where it is told: %o', (env, path) => {
+  ])('keeps the audit log beside the database, or where the setting says: %o', (env, path) => {
     expect(parseConfig({ ...needed, ...env }).auditPath).toBe(path);
     // As `partway audit` calls it, which knows none of the other settings.
     expect(findAuditLog(env)).toBe(path);
@@ -260,7 +260,7 @@ describe('the configuration', () => {
       [{ ...pair, PARTWAY_S3_SIGNING: 'shared' }, ['PARTWAY_S3_SIGNING']],
       [{ PARTWAY_S3_SIGNING: 'STS' }, ['PARTWAY_S3_SIGNING']],
       [{ PARTWAY_S3_SIGNING: 'key', PARTWAY_PORT: 'x' }, ['PARTWAY_PORT', ACCESS_KEY, SECRET_KEY]],
-    ])('is at fault with %o', (env, names) => {
+    ])('is faulty with %o', (env, names) => {
       expect(namesOf(faultsOf({ ...needed, ...env }))).toEqual(names);
     });
 
@@ -441,7 +441,7 @@ describe('a variable that looks like a setting', () => {
     ['PARTWAY_S3_SECRETACCESSKEY', 'PARTWAY_S3_SECRET_ACCESS_KEY'],
     ['PARTWAY_TOKEN_FIL', 'PARTWAY_TOKEN_FILE'],
     ['PARTWAY_TRUSTED_PROXY', 'PARTWAY_TRUSTED_PROXIES'],
-  ])('is told, with the setting that may be meant: %s', (name, meant) => {
+  ])('is reported with the setting that may be meant: %s', (name, meant) => {
     expect(parseConfig({ ...needed, [name]: 'swordfish' }).unknown).toEqual([
       `${name} is not a setting of the server and has no effect. Did you mean ${meant}?`,
     ]);

@@ -43,12 +43,15 @@ describe('the settings in docs/server.md', () => {
 
 describe('the help of partway serve', () => {
   it('lists each setting with its meaning, default and range, and the files of secrets', async () => {
-    const rows = new Map(await serve.environment());
-    expect([...rows.keys()]).toEqual([...Object.keys(SETTINGS), '…_FILE']);
+    const rows = await serve.environment();
+    expect(rows.map(([name]) => name).filter((name) => name !== '')).toEqual([...Object.keys(SETTINGS), '…_FILE']);
     for (const [name, setting] of settings) {
-      expect(rows.get(name)).toContain(setting.meaning);
-      expect(rows.get(name)).toContain('default' in setting ? setting.default : setting.ifUnset);
-      expect(rows.get(name)).toContain(describeRange(setting.range));
+      const index = rows.findIndex(([row]) => row === name);
+      expect(rows[index]?.[1]).toBe(setting.meaning);
+      const [below, text] = rows[index + 1] ?? [];
+      expect(below).toBe('');
+      expect(text).toContain('default' in setting ? setting.default : setting.ifUnset);
+      expect(text).toContain(describeRange(setting.range));
     }
   });
 });
