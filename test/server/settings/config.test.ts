@@ -89,12 +89,10 @@ describe('the configuration', () => {
     expect([config.s3.accessKeyId.reveal(), config.s3.secretAccessKey.reveal()]).toEqual([SECRETS.key, SECRETS.secret]);
   });
 
-  it.each([
-    [{ XDG_DATA_HOME: '/data', HOME: '/home/ann' }, '/data/partway/partway.db'],
-    [{ HOME: '/home/ann' }, '/home/ann/.local/share/partway/partway.db'],
-    [{ XDG_DATA_HOME: '', HOME: '/home/ann' }, '/home/ann/.local/share/partway/partway.db'],
-  ])('keeps the database in the data folder: %o', (env, path) => {
-    expect(parseConfig({ ...needed, ...env }).database).toStrictEqual({ kind: 'sqlite', path });
+  it('keeps the database in the data folder, unless a setting places it', () => {
+    const env = { ...needed, XDG_DATA_HOME: '/data', HOME: '/home/ann' };
+    expect(parseConfig(env).database).toStrictEqual({ kind: 'sqlite', path: '/data/partway/partway.db' });
+    expect(parseConfig({ ...env, PARTWAY_DATABASE_URL: 'p.db' }).database).toStrictEqual({ kind: 'sqlite', path: 'p.db' });
   });
 
   it.each([
@@ -113,11 +111,11 @@ describe('the configuration', () => {
 
   it.each(['postgres', 'postgresql'])('takes a PostgreSQL database by a %s:// URL, which it keeps to itself', (scheme) => {
     const url = `${scheme}://partway:swordfish%40@db.example.com:5433/sessions?sslmode=verify-full&password=swordfish`;
-    const { database, auditPath } = parseConfig({ ...needed, PARTWAY_DATABASE_URL: url, HOME: '/home/ann' });
+    const { database, auditPath } = parseConfig({ ...needed, PARTWAY_DATABASE_URL: url, XDG_DATA_HOME: '/data' });
 
     expect(database).toMatchObject({ kind: 'postgres' });
     expect('url' in database && database.url.reveal()).toBe(url);
-    expect(auditPath).toBe('/home/ann/.local/share/partway/audit.jsonl');
+    expect(auditPath).toBe('/data/partway/audit.jsonl');
     expect(describeDatabase(database)).toBe('postgres://db.example.com:5433/sessions');
     expect(`${inspect(database)} ${JSON.stringify(database)}`).not.toContain('swordfish');
   });
