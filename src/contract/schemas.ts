@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CRC32_BASE64 } from '../session/crc32.ts';
 import { SERVICE_ERROR_CODES } from '../session/errors.ts';
 import { STATUSES } from '../session/machine.ts';
-import { DISPOSITIONS, findMetadataFault, findTagsFault } from '../session/object-attributes.ts';
+import { DISPOSITIONS, findMetadataFault, findTagsFault, METADATA_NAME } from '../session/object-attributes.ts';
 import { UNPRINTABLE } from '../session/object-key.ts';
 import { S3_LIMITS } from '../session/part-plan.ts';
 import { STRATEGIES } from '../session/strategy.ts';
@@ -15,7 +15,7 @@ const partNumber = z.number().int().min(1).max(S3_LIMITS.maxPartCount);
 const crc32 = z.string().regex(CRC32_BASE64).meta({ description: 'CRC32 as base64 of four bytes, big-endian' });
 const etag = z.string().min(1).max(200);
 // They travel as headers at the object store, so neither names nor values may hold what a header cannot.
-const metadata = firstFaultRecord(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/), z.string().max(1_000))
+const metadata = firstFaultRecord(z.string().regex(METADATA_NAME), z.string().max(1_000))
   .superRefine(withoutFault(findMetadataFault))
   .meta({ description: 'Of the object; names are lower case there. URL-encoded, with names counted twice, at most 1.9 KB' });
 const tags = firstFaultRecord(z.string().min(1).max(128), z.string().max(256))

@@ -34,6 +34,9 @@ export const NO_LIMITS: Limits = {
 /** Unfinished sessions of a token that has no limit of its own, unless the server is told otherwise. */
 export const DEFAULT_MAX_OPEN_SESSIONS = 10_000;
 
+/** A token name stands in logs, in lists and, by `{owner}`, in keys, so it has only ASCII characters, none of which looks like another. */
+export const TOKEN_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
+
 /** Capabilities of a token that have not expired: two for each file of a batch of 100,000, granted one after another. */
 export const MAX_CAPABILITIES = 200_000;
 

@@ -9,7 +9,7 @@ export type Disposition = (typeof DISPOSITIONS)[number];
 /** S3's limit. */
 export const MAX_TAGS = 10;
 /** Header names at the store, so they hold nothing but these. */
-const METADATA_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+export const METADATA_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const METADATA_HEADER = 'x-amz-meta-';
 /**
  * S3 has a limit of 2 KB for names and values; MinIO counts each name's `x-amz-meta-` as well, and refuses 2,049 bytes (measured). All

@@ -1,4 +1,4 @@
-/** Every fault of a configuration at once, so that it is mended in one go. */
+/** Carries every fault of a configuration at once, so that all can be fixed in one go. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly faults: readonly string[];
