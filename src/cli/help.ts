@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import { renderUsage } from 'citty';
+import { packageVersion } from '../installation/package-version.ts';
 import { EXIT_CODE_MEANINGS } from './errors/exit-codes.ts';
 import type { CommandModule } from './input/command.ts';
 import { DEFAULT_SERVER } from './input/environment.ts';
@@ -69,15 +69,10 @@ export async function renderCommandHelp(
     // citty colours what goes into pipes, too.
     keepColours((style.colour ? usage : stripVTControlCharacters(usage)).replaceAll(/ +$/gm, '')),
     section('EXAMPLES', examples, style),
-    section('ENVIRONMENT', columns(environment), style),
+    section('ENVIRONMENT', columns(typeof environment === 'function' ? await environment() : environment), style),
     section('EXIT CODES', exitCodeLines(), style),
   ];
   return joinStyled(parts, '\n');
-}
-
-export function packageVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-  return manifest.version;
 }
 
 function exitCodeLines(): string[] {

@@ -1,9 +1,10 @@
 import { type ArgsDef, runCommand } from 'citty';
+import { packageVersion } from '../installation/package-version.ts';
 import { didYouMean } from '../text/did-you-mean.ts';
 import { debugTrace, errorLine, explainError } from './errors/error-text.ts';
 import { EXIT, type ExitCode } from './errors/exit-codes.ts';
 import { unwrapFailure } from './errors/failure.ts';
-import { packageVersion, renderCommandHelp, renderHelp } from './help.ts';
+import { renderCommandHelp, renderHelp } from './help.ts';
 import type { CommandModule } from './input/command.ts';
 import { checkArguments } from './input/strict-args.ts';
 import { UsageError } from './input/usage-error.ts';
@@ -57,7 +58,8 @@ async function dispatch(argv: readonly string[], context: CliContext): Promise<E
     context.stdout.write(await renderCommandHelp(module, styleOf(context.stdout, context)));
     return EXIT.ok;
   }
-  const variables = module.environment?.map(([variable]) => variable);
+  const environment = typeof module.environment === 'function' ? await module.environment() : module.environment;
+  const variables = environment?.map(([variable]) => variable);
   checkArguments(words, ((await module.command.args) ?? {}) as ArgsDef, name, variables);
   const { result } = await runCommand(module.command, { rawArgs: words, data: context });
   return result as ExitCode;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CHECKSUM_PATTERN } from '../session/checksum.ts';
-import { findMetadataFault, findTagsFault } from '../session/object-attributes.ts';
+import { findMetadataFault, findTagsFault, METADATA_NAME } from '../session/object-attributes.ts';
 import { S3_LIMITS } from '../session/part-plan.ts';
 import { firstFaultRecord } from './first-fault.ts';
 
@@ -12,7 +12,7 @@ export const partNumber = z.number().int().min(1).max(S3_LIMITS.maxPartCount);
 export const crc32 = z.string().regex(CHECKSUM_PATTERN).meta({ description: 'CRC32 as base64 of four bytes, big-endian' });
 export const etag = z.string().min(1).max(200);
 // Metadata travels in headers at the object store, so names and values may hold only what a header can.
-export const metadata = firstFaultRecord(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/), z.string().max(1_000))
+export const metadata = firstFaultRecord(z.string().regex(METADATA_NAME), z.string().max(1_000))
   .superRefine(withoutFault(findMetadataFault))
   .meta({
     description: 'Metadata of the object; names become lower case. URL-encoded, with names counted twice, at most 1.9 KB',

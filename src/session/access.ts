@@ -34,6 +34,9 @@ export const NO_LIMITS: Limits = {
 /** Limit on unfinished sessions for tokens without a limit of their own; a setting of the server changes it. */
 export const DEFAULT_MAX_OPEN_SESSIONS = 10_000;
 
+/** A token name appears in logs, in lists and, by `{owner}`, in keys, so it has only ASCII characters, none of which looks like another. */
+export const TOKEN_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
+
 /** Limit on a token's capabilities that have not expired: two for each of 100,000 files that are uploaded one after another. */
 export const MAX_CAPABILITIES = 200_000;
 

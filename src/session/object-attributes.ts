@@ -9,7 +9,7 @@ export type Disposition = (typeof DISPOSITIONS)[number];
 /** S3's limit. */
 export const MAX_TAGS = 10;
 /** Metadata names become header names at the object store, which allows only these characters. */
-const METADATA_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+export const METADATA_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const METADATA_HEADER = 'x-amz-meta-';
 /**
  * Limit on all metadata. S3 limits names and values to 2 KB; MinIO also counts the `x-amz-meta-` of each name, and refuses 2,049 bytes

@@ -6,6 +6,6 @@ export type { PlannedSweep };
 
 /** What the sweeper of the server on this machine would do now. */
 export async function plannedSweep({ env, now }: CliContext): Promise<readonly PlannedSweep[]> {
-  const { planSweepOf } = await import('../../server/admin/sweep.ts');
-  return explainingDatabase(() => planSweepOf(env, now()));
+  const { planHostSweep } = await import('../../server/admin/database.ts');
+  return explainingDatabase(() => planHostSweep(env, now()));
 }

@@ -7,7 +7,7 @@ export type { TokenWithUsage };
 type TokenAdmin = ReturnType<typeof createTokenAdmin>;
 
 /** Of the commands that work on the server's own files. */
-export const MACHINE_ENVIRONMENT = [
+export const HOST_ENVIRONMENT = [
   ['PARTWAY_DATABASE_URL', "The server's database, as `partway serve` has it"],
   ['PARTWAY_AUDIT_LOG', "Path of the server's audit log, as `partway serve` has it"],
 ] as const;

@@ -1,5 +1,6 @@
 import { defineCommand } from 'citty';
 import type { AuditBatch, AuditFilter, AuditRecord } from '../../server/audit/read-audit.ts';
+import { AUDIT_EVENTS } from '../../session/audit-events.ts';
 import { renderAudit } from '../admin/audit-table.ts';
 import { explainingDatabase } from '../admin/database-failure.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
@@ -13,14 +14,13 @@ import { absolutePath } from '../upload/sending.ts';
 /** Of a table, whose columns can be laid out only when all rows are known. */
 const DEFAULT_LAST = 200;
 const MAX_LAST = 100_000;
-const EVENTS = 'created, completed, aborted, expired, refused, granted, token-created, token-revoked';
 
 const command = defineCommand({
   meta: { name: 'audit', description: "Show who did what, from the audit log on the server's own machine" },
   args: {
     session: { type: 'string', valueHint: 'id', description: 'Only what is about this session' },
     token: { type: 'string', valueHint: 'name', description: 'Only what was done with this token, by its name or id' },
-    event: { type: 'string', valueHint: 'event,event', description: `Only these: ${EVENTS}` },
+    event: { type: 'string', valueHint: 'event,event', description: `Only these: ${AUDIT_EVENTS.join(', ')}` },
     since: { type: 'string', valueHint: 'duration', description: 'Only what is not older: 90s, 30m, 24h, 7d' },
     last: {
       type: 'string',
@@ -31,8 +31,6 @@ const command = defineCommand({
   },
   async run({ args: flags, data }) {
     const context = contextOf(data);
-    // Read by the server's own code, which no other command needs.
-    const { AUDIT_EVENTS } = await import('../../server/audit/event.ts');
     const reader = new FlagReader();
     const sinceMs = reader.durationMs('since', flags.since);
     const last = reader.integer('last', flags.last, 1, MAX_LAST);
@@ -111,7 +109,7 @@ function explainReadFailure(error: unknown, path: string): unknown {
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return new UsageError(
       `There is no audit log at ${path}.`,
-      "Run this on the server's machine, as its user, with its PARTWAY_AUDIT_LOG or PARTWAY_DATABASE_URL.",
+      "Run this on the server's host, as its user, with its PARTWAY_AUDIT_LOG or PARTWAY_DATABASE_URL.",
     );
   }
   if (code === 'EACCES' || code === 'EPERM') {

@@ -1,6 +1,6 @@
 import { defineCommand } from 'citty';
 import { type PlannedSweep, plannedSweep } from '../admin/sweep.ts';
-import { MACHINE_ENVIRONMENT } from '../admin/token-admin.ts';
+import { HOST_ENVIRONMENT } from '../admin/token-admin.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { formatInstant } from '../format/durations.ts';
 import { formatSize } from '../format/sizes.ts';
@@ -50,7 +50,7 @@ export default {
   command,
   examples: ['partway sweep --dry-run', 'partway sweep --dry-run --json   one a line'],
   environment: [
-    ...MACHINE_ENVIRONMENT,
+    ...HOST_ENVIRONMENT,
     ['PARTWAY_SESSION_TTL', 'A session expires this long after its last activity, as `partway serve` has it (7d)'],
   ],
 } satisfies CommandModule;

@@ -2,13 +2,15 @@ import type { CommandDef } from 'citty';
 import { VERIFY_RESUME } from '../../client/source/verify-resume.ts';
 import type { CliContext } from '../terminal/context.ts';
 
+type Rows = readonly (readonly [string, string])[];
+
 /** What `partway <command> --help` adds to citty's usage. */
 export interface CommandModule {
   // biome-ignore lint/suspicious/noExplicitAny: citty's own type for a command with whatever arguments
   readonly command: CommandDef<any>;
   readonly examples: readonly string[];
-  /** Name and meaning of each variable, where they are not the usual ones. */
-  readonly environment?: readonly (readonly [string, string])[];
+  /** Name and meaning of each variable, where they are not the usual ones; a function where they are loaded only when needed. */
+  readonly environment?: Rows | (() => Promise<Rows>);
 }
 
 /** citty hands its `data` through untyped: it is the context that `runCli` put in. */

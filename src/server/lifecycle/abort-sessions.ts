@@ -11,12 +11,12 @@ export interface AbortedSessions {
 }
 
 /**
- * Stores the intent to abort with each unfinished session of an owner, and nothing else: this runs without an object store. The sweeper
- * of a server does the rest. A session that is being completed goes on: its object may be there already.
+ * Stores the intent to abort with each unfinished session of an owner, and nothing else, because this runs without an object store. The
+ * sweeper of a server does the rest. A session that is being completed goes on: its object may exist already.
  */
 export async function abortSessionsOf(sessions: SessionRecords, owner: string, now: () => Instant): Promise<AbortedSessions> {
   const aborting: string[] = [];
-  // Those in `creating` first: meanwhile one of them may become open.
+  // Sessions in `creating` first, because one of them may become open meanwhile.
   for (const status of ['creating', 'open'] as const) {
     for await (const session of everySession(sessions, owner, status)) {
       if (await requestAbort(sessions, session, now)) aborting.push(session.sessionId);
@@ -40,7 +40,7 @@ async function* everySession(
   } while (cursor !== null);
 }
 
-/** A request that is under way may change the session at the same moment: then by what it is now. */
+/** Stores the intent. If another request changes the session at the same moment, its new status decides. */
 async function requestAbort(sessions: SessionRecords, found: UploadSession, now: () => Instant): Promise<boolean> {
   for (let current: UploadSession | undefined = found; current !== undefined; current = await sessions.get(found.sessionId)) {
     const { sessionId, status, generation } = current;

@@ -9,7 +9,7 @@ export interface Message {
   readonly body: string;
 }
 
-/** Signs with every secret: a receiver takes the message if one of the signatures is right. */
+/** Signs with every secret: a receiver accepts the message if one of the signatures is right. */
 export type Sign = (event: WebhookEvent, now: Instant) => Message;
 
 /** @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
@@ -17,7 +17,7 @@ export function createSign(secrets: readonly Secret[]): Sign {
   const signers = secrets.map((secret) => new Webhook(secret.reveal()));
   return (event, now) => {
     const body = bodyOf(event);
-    // Of the attempt, not of the event: receivers refuse what was signed more than five minutes ago.
+    // The time of the attempt, not of the event: receivers refuse signatures that are older than five minutes.
     const at = new Date(now);
     return {
       headers: {
@@ -32,7 +32,7 @@ export function createSign(secrets: readonly Secret[]): Sign {
   };
 }
 
-/** The same for every attempt. */
+/** Makes the body, which is the same for every attempt. */
 function bodyOf({ type, createdAt, sequence, session }: WebhookEvent): string {
   const { sessionId, owner, bucket, key, fileName, size, contentType, metadata, etag, checksum } = session;
   return JSON.stringify({
