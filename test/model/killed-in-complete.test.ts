@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ControlPlane } from '../../src/client/control-plane/control-plane.ts';
-import type { UploadEvent } from '../../src/client/progress/events.ts';
+import type { EngineEvent } from '../../src/client/progress/events.ts';
 import { bytesSource } from '../../src/client/source/byte-source.ts';
 import { openUpload } from '../../src/client/transfer/open-upload.ts';
 import { runUpload } from '../../src/client/transfer/upload.ts';
@@ -82,7 +82,7 @@ async function uploadThrough(options: { killAfterMs: number; meanwhile?: (minio:
   const source = bytesSource(bytes, 'film.mp4');
   const controlPlane = new ListeningControlPlane({ server: server.url, token: TOKEN });
   const { session } = await openUpload({ controlPlane, source, request: { strategy: 'multipart', partSize: PART } });
-  const events: UploadEvent[] = [];
+  const events: EngineEvent[] = [];
   const result = await runUpload({ controlPlane, session, source, onEvent: (event) => events.push(event) });
   await outage;
   expect(outage).toBeDefined();

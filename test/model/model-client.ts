@@ -1,5 +1,5 @@
 import { ControlPlane } from '../../src/client/control-plane/control-plane.ts';
-import type { UploadEvent, UploadResult } from '../../src/client/progress/events.ts';
+import type { EngineEvent, UploadResult } from '../../src/client/progress/events.ts';
 import type { ByteSource } from '../../src/client/source/byte-source.ts';
 import { openUpload } from '../../src/client/transfer/open-upload.ts';
 import { runUpload } from '../../src/client/transfer/upload.ts';
@@ -131,7 +131,7 @@ export class ModelClient {
     return undefined;
   }
 
-  #see(event: UploadEvent): void {
+  #see(event: EngineEvent): void {
     const { ledger, name } = this.#options;
     if (event.type === 'healed') this.#healed = true;
     if (event.type === 'part') this.checksums.set(event.partNumber, event.checksum);

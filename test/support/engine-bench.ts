@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { ControlPlane } from '../../src/client/control-plane/control-plane.ts';
-import type { UploadEvent, UploadResult } from '../../src/client/progress/events.ts';
+import type { EngineEvent, UploadResult } from '../../src/client/progress/events.ts';
 import type { ByteSource } from '../../src/client/source/byte-source.ts';
 import { openUpload } from '../../src/client/transfer/open-upload.ts';
-import { type RunUploadOptions, runUpload } from '../../src/client/transfer/upload.ts';
+import type { RunUploadOptions } from '../../src/client/transfer/run-options.ts';
+import { runUpload } from '../../src/client/transfer/upload.ts';
 import type { CreateRequest, Session } from '../../src/contract/wire.ts';
 import { type RunningServer, startServer } from '../../src/server/main.ts';
 import { parseConfig } from '../../src/server/settings/config.ts';
@@ -19,15 +20,15 @@ import { aFolder } from './sources.ts';
 
 const TOKEN = 'the-token-of-the-engine-tests';
 
-export type EventOf<Type extends UploadEvent['type']> = Extract<UploadEvent, { type: Type }>;
+export type EventOf<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>;
 
 /** One run of the engine that is under way, and what it told so far. */
 export interface StartedRun {
   readonly result: Promise<UploadResult>;
-  readonly events: UploadEvent[];
-  eventsOf<Type extends UploadEvent['type']>(type: Type): EventOf<Type>[];
+  readonly events: EngineEvent[];
+  eventsOf<Type extends EngineEvent['type']>(type: Type): EventOf<Type>[];
   /** Resolves with the first event of a type, also one that was before. */
-  first<Type extends UploadEvent['type']>(type: Type): Promise<EventOf<Type>>;
+  first<Type extends EngineEvent['type']>(type: Type): Promise<EventOf<Type>>;
 }
 
 /** A real control plane in this process, a real MinIO, and between it and the engine a proxy that does harm on command. */
@@ -92,8 +93,8 @@ export class EngineBench {
   }
 
   run(session: Session, source: ByteSource, options: Partial<RunUploadOptions> = {}): StartedRun {
-    const events: UploadEvent[] = [];
-    const waiting = new Set<(event: UploadEvent) => void>();
+    const events: EngineEvent[] = [];
+    const waiting = new Set<(event: EngineEvent) => void>();
     const result = runUpload({
       controlPlane: this.controlPlane,
       session,
@@ -108,8 +109,8 @@ export class EngineBench {
     // Looked at when the test comes to it.
     result.catch(() => {});
     const isOf =
-      <Type extends UploadEvent['type']>(type: Type) =>
-      (event: UploadEvent): event is EventOf<Type> =>
+      <Type extends EngineEvent['type']>(type: Type) =>
+      (event: EngineEvent): event is EventOf<Type> =>
         event.type === type;
     return {
       result,
@@ -117,7 +118,7 @@ export class EngineBench {
       eventsOf: (type) => events.filter(isOf(type)),
       first: (type) =>
         new Promise((resolve) => {
-          const tell = (event: UploadEvent) => {
+          const tell = (event: EngineEvent) => {
             if (isOf(type)(event)) resolve(event);
           };
           for (const event of events) tell(event);

@@ -1,4 +1,4 @@
-import type { UploadEvent } from '../../client/progress/events.ts';
+import type { EngineEvent } from '../../client/progress/events.ts';
 import type * as wire from '../../contract/wire.ts';
 import { formatInstant } from '../format/durations.ts';
 
@@ -13,7 +13,7 @@ export function watchDeadline(session: wire.Session, now: () => number, warn: (m
   const startedAt = now();
   const deadline = session.partsKeptUntil === null ? Number.POSITIVE_INFINITY : Date.parse(session.partsKeptUntil);
   let hasWarned = false;
-  return (event: UploadEvent): void => {
+  return (event: EngineEvent): void => {
     if (hasWarned || event.type !== 'progress' || event.secondsRemaining === null) return;
     const instant = now();
     const end = instant + event.secondsRemaining * 1000;

@@ -1,6 +1,6 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import { createUploadControl } from '../../client/flow/upload-control.ts';
-import type { UploadEvent } from '../../client/progress/events.ts';
+import type { EngineEvent } from '../../client/progress/events.ts';
 import type { VerifyResume } from '../../client/source/verify-resume.ts';
 import { type ErrorCode, isUploadError, UploadError } from '../../session/errors.ts';
 import { createControlListener } from '../control/control-listener.ts';
@@ -55,7 +55,7 @@ export async function send(
   const interruption = listenForInterruption(context);
   try {
     await journal.prune();
-    const onWaiting = (event: UploadEvent) => reporter.waiting(event, maxOutageMs);
+    const onWaiting = (event: EngineEvent) => reporter.waiting(event, maxOutageMs);
     const wishes = { concurrency, maxOutageMs, verifyResume: flags['verify-resume'] };
     return await work({
       context,

@@ -1,6 +1,6 @@
 import type { ControlPlane } from '../../client/control-plane/control-plane.ts';
 import type { UploadControl } from '../../client/flow/upload-control.ts';
-import type { UploadEvent, UploadResult } from '../../client/progress/events.ts';
+import type { EngineEvent, UploadResult } from '../../client/progress/events.ts';
 import type { ByteSource } from '../../client/source/byte-source.ts';
 import type { VerifyResume } from '../../client/source/verify-resume.ts';
 import type * as wire from '../../contract/wire.ts';
@@ -27,7 +27,7 @@ export interface UploadFileOptions {
   readonly concurrency: number | undefined;
   readonly maxOutageMs: number | undefined;
   /** Told while the server is waited for, before a file has begun. */
-  readonly onWaiting: (event: UploadEvent) => void;
+  readonly onWaiting: (event: EngineEvent) => void;
   readonly verifyResume: VerifyResume | undefined;
   /** Of all files of the command: a pause or a limit outlasts the file that is being sent. */
   readonly control: UploadControl;
@@ -64,7 +64,7 @@ export async function uploadFile(file: FileToUpload, options: UploadFileOptions)
   reporter.begin({ name: source.name, session, created: file.created });
   if (file.strategy !== undefined) reporter.strategy(file.strategy);
   const checkDeadline = watchDeadline(session, options.context.now, (message) => reporter.warn(message));
-  const onEvent = (event: UploadEvent) => {
+  const onEvent = (event: EngineEvent) => {
     if (event.type === 'progress') {
       storedBytes = event.storedBytes;
       if (storedBytes - session.storedBytes >= TELLING_BYTES) recorder.measured(event.averageBytesPerSecond);
@@ -91,7 +91,7 @@ export async function uploadFile(file: FileToUpload, options: UploadFileOptions)
 async function continueSession(
   { session, source }: FileToUpload,
   { controlPlane, concurrency, maxOutageMs, control, verifyResume, interruption }: UploadFileOptions,
-  onEvent: (event: UploadEvent) => void,
+  onEvent: (event: EngineEvent) => void,
   checksums: ReadonlyMap<number, string>,
 ): Promise<UploadResult> {
   const { runUpload } = await import('../../client/index.ts');

@@ -1,5 +1,5 @@
 import { isUploadError } from '../../session/errors.ts';
-import { pause } from '../network/sleep.ts';
+import { sleep } from '../network/sleep.ts';
 
 /**
  * Most answers come at once; one that takes so long may be a slow store's, or its connection may be dead without a sign (TCP says
@@ -45,7 +45,7 @@ export async function firstAnswer<Result>(
 /** Until `signal` aborts, and never resolves. */
 async function askFromTimeToTime(begin: () => void, renewConnections: () => void, firstMs: number, signal: AbortSignal) {
   for (let waitMs = firstMs; ; waitMs *= 2) {
-    await pause(waitMs, signal);
+    await sleep(waitMs, signal);
     renewConnections();
     begin();
   }

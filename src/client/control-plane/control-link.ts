@@ -1,6 +1,6 @@
 import { isUploadError, type UploadError } from '../../session/errors.ts';
 import { type Link, waitBefore } from '../network/link.ts';
-import { pause } from '../network/sleep.ts';
+import { sleep } from '../network/sleep.ts';
 import { askedForMs } from './rate-limit.ts';
 import type { Refused } from './refusals.ts';
 
@@ -54,7 +54,7 @@ async function untilAnswered<Result>(call: () => Promise<Result>, options: Outag
       const waitMs = repeatsAtOnce ? 0 : Math.max(askedForMs(error), waitBefore(failures, random()));
       // Health checks are answered and the call is not: the link has told of no outage.
       if (error.code === 'STORE_UNAVAILABLE' || (isUnreachable && !wasDown)) refused.again(reason, waitMs);
-      await pause(waitMs, signal);
+      await sleep(waitMs, signal);
     }
   }
 }

@@ -1,7 +1,7 @@
 import { PATHS } from '../../contract/paths.ts';
 import type { Network } from '../../session/strategy.ts';
-import { probeUrl } from '../network/http-probe.ts';
 import { LinkFailure } from '../network/link-failure.ts';
+import { probeUrl } from '../network/probes.ts';
 import type { ControlPlane } from './control-plane.ts';
 
 export interface ProbeResult {

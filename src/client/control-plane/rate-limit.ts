@@ -1,6 +1,6 @@
 import { isUploadError, type UploadError } from '../../session/errors.ts';
 import { waitBefore } from '../network/link.ts';
-import { pause } from '../network/sleep.ts';
+import { sleep } from '../network/sleep.ts';
 
 /** Longer than this, and a server that says "later" is asked anyway. Ours says a minute at most. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
@@ -26,7 +26,7 @@ export async function untilAllowed<Result>(
     } catch (error) {
       signal.throwIfAborted();
       if (!isUploadError(error, 'RATE_LIMITED') || now() - startedAt > PATIENCE_MS) throw error;
-      await pause(Math.max(askedForMs(error), waitBefore(refusals, random())), signal);
+      await sleep(Math.max(askedForMs(error), waitBefore(refusals, random())), signal);
     }
   }
 }

@@ -1,11 +1,11 @@
-import type { UploadEvent } from '../progress/events.ts';
+import type { EngineEvent } from '../progress/events.ts';
 
 export interface RefusalsOptions {
   /** For people, for example `the partway server`. */
   readonly what: string;
   /** It is no answer of its own that keeps it from serving: nothing gets through to it. */
   readonly blocked?: true;
-  readonly onEvent: (event: UploadEvent) => void;
+  readonly onEvent: (event: EngineEvent) => void;
   readonly now: () => number;
 }
 

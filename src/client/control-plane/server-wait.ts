@@ -1,13 +1,13 @@
 import { isUploadError, UploadError } from '../../session/errors.ts';
 import { startAwakeClock } from '../network/awake-clock.ts';
 import { createLink } from '../network/link.ts';
-import type { UploadEvent } from '../progress/events.ts';
+import { probeServer } from '../network/probes.ts';
+import type { EngineEvent } from '../progress/events.ts';
 import { createWallTimes } from '../progress/wall-times.ts';
 import { throughOutages } from './control-link.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { untilAllowed } from './rate-limit.ts';
 import { createRefusals } from './refusals.ts';
-import { probeServer } from './server-probe.ts';
 
 const DAY_MS = 86_400_000;
 /** A gateway answers so while what is behind it is away, or while it limits requests. */
@@ -19,7 +19,7 @@ export interface ServerWaitOptions {
   /** 24 h where left out, as during a run. */
   readonly maxOutageMs?: number | undefined;
   /** Told `offline` and `online`, whose `what` names the server's address. */
-  readonly onEvent?: ((event: UploadEvent) => void) | undefined;
+  readonly onEvent?: ((event: EngineEvent) => void) | undefined;
 }
 
 /**
@@ -35,7 +35,7 @@ export function createServerWait({ controlPlane, signal, maxOutageMs = DAY_MS, o
   return async <Result>(call: () => Promise<Result>): Promise<Result> => {
     const { now, stop } = startAwakeClock();
     const withWallTimes = createWallTimes(now, Date.now);
-    const tell = (event: UploadEvent) => onEvent(withWallTimes(event));
+    const tell = (event: EngineEvent) => onEvent(withWallTimes(event));
     const probe = (probeSignal: AbortSignal) => probeServer(controlPlane, probeSignal);
     const hasAnswered = () => controlPlane.hasAnswered;
     const link = createLink({ what, probe, hasAnswered, maxOutageMs, onEvent: tell, now });

@@ -1,4 +1,4 @@
-import { pause } from '../network/sleep.ts';
+import { sleep } from '../network/sleep.ts';
 
 /** A piece takes a quarter of this: progress is seen, and a server's idle limit (MinIO: 30 s) is far. */
 const LONGEST_PIECE_MS = 1_000;
@@ -37,7 +37,7 @@ export function createByteLimiter(initial: number | undefined, now: () => number
         const waitMs = bookedUntil - time;
         bookedUntil += (bytes * 1_000) / bytesPerSecond;
         const changesBefore = changes;
-        if (waitMs > 0) await pause(waitMs, signal, waiting);
+        if (waitMs > 0) await sleep(waitMs, signal, waiting);
         if (changes === changesBefore) return bytes;
       }
       return most;

@@ -1,4 +1,4 @@
-import { pause as wait } from '../network/sleep.ts';
+import { sleep } from '../network/sleep.ts';
 import type { ControlEvent } from '../progress/events.ts';
 import { createByteLimiter } from './byte-limiter.ts';
 
@@ -63,7 +63,7 @@ export function createUploadControl({ bytesPerSecond }: UploadControlOptions = {
     },
     /** At once unless paused. @throws the signal's reason as soon as it aborts. */
     async untilResumed(signal: AbortSignal): Promise<void> {
-      while (pausedAt !== undefined) await wait(undefined, signal, waiting);
+      while (pausedAt !== undefined) await sleep(undefined, signal, waiting);
     },
     /** Returns the way to stop listening. */
     listen(listener: (event: ControlEvent) => void): () => void {

@@ -1,8 +1,8 @@
 import { UploadError } from '../../session/errors.ts';
 import { isProgrammingError } from '../../session/programming-error.ts';
-import type { UploadEvent } from '../progress/events.ts';
+import type { EngineEvent } from '../progress/events.ts';
 import { certificateNotTrusted, untrustedIn } from './certificate.ts';
-import { pause } from './sleep.ts';
+import { sleep } from './sleep.ts';
 
 export interface LinkOptions {
   /** For people, for example `the object store`. */
@@ -14,7 +14,7 @@ export interface LinkOptions {
   readonly maxOutageMs: number;
   /** Total of the pauses so far: nobody gives up over time that was not to be used. */
   readonly pausedMs?: () => number;
-  readonly onEvent: (event: UploadEvent) => void;
+  readonly onEvent: (event: EngineEvent) => void;
   readonly now?: () => number;
   readonly random?: () => number;
 }
@@ -167,7 +167,7 @@ export function waitInVain(attempt: number, random: number): number {
 
 async function wait(ms: number, signal: AbortSignal): Promise<void> {
   // Ended early by the signal as well; whoever raced looks at what has happened.
-  await pause(ms, signal).catch(() => {});
+  await sleep(ms, signal).catch(() => {});
 }
 
 function describe(error: unknown): string {

@@ -2,7 +2,7 @@
  * Waits: for `ms`, or until somebody calls what it puts into `wakers` meanwhile; without `ms` for that alone.
  * @throws the signal's reason as soon as it aborts.
  */
-export function pause(ms: number | undefined, signal: AbortSignal, wakers?: Set<() => void>): Promise<void> {
+export function sleep(ms: number | undefined, signal: AbortSignal, wakers?: Set<() => void>): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const timer = ms === undefined ? undefined : setTimeout(done, ms);

@@ -2,7 +2,7 @@ import type { PartsResponse, WireStoredPart } from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import { type PartPlan, partLength } from '../../session/part-plan.ts';
 import { partNumbersOf } from '../../session/part-ranges.ts';
-import { pause } from '../network/sleep.ts';
+import { sleep } from '../network/sleep.ts';
 import type { SentPart } from './part-sender.ts';
 
 /** Why a part that the store acknowledged still counts as missing. */
@@ -89,7 +89,7 @@ export function createAcknowledgedParts(options: AcknowledgedPartsOptions) {
         const shortcomings = findShortcomings(acknowledged, listing);
         refuseUnproven(shortcomings);
         if (shortcomings.length === 0) return listing;
-        await pause(waitMs, signal);
+        await sleep(waitMs, signal);
         listing = await list();
       }
       observe(listing);

@@ -2,21 +2,21 @@ import type { PresignedPart, WireStoredPart } from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import type { UploadControl } from '../flow/upload-control.ts';
 import { inWords, type Link, waitBefore } from '../network/link.ts';
-import { pause } from '../network/sleep.ts';
-import type { StoreProbe } from '../network/store-probe.ts';
-import type { UploadEvent } from '../progress/events.ts';
-import type { Tally } from '../progress/progress-counter.ts';
+import { sleep } from '../network/sleep.ts';
+import type { EngineEvent } from '../progress/events.ts';
+import type { ProgressCounter } from '../progress/progress-counter.ts';
 import type { AnswerHistory } from './answer-outcome.ts';
 import { judgeAnswer, type PartAnswer } from './part-answer.ts';
 import { AnsweredOnTheWay, isTransient, PartFailure, StoreBusy, UrlRefused } from './part-failures.ts';
 import { ConnectionFailure } from './put-part.ts';
+import type { StoreProbe } from './store-probe.ts';
 import type { WayToStore } from './way-to-store.ts';
 
 export interface PartRecoveryOptions {
   readonly link: Link;
   readonly storeProbe: StoreProbe;
   readonly way: WayToStore;
-  readonly tally: Tally;
+  readonly counter: ProgressCounter;
   readonly control: UploadControl;
   /** Asks what the store has of a part, when the answer got lost or was not the store's. */
   readonly findStored: (partNumber: number) => Promise<WireStoredPart | undefined>;
@@ -24,7 +24,7 @@ export interface PartRecoveryOptions {
   readonly askToSend: (part: PresignedPart, signal: AbortSignal) => Promise<PartAnswer | undefined>;
   readonly maxTries: number;
   readonly maxOutageMs: number;
-  readonly onEvent: (event: UploadEvent) => void;
+  readonly onEvent: (event: EngineEvent) => void;
   readonly now: () => number;
   /** For patience: neither sleep nor a step of the wall clock uses it up. */
   readonly awakeNow: () => number;
@@ -68,7 +68,7 @@ export interface FailedPart {
 
 /** Decides between two attempts at a part whether to make another one, what to ask before it, and how long to wait. */
 export function createPartRecovery(options: PartRecoveryOptions) {
-  const { link, storeProbe, way, tally, control, onEvent } = options;
+  const { link, storeProbe, way, counter, control, onEvent } = options;
 
   /** Stands still in a pause: no patience is used up by it. */
   const unpausedNow = () => options.awakeNow() - control.pausedMs;
@@ -85,7 +85,7 @@ export function createPartRecovery(options: PartRecoveryOptions) {
     attempts.isWhole = attempts.current.bytes === end - start;
     attempts.answerLost = error instanceof AnsweredOnTheWay || (error instanceof ConnectionFailure && error.bodySent);
     // Sent whole and not answered by the store, it is in flight until the store was asked whether it has it.
-    if (!attempts.answerLost) tally.partEnded(partNumber);
+    if (!attempts.answerLost) counter.partEnded(partNumber);
     onEvent({ type: 'retry', partNumber, attempt: attempts.count, reason: error.message });
     // The link is not needed during a pause, so it is not asked for either.
     await control.untilResumed(signal);
@@ -94,7 +94,7 @@ export function createPartRecovery(options: PartRecoveryOptions) {
     else if (error instanceof AnsweredOnTheWay) await afterForeignAnswer(part, error, attempts, signal);
     else if (error instanceof StoreBusy) {
       checkPatience(part, attempts, `the object store answered ${error.message}`);
-      await pause(Math.max(askedFor(error), waitBefore(attempts.busyAnswers++, options.random())), signal);
+      await sleep(Math.max(askedFor(error), waitBefore(attempts.busyAnswers++, options.random())), signal);
     }
   }
 
@@ -151,7 +151,7 @@ export function createPartRecovery(options: PartRecoveryOptions) {
     // Not beyond the end of patience: there is one attempt at it.
     const waitMs = Math.max(0, Math.min(wantedMs, options.maxOutageMs - troubledForMs(attempts) + 1));
     way.waits(reason, waitMs);
-    await pause(waitMs, signal);
+    await sleep(waitMs, signal);
     // A part that was handed over whole may have arrived meanwhile.
     attempts.answerLost = attempts.isWhole;
     // The server may sign for another way by now.
@@ -172,7 +172,7 @@ export function createPartRecovery(options: PartRecoveryOptions) {
       return true;
     }
     // One that was handed over whole may still arrive.
-    if (!attempts.isWhole) tally.partEnded(partNumber);
+    if (!attempts.isWhole) counter.partEnded(partNumber);
     return false;
   }
 

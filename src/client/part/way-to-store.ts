@@ -3,7 +3,7 @@ import { MiB, type PartPlan } from '../../session/part-plan.ts';
 import { createRefusals } from '../control-plane/refusals.ts';
 import { type CutAttempt, type CutPattern, createCutWatch } from '../network/cut-pattern.ts';
 import { waitInVain } from '../network/link.ts';
-import type { NoticeCode, UploadEvent } from '../progress/events.ts';
+import type { EngineEvent, NoticeCode } from '../progress/events.ts';
 import { describeAnswer, type PartAnswer } from './part-answer.ts';
 import { adviceOnTheWay, refusedPart } from './part-failures.ts';
 import { planSmallerParts, type SmallerPlan, smallestPartSize } from './smaller-parts.ts';
@@ -30,7 +30,7 @@ export interface WayToStoreOptions {
   /** A limit that was asked for makes parts take longer. */
   readonly isLimited: () => boolean;
   readonly onSmallerParts: (needed: SmallerPartsNeeded) => void;
-  readonly onEvent: (event: UploadEvent) => void;
+  readonly onEvent: (event: EngineEvent) => void;
   readonly now: () => number;
 }
 

@@ -33,7 +33,7 @@ export interface ProgressFigures {
 }
 
 /** What the engine tells while it works. It never prints; reporters do. */
-export type UploadEvent =
+export type EngineEvent =
   | { readonly type: 'session'; readonly session: Session }
   | ({ readonly type: 'progress' } & ProgressFigures)
   /** A part is stored now. `checksum` is the base64 CRC32 of its bytes. */

@@ -1,5 +1,5 @@
 import type { Session } from '../../contract/wire.ts';
-import type { ControlEvent, ProgressFigures, RunTotals, UploadEvent } from './events.ts';
+import type { ControlEvent, EngineEvent, ProgressFigures, RunTotals } from './events.ts';
 import { createOutages } from './outages.ts';
 import { createRate } from './speed.ts';
 
@@ -20,7 +20,7 @@ const RETRIES_IN_VAIN = 2;
  * bytes twice, so their sum never exceeds the size. Every byte sent is of a part that this run stored, in flight, or wasted.
  * @param before What the same run did with an earlier plan: nothing of it is stored, and its figures go on.
  */
-export function createTally(
+export function createProgressCounter(
   session: Pick<Session, 'size' | 'storedBytes' | 'partsStored' | 'partCount'>,
   now: () => number,
   before: RunTotals = NOTHING_BEFORE,
@@ -60,7 +60,7 @@ export function createTally(
     return freeMs > 0 ? (bytesSentFreely * 1_000) / freeMs : 0;
   }
 
-  function observeOutage(event: Extract<UploadEvent, { type: 'offline' | 'online' }>): void {
+  function observeOutage(event: Extract<EngineEvent, { type: 'offline' | 'online' }>): void {
     const wasOffline = outages.any;
     for (const periods of [outages, heldUp]) {
       if (event.type === 'offline') periods.began(event.what, event.since);
@@ -117,7 +117,7 @@ export function createTally(
       waste(inFlight, partNumber);
     },
     /** Retries, outages and pauses, as the engine tells them. */
-    observe(event: UploadEvent): void {
+    observe(event: EngineEvent): void {
       if (event.type === 'retry') {
         retries += 1;
         retriesInVain += 1;
@@ -165,7 +165,7 @@ export function createTally(
     },
   };
 }
-export type Tally = ReturnType<typeof createTally>;
+export type ProgressCounter = ReturnType<typeof createProgressCounter>;
 
 function sum(values: Iterable<number>): number {
   let total = 0;

@@ -1,4 +1,4 @@
-import type { UploadEvent } from './events.ts';
+import type { EngineEvent } from './events.ts';
 
 /**
  * Puts the wall clock's time in the place of an awake clock's where an event tells since when an outage lasts. All events of one
@@ -6,7 +6,7 @@ import type { UploadEvent } from './events.ts';
  */
 export function createWallTimes(awakeNow: () => number, wallNow: () => number) {
   const told = new Map<string, { readonly since: number; readonly at: number }>();
-  return (event: UploadEvent): UploadEvent => {
+  return (event: EngineEvent): EngineEvent => {
     if (event.type !== 'offline') return event;
     const { what, since } = event;
     const before = told.get(what);

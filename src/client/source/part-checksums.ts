@@ -1,6 +1,6 @@
 import { combineCrc32, decodeCrc32, EMPTY_CRC32, encodeCrc32 } from '../../session/crc32.ts';
 import { type PartPlan, partLength, partRange } from '../../session/part-plan.ts';
-import type { UploadEvent } from '../progress/events.ts';
+import type { EngineEvent } from '../progress/events.ts';
 import type { ByteSource } from './byte-source.ts';
 import { checksumOfRange } from './checksum.ts';
 import type { Readings } from './readings.ts';
@@ -13,7 +13,7 @@ export async function readChecksums(options: {
   readonly partNumbers: readonly number[];
   readonly readings: Readings;
   readonly signal: AbortSignal;
-  readonly onEvent: (event: UploadEvent) => void;
+  readonly onEvent: (event: EngineEvent) => void;
   /** After each part, read now or known before. */
   readonly check?: (partNumber: number, checksum: string) => void;
 }): Promise<void> {

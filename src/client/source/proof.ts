@@ -1,7 +1,7 @@
 import type { Session, WireStoredPart } from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import { type PartPlan, partLength } from '../../session/part-plan.ts';
-import type { UploadEvent } from '../progress/events.ts';
+import type { EngineEvent } from '../progress/events.ts';
 import type { ByteSource, SourceIdentity } from './byte-source.ts';
 import { isUnchanged, vouches } from './identity.ts';
 import { combineChecksums, readChecksums } from './part-checksums.ts';
@@ -17,7 +17,7 @@ const PROOF_HEAD_START_MS = 400;
  * CRC32 (base64) by part number as the store lists them, of parts that nobody has compared with the source. Never to be mixed
  * up with the source's own: a journal that took them over would vouch for what no one has read.
  */
-export type StoreClaims = ReadonlyMap<number, string>;
+export type UnverifiedChecksums = ReadonlyMap<number, string>;
 
 /**
  * Proves that parts which the store holds already are parts of this source, by their CRC32: those that the caller vouches
@@ -33,8 +33,8 @@ export async function proveParts(options: {
   /** The readings of this source's parts. Grows by those that are read here. */
   readonly readings: Readings;
   readonly signal: AbortSignal;
-  readonly onEvent: (event: UploadEvent) => void;
-}): Promise<StoreClaims> {
+  readonly onEvent: (event: EngineEvent) => void;
+}): Promise<UnverifiedChecksums> {
   const stored = new Map(options.stored.map((part) => [part.partNumber, part.checksum]));
   const claims = claimsLeftUnread(stored, options.readings.checksums, options.verifyResume);
   await readChecksums({
@@ -51,7 +51,7 @@ function claimsLeftUnread(
   stored: ReadonlyMap<number, string | null>,
   checksums: ReadonlyMap<number, string>,
   verifyResume: VerifyResume,
-): StoreClaims {
+): UnverifiedChecksums {
   const claims = new Map<number, string>();
   for (const [partNumber, checksum] of stored) {
     if (checksum !== null && !checksums.has(partNumber)) claims.set(partNumber, checksum);
@@ -76,7 +76,7 @@ export async function proveObject(options: {
   readonly known: ReadonlyMap<number, string>;
   readonly knownOf: SourceIdentity;
   readonly signal: AbortSignal;
-  readonly onEvent: (event: UploadEvent) => void;
+  readonly onEvent: (event: EngineEvent) => void;
 }): Promise<number> {
   const { source, session, verifyResume, known, knownOf } = options;
   const plan: PartPlan = { strategy: session.strategy, partSize: session.partSize, partCount: session.partCount };
@@ -94,7 +94,12 @@ export async function proveObject(options: {
 }
 
 /** Bytes of the parts that are known by the store's word alone. */
-export function unprovenBytes(plan: PartPlan, size: number, claims: StoreClaims, checksums: ReadonlyMap<number, string>): number {
+export function unprovenBytes(
+  plan: PartPlan,
+  size: number,
+  claims: UnverifiedChecksums,
+  checksums: ReadonlyMap<number, string>,
+): number {
   let bytes = 0;
   for (const partNumber of claims.keys()) if (!checksums.has(partNumber)) bytes += partLength(plan, size, partNumber);
   return bytes;

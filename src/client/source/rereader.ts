@@ -1,5 +1,5 @@
 import { type PartPlan, partLength, partRange } from '../../session/part-plan.ts';
-import type { UploadEvent } from '../progress/events.ts';
+import type { EngineEvent } from '../progress/events.ts';
 import type { ByteSource } from './byte-source.ts';
 import { checksumOfRange } from './checksum.ts';
 import { isUnchanged } from './identity.ts';
@@ -13,7 +13,7 @@ export interface RereaderOptions {
   readonly source: ByteSource;
   readonly plan: PartPlan;
   readonly readings: Readings;
-  readonly onEvent: (event: UploadEvent) => void;
+  readonly onEvent: (event: EngineEvent) => void;
 }
 
 /** Notices that a source may have changed, and reads again what was read before: beside the sending, and before the end. */

@@ -3,7 +3,7 @@ import { isUploadError } from '../../session/errors.ts';
 import type { Strategy } from '../../session/strategy.ts';
 import type { ControlPlane } from '../control-plane/control-plane.ts';
 import { createServerWait } from '../control-plane/server-wait.ts';
-import type { UploadEvent } from '../progress/events.ts';
+import type { EngineEvent } from '../progress/events.ts';
 import type { ByteSource } from '../source/byte-source.ts';
 import { fingerprint } from '../source/fingerprint.ts';
 import { checkNameAndSize, fileNameOf } from './name-and-size.ts';
@@ -19,7 +19,7 @@ export interface OpenUploadOptions {
   /** Give up after this long without any answer of the server; 24 h where left out. */
   readonly maxOutageMs?: number | undefined;
   /** Told `offline` and `online` while the server is waited for. */
-  readonly onEvent?: ((event: UploadEvent) => void) | undefined;
+  readonly onEvent?: ((event: EngineEvent) => void) | undefined;
 }
 
 /** Creates the session of a source, or finds the one it has. Nothing is sent yet: `runUpload` does that. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { watchDeadline } from '../../../src/cli/progress/deadline-warning.ts';
 import { listenForInterruption } from '../../../src/cli/upload/interruption.ts';
-import type { UploadEvent } from '../../../src/client/progress/events.ts';
+import type { EngineEvent } from '../../../src/client/progress/events.ts';
 import { aContext, NOON } from '../../support/cli-run.ts';
 import { someFigures } from '../../support/progress-figures.ts';
 import { aWireSession } from '../../support/wire-sessions.ts';
@@ -33,7 +33,7 @@ describe('listenForInterruption', () => {
 describe('watchDeadline', () => {
   const HOUR_MS = 3_600_000;
   const session = aWireSession({ partsKeptUntil: new Date(NOON + HOUR_MS).toISOString() });
-  const progress = (secondsRemaining: number | null): UploadEvent => ({ type: 'progress', ...someFigures({ secondsRemaining }) });
+  const progress = (secondsRemaining: number | null): EngineEvent => ({ type: 'progress', ...someFigures({ secondsRemaining }) });
 
   function watch() {
     const warnings: string[] = [];
@@ -43,7 +43,7 @@ describe('watchDeadline', () => {
       () => instant,
       (message) => warnings.push(message),
     );
-    const at = (ms: number, event: UploadEvent) => {
+    const at = (ms: number, event: EngineEvent) => {
       instant = NOON + ms;
       check(event);
     };

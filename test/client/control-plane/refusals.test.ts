@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { throughOutages } from '../../../src/client/control-plane/control-link.ts';
 import { createRefusals } from '../../../src/client/control-plane/refusals.ts';
-import type { UploadEvent } from '../../../src/client/progress/events.ts';
+import type { EngineEvent } from '../../../src/client/progress/events.ts';
 import { UploadError } from '../../../src/session/errors.ts';
 
 const MINUTE_MS = 60_000;
 const REASON = 'Its disk is full.';
 
-let events: UploadEvent[];
+let events: EngineEvent[];
 let isServing: boolean;
 let newRefused: ReturnType<typeof createRefusals>;
 beforeEach(() => {

@@ -1,9 +1,8 @@
-import { getEventListeners } from 'node:events';
+import { getEventListeners, setMaxListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLink, waitBefore, waitBetweenProbes } from '../../../src/client/network/link.ts';
 import { LinkFailure } from '../../../src/client/network/link-failure.ts';
-import { sharedSignal } from '../../../src/client/network/shared-signal.ts';
-import type { UploadEvent } from '../../../src/client/progress/events.ts';
+import type { EngineEvent } from '../../../src/client/progress/events.ts';
 import { UploadError } from '../../../src/session/errors.ts';
 
 beforeEach(() => {
@@ -15,7 +14,7 @@ afterEach(() => {
 
 /** A link to something that is away until `comesBackAfter` probes were in vain. */
 function aLink({ comesBackAfter = 0, maxOutageMs = 86_400_000 } = {}) {
-  const events: UploadEvent[] = [];
+  const events: EngineEvent[] = [];
   let probes = 0;
   const link = createLink({
     what: 'the object store',
@@ -30,7 +29,9 @@ function aLink({ comesBackAfter = 0, maxOutageMs = 86_400_000 } = {}) {
   return { link, events, probes: () => probes };
 }
 
-const never = sharedSignal();
+const never = new AbortController().signal;
+// Many waits listen to it.
+setMaxListeners(0, never);
 
 describe('a link', () => {
   it('goes on at once and says nothing when the other end answers: only a connection broke', async () => {
@@ -59,7 +60,7 @@ describe('a link', () => {
 
   it('ends at once for a certificate that is not trusted where the other end has never answered, and else waits', async () => {
     const refusal = new LinkFailure(Object.assign(new Error('no'), { code: 'SELF_SIGNED_CERT_IN_CHAIN' }));
-    const aRefusedLink = (hasAnswered: boolean, events: UploadEvent[]) =>
+    const aRefusedLink = (hasAnswered: boolean, events: EngineEvent[]) =>
       createLink({
         what: 'the object store',
         probe: () => Promise.reject(refusal),
@@ -67,13 +68,13 @@ describe('a link', () => {
         maxOutageMs: 60_000,
         onEvent: (event) => events.push(event),
       });
-    const events: UploadEvent[] = [];
+    const events: EngineEvent[] = [];
     await expect(aRefusedLink(false, events).recover('ECONNRESET', never)).rejects.toMatchObject({
       code: 'CERTIFICATE_NOT_TRUSTED',
       hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
     });
     expect(events).toEqual([]);
-    const before: UploadEvent[] = [];
+    const before: EngineEvent[] = [];
     const recovered = expect(aRefusedLink(true, before).recover('ECONNRESET', never)).rejects.toMatchObject({
       code: 'OUTAGE_TOO_LONG',
     });
@@ -166,7 +167,7 @@ describe('a link', () => {
   });
 
   it('asks again while a slow probe is still on its way, and goes on with whichever answers first', async () => {
-    const events: UploadEvent[] = [];
+    const events: EngineEvent[] = [];
     let probes = 0;
     const link = createLink({
       what: 'the object store',
@@ -232,7 +233,7 @@ describe('a link', () => {
   });
 
   it("tells the control plane's failure by its reason, not by a whole sentence", async () => {
-    const events: UploadEvent[] = [];
+    const events: EngineEvent[] = [];
     let away = true;
     const link = createLink({
       what: 'the partway server',

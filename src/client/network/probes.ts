@@ -1,5 +1,6 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { PATHS } from '../../contract/paths.ts';
 import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
 import { LinkFailure } from './link-failure.ts';
 
@@ -10,7 +11,7 @@ export interface ProbeOptions {
 }
 
 /**
- * Asks whether anybody answers at a URL, over a connection of its own: kept ones are what is in doubt.
+ * Asks whether anything answers at a URL, over a new connection: kept ones are what is in doubt.
  * Resolves to the HTTP status. @throws LinkFailure when no answer comes within `timeoutMs`.
  */
 export function probeUrl(url: string, options: ProbeOptions): Promise<number> {
@@ -19,14 +20,28 @@ export function probeUrl(url: string, options: ProbeOptions): Promise<number> {
     const agent = makeAgent(url, { keepAlive: false });
     const send = url.startsWith('https:') ? https.request : http.request;
     const request = send(url, { method: 'GET', agent, ...(signal && { signal }) }, (response) => {
-      // Its body says nothing, and might never end.
+      // The body says nothing, and might never end.
       response.destroy();
       resolve(response.statusCode ?? 0);
     });
-    // Of the whole attempt, connecting included; a socket's own time-out begins when it is connected.
+    // Limits the whole attempt, connecting included; a socket's own time-out begins when it is connected.
     const timer = setTimeout(() => request.destroy(new Error('no answer in time')), timeoutMs);
     request.on('close', () => clearTimeout(timer));
     request.on('error', (error) => reject(new LinkFailure(error)));
     request.end();
   });
+}
+
+const SERVER_PROBE_TIMEOUT_MS = 5_000;
+
+export interface ServerAddress {
+  /** For example `http://127.0.0.1:7373`. */
+  readonly server: string;
+  readonly makeAgent: MakeAgent;
+}
+
+/** Asks for the server's health, over a new connection. @throws unless the server says that it works */
+export async function probeServer({ server, makeAgent }: ServerAddress, signal: AbortSignal): Promise<void> {
+  const status = await probeUrl(server + PATHS.healthz, { timeoutMs: SERVER_PROBE_TIMEOUT_MS, makeAgent, signal });
+  if (status !== 200) throw new Error(`it answers HTTP ${status}`);
 }

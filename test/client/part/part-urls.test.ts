@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createPresignQueue } from '../../../src/client/part/presign-queue.ts';
+import { createPresignQueue } from '../../../src/client/part/part-urls.ts';
 import { MAX_PRESIGN_BATCH } from '../../../src/contract/paths.ts';
 import type { PresignedPart } from '../../../src/contract/wire.ts';
 
