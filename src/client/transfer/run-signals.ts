@@ -9,11 +9,23 @@ export interface RoundSignals extends PartSignals {
   readonly ended: AbortSignal;
 }
 
+/** The ways in which a run and its rounds end. */
+export interface RunSignals extends PartSignals {
+  /** Milliseconds that an interruption leaves to what is on the wire. */
+  readonly drainMs: number;
+  readonly isInterrupted: boolean;
+  beginRound(): RoundSignals;
+  /** Ends what the present round sends. */
+  endRound(reason: unknown): void;
+  /** Ends the whole run. */
+  end(reason: unknown): void;
+  close(): void;
+}
+
 /**
- * The ways in which a run and its rounds end. `stop` is for good: a failure, or an interruption whose drain time is over. `drain`
- * is aborted by the interruption itself as well.
+ * `stop` is for good: a failure, or an interruption whose drain time is over. `drain` is aborted by the interruption itself as well.
  */
-export function createRunSignals(interruption: AbortSignal | undefined, drainMs = DRAIN_MS) {
+export function createRunSignals(interruption: AbortSignal | undefined, drainMs = DRAIN_MS): RunSignals {
   const stopping = new AbortController();
   const drain = sharedSignal(stopping.signal, ...(interruption ? [interruption] : []));
   let round: AbortController | undefined;
@@ -31,31 +43,27 @@ export function createRunSignals(interruption: AbortSignal | undefined, drainMs 
     stop: stopping.signal,
     drain,
     drainMs,
-    get isInterrupted(): boolean {
+    get isInterrupted() {
       return interruption?.aborted === true;
     },
-    beginRound(): RoundSignals {
+    beginRound() {
       round = new AbortController();
       const stop = sharedSignal(stopping.signal, round.signal);
       return { stop, drain: sharedSignal(stop, drain), ended: round.signal };
     },
-    /** Ends what the present round sends. */
-    endRound(reason: unknown): void {
+    endRound(reason) {
       round?.abort(reason);
     },
-    /** Ends the whole run. */
-    end(reason: unknown): void {
+    end(reason) {
       stopping.abort(reason);
     },
-    close(): void {
+    close() {
       stopping.abort(new Error('the run is over'));
       clearTimeout(drainTimer);
       interruption?.removeEventListener('abort', startDrain);
     },
   };
 }
-export type RunSignals = ReturnType<typeof createRunSignals>;
-
 /** A signal that all parts of a run listen to. Node would warn of a leak at the eleventh listener; sixteen parts are none. */
 function sharedSignal(...signals: AbortSignal[]): AbortSignal {
   const shared = AbortSignal.any(signals);

@@ -8,7 +8,7 @@ import { proveObject } from '../source/proof.ts';
 import { createRun } from './create-run.ts';
 import { Replanned } from './round-end.ts';
 import type { RunUploadOptions } from './run-options.ts';
-import { checkedAnswer, ended, interrupted, nothingSent, resultOf } from './upload-result.ts';
+import { checkedAnswer, interrupted, nothingSent, remainingWork, resultOf } from './upload-result.ts';
 
 /**
  * Takes a session to `completed`: sends what the store lacks, proves what it holds, completes, and goes on through outages.
@@ -21,9 +21,7 @@ export async function runUpload(options: RunUploadOptions): Promise<UploadResult
   if (source.size !== session.size) throw otherSize(source, session);
   onEvent({ type: 'session', session });
   if (source.identity.ctimeNs === undefined) onEvent({ type: 'rereading', reason: 'no-change-time' });
-  if (session.status === 'completed') return proveCompleted(options);
-  if (session.status === 'aborting' || session.status === 'aborted' || session.status === 'expired') throw ended(session);
-  return runWithPlans(options);
+  return remainingWork(session) === 'compare' ? proveCompleted(options) : runWithPlans(options);
 }
 
 /** A run has one plan. Where its parts are too large for the way to the store, the next run goes on with smaller ones. */
