@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { noteConnectionError } from '../outbound/connection-errors.ts';
 import { directAgent, type MakeAgent } from '../outbound/direct-agent.ts';
 import { type ForgedRequest, type ForgeryTarget, forgePart } from './forged-part.ts';
 import { type ForgeryAnswer, type ForgeryVerdict, judgeForgery } from './verdict.ts';
@@ -22,9 +23,10 @@ function send({ method, url, headers, body }: ForgedRequest, makeAgent: MakeAgen
   const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
     const request = start(url, { method, headers, agent, signal }, (response) => {
+      response.on('error', noteConnectionError);
       readAnswer(response).then(resolve, reject);
     });
-    request.once('error', reject);
+    request.once('error', (error) => reject(noteConnectionError(error)));
     request.end(body);
   });
 }

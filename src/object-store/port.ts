@@ -26,11 +26,18 @@ export type ObjectStoreFailure = (typeof OBJECT_STORE_FAILURES)[number];
 export class ObjectStoreError extends Error {
   override readonly name = 'ObjectStoreError';
   readonly failure: ObjectStoreFailure;
+  /** The code by which this computer refuses the store's certificate, where that is why it is `unavailable`. */
+  readonly certificateError: string | undefined;
 
   /** `message` carries the store's own code and text, never a URL or a signature. */
-  constructor(failure: ObjectStoreFailure, message: string, options?: { cause?: unknown }) {
+  constructor(
+    failure: ObjectStoreFailure,
+    message: string,
+    { certificateError, ...options }: { cause?: unknown; certificateError?: string | undefined } = {},
+  ) {
     super(message, options);
     this.failure = failure;
+    this.certificateError = certificateError;
   }
 }
 

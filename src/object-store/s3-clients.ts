@@ -1,6 +1,7 @@
 import * as https from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 import { type AgentOptions, directAgent, type MakeAgent } from '../outbound/direct-agent.ts';
+import { noteConnectionErrors } from './s3-connection-errors.ts';
 
 const CONNECTION_TIMEOUT_MS = 5_000;
 const CALL_TIMEOUT_MS = 60_000;
@@ -50,16 +51,19 @@ export function createClients(account: S3Account) {
     // A kept connection may be one that the store is closing just now, and there is no second attempt to make up for it.
     requestHandler: { ...requestHandler(account, { keepAlive: false }), socketTimeout: COMPLETE_TIMEOUT_MS },
   });
+  noteConnectionErrors(singleCalls.middlewareStack);
   return { calls: createCalls(account), singleCalls };
 }
 
 /** The client for calls that may be repeated. */
 export function createCalls(account: S3Account): S3Client {
-  return new S3Client({
+  const client = new S3Client({
     ...commonSettings(account),
     maxAttempts: 2,
     requestHandler: { ...requestHandler(account), socketTimeout: LIST_PARTS_TIMEOUT_MS },
   });
+  noteConnectionErrors(client.middlewareStack);
+  return client;
 }
 
 function commonSettings({ endpoint, region, accessKeyId, secretAccessKey, sessionToken }: S3Account) {

@@ -1,7 +1,11 @@
 import { S3ServiceException } from '@aws-sdk/client-s3';
 import { STSServiceException } from '@aws-sdk/client-sts';
-import { ProxyFailure } from '../outbound/proxy-failure.ts';
-import { isProgrammingError } from '../session/programming-error.ts';
+import {
+  explainConnectionError,
+  isConnectionError,
+  codeOf as nodeCodeOf,
+  refusedCertificate,
+} from '../outbound/connection-errors.ts';
 import { ObjectStoreError, type ObjectStoreFailure } from './port.ts';
 
 /**
@@ -38,12 +42,17 @@ const LATER_STATUSES: ReadonlySet<number> = new Set([408, 429, 499]);
  */
 export function toObjectStoreError(error: unknown): unknown {
   if (error instanceof ObjectStoreError || !(error instanceof Error)) return error;
+  // Before the status: it may be that of an answer whose body broke off.
+  if (isConnectionError(error)) return noAnswer(error);
   const status = statusOf(error);
   if (status !== undefined) return new ObjectStoreError(failureOf(codeOf(error), status, error.message), describe(error, status));
-  if (error instanceof ProxyFailure)
-    return new ObjectStoreError('unavailable', `no answer from the object store: ${error.message}`);
-  if (isNetworkError(error)) return new ObjectStoreError('unavailable', `no answer from the object store: ${networkText(error)}`);
   return error;
+}
+
+function noAnswer(error: Error): ObjectStoreError {
+  const reason = explainConnectionError(error) ?? networkText(error);
+  const certificateError = refusedCertificate(error);
+  return new ObjectStoreError('unavailable', `no answer from the object store: ${reason}`, { certificateError });
 }
 
 /** The code in the store's answer. An answer to HEAD has no body: MinIO puts its code into a header. */
@@ -86,19 +95,12 @@ function headersOf(error: Error): Readonly<Record<string, string | undefined>> {
   return (error as { $response?: { headers?: Record<string, string> } }).$response?.headers ?? {};
 }
 
-/** No status: Node's socket, DNS and TLS errors all carry a `code`, whatever it is; the SDK names its time-outs. */
-function isNetworkError(error: Error): boolean {
-  if (isProgrammingError(error)) return false;
-  return error.name === 'TimeoutError' || error.name === 'AbortError' || networkCode(error) !== undefined;
-}
-
+/** The SDK's time-outs begin with its own name, and it adds lines of advice to errors of an answer's body. */
 function networkText(error: Error): string {
+  const text = error.message
+    .replace(/^@smithy\/node-http-handler - (\[ERROR\] )?/, '')
+    .split('\n', 1)[0]
+    ?.trim();
   // An AggregateError (both addresses of `localhost` refused) has a code and no message.
-  if (error.message === '') return networkCode(error) ?? error.name;
-  return error.message.replace(/^@smithy\/node-http-handler - (\[ERROR\] )?/, '').trim();
-}
-
-function networkCode(error: Error): string | undefined {
-  const { code } = error as NodeJS.ErrnoException;
-  return typeof code === 'string' ? code : undefined;
+  return text || nodeCodeOf(error) || error.name;
 }

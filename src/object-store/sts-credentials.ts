@@ -2,6 +2,7 @@ import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import type { Instant } from '../session/session.ts';
 import { ObjectStoreError } from './port.ts';
 import { requestHandler, type S3Account } from './s3-clients.ts';
+import { noteConnectionErrors } from './s3-connection-errors.ts';
 import { toObjectStoreError } from './s3-errors.ts';
 import type { SigningSession } from './signing-credentials.ts';
 
@@ -31,6 +32,8 @@ export function createAssumeRole(
     maxAttempts: 2,
     requestHandler: requestHandler({ endpoint, makeAgent }),
   });
+  // Stacks differ in their types by the commands of their client.
+  noteConnectionErrors(client.middlewareStack as never);
 
   async function assumeRole(seconds: number): Promise<SigningSession> {
     const command = new AssumeRoleCommand({

@@ -2,3 +2,19 @@
 export class ProxyFailure extends Error {
   override readonly name = 'ProxyFailure';
 }
+
+/** A URL would go through a proxy that cannot be used, whatever the network does: a variable of the environment has to change. */
+export class UnusableProxy extends Error {
+  override readonly name = 'UnusableProxy';
+  /** Its name. */
+  readonly variable: string;
+  /** What to type. */
+  readonly hint: string;
+
+  /** @param message Names the variable and never its value, which may hold a password. */
+  constructor(message: string, variable: string, hint: string) {
+    super(message);
+    this.variable = variable;
+    this.hint = hint;
+  }
+}

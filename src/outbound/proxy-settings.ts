@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { UnusableProxy } from './proxy-failure.ts';
 
 export interface HttpProxy {
   /** Scheme, host and port: what may be shown. */
@@ -9,8 +10,10 @@ export interface HttpProxy {
 
 export interface ProxySettings {
   readonly isAnySet: boolean;
-  /** Undefined for a URL that is reached without a proxy. */
+  /** Undefined for a URL that is reached without a proxy. @throws UnusableProxy */
   proxyFor(url: string): HttpProxy | undefined;
+  /** What keeps a URL from being reached: it would go through a proxy that cannot be used. */
+  faultFor(url: string): UnusableProxy | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -28,9 +31,9 @@ LOOPBACK.addAddress('::1', 'ipv6');
 LOOPBACK.addAddress('::', 'ipv6');
 
 /** Straight to every host. */
-export const NO_PROXIES: ProxySettings = { isAnySet: false, proxyFor: () => undefined };
+export const NO_PROXIES: ProxySettings = { isAnySet: false, proxyFor: () => undefined, faultFor: () => undefined };
 
-/** For people: which way a URL is reached. Undefined where no proxy is set at all. */
+/** For people: which way a URL is reached. Undefined where no proxy is set at all. @throws UnusableProxy */
 export function describeWay({ isAnySet, proxyFor }: ProxySettings, url: string): string | undefined {
   if (!isAnySet) return undefined;
   const proxy = proxyFor(url);
@@ -39,27 +42,52 @@ export function describeWay({ isAnySet, proxyFor }: ProxySettings, url: string):
 }
 
 /**
- * Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case. Each fault names its variable and never its value,
- * which may hold a password.
+ * Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case. As in curl, the variable of a protocol wins over
+ * `ALL_PROXY`, and one that cannot be used (SOCKS, above all) matters only to URLs that would go through it.
  */
-export function parseProxies(env: Environment): { readonly settings: ProxySettings; readonly faults: readonly string[] } {
-  const faults = new Map<string, string>();
-  const proxies = new Map<string, HttpProxy | undefined>();
+export function parseProxies(env: Environment): { readonly settings: ProxySettings } {
+  const ways = new Map<string, NamedProxy>();
   for (const [protocol, names] of Object.entries(VARIABLES)) {
     const name = names.find((candidate) => env[candidate]?.trim());
-    if (name === undefined) continue;
-    const proxy = parseProxy(env[name]?.trim() ?? '');
-    if (typeof proxy === 'string') faults.set(name, `${name} ${proxy}`);
-    else proxies.set(protocol, proxy);
+    if (name !== undefined) ways.set(protocol, { name, proxy: parseProxy(env[name]?.trim() ?? '') });
   }
   const isExcepted = parseExceptions(env.no_proxy?.trim() || env.NO_PROXY?.trim() || '');
-  const proxyFor = (url: string) => {
+  const wayTo = (url: string) => {
     const { protocol, hostname, port } = new URL(url);
     const host = bareHost(hostname);
     if (isLoopback(host) || isExcepted(host, port || (protocol === 'https:' ? '443' : '80'))) return undefined;
-    return proxies.get(protocol);
+    return ways.get(protocol);
   };
-  return { settings: { isAnySet: proxies.size > 0, proxyFor }, faults: [...faults.values()] };
+  const faultFor = (url: string) => {
+    const way = wayTo(url);
+    return typeof way?.proxy === 'string' ? unusable(way.name, way.proxy, new URL(url), env) : undefined;
+  };
+  const proxyFor = (url: string) => {
+    const proxy = wayTo(url)?.proxy;
+    if (typeof proxy === 'string') throw faultFor(url);
+    return proxy;
+  };
+  return { settings: { isAnySet: ways.size > 0, proxyFor, faultFor } };
+}
+
+interface NamedProxy {
+  /** Of the variable. */
+  readonly name: string;
+  /** Words that say why it cannot be used, where it cannot. */
+  readonly proxy: HttpProxy | string;
+}
+
+function unusable(variable: string, fault: string, { protocol, hostname, origin }: URL, env: Environment): UnusableProxy {
+  const exceptions = env.no_proxy?.trim() ? 'no_proxy' : 'NO_PROXY';
+  const before = env[exceptions]?.trim() ? `"$${exceptions},` : '';
+  const without = `export ${exceptions}=${before}${bareHost(hostname)}${before && '"'}`;
+  const [lower = '', upper = ''] = VARIABLES[protocol] ?? [];
+  const through = `export ${env[lower]?.trim() ? lower : upper}=http://PROXY:PORT`;
+  return new UnusableProxy(
+    `${variable} ${fault}, and ${origin} would go through it`,
+    variable,
+    `To reach it without a proxy: ${without}   To go through an HTTP proxy: ${through}`,
+  );
 }
 
 function parseProxy(text: string): HttpProxy | string {
@@ -67,8 +95,7 @@ function parseProxy(text: string): HttpProxy | string {
   const full = text.includes('://') ? text : `http://${text}`;
   const url = URL.canParse(full) ? new URL(full) : undefined;
   if (url === undefined || url.hostname === '') return 'must be the URL of a proxy, such as http://proxy.example:3128';
-  if (!/^https?:$/.test(url.protocol))
-    return 'must be the URL of an HTTP proxy (http:// or https://); other kinds are not supported';
+  if (!/^https?:$/.test(url.protocol)) return 'must be the URL of an HTTP proxy (http:// or https://; SOCKS is not supported)';
   const authorization = basicAuthorization(url);
   if (authorization === null) return 'holds a name or a password with a % that begins no escape: write it as %25';
   return { origin: url.origin, authorization };

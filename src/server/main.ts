@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpBindings } from '@hono/node-server';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { createS3ObjectStore } from '../object-store/s3.ts';
 import type { SigningOptions } from '../object-store/signing-credentials.ts';
 import { agentsThrough } from '../outbound/proxy-agents.ts';
 import { describeWay } from '../outbound/proxy-settings.ts';
+import { type LateStore, openOrWait } from '../session-store/late-store.ts';
 import { openStoreToWrite } from '../session-store/open.ts';
 import { createAuthenticate, createFirstToken, hasLiveToken } from './access/auth.ts';
 import { atTerminal, type FirstTokenPlace, firstTokenPath, inFile } from './access/first-token.ts';
@@ -14,6 +15,7 @@ import { createAuditLog } from './audit/audit-log.ts';
 import { auditAsServer, noAudit } from './audit/event.ts';
 import { createExpiryClock } from './clock/expiry-clock.ts';
 import { ConfigError } from './core/config-error.ts';
+import { createLog } from './core/log-output.ts';
 import { newSessionId } from './core/session-id.ts';
 import { startChecks } from './health/start-checks.ts';
 import { listen } from './http/listen.ts';
@@ -39,6 +41,8 @@ export interface RunningServer {
   readonly url: string;
   /** Whether something happened to the SQLite file under the server: see its log. */
   readonly isDatabaseLost: boolean;
+  /** Rejects where its database arrives after the start, and it cannot serve with what it finds there. */
+  readonly failed: Promise<never>;
   /** Puts a renewed certificate into use at once, and goes on with a new audit log where the old one was moved away. */
   reload(): Promise<void>;
   /**
@@ -51,7 +55,7 @@ export interface RunningServer {
 /** Reads the environment, starts the control plane and runs until SIGTERM or SIGINT. @throws ConfigError, or the reason why it cannot start. */
 export async function main(env: Readonly<Record<string, string | undefined>>): Promise<void> {
   const config = parseConfig(env, faultsOfTls);
-  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  const log = createLog();
   for (const text of config.unknown) log.warn({}, text);
   const firstToken = process.stdout.isTTY
     ? atTerminal((text) => process.stdout.write(text))
@@ -60,16 +64,24 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
   log.info({ url: server.url, database: describeDatabase(config.database), bucket: config.s3.bucket }, 'listening');
   // Not at a terminal, when that is closed: there it ends the server, as it ends every program.
   if (!process.stdout.isTTY) process.on('SIGHUP', () => void server.reload());
-  await new Promise<void>((resolve) => {
+  const signalled = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
-  log.info({}, 'stopping');
-  await server.stop();
+  try {
+    await Promise.race([signalled, server.failed]);
+    log.info({}, 'stopping');
+  } finally {
+    await server.stop();
+  }
   // At an ordinary end the driver closes SQLite, which then writes its WAL into whatever the database's file is now.
   if (server.isDatabaseLost) process.exit(1);
 }
 
-/** Composition root: config → adapters → service → app → listen. */
+/**
+ * Composition root: config → adapters → service → app → listen. A database that is away, and may come, keeps it from nothing but what needs
+ * the database: requests are answered 503 until it is there.
+ * @throws ConfigError, SessionStoreStartError, or why the port cannot be had
+ */
 export async function startServer(
   config: Config,
   log: Logger,
@@ -77,12 +89,36 @@ export async function startServer(
   firstToken?: Pick<FirstTokenPlace, 'keep' | 'discard'>,
 ): Promise<RunningServer> {
   let isDatabaseLost = false;
-  const sessions = await openStoreToWrite(config.database, {
-    onLoss(error) {
-      isDatabaseLost = true;
-      log.error({ err: error }, 'the database file was lost; nothing more is recorded');
-    },
+  const onLoss = (error: Error) => {
+    isDatabaseLost = true;
+    log.error({ err: error }, 'the database file was lost; nothing more is recorded');
+  };
+  const database = await openOrWait(() => openStoreToWrite(config.database, { onLoss }), {
+    isShared: config.database.kind === 'postgres',
   });
+  try {
+    return await serve({ config, log, onFirstToken, firstToken, database, isDatabaseLost: () => isDatabaseLost });
+  } catch (error) {
+    database.giveUp();
+    throw error;
+  }
+}
+
+interface Start {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly onFirstToken: (token: string) => void;
+  readonly firstToken: Pick<FirstTokenPlace, 'keep' | 'discard'> | undefined;
+  readonly database: LateStore;
+  readonly isDatabaseLost: () => boolean;
+}
+
+async function serve(start: Start): Promise<RunningServer> {
+  const { config, log, onFirstToken, firstToken, database, isDatabaseLost } = start;
+  const { sessions } = database;
+  const isOpenFirst = database.isOpen;
+  /** True where it is known before the server listens whether it may: a token in the environment is enough for that. */
+  const isJudgedFirst = isOpenFirst || config.adminToken !== undefined;
   const version = packageVersion();
   const metrics = createMetrics({ sessions, hasWebhook: config.webhook !== undefined, now: Date.now, log, version });
   tellWays(config, log);
@@ -145,26 +181,29 @@ export async function startServer(
     await closeStores();
     throw error;
   });
+  /** What works on the database by itself. */
+  let tasks: readonly { stop(): Promise<void> }[] = [];
   // Not before the port is ours: a start that fails must not have shown the only token.
-  await makeFirstToken().catch(async (error: unknown) => {
-    await listening.close();
-    await closeStores();
-    throw error;
-  });
+  if (isOpenFirst) {
+    await begin().catch(async (error: unknown) => {
+      await listening.close();
+      await closeStores();
+      throw error;
+    });
+  }
   const checks = startChecks(service.readiness, log);
-  const sweepDeps = { ...deps, audit: auditAsServer(audit) };
-  const sweeper = startSweeper(sweepDeps, SWEEP_INTERVAL_MS, metrics.swept, expiryClock.mayExpire);
   const watching = metrics.watchProcess();
-  const telling = startTelling(
-    { outbox: sessions.outbox, now: Date.now, log, tell: metrics.eventDelivered, mayForget: expiryClock.mayForget },
-    config.webhook && { ...config.webhook, makeAgent },
-  );
+  const begun = isOpenFirst ? Promise.resolve() : database.opened.then((isOpen) => (isOpen ? beginLate() : undefined));
+  const failed = begun.then(() => new Promise<never>(() => {}));
+  // It may fail during a stop, when nothing waits for it any more.
+  failed.catch(() => {});
 
   let stopped: Promise<void> | undefined;
   return {
     url: listening.url,
+    failed,
     get isDatabaseLost() {
-      return isDatabaseLost;
+      return isDatabaseLost();
     },
     reload() {
       auditLog.reopen();
@@ -176,12 +215,33 @@ export async function startServer(
         await sleep(config.drainDelayMs);
         shutdown.abort();
         watching.stop();
-        await Promise.all([listening.close(), checks.stop(), sweeper.stop(), telling.stop()]);
+        database.giveUp();
+        await Promise.all([listening.close(), checks.stop(), begun.catch(() => {})]);
+        await Promise.all(tasks.map((task) => task.stop()));
         await closeStores();
       })();
       return stopped;
     },
   };
+
+  async function begin(): Promise<void> {
+    await makeFirstToken();
+    const sweepDeps = { ...deps, audit: auditAsServer(audit) };
+    const webhook = config.webhook && { ...config.webhook, makeAgent };
+    tasks = [
+      startSweeper(sweepDeps, SWEEP_INTERVAL_MS, metrics.swept, expiryClock.mayExpire),
+      startTelling(
+        { outbox: sessions.outbox, now: Date.now, log, tell: metrics.eventDelivered, mayForget: expiryClock.mayForget },
+        webhook,
+      ),
+    ];
+  }
+
+  async function beginLate(): Promise<void> {
+    log.info({ database: describeDatabase(config.database) }, 'the database is there');
+    if (!isJudgedFirst) tellExposure(listening.url, await judge());
+    await begin();
+  }
 
   async function makeFirstToken(): Promise<void> {
     if (config.adminToken !== undefined) return;
@@ -193,12 +253,22 @@ export async function startServer(
   }
 
   async function startListening() {
+    const warning = isJudgedFirst ? await judge() : undefined;
+    const running = await listen(app.fetch, { ...config, tls, trustedProxies, log, refused: metrics.requests.refused });
+    tellExposure(running.url, warning);
+    return running;
+  }
+
+  /** @returns a warning. @throws ConfigError where it must not listen there. */
+  async function judge(): Promise<string | undefined> {
     const hasToken = config.adminToken !== undefined || (await hasLiveToken(sessions, Date.now()));
     const { refusal, warning } = judgeListening({ host: config.host, hasToken, hasTls: tls !== undefined });
     if (refusal !== undefined) throw new ConfigError([refusal]);
-    const running = await listen(app.fetch, { ...config, tls, trustedProxies, log, refused: metrics.requests.refused });
-    if (warning !== undefined) log.warn({ url: running.url }, warning);
-    return running;
+    return warning;
+  }
+
+  function tellExposure(url: string, warning: string | undefined): void {
+    if (warning !== undefined) log.warn({ url }, warning);
   }
 }
 

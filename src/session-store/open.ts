@@ -39,7 +39,7 @@ export async function openStoreToWrite(
       `The database can be read and not written: ${error.message}`,
       'Let this user write to the SQLite file and to its folder, or name the primary of PostgreSQL. A file system that is mounted ' +
         'read-only may be so after an error of its disk: check that first.',
-      { cause: error },
+      { cause: error, state: 'read-only' },
     );
   }
   return sessions;

@@ -47,6 +47,8 @@ export const CLIENT_ERROR_CODES = [
   'SERVER_UNREACHABLE',
   /** The certificate of the control plane or of the object store is refused here, and that end has never answered in this run. */
   'CERTIFICATE_NOT_TRUSTED',
+  /** The control plane or the object store would be reached through a proxy of a kind that partway cannot use. */
+  'PROXY_NOT_USABLE',
   /** The control plane answered, and with something that cannot be: a plan of 0 bytes, a trillion parts, a list without an end. */
   'INVALID_ANSWER',
   'SOURCE_NOT_FOUND',

@@ -40,6 +40,17 @@ class ListeningCollector extends TextCollector {
   }
 }
 
+/** A person who types Ctrl-C when the first text appears. */
+function interruptedAtFirstText() {
+  const stderr = new ListeningCollector();
+  const { signals } = aContext();
+  stderr.onText = () => {
+    stderr.onText = () => {};
+    signals.emit('SIGINT');
+  };
+  return { stderr, signals };
+}
+
 describe('a batch', () => {
   test('goes on with every file although an answer to each create was lost', async ({ server, partway, makeFile }) => {
     for (const name of ['a.mov', 'b.mov', 'c.mov']) await makeFile(name, BYTES);
@@ -118,21 +129,59 @@ describe('a server that is away at first contact', () => {
   ] as const)('is waited for by %s, with --quiet too, until Ctrl-C', async ([, argv], { folder, partway, makeFile }) => {
     await makeFile('a.mov', BYTES);
     const url = `http://127.0.0.1:${await freePort()}`;
-    const stderr = new ListeningCollector();
-    const context = aContext({ stderr, ...environment(folder, url) });
-    stderr.onText = () => {
-      stderr.onText = () => {};
-      context.signals.emit('SIGINT');
-    };
+    const { stderr, signals } = interruptedAtFirstText();
     const { exitCode } = await partway([...argv, '--quiet', '--max-outage', '90m'], {
       ...environment(folder, url),
       stderr,
-      signals: context.signals,
+      signals,
     });
     expect(exitCode).toBe(130);
     expect(stderr.lines[0]).toBe(
       `warning: waiting for the partway server at ${url} (cannot be reached: ECONNREFUSED), for 1 h 30 min at most (--max-outage). Ctrl-C stops; what is stored stays stored. If the address is wrong, stop and set PARTWAY_SERVER.`,
     );
+  });
+
+  test('is waited for until Ctrl-C, which says that nothing is being sent', async ({ folder, partway, makeFile }) => {
+    await makeFile('a.mov', BYTES);
+    const away = environment(folder, `http://127.0.0.1:${await freePort()}`);
+    const { stderr, signals } = interruptedAtFirstText();
+    const { exitCode } = await partway(['upload', 'a.mov'], { ...away, stderr, signals });
+    expect(exitCode).toBe(130);
+    expect(stderr.lines).toContain('stopping: nothing is being sent (once more to stop at once)');
+    expect(stderr.text).not.toContain('in flight');
+  });
+
+  test('is waited for between two files until Ctrl-C twice, which says nothing of the file before', async ({
+    server,
+    folder,
+    partway,
+    makeFile,
+  }) => {
+    for (const name of ['a.mov', 'b.mov']) await makeFile(name, BYTES);
+    server.session = SESSION;
+    const stdout = new ListeningCollector();
+    const stderr = new ListeningCollector();
+    const context = aContext();
+    let isAway: Promise<void> | undefined;
+    stdout.onText = () => {
+      isAway ??= server.stop();
+    };
+    stderr.onText = (text) => {
+      if (!text.includes('waiting for')) return;
+      stderr.onText = () => {};
+      context.signals.emit('SIGINT');
+      context.signals.emit('SIGINT');
+    };
+    const { exits, exit, signals } = context;
+    await partway(['upload', 'a.mov', 'b.mov', '--verify-resume', 'none'], {
+      ...environment(folder, server.url),
+      ...{ stdout, stderr, signals, exit, exits },
+    });
+    await isAway;
+    expect(exits).toEqual([130]);
+    expect(stderr.lines).toContain('stopping: nothing is being sent (once more to stop at once)');
+    expect(stderr.lines).toContain('Interrupted.');
+    expect(stderr.text).not.toContain('Resume: ');
   });
 
   test('is waited for where a proxy answers 502 for it, and the upload begins when it is there', async ({

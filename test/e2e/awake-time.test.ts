@@ -22,26 +22,26 @@ const STEPPING_CLOCK = `
   process.on('SIGUSR2', () => { offset = 3 * ${DAY_S} * 1000; });
 `;
 
+let folder: string;
+let link: FaultyLink;
+let controlPlane: ControlPlaneProcess;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'partway-e2e-'));
+  writeFileSync(join(folder, 'stepping-clock.mjs'), STEPPING_CLOCK);
+  const minio = sharedMinio();
+  const { hostname, port } = new URL(minio.endpoint);
+  link = await startFaultyLink({ host: hostname, port: Number(port) });
+  controlPlane = await startControlPlane({ store: minio, bucket: await createTestBucket(), publicEndpoint: link.url });
+}, 60_000);
+afterEach(() => link.restore());
+afterAll(async () => {
+  await controlPlane.stop();
+  await link.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
 describe('an outage of the store', () => {
-  let folder: string;
-  let link: FaultyLink;
-  let controlPlane: ControlPlaneProcess;
-
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'partway-e2e-'));
-    writeFileSync(join(folder, 'stepping-clock.mjs'), STEPPING_CLOCK);
-    const minio = sharedMinio();
-    const { hostname, port } = new URL(minio.endpoint);
-    link = await startFaultyLink({ host: hostname, port: Number(port) });
-    controlPlane = await startControlPlane({ store: minio, bucket: await createTestBucket(), publicEndpoint: link.url });
-  }, 60_000);
-  afterEach(() => link.restore());
-  afterAll(async () => {
-    await controlPlane.stop();
-    await link.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
   async function uploadInto(name: string, flags: readonly string[], env: Record<string, string> = {}): Promise<RunningCli> {
     await ensureGeneratedFile(join(folder, name), 30 * MiB, name);
     const args = ['upload', name, '--json', '--strategy', 'multipart', '--part-size', '5MiB', '--limit', '5MiB', ...flags];
@@ -82,6 +82,21 @@ describe('an outage of the store', () => {
     expect(summary.averageBytesPerSecond).toBeGreaterThan(10_000);
   }, 120_000);
 });
+
+it('a wall clock that is set ahead cuts no connection that waits for its answer', async () => {
+  // What the buffers of sockets hold takes several seconds then, in which nothing moves here.
+  link.bytesPerSecond = MiB;
+  const size = 8 * MiB;
+  await ensureGeneratedFile(join(folder, 'ahead.mov'), size, 'ahead.mov');
+  const env = { NODE_OPTIONS: `--import=${pathToFileURL(join(folder, 'stepping-clock.mjs'))}` };
+  const cli = startCli(['upload', 'ahead.mov', '--json', '--strategy', 'single'], { ...controlPlane, cwd: folder, env });
+  await cli.event((event) => event.type === 'progress' && event.inFlightBytes === size);
+  cli.child.kill('SIGUSR2');
+  const result = await cli.finished;
+  link.bytesPerSecond = undefined;
+  expect(result.exitCode, result.stderr).toBe(0);
+  expect(summaryOf(result)).toMatchObject({ retries: 0, wastedBytes: 0 });
+}, 60_000);
 
 /** Resolves with an `offline` that is told from now on. */
 function nextOffline(cli: RunningCli) {

@@ -75,6 +75,28 @@ it('NO_PROXY and this machine are left out', async () => {
   expect(proxy.connections).toBe(0);
 }, 60_000);
 
+const SOCKS = 'socks5://ann:pass-of-the-proxy@127.0.0.1:9';
+
+it('ALL_PROXY with a SOCKS proxy stops no upload that needs no proxy', async () => {
+  const { cli } = await setUp('http', {}, (endpoint) => endpoint);
+  const result = await cli(['upload', 'film.mp4', '--json'], { ALL_PROXY: SOCKS });
+  expect(result.exitCode, result.stderr).toBe(0);
+}, 60_000);
+
+it('ALL_PROXY with a SOCKS proxy on the way to the store ends an upload at once, with what to type', async () => {
+  const { cli, direct } = await setUp('http');
+  const env = { ALL_PROXY: SOCKS, PARTWAY_SERVER: direct };
+  const { exitCode, stderr, events } = await cli(['upload', 'film.mp4', '--json'], env);
+  expect(exitCode, stderr).toBe(2);
+  expect(events.at(-1)).toMatchObject({ type: 'error', code: 'PROXY_NOT_USABLE' });
+  expect(events.map(({ type }) => type)).not.toContain('offline');
+  expect(stderr).toMatch(/ALL_PROXY must be .*SOCKS is not supported.*, and http:\/\/store\.test:\d+ would go through it/);
+  expect(stderr).toContain('export NO_PROXY=store.test');
+  const doctor = await cli(['doctor'], env);
+  expect(doctor.stdout).toMatch(/the way to the store: ALL_PROXY must be/);
+  expect(stderr + doctor.stdout).not.toContain('pass-of-the-proxy');
+}, 60_000);
+
 it('the server reaches its store through a proxy, and its log says so without name and password', async () => {
   const folder = aFolder();
   const bucket = await createTestBucket();
@@ -103,7 +125,11 @@ it('the server reaches its store through a proxy, and its log says so without na
 
 const PARTWAY_WEBHOOK_SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 
-async function setUp(protocol: 'http' | 'https', proxyOptions: ForwardProxyOptions = {}) {
+async function setUp(
+  protocol: 'http' | 'https',
+  proxyOptions: ForwardProxyOptions = {},
+  nameOf = (endpoint: string, name: string) => named(name, endpoint),
+) {
   const folder = aFolder();
   await ensureGeneratedFile(join(folder, 'film.mp4'), SIZE);
   const bucket = await createTestBucket();
@@ -111,13 +137,13 @@ async function setUp(protocol: 'http' | 'https', proxyOptions: ForwardProxyOptio
   const pair = makeCertificate('proxied', [SERVER, STORE]);
   const { certPath } = writeCertificate(folder, pair);
   const front = async (url: string) => (protocol === 'http' ? url : await startTlsFront(url, pair));
-  const store = named(STORE, await front(sharedMinio().endpoint));
+  const store = nameOf(await front(sharedMinio().endpoint), STORE);
   const controlPlane = await startControlPlane({ store: sharedMinio(), bucket, publicEndpoint: store });
   onTestFinished(async () => {
     await proxy.close();
     await controlPlane.stop();
   });
-  const server = named(SERVER, await front(controlPlane.server));
+  const server = nameOf(await front(controlPlane.server), SERVER);
   const proxies = { ALL_PROXY: withCredentials(proxy.url), NODE_EXTRA_CA_CERTS: certPath };
   const start = (args: readonly string[], env: Record<string, string> = {}) =>
     startCli(args, { server, token: controlPlane.token, cwd: folder, env: { ...proxies, ...env } });

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
@@ -9,6 +9,7 @@ import { startDamagingRelay } from '../support/damaging-relay.ts';
 import { createTestBucket, sharedMinio } from '../support/minio.ts';
 import { type CliOptions, runCli, startCli, summaryOf } from '../support/partway-cli.ts';
 import { aFolder, seededBytes } from '../support/sources.ts';
+import { aTlsPort, REFUSALS } from '../support/tls-port.ts';
 
 const MiB = 1024 ** 2;
 
@@ -55,6 +56,27 @@ async function aTlsStore() {
   return { relay, file, untrusting, trusting: { ...untrusting, env: { NODE_EXTRA_CA_CERTS: authority } } };
 }
 
+describe('a store that speaks TLS, while part URLs begin with http:', () => {
+  it.each(REFUSALS)(
+    'and %s is told in words, by upload and by doctor',
+    async (_, refuse) => {
+      const publicEndpoint = await aTlsPort(refuse);
+      const controlPlane = await startControlPlane({ store: sharedMinio(), bucket: await createTestBucket(), publicEndpoint });
+      onTestFinished(() => controlPlane.stop());
+      const file = join(await aFolder(), 'clip.mov');
+      await writeFile(file, seededBytes(MiB, 72));
+      const { server, token } = controlPlane;
+      const { exitCode, stderr } = await runCli(['upload', file, '--max-outage', '1s'], { server, token });
+      expect(exitCode, stderr).toBe(5);
+      expect(stderr).toMatch(/what answers there speaks TLS \(.+\), so its address begins with https:\/\//);
+      const { stdout } = await runCli(['doctor'], { server, token });
+      expect(stdout).toMatch(/cannot be reached as it is signed for: what answers there speaks TLS/);
+      expect(stdout).toContain(`PARTWAY_S3_PUBLIC_ENDPOINT=${publicEndpoint.replace('http:', 'https:')}`);
+    },
+    60_000,
+  );
+});
+
 describe('a store behind TLS', () => {
   it('is uploaded to through damaged records and a sign-in page in clear, as through any other break', async () => {
     const { relay, file, trusting } = await aTlsStore();
@@ -90,5 +112,30 @@ describe('a store behind TLS', () => {
     const { stdout } = await runCli(['doctor'], untrusting);
     expect(stdout).toContain('cannot be trusted from this machine');
     expect(stdout).toContain('export NODE_EXTRA_CA_CERTS=');
+  }, 90_000);
+
+  it('with a certificate that the server does not trust is told so by its log, /readyz and doctor, each with what to set', async () => {
+    const endpoint = `https://127.0.0.1:${await startTlsFront(makeCertificate('store'))}`;
+    const logFile = join(await aFolder(), 'log');
+    const controlPlane = await startControlPlane({
+      store: sharedMinio(),
+      bucket: await createTestBucket(),
+      env: { PARTWAY_S3_ENDPOINT: endpoint },
+      untilReady: false,
+      logFile: () => logFile,
+    });
+    onTestFinished(() => controlPlane.stop());
+    const words = /DEPTH_ZERO_SELF_SIGNED_CERT.*NODE_EXTRA_CA_CERTS|NODE_EXTRA_CA_CERTS.*DEPTH_ZERO_SELF_SIGNED_CERT/;
+
+    const { checks } = (await (await fetch(`${controlPlane.server}/readyz`)).json()) as {
+      checks: Record<string, { detail?: string }>;
+    };
+    for (const check of ['bucket', 'signing', 'forgedWrites']) expect(checks[check]?.detail).toMatch(words);
+    const { stdout } = await runCli(['doctor'], controlPlane);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(words);
+    await controlPlane.stop();
+    const told = (await readFile(logFile, 'utf8')).split('\n').filter((line) => line.includes('"check":"bucket"'));
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatch(words);
   }, 90_000);
 });

@@ -1,8 +1,11 @@
 import dns from 'node:dns';
+import { once } from 'node:events';
 import * as http from 'node:http';
 import * as https from 'node:https';
+import * as net from 'node:net';
+import { join } from 'node:path';
 import { HeadBucketCommand } from '@aws-sdk/client-s3';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { exchange } from '../../src/cli/doctor/http-exchange.ts';
 import { createConnections } from '../../src/client/network/connections.ts';
 import { probeUrl } from '../../src/client/network/probes.ts';
@@ -11,8 +14,13 @@ import { tryForgery } from '../../src/forgery/try-forgery.ts';
 import { createClients } from '../../src/object-store/s3-clients.ts';
 import { createAssumeRole } from '../../src/object-store/sts-credentials.ts';
 import { ADDRESS_ATTEMPT_MS, directAgent } from '../../src/outbound/direct-agent.ts';
+import { PatientSocket } from '../../src/outbound/patient-socket.ts';
 import { createPost } from '../../src/server/webhooks/post.ts';
+import { PostgresDatabase } from '../../src/session-store/postgres/driver.ts';
+import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
+import { statement } from '../../src/session-store/postgres/statement.ts';
 import { startSlowListener } from '../support/slow-handshake.ts';
+import { aFolder } from '../support/sources.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -51,9 +59,30 @@ describe('a connection to a name with several addresses', () => {
     );
   }
 
+  it.each<[string, (url: string) => Promise<unknown>]>([
+    ['that migrates', (url) => openPostgresStore(url)],
+    ['of the pool', (url) => new PostgresDatabase(url).run(statement('SELECT 1'), {})],
+  ])('has the time for one address that partway sets: the connection to PostgreSQL %s', async (_, open) => {
+    const connect = vi.spyOn(net.Socket.prototype, 'connect');
+    await expect(open('postgres://ann:pw@127.0.0.1:9/partway')).rejects.toThrow('ECONNREFUSED');
+    expect(connect).toHaveBeenCalledWith({ host: '127.0.0.1', port: 9, autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS });
+  });
+
+  it.skipIf(process.platform === 'win32')('is left alone where PostgreSQL listens on a Unix socket', async () => {
+    const path = join(await aFolder(), '.s.PGSQL.5432');
+    const server = net.createServer((socket) => void socket.end('here'));
+    await new Promise<void>((listening) => server.listen(path, listening));
+    onTestFinished(() => void server.close());
+    const socket = new PatientSocket();
+    const [piece] = await once(socket.connect(path), 'data');
+    expect(String(piece)).toBe('here');
+    socket.destroy();
+  });
+
   it.skipIf(process.platform !== 'linux').each([
     ['parts and calls', CONNECTORS['parts and calls']],
     ['probes', CONNECTORS.probes],
+    ['the socket to PostgreSQL', connectPatiently],
   ])('is made where the handshake takes a second and the other address refuses: %s', async (_, open) => {
     const listener = await startSlowListener();
     vi.spyOn(dns, 'lookup').mockImplementation(((_name: string, _options: unknown, found: (...found: unknown[]) => void) => {
@@ -71,6 +100,19 @@ describe('a connection to a name with several addresses', () => {
     }
   });
 });
+
+/** As the driver of PostgreSQL connects, and then as little HTTP as the listener needs to answer. */
+function connectPatiently(url: string): Promise<number> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = new PatientSocket();
+    socket.on('error', reject).connect(Number(port), hostname, () => socket.write('GET / HTTP/1.0\r\n\r\n'));
+    socket.once('data', (answer) => {
+      socket.destroy();
+      resolve(Number(String(answer).split(' ')[1]));
+    });
+  });
+}
 
 function get(url: string, agent: http.Agent): Promise<number | undefined> {
   const { request } = url.startsWith('https:') ? https : http;

@@ -4,9 +4,7 @@ import { describeWay, parseProxies } from '../../src/outbound/proxy-settings.ts'
 const PROXY = 'http://proxy.example:3128';
 
 function originFor(env: Record<string, string>, url: string): string | undefined {
-  const { settings, faults } = parseProxies(env);
-  expect(faults).toEqual([]);
-  return settings.proxyFor(url)?.origin;
+  return parseProxies(env).settings.proxyFor(url)?.origin;
 }
 
 describe('the proxy of a URL', () => {
@@ -78,20 +76,56 @@ describe('the proxy of a URL', () => {
   });
 });
 
+const SOCKS = 'socks5://ann:secret@proxy.example:1080';
+
+describe('ALL_PROXY with a SOCKS proxy, set for other programs', () => {
+  it.each([
+    [{ ALL_PROXY: SOCKS, HTTPS_PROXY: PROXY }, 'https://a.test/', PROXY],
+    [{ all_proxy: SOCKS, http_proxy: PROXY }, 'http://a.test/', PROXY],
+    [{ ALL_PROXY: SOCKS, NO_PROXY: 'a.test' }, 'https://a.test/', undefined],
+    [{ ALL_PROXY: SOCKS }, 'http://127.0.0.1:7373/', undefined],
+    [{ ALL_PROXY: SOCKS }, 'https://localhost/', undefined],
+  ])('does not matter where the way does not lead through it: %j for %s', (env: Record<string, string>, url, origin) => {
+    expect(originFor(env, url)).toBe(origin);
+    expect(parseProxies(env).settings.faultFor(url)).toBeUndefined();
+  });
+
+  it.each([
+    [
+      { ALL_PROXY: SOCKS },
+      'https://a.test:8443/x?y',
+      /^ALL_PROXY must be .*SOCKS is not supported.*, and https:\/\/a\.test:8443 would go through it$/,
+      /export NO_PROXY=a\.test {3}.*export HTTPS_PROXY=http:\/\/PROXY:PORT$/,
+    ],
+    [
+      { all_proxy: SOCKS, HTTPS_PROXY: PROXY, NO_PROXY: 'b.test' },
+      'http://a.test/',
+      /^all_proxy must be/,
+      /export NO_PROXY="\$NO_PROXY,a\.test" {3}.*export HTTP_PROXY=/,
+    ],
+    [
+      { https_proxy: SOCKS, no_proxy: 'b.test' },
+      'https://[fd12::1]/',
+      /^https_proxy must/,
+      /no_proxy="\$no_proxy,fd12::1" .* https_proxy=/,
+    ],
+  ])('is told with what to type where it does: %j for %s', (env: Record<string, string>, url, message, hint) => {
+    const { faultFor, proxyFor } = parseProxies(env).settings;
+    expect(faultFor(url)).toMatchObject({ message: expect.stringMatching(message), hint: expect.stringMatching(hint) });
+    expect(JSON.stringify(faultFor(url))).not.toContain('secret');
+    expect(() => proxyFor(url)).toThrow(message);
+  });
+});
+
 describe('a proxy variable that cannot work', () => {
   it.each(['http://', 'ht tp://ann:secret@x', 'socks5://ann:secret@x:1080', 'http://ann:secret%@x', 'http://x:99999'])(
     'is named, and its value is not shown: %s',
     (value) => {
-      const { faults } = parseProxies({ HTTPS_PROXY: value });
-      expect(faults).toHaveLength(1);
-      expect(faults[0]).toMatch(/^HTTPS_PROXY (must|holds)/);
-      expect(faults[0]).not.toContain('secret');
+      const fault = parseProxies({ HTTPS_PROXY: value }).settings.faultFor('https://a.test/');
+      expect(fault?.message).toMatch(/^HTTPS_PROXY (must|holds)/);
+      expect(`${fault?.message}${fault?.hint}`).not.toContain('secret');
     },
   );
-
-  it('is named once, though it serves two protocols', () => {
-    expect(parseProxies({ ALL_PROXY: 'ftp://x' }).faults).toHaveLength(1);
-  });
 });
 
 describe('the way to a URL', () => {

@@ -9,6 +9,8 @@ export interface ByteProxy {
 }
 
 export interface ByteProxyOptions {
+  /** Where it listens; a free port unless given. */
+  readonly port?: number;
   /** Upper bound on what all connections together send to the target. Unlimited where left out. */
   readonly bytesPerSecond?: number;
   /** Connections to drop at once, before a byte is read: asked for each one, numbered from 1. */
@@ -53,7 +55,7 @@ export async function startByteProxy(target: string, options: ByteProxyOptions =
     });
     client.on('end', () => upstream.end());
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`,
     get bytesUp() {

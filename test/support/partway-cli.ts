@@ -16,6 +16,8 @@ export interface CliOptions {
   /** Run as somebody else; needs root. */
   readonly uid?: number;
   readonly gid?: number;
+  /** A command that runs it, with its arguments: in a network namespace, say. */
+  readonly through?: readonly string[];
 }
 
 export interface CliResult {
@@ -41,7 +43,8 @@ export interface RunningCli {
 
 /** Runs the built CLI as a process of its own, as a user would. */
 export function startCli(args: readonly string[], options: CliOptions): RunningCli {
-  const child = spawn(process.execPath, [PARTWAY, ...args], {
+  const [command = '', ...rest] = [...(options.through ?? []), process.execPath, PARTWAY, ...args];
+  const child = spawn(command, rest, {
     cwd: options.cwd ?? tmpdir(),
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.gid }),

@@ -21,11 +21,13 @@ const command = defineCommand({
 
 /** Known by its name, because importing its class would load the server for every other command's help. */
 function explainStartFailure(error: unknown): Error {
-  const { name, faults } = error as { name?: unknown; faults?: unknown };
+  const { name, faults, state } = error as { name?: unknown; faults?: unknown; state?: unknown };
   if (name === 'ConfigError' && Array.isArray(faults)) {
     return new UsageError(faults.map(String), 'Set these and run it again. All settings: partway serve --help');
   }
-  return new ServerFailed(error);
+  // A supervisor need not start it again where only other settings help.
+  const isWrongSetting = name === 'SessionStoreStartError' && state === undefined;
+  return new ServerFailed(error, isWrongSetting ? EXIT.usage : EXIT.failure);
 }
 
 export default {

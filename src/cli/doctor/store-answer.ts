@@ -1,6 +1,7 @@
 import { adviceAbout } from '../../client/network/certificate.ts';
 import type { LinkFailure } from '../../client/network/link-failure.ts';
 import { readS3Error } from '../../client/network/s3-error.ts';
+import { overTls } from '../../client/network/tls-probe.ts';
 import { describeAnswer, isRefusedOnTheWay, type PartAnswer } from '../../client/part/part-answer.ts';
 import { adviceOnTheWay } from '../../client/part/part-failures.ts';
 import type * as wire from '../../contract/wire.ts';
@@ -66,6 +67,12 @@ export function judgeBrokenTrial({ host, failure, sentBytes, size, ms }: BrokenT
       CHECK,
       `${host} cannot be reached from this machine: ${reason}`,
       'Whoever runs the server: check that PARTWAY_S3_PUBLIC_ENDPOINT begins with https:// only where the store, or the proxy before it, speaks TLS.',
+    );
+  if (failure.trouble === 'only-tls')
+    return fail(
+      CHECK,
+      `${host} cannot be reached as it is signed for: ${reason}`,
+      `Whoever runs the server: set PARTWAY_S3_PUBLIC_ENDPOINT=${overTls(`http://${host}`)}`,
     );
   if (sentBytes === 0)
     return fail(

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { ControlPlane } from '../../client/control-plane/control-plane.ts';
 import { LinkFailure } from '../../client/network/link-failure.ts';
+import { readS3Error } from '../../client/network/s3-error.ts';
+import { explainForeignAnswer, explainPlainHttp } from '../../client/network/tls-probe.ts';
 import { isRefusedOnTheWay } from '../../client/part/part-answer.ts';
 import { askToSend } from '../../client/part/part-questions.ts';
 import type * as wire from '../../contract/wire.ts';
@@ -72,6 +74,11 @@ async function tryUpload(
     const { parts } = await controlPlane.presign(session.sessionId, { partNumbers: [1], checksums });
     const [part] = parts;
     if (part !== undefined) {
+      const noWay = proxies.faultFor(part.url);
+      if (noWay !== undefined) {
+        findings.push(fail('the way to the store', noWay.message, noWay.hint));
+        return { findings, doesNotFit };
+      }
       const way = describeWay(proxies, part.url);
       if (way !== undefined) findings.push(info('the way to the store', way));
       const sent = await tryPart(part, trial, makeAgent, context);
@@ -128,13 +135,21 @@ async function tryPart(
 ): Promise<Trial & { readonly isStored: boolean }> {
   const { url, headers } = part;
   const { host } = new URL(url);
-  const startedAt = context.now();
+  const startedAt = performance.now();
   let sentBytes = 0;
   const onSent = (bytes: number) => {
     sentBytes += bytes;
   };
+  const broken = (failure: LinkFailure) => ({
+    findings: [judgeBrokenTrial({ host, failure, sentBytes, size: trial.size, ms: performance.now() - startedAt })],
+    doesNotFit: failure.trouble !== 'only-tls' && sentBytes > 0,
+    isStored: false,
+  });
   try {
     const answer = await exchange(url, { makeAgent, method: 'PUT', headers, body: trial, onSent });
+    const onlyTls =
+      readS3Error(answer.body).code === undefined ? await explainForeignAnswer(answer.status, url, makeAgent) : undefined;
+    if (onlyTls !== undefined) return broken(onlyTls);
     const { date } = answer.headers;
     const offset = clockOffset(typeof date === 'string' ? date : undefined, context.now());
     const finding = judgeStoreAnswer(answer, host, offset, trial.size);
@@ -142,15 +157,13 @@ async function tryPart(
     return { findings, doesNotFit: isTooLarge(answer), isStored: finding.outcome === 'ok' };
   } catch (error) {
     if (!(error instanceof LinkFailure)) throw error;
-    const ms = context.now() - startedAt;
     // The refusal of a body is often lost when the connection closes at once: ask once more, before anything is sent.
     const refusal = sentBytes > 0 ? await askToSend(part, new AbortController().signal, makeAgent) : undefined;
     if (refusal !== undefined) {
       const doesNotFit = refusal.status === 413 && isRefusedOnTheWay(refusal);
       return { findings: [judgePartAnswer(refusal, host, undefined, trial.size)], doesNotFit, isStored: false };
     }
-    const attempt = { host, failure: error, sentBytes, size: trial.size, ms };
-    return { findings: [judgeBrokenTrial(attempt)], doesNotFit: sentBytes > 0, isStored: false };
+    return broken(await explainPlainHttp(error, url, makeAgent));
   }
 }
 

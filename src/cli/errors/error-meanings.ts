@@ -175,6 +175,11 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     meaning: `It cannot be told from a machine that only pretends to be it, so nothing was sent there. ${NOTHING_LOST}`,
     advice: 'Ask whoever runs the server for the certificate of its authority, then: export NODE_EXTRA_CA_CERTS=/path/to/ca.pem',
   },
+  PROXY_NOT_USABLE: {
+    meaning: `A variable of the environment asks for that proxy. ${NOTHING_LOST}`,
+    advice: 'Name the host in NO_PROXY, or set HTTPS_PROXY (HTTP_PROXY for http://) to an HTTP proxy.',
+    offer: ['resume'],
+  },
   INVALID_ANSWER: {
     meaning: `Nothing of this answer was used. Either the server is damaged or of another version, or something on the way changes what it says. ${NOTHING_LOST}`,
     advice: 'Compare `partway --version` on both, and check that PARTWAY_SERVER names your own server.',

@@ -42,7 +42,7 @@ function explainUsage(error: UsageError): ExplainedError {
   };
 }
 
-function explainServerFailure({ message, hint: advice }: ServerFailed): ExplainedError {
+function explainServerFailure({ message, hint: advice, exitCode }: ServerFailed): ExplainedError {
   const comfort = 'Sessions and stored parts are safe; clients go on when it runs again.';
   const hint = advice ?? comfort;
   const text = [
@@ -51,7 +51,7 @@ function explainServerFailure({ message, hint: advice }: ServerFailed): Explaine
     ...(advice === undefined ? [] : [advice]),
     comfort,
   ].join('\n  ');
-  return { code: 'SERVER_FAILED', exitCode: EXIT.failure, message, hint, text };
+  return { code: 'SERVER_FAILED', exitCode, message, hint, text };
 }
 
 function explainInterruption(error: UploadError, subject: Subject, platform: NodeJS.Platform): ExplainedError {

@@ -1,12 +1,16 @@
+import { EXIT, type ExitCode } from './exit-codes.ts';
+
 /** `partway serve` could not start, or stopped by a fault. The message of the cause is for the person who runs it. */
 export class ServerFailed extends Error {
   override readonly name = 'ServerFailed';
   /** What to do, where the cause says so. */
   readonly hint: string | undefined;
+  readonly exitCode: ExitCode;
 
-  constructor(cause: unknown) {
+  constructor(cause: unknown, exitCode: ExitCode = EXIT.failure) {
     super(cause instanceof Error ? cause.message : String(cause), { cause });
     const { hint } = cause as { hint?: unknown };
+    this.exitCode = exitCode;
     this.hint = typeof hint === 'string' ? hint : undefined;
   }
 }

@@ -14,13 +14,16 @@ export interface Environment {
 export function parseEnvironment(env: CliContext['env']): Environment {
   const server = env.PARTWAY_SERVER?.trim() || DEFAULT_SERVER;
   const token = env.PARTWAY_TOKEN?.trim() ?? '';
-  const proxies = parseProxies(env);
-  const faults = [serverFault(server), tokenFault(token), ...proxies.faults.map((fault) => `${fault}.`)].filter(
+  const { settings: proxies } = parseProxies(env);
+  const wrongServer = serverFault(server);
+  // Whether the way to the store leads through it is known when the first part is signed.
+  const wrongProxy = wrongServer === undefined ? proxies.faultFor(server) : undefined;
+  const faults = [wrongServer, tokenFault(token), wrongProxy && `${wrongProxy.message}. ${wrongProxy.hint}`].filter(
     (fault) => fault !== undefined,
   );
   if (faults.length > 0)
     throw new UsageError(faults, 'Set what is named above and run the same command again; nothing was sent.');
-  return { server: server.replace(/\/+$/, ''), token, proxies: proxies.settings };
+  return { server: server.replace(/\/+$/, ''), token, proxies };
 }
 
 function serverFault(server: string): string | undefined {

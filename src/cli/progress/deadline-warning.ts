@@ -9,15 +9,20 @@ const SETTLED_AFTER_MS = 30_000;
  * Warns, once, when the upload will probably not be done before the object store itself deletes its unfinished parts.
  * (The session's own expiry moves along with every part; the store's does not.)
  */
-export function watchDeadline(session: wire.Session, now: () => number, warn: (message: string) => void) {
-  const startedAt = now();
+export function watchDeadline(
+  session: wire.Session,
+  now: () => number,
+  warn: (message: string) => void,
+  monotonic: () => number = () => performance.now(),
+) {
+  const startedAt = monotonic();
   const deadline = session.partsKeptUntil === null ? Number.POSITIVE_INFINITY : Date.parse(session.partsKeptUntil);
   let hasWarned = false;
   return (event: EngineEvent): void => {
     if (hasWarned || event.type !== 'progress' || event.secondsRemaining === null) return;
-    const instant = now();
-    const end = instant + event.secondsRemaining * 1000;
-    if (instant - startedAt < SETTLED_AFTER_MS || end <= deadline) return;
+    if (monotonic() - startedAt < SETTLED_AFTER_MS) return;
+    const end = now() + event.secondsRemaining * 1000;
+    if (end <= deadline) return;
     hasWarned = true;
     warn(
       `at this speed the upload ends ${formatInstant(new Date(end))}, but the store deletes unfinished parts ${formatInstant(new Date(deadline))}. ` +

@@ -22,7 +22,8 @@ export class ReadingLine {
   advance(bytes: number): void {
     this.#read += bytes;
     const now = this.#context.now();
-    if (!this.#isVisible || now - this.#drawnAt < REDRAW_EVERY_MS) return;
+    // A wall clock that is set back must not stop the line for as long.
+    if (!this.#isVisible || Math.abs(now - this.#drawnAt) < REDRAW_EVERY_MS) return;
     this.#drawnAt = now;
     const line = `${percentOf(this.#read, this.#size)} %  reading the file: ${formatShare(this.#read, this.#size)}`;
     const { stderr } = this.#context;

@@ -1,14 +1,22 @@
 import { exitCodeOfSignal } from '../errors/exit-codes.ts';
 import { type CliContext, STOP_SIGNALS, type StopSignal } from '../terminal/context.ts';
 
+/** The text that the two signals print. Both are asked when the signal comes, so that they tell what is true then. */
+export interface StopWords {
+  /** Completes "stopping: …": the first signal's wait, if it waits for anything. */
+  readonly first: () => string;
+  /** The second signal prints this before the process ends at once. */
+  readonly last: () => string;
+}
+
+/** While no file is being sent: before the first, between two, and while the server is waited for. */
+export const BETWEEN_FILES: StopWords = { first: () => 'nothing is being sent', last: () => 'Interrupted.' };
+
 export interface Interruption {
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
   readonly received: StopSignal | undefined;
-  /** What the second signal prints before the process ends at once. */
-  lastWords: () => string;
-  /** Called by the first signal; takes the place of the words that it prints otherwise. */
-  onFirst: (message: string) => void;
+  words: StopWords;
   /** Gives the signals back to the process. */
   dispose(): void;
 }
@@ -17,25 +25,24 @@ export interface Interruption {
  * The first signal asks the engine to finish the parts in flight; the second ends the process. Neither touches anything
  * at the server: only `partway abort` does.
  */
-export function listenForInterruption(context: CliContext): Interruption {
+export function listenForInterruption(context: CliContext, tell: (message: string) => void): Interruption {
   const controller = new AbortController();
   const interruption = {
     signal: controller.signal,
     received: undefined as StopSignal | undefined,
-    lastWords: () => 'Interrupted.',
-    onFirst: (message: string): void => context.stderr.line(message),
+    words: BETWEEN_FILES,
     dispose() {
       for (const [signal, listener] of listeners) context.signals.off(signal, listener);
     },
   };
   const receive = (signal: StopSignal) => {
     if (interruption.received !== undefined) {
-      context.stderr.line(interruption.lastWords());
+      context.stderr.line(interruption.words.last());
       context.exit(exitCodeOfSignal(signal));
       return;
     }
     interruption.received = signal;
-    interruption.onFirst('stopping: the parts in flight get up to 5 s to finish (once more to stop at once)');
+    tell(`stopping: ${interruption.words.first()} (once more to stop at once)`);
     controller.abort();
   };
   const listeners = STOP_SIGNALS.map((signal) => [signal, () => receive(signal)] as const);

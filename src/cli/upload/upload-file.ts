@@ -9,7 +9,10 @@ import { knownChecksums, type RunOutcome, withRunStarted } from '../journal/jour
 import { JournalRecorder } from '../journal/journal-recorder.ts';
 import { watchDeadline } from '../progress/deadline-warning.ts';
 import type { StrategyReport } from '../progress/reporter.ts';
+import { stoppingWords } from '../progress/stopping-words.ts';
+import { updateView, viewOf } from '../progress/upload-view.ts';
 import type { KnownSubject } from './attempt.ts';
+import { BETWEEN_FILES } from './interruption.ts';
 import type { OpenedSession } from './open-session.ts';
 import type { UploadSetup } from './upload-setup.ts';
 
@@ -31,16 +34,20 @@ export async function uploadFile(file: FileToUpload, subject: KnownSubject, setu
   await refuseWherePaused(context, session.sessionId);
   const { recorder, known } = await beginRecord(file, setup);
   const stopListening = await setup.listenForControl(session);
-  interruption.lastWords = () => {
-    stopListening();
-    reporter.end();
-    return interruptionLine(subject.now, context.platform);
+  let view = viewOf(session);
+  interruption.words = {
+    first: () => stoppingWords(view),
+    last: () => {
+      stopListening();
+      reporter.end();
+      return interruptionLine(subject.now, context.platform);
+    },
   };
-  interruption.onFirst = (message) => reporter.note(message);
   reporter.begin({ name: source.name, session, created: file.created });
   if (file.strategy !== undefined) reporter.strategy(file.strategy);
   const checkDeadline = watchDeadline(session, context.now, (message) => reporter.warn(message));
   const onEvent = (event: EngineEvent) => {
+    view = updateView(view, event, context.now());
     if (event.type === 'progress') {
       const { storedBytes } = event;
       subject.learn({ session: { ...session, storedBytes } });
@@ -60,6 +67,7 @@ export async function uploadFile(file: FileToUpload, subject: KnownSubject, setu
     await recorder.end(interruption.signal.aborted ? 'interrupted' : outcomeOf(error));
     throw error;
   } finally {
+    interruption.words = BETWEEN_FILES;
     stopListening();
     reporter.end();
   }

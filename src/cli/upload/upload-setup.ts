@@ -57,7 +57,7 @@ export async function withUploadSetup(
   const controlPlane = connect(context, warn);
   const journal = openJournal(context, warn);
   const listenForControl = createControlListener(context, control, warn);
-  const interruption = listenForInterruption(context);
+  const interruption = listenForInterruption(context, (message) => reporter.note(message));
   try {
     await journal.prune();
     return await work({

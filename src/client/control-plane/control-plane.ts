@@ -6,7 +6,9 @@ import { SERVICE_ERROR_CODES, UploadError } from '../../session/errors.ts';
 import { certificateNotTrusted, untrustedIn } from '../network/certificate.ts';
 import { type Connections, createConnections } from '../network/connections.ts';
 import { LinkFailure, type LinkTrouble } from '../network/link-failure.ts';
+import { explainingProxies } from '../network/proxy-fault.ts';
 import { readS3Error } from '../network/s3-error.ts';
+import { explainForeignAnswer, explainPlainHttp, overTls } from '../network/tls-probe.ts';
 import { partList, presignedParts } from './answers/parts.ts';
 import { problem } from './answers/problem.ts';
 import { InvalidAnswer, type Read } from './answers/read.ts';
@@ -63,6 +65,7 @@ interface Answer {
 /**
  * The control plane's API, typed. Every method is one request: retrying is the caller's decision.
  * Throws UploadError with the code that the server answered, `SERVER_UNREACHABLE` when no answer of it came,
+ * `PROXY_NOT_USABLE` when the way leads through a proxy that partway cannot use,
  * `CERTIFICATE_NOT_TRUSTED` when it has never answered and its certificate is refused, or `INVALID_ANSWER` when an answer came that cannot be: what is returned has the types, bounds and the session id that it should have.
  */
 export class ControlPlane {
@@ -77,7 +80,7 @@ export class ControlPlane {
   constructor(options: ControlPlaneOptions) {
     this.server = options.server.replace(/\/+$/, '');
     this.#token = options.token;
-    this.makeAgent = options.makeAgent ?? directAgent;
+    this.makeAgent = explainingProxies(options.makeAgent ?? directAgent);
     this.#connections = createConnections(this.makeAgent);
   }
 
@@ -220,6 +223,9 @@ export class ControlPlane {
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       });
       this.answered.add(this.server);
+      const onlyTls = this.#isPartway || isJson(text) ? undefined : await explainForeignAnswer(status, url, this.makeAgent);
+      if (onlyTls !== undefined)
+        throw this.#unreachable(onlyTls.message, { ...this.#overTls(onlyTls), facts: { httpStatus: status } });
       return { status, mediaType: answered['content-type'] ?? '', date: answered.date ?? null, text };
     } catch (cause) {
       // What broke may have broken its neighbours, too: the next call gets a new connection.
@@ -230,6 +236,8 @@ export class ControlPlane {
       // Not the connection's: a mistake in this program, or in how it is called.
       if (!(cause instanceof LinkFailure)) throw cause;
       if (!this.hasAnswered && untrustedIn(cause)) throw certificateNotTrusted(`the partway server at ${this.server}`, cause);
+      const failure = this.#isPartway ? cause : await explainPlainHttp(cause, url, this.makeAgent);
+      if (failure.trouble === 'only-tls') throw this.#unreachable(failure.message, this.#overTls(failure));
       throw this.#unreachable(cause.message, { cause, hint: HINTS[cause.trouble] });
     }
   }
@@ -289,6 +297,11 @@ export class ControlPlane {
     return this.#unreachable(what, { facts: { httpStatus } });
   }
 
+  #overTls(cause: LinkFailure): { cause: unknown; hint: string } {
+    const path = new URL(this.server).pathname.replace(/\/+$/, '');
+    return { cause, hint: `Type: export PARTWAY_SERVER=${overTls(this.server)}${path}   Then run the same command again.` };
+  }
+
   /** Waiting does not help: the same question would get the same answer. */
   #invalid(cause: InvalidAnswer): UploadError {
     return new UploadError(
@@ -310,6 +323,10 @@ export class ControlPlane {
       facts: { reason, ...facts },
     });
   }
+}
+
+function isJson(text: string): boolean {
+  return parseJson(text) !== undefined;
 }
 
 function parseJson(text: string): unknown {

@@ -17,7 +17,7 @@ export function askedForMs({ facts }: UploadError): number {
 export async function untilAllowed<Result>(
   call: () => Promise<Result>,
   signal: AbortSignal,
-  { now = Date.now, random = Math.random } = {},
+  { now = () => performance.now(), random = Math.random } = {},
 ): Promise<Result> {
   const startedAt = now();
   for (let refusals = 0; ; refusals++) {

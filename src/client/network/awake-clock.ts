@@ -1,3 +1,5 @@
+import { uptime } from 'node:os';
+
 /** More than this between two readings, and the process was asleep or stopped: a clock that ticks each second is never that late. */
 const LONGEST_TICK_MS = 2_000;
 const TICK_EVERY_MS = 1_000;
@@ -29,4 +31,12 @@ export function startAwakeClock(monotonic: () => number = () => performance.now(
   const timer = setInterval(now, TICK_EVERY_MS);
   timer.unref();
   return { now, stop: () => clearInterval(timer) };
+}
+
+/**
+ * Milliseconds since the machine started, its sleep included, on every system. Shows what an awake clock left out: Linux stops its
+ * monotonic clock during sleep, and a wall clock that was set (NTP) looks as if the machine had slept. In steps of up to 1 s.
+ */
+export function elapsedMs(): number {
+  return uptime() * 1_000;
 }

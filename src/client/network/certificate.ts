@@ -1,3 +1,4 @@
+import { certificateProblem, describeRefusedCertificate } from '../../outbound/certificate-refusal.ts';
 import { UploadError } from '../../session/errors.ts';
 import { type LinkFailure, linkFailureIn } from './link-failure.ts';
 
@@ -16,7 +17,7 @@ export function certificateNotTrusted(end: string, failure: LinkFailure): Upload
   const code = failure.code ?? '';
   return new UploadError(
     'CERTIFICATE_NOT_TRUSTED',
-    `This computer does not trust the certificate of ${end}: ${meaningOf(code)} (${code}).`,
+    `This computer does not trust the certificate of ${end}: ${describeRefusedCertificate(code)} (${code}).`,
     {
       cause: failure,
       hint: adviceAbout(code),
@@ -27,26 +28,10 @@ export function certificateNotTrusted(end: string, failure: LinkFailure): Upload
 
 /** Advice about a certificate that is refused with this code. */
 export function adviceAbout(code: string): string {
-  if (isAboutTime(code))
+  const problem = certificateProblem(code);
+  if (problem === 'time')
     return 'Check the clock of this computer. If it is right, whoever runs the server must renew the certificate; then run the command again.';
-  if (isAboutName(code))
+  if (problem === 'name')
     return 'Use the name that the certificate is for, or have whoever runs the server get one for this name. If neither name is right, something on the way answered in its place.';
   return 'If that server is yours, ask whoever runs it for the certificate of its authority (a PEM file), and then: export NODE_EXTRA_CA_CERTS=/path/to/ca.pem   If it is not, a sign-in page or a proxy on the way answered in its place: sign in, or use another network.';
-}
-
-function meaningOf(code: string): string {
-  if (code === 'CERT_HAS_EXPIRED') return 'it has expired';
-  if (code === 'CERT_NOT_YET_VALID') return 'it is not valid yet';
-  if (isAboutName(code)) return 'it is for another name';
-  if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT') return 'it is signed by itself';
-  if (code === 'CERT_REVOKED') return 'it was revoked';
-  return 'no authority that this computer knows stands behind it';
-}
-
-function isAboutTime(code: string): boolean {
-  return code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID';
-}
-
-function isAboutName(code: string): boolean {
-  return code === 'ERR_TLS_CERT_ALTNAME_INVALID' || code === 'HOSTNAME_MISMATCH';
 }

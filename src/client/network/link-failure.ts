@@ -1,5 +1,7 @@
+import { isCertificateRefusal } from '../../outbound/certificate-refusal.ts';
+
 /** The kinds of failure that a person can do something about, where the error code alone would not say what. */
-export type LinkTrouble = 'certificate' | 'no-tls' | 'no-http' | 'unknown-name' | 'other';
+export type LinkTrouble = 'certificate' | 'no-tls' | 'only-tls' | 'no-http' | 'unknown-name' | 'other';
 
 /**
  * The connection failed, not the program: whatever a socket, the TLS layer, the HTTP parser or a look-up of a name reported. Made
@@ -10,17 +12,17 @@ export class LinkFailure extends Error {
   readonly trouble: LinkTrouble;
   readonly code: string | undefined;
 
-  /** @param cause What the connection reported; its words become the message. */
-  constructor(cause: unknown) {
-    super(describe(cause), { cause });
-    this.trouble = troubleOf(cause);
+  /**
+   * @param cause What the connection reported; its words become the message.
+   * @param trouble Where more is known than the cause tells.
+   */
+  constructor(cause: unknown, trouble: LinkTrouble = troubleOf(cause)) {
+    super(describe(cause, trouble), { cause });
+    this.trouble = trouble;
     this.code = faultOf(cause).code;
   }
 }
 
-/** Every reason by which OpenSSL and Node refuse the certificate of the other side. */
-const CERTIFICATE =
-  /CERT|^UNABLE_TO_|^HOSTNAME_MISMATCH$|^INVALID_(?:CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$|^ERROR_IN_CERT_|^ERR_TLS_CERT/;
 /** An answer that is no TLS record, which OpenSSL reads as one of another version, or of an impossible length. */
 const NO_TLS = /wrong version number|packet length too long|unsupported protocol|http request|https proxy request/i;
 
@@ -35,16 +37,18 @@ function troubleOf(cause: unknown): LinkTrouble {
   if (code.startsWith('HPE_')) return 'no-http';
   if (code === 'ENOTFOUND') return 'unknown-name';
   if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) return NO_TLS.test(message) ? 'no-tls' : 'other';
-  return CERTIFICATE.test(code) ? 'certificate' : 'other';
+  return isCertificateRefusal(code) ? 'certificate' : 'other';
 }
 
-function describe(cause: unknown): string {
+function describe(cause: unknown, trouble: LinkTrouble): string {
   const { code, message, hostname } = faultOf(cause);
-  switch (troubleOf(cause)) {
+  switch (trouble) {
     case 'certificate':
       return `its certificate is not trusted (${code})`;
     case 'no-tls':
       return `what answers there does not speak TLS (${code}): a server on plain HTTP, or a sign-in page on the way`;
+    case 'only-tls':
+      return `what answers there speaks TLS (${code ?? message}), so its address begins with https://`;
     case 'no-http':
       return `what answers there does not speak HTTP (${code})`;
     case 'unknown-name':

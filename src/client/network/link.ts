@@ -50,7 +50,7 @@ export function createLink(options: LinkOptions): Link {
     maxOutageMs,
     pausedMs = () => 0,
     onEvent,
-    now = Date.now,
+    now = () => performance.now(),
     random = Math.random,
   } = options;
   let recovering: Promise<Recovery> | undefined;

@@ -24,12 +24,12 @@ const CERTAIN_OUTAGE_MS = 10_000;
 const TICK_MS = 500;
 /** After a look that found nothing wrong. */
 const LOOK_AGAIN_MS = 5_000;
-/** A timer that is late by so much was not merely busy: the machine slept. */
+/** So much more time than the process was awake is not a busy machine: it slept, or the process was stopped. */
 const SLEPT_MS = 10_000;
 
 /** What the request of a part tells about itself, and the way to end it. */
 export interface PartVitals {
-  /** Milliseconds on the monitor's clock. */
+  /** Milliseconds on an awake clock, the same as liveness has. A sleep moves it back by its length. */
   lastMovedAt: number;
   /** Bytes that its socket took so far. */
   bytesTaken: number;
@@ -96,7 +96,10 @@ export interface Watch {
 
 export interface LivenessOptions {
   readonly link: Link;
+  /** An awake clock: what a sleep took from the speed of the link, or a step of the wall clock, says nothing about it. */
   readonly now: () => number;
+  /** Goes on during sleep and knows no steps: what it is ahead of `now` was slept. */
+  readonly elapsed: () => number;
   readonly signal: AbortSignal;
   /** Connections were cut, or the link was down: less at once now. */
   readonly onTrouble: () => void;
@@ -107,14 +110,14 @@ export interface LivenessOptions {
  * Watches the connections of all parts. A dead one is replaced within seconds of the network's return instead of when TCP's
  * own timer, doubled again and again, comes round; a living one is left alone, for what it has sent would have to go again.
  */
-export function startLiveness({ link, now, signal, onTrouble, tickMs = TICK_MS }: LivenessOptions) {
+export function startLiveness({ link, now, elapsed, signal, onTrouble, tickMs = TICK_MS }: LivenessOptions) {
   const watched = new Set<PartVitals>();
   const serviceRate = createServiceRate();
   let checking = false;
   let lookAgainAt = Number.NEGATIVE_INFINITY;
   /** Grows with each connection that was cut although the link answered: on some links a long silence is normal. */
   let patience = 1;
-  let lastTick = now();
+  let sleptBefore = elapsed() - now();
 
   async function check(reason: string, sleptMs = 0): Promise<void> {
     checking = true;
@@ -172,12 +175,18 @@ export function startLiveness({ link, now, signal, onTrouble, tickMs = TICK_MS }
     onTrouble();
   }
 
+  /** The connections were as still as the machine, and the other end may have given them up. */
+  function wokeUp(sleptMs: number): void {
+    for (const vitals of watched) vitals.lastMovedAt -= sleptMs;
+    if (!checking) void check('the machine slept', sleptMs);
+  }
+
   const timer = setInterval(() => {
-    const lateMs = now() - lastTick - tickMs;
-    lastTick = now();
-    if (checking) return;
-    if (lateMs > SLEPT_MS) void check('the machine slept', lateMs);
-    else if (lastTick >= lookAgainAt && [...watched].some((vitals) => judge(vitals, undefined) === 'suspect'))
+    const slept = elapsed() - now();
+    const sleptMs = slept - sleptBefore;
+    sleptBefore = slept;
+    if (sleptMs > SLEPT_MS) wokeUp(sleptMs);
+    else if (!checking && now() >= lookAgainAt && [...watched].some((vitals) => judge(vitals, undefined) === 'suspect'))
       void check('nothing moves');
   }, tickMs);
 

@@ -3,6 +3,7 @@ import * as https from 'node:https';
 import { PATHS } from '../../contract/paths.ts';
 import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
 import { LinkFailure } from './link-failure.ts';
+import { explainPlainHttp } from './tls-probe.ts';
 
 export interface ProbeOptions {
   readonly timeoutMs: number;
@@ -27,7 +28,7 @@ export function probeUrl(url: string, options: ProbeOptions): Promise<number> {
     // Limits the whole attempt, connecting included; a socket's own time-out begins when it is connected.
     const timer = setTimeout(() => request.destroy(new Error('no answer in time')), timeoutMs);
     request.on('close', () => clearTimeout(timer));
-    request.on('error', (error) => reject(new LinkFailure(error)));
+    request.on('error', (error) => explainPlainHttp(new LinkFailure(error), url, makeAgent).then(reject, reject));
     request.end();
   });
 }

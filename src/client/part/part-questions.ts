@@ -3,9 +3,10 @@ import * as https from 'node:https';
 import type { PresignedPart } from '../../contract/wire.ts';
 import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
 import { createConnections } from '../network/connections.ts';
+import { explainForeignAnswer } from '../network/tls-probe.ts';
 import { describeAnswer, judgeAnswer, type PartAnswer } from './part-answer.ts';
 import { AnsweredOnTheWay } from './part-failures.ts';
-import { putPart, readAnswer } from './put-part.ts';
+import { ConnectionFailure, putPart, readAnswer } from './put-part.ts';
 
 /** Questions about the way to the store, asked with a part's own URL and without its bytes, each over a connection of its own. */
 
@@ -40,6 +41,12 @@ export async function putNothing(
 }
 
 async function* noPieces(): AsyncGenerator<Uint8Array> {}
+
+/** @throws ConnectionFailure where the answer is that of a port which speaks TLS to a part that was sent in plain HTTP. */
+export async function refuseOnlyTls({ status, code }: PartAnswer, url: string, makeAgent: MakeAgent): Promise<void> {
+  const onlyTls = code === undefined ? await explainForeignAnswer(status, url, makeAgent) : undefined;
+  if (onlyTls !== undefined) throw new ConnectionFailure(onlyTls.message, { cause: onlyTls });
+}
 
 /**
  * Asks whether the part may come, with `Expect: 100-continue`. A proxy that answers and closes at once often breaks the connection

@@ -25,9 +25,8 @@ export interface PartRecoveryOptions {
   readonly maxTries: number;
   readonly maxOutageMs: number;
   readonly onEvent: (event: EngineEvent) => void;
+  /** An awake clock: neither sleep nor a step of the wall clock uses up patience, or changes the age of a connection. */
   readonly now: () => number;
-  /** For patience: neither sleep nor a step of the wall clock uses it up. */
-  readonly awakeNow: () => number;
   readonly random: () => number;
 }
 
@@ -71,7 +70,7 @@ export function createPartRecovery(options: PartRecoveryOptions) {
   const { link, storeProbe, way, counter, control, onEvent } = options;
 
   /** Stands still in a pause: no patience is used up by it. */
-  const unpausedNow = () => options.awakeNow() - control.pausedMs;
+  const unpausedNow = () => options.now() - control.pausedMs;
 
   function isWorthRetrying(error: Error, retriesConsumed: number): boolean {
     return isTransient(error) && (!(error instanceof PartFailure) || retriesConsumed + 1 < options.maxTries);

@@ -8,6 +8,7 @@ import type { Liveness } from '../network/liveness.ts';
 import type { ByteSource } from '../source/byte-source.ts';
 import { checksumOfRange, endedEarly } from '../source/checksum.ts';
 import { etagFrom } from './answer-outcome.ts';
+import type { PartAnswer } from './part-answer.ts';
 import { changedWhileSending, isTransient, PartFailure, triesUsedUp } from './part-failures.ts';
 import { type Attempts, createPartRecovery, type PartRecoveryOptions } from './part-recovery.ts';
 import type { PartUrls } from './part-urls.ts';
@@ -28,6 +29,8 @@ export interface PartSenderOptions extends PartRecoveryOptions {
   /** Notices whether the source may have changed. @throws UploadError `SOURCE_CHANGED` if it cannot be what was opened. */
   readonly look: () => Promise<void>;
   readonly stallMs: number;
+  /** @throws ConnectionFailure where something that speaks TLS alone answered a part in plain HTTP. */
+  readonly refuseOnlyTls: (answer: PartAnswer, url: string) => Promise<void>;
 }
 
 export interface PartToSend {
@@ -102,7 +105,7 @@ export function createPartSender(options: PartSenderOptions) {
       counter.partStarted(partNumber);
       storeProbe.sends(partNumber);
       current.startedAt = options.now();
-      return putPart({
+      const answer = await putPart({
         url,
         headers,
         body,
@@ -111,6 +114,7 @@ export function createPartSender(options: PartSenderOptions) {
         signal: stop,
         limiter: control.limiter,
         watch: options.liveness.watch,
+        now: options.now,
         onBytes: (count) => {
           current.bytes += count;
           counter.sent(partNumber, count);
@@ -118,6 +122,8 @@ export function createPartSender(options: PartSenderOptions) {
         // The next part may use the link while this one's answer is on its way.
         onBodySent: release,
       });
+      await options.refuseOnlyTls(answer, url);
+      return answer;
     });
     const answer = await sending.finally(() => {
       current.endedAt = options.now();

@@ -14,7 +14,7 @@ export class ConnectionFailure extends Error {
   readonly bodySent: boolean;
   /** This side gave the connection up, since nothing moved in it. */
   readonly givenUp: boolean;
-  /** When the connection was closed, if it was: a rate limit may hold the attempt for longer. */
+  /** When the connection was closed, if it was, on the request's clock: a rate limit may hold the attempt for longer. */
   readonly closedAt: number | undefined;
 
   constructor(
@@ -52,6 +52,8 @@ export interface PartRequest {
   readonly limiter?: ByteLimiter | undefined;
   /** Watches the connection from outside, and may cut it. */
   readonly watch?: ((vitals: PartVitals) => Watch) | undefined;
+  /** Never the wall clock: a step of it would make a connection look dead, or keep a dead one for hours. */
+  readonly now?: () => number;
 }
 
 /** Kernel buffers may still drain for a while after the last byte was taken; sized for Linux's largest default send buffer. */
@@ -70,7 +72,7 @@ const GAP_WEIGHT = 0.2;
  * @throws ConnectionFailure when no answer came; whatever the body threw; the signal's reason.
  */
 export async function putPart(request: PartRequest): Promise<PartAnswer> {
-  const { url, headers, agent, signal } = request;
+  const { url, headers, agent, signal, now = () => performance.now() } = request;
   signal.throwIfAborted();
   const send = url.startsWith('https:') ? https.request : http.request;
   const outgoing = send(url, { method: 'PUT', headers, agent, signal });
@@ -80,12 +82,12 @@ export async function putPart(request: PartRequest): Promise<PartAnswer> {
     outgoing.once('response', resolve);
     outgoing.on('error', (error) => reject(new LinkFailure(error)));
     outgoing.once('close', () => {
-      closedAt = Date.now();
+      closedAt = now();
       reject(new LinkFailure(new Error('the connection was closed without an answer')));
     });
   });
   answered.catch(() => {});
-  const monitor = startMonitor(outgoing, request);
+  const monitor = startMonitor(outgoing, request, now);
   try {
     await sendBody(outgoing, request, answered, monitor);
     request.onBodySent?.();
@@ -191,10 +193,10 @@ interface Monitor {
 }
 
 /** Cuts the request when nothing moves for `stallMs`, whatever the watcher outside thinks. Slow is fine; still is not. */
-function startMonitor(outgoing: http.ClientRequest, { stallMs, watch }: PartRequest): Monitor {
+function startMonitor(outgoing: http.ClientRequest, { stallMs, watch }: PartRequest, now: () => number): Monitor {
   let cutBecause: string | undefined;
   const vitals: PartVitals = {
-    lastMovedAt: Date.now(),
+    lastMovedAt: now(),
     bytesTaken: 0,
     gapMs: 0,
     waiting: undefined,
@@ -205,10 +207,10 @@ function startMonitor(outgoing: http.ClientRequest, { stallMs, watch }: PartRequ
     },
   };
   const watching = watch?.(vitals);
-  const cutStill = () => vitals.cut(`nothing moved for ${Math.round((Date.now() - vitals.lastMovedAt) / 1_000)} s`);
+  const cutStill = () => vitals.cut(`nothing moved for ${Math.round((now() - vitals.lastMovedAt) / 1_000)} s`);
   /** Asked anew when the time is over: the other parts' answers tell more and more about how long this one's may take. */
   const cutOverdue = () => {
-    const leftMs = (watching?.answerDueAt() ?? 0) + stallMs - Date.now();
+    const leftMs = (watching?.answerDueAt() ?? 0) + stallMs - now();
     if (leftMs <= 0) cutStill();
     else timer = setTimeout(cutOverdue, Math.min(leftMs, stallMs));
   };
@@ -222,7 +224,7 @@ function startMonitor(outgoing: http.ClientRequest, { stallMs, watch }: PartRequ
     },
     moved(bytes) {
       vitals.bytesTaken += bytes;
-      const at = Date.now();
+      const at = now();
       vitals.gapMs += (at - vitals.lastMovedAt - vitals.gapMs) * GAP_WEIGHT;
       vitals.lastMovedAt = at;
       timer.refresh();
@@ -231,13 +233,13 @@ function startMonitor(outgoing: http.ClientRequest, { stallMs, watch }: PartRequ
       vitals.held = true;
       const result = await wait;
       vitals.held = false;
-      vitals.lastMovedAt = Date.now();
+      vitals.lastMovedAt = now();
       timer.refresh();
       return result;
     },
     bodyTaken(kernelMs) {
       clearTimeout(timer);
-      vitals.lastMovedAt = Date.now();
+      vitals.lastMovedAt = now();
       vitals.waiting = { kernelMs, queuedBytes: watching?.unansweredBytes() ?? 0 };
       timer = setTimeout(cutOverdue, stallMs + kernelMs);
     },

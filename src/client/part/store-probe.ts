@@ -1,6 +1,7 @@
 import type { PresignedPart } from '../../contract/wire.ts';
 import type { MakeAgent } from '../../outbound/direct-agent.ts';
 import { probeUrl } from '../network/probes.ts';
+import { explainForeignAnswer } from '../network/tls-probe.ts';
 import type { PartUrls } from './part-urls.ts';
 
 const PROBE_TIMEOUT_MS = 5_000;
@@ -26,6 +27,8 @@ export function createStoreProbe({ urls, putNothing, makeAgent, answered }: Stor
   async function ask(origin: string, signal: AbortSignal): Promise<void> {
     if (suspected !== undefined) return putNothing(suspected, signal);
     const status = await probeUrl(`${origin}/`, { timeoutMs: PROBE_TIMEOUT_MS, makeAgent, signal });
+    const onlyTls = await explainForeignAnswer(status, origin, makeAgent);
+    if (onlyTls !== undefined) throw onlyTls;
     if (status >= 500) throw new Error(`it answers HTTP ${status}`);
   }
 

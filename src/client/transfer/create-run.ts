@@ -3,13 +3,13 @@ import { createRefusals } from '../control-plane/refusals.ts';
 import { createSessionCalls } from '../control-plane/session-calls.ts';
 import { createSlots } from '../flow/slots.ts';
 import { createUploadControl, type UploadControl } from '../flow/upload-control.ts';
-import { startAwakeClock } from '../network/awake-clock.ts';
+import { elapsedMs, startAwakeClock } from '../network/awake-clock.ts';
 import { type Connections, createConnections } from '../network/connections.ts';
 import { createLink } from '../network/link.ts';
 import { startLiveness } from '../network/liveness.ts';
 import { probeServer } from '../network/probes.ts';
 import { createAcknowledgedParts } from '../part/acknowledged-parts.ts';
-import { askToSend, putNothing } from '../part/part-questions.ts';
+import { askToSend, putNothing, refuseOnlyTls } from '../part/part-questions.ts';
 import { createPartSender } from '../part/part-sender.ts';
 import { createPartUrls } from '../part/part-urls.ts';
 import { createStoreProbe } from '../part/store-probe.ts';
@@ -116,8 +116,13 @@ export function createRun(options: RunUploadOptions, before?: RunTotals): Run {
   const storeLink = createLinkTo(STORE, storeProbe.hasAnswered, storeProbe.probe);
 
   const connections = createConnections(makeAgent);
-  // The wall clock shows that the machine slept.
-  const liveness = startLiveness({ link: storeLink, now: Date.now, signal: signals.stop, onTrouble: slots.trouble });
+  const liveness = startLiveness({
+    link: storeLink,
+    now,
+    elapsed: elapsedMs,
+    signal: signals.stop,
+    onTrouble: slots.trouble,
+  });
   const sendPart = createPartSender({
     source,
     urls,
@@ -131,12 +136,12 @@ export function createRun(options: RunUploadOptions, before?: RunTotals): Run {
     findStored: calls.findStored,
     look: () => rereader.look(),
     askToSend: (part, signal) => askToSend(part, signal, makeAgent),
+    refuseOnlyTls: (answer, url) => refuseOnlyTls(answer, url, makeAgent),
     maxTries: TRIES[strategy],
     stallMs: options.stallMs ?? STALL_MS,
     maxOutageMs,
     onEvent: notify,
-    now: Date.now,
-    awakeNow: now,
+    now,
     random: Math.random,
   });
   progress.onReconnected(() => {

@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { DatabaseLocation } from '../settings/file-locations.ts';
 
@@ -26,6 +26,8 @@ export function inFile(path: string, tell: (path: string) => void): FirstTokenPl
   const prepared = `${path}.${process.pid}`;
   return {
     keep(token) {
+      // With PostgreSQL and no audit log, nothing else has made it.
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       rmSync(prepared, { force: true });
       // Under another name first: a file that has the name keeps its mode when it is written, and may be a link to elsewhere.
       writeFileSync(prepared, `${token}\n`, { flag: 'wx', mode: 0o600 });

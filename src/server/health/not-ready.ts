@@ -1,3 +1,4 @@
+import { serverAdviceAbout } from '../../outbound/certificate-refusal.ts';
 import type { ServiceErrorCode } from '../../session/errors.ts';
 
 /** The checks of `/readyz`. */
@@ -9,18 +10,22 @@ export interface FailedCheck {
   /** In the words of the dependency; only for the log. */
   readonly reason: string;
   readonly bucket: string;
+  /** The code by which the store's certificate is refused, where that is the reason. */
+  readonly certificateError?: string | undefined;
 }
 
 /** One line for the log of the server: what fails, what that means, and what to do. */
-export function describeFailedCheck({ name, code, reason, bucket }: FailedCheck): string {
-  return `not ready: ${meaningOf(name, code, reason, bucket)} (${reason})`;
+export function describeFailedCheck(check: FailedCheck): string {
+  return `not ready: ${meaningOf(check)} (${check.reason})`;
 }
 
-function meaningOf(name: CheckName, code: ServiceErrorCode, reason: string, bucket: string): string {
+function meaningOf({ name, code, reason, bucket, certificateError }: FailedCheck): string {
   if (name === 'database') return 'the database does not serve; requests are answered 503 until it does';
   if (code === 'STORE_OPEN_TO_FORGERY')
     return 'the object store takes forged writes, so no upload begins; see docs/minio-policy.md';
   const what = WHAT_WAITS[name];
+  if (certificateError !== undefined)
+    return `${what}: the server does not trust the object store's certificate. ${serverAdviceAbout(certificateError)}`;
   if (code === 'STORE_UNAVAILABLE') return `${what}: the object store does not answer. Start it, or correct PARTWAY_S3_ENDPOINT`;
   if (code === 'BUCKET_NOT_FOUND') return `${what}: there is no bucket "${bucket}". Make it, or correct PARTWAY_S3_BUCKET`;
   if (code === 'STORE_FULL') return `${what}: the object store is full`;

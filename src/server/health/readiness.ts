@@ -1,6 +1,7 @@
 import { PROBLEMS } from '../../contract/problems.ts';
 import type * as wire from '../../contract/wire.ts';
 import { ObjectStoreError } from '../../object-store/port.ts';
+import { describeRefusedCertificate, serverAdviceAbout } from '../../outbound/certificate-refusal.ts';
 import { isUploadError, type ServiceErrorCode } from '../../session/errors.ts';
 import { SessionStoreUnavailable } from '../../session-store/port/session-store.ts';
 import type { ServiceDeps } from '../core/deps.ts';
@@ -51,7 +52,7 @@ export function createReadiness(
   /** Once for each reason: health checks ask every second. */
   function tellFailure(name: CheckName, requestId: string, code: ServiceErrorCode, error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
-    const text = describeFailedCheck({ name, code, reason, bucket: objects.bucket });
+    const text = describeFailedCheck({ name, code, reason, bucket: objects.bucket, certificateError: certificateErrorOf(error) });
     if (told.get(name) === text) return;
     told.set(name, text);
     // The cause says more than the message of a database, and the stack more than that of a failure that nothing foresaw.
@@ -65,8 +66,18 @@ export function createReadiness(
 
 function explain(error: unknown): { code: ServiceErrorCode; detail: string } {
   if (error instanceof SessionStoreUnavailable) return { code: 'STORE_UNAVAILABLE', detail: DATABASE_TROUBLES[error.reason] };
+  const certificateError = certificateErrorOf(error);
+  if (certificateError !== undefined) return { code: 'STORE_UNAVAILABLE', detail: describeUntrusted(certificateError) };
   const code = codeOf(error);
   return { code, detail: PROBLEMS[code].title };
+}
+
+function certificateErrorOf(error: unknown): string | undefined {
+  return error instanceof ObjectStoreError ? error.certificateError : undefined;
+}
+
+function describeUntrusted(code: string): string {
+  return `The server does not trust the certificate of the object store: ${describeRefusedCertificate(code)} (${code}). ${serverAdviceAbout(code)}.`;
 }
 
 function codeOf(error: unknown): ServiceErrorCode {

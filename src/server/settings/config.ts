@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseProxies } from '../../outbound/proxy-settings.ts';
+import { type ProxySettings, parseProxies } from '../../outbound/proxy-settings.ts';
 import { DEFAULT_MAX_OPEN_SESSIONS } from '../../session/access.ts';
 import { isKeyTemplate, PLACEHOLDERS } from '../../session/key-template.ts';
 import { parseDuration } from '../../text/duration.ts';
@@ -187,13 +187,13 @@ export function parseConfig(environment: Env, faultsOf: (files: TlsFiles) => rea
   const { env, faults: fileFaults, faulty } = readSecretFiles(environment);
   const unknown = unknownSettings(environment, Object.keys(schema.shape));
   const tls = parseTls(env);
-  const proxies = parseProxies(env);
+  const { settings: proxies } = parseProxies(env);
   const parsed = schema.safeParse(env);
   const faults = [
     ...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`),
     ...signingKeyFaults(env),
     ...webhookFaults(env),
-    ...proxies.faults,
+    ...proxyFaults(proxies, env),
     ...(typeof tls === 'string' ? [tls] : []),
     ...(typeof tls === 'object' ? faultsOf(tls) : []),
   ].filter((fault) => !faulty.has(fault.split(' ', 1)[0] ?? ''));
@@ -236,7 +236,7 @@ export function parseConfig(environment: Env, faultsOf: (files: TlsFiles) => rea
     /** Undefined where nobody is told what happens to sessions. */
     webhook: webhookOf(data),
     /** The proxies of the environment, for the ways to the store and the webhook. */
-    proxies: proxies.settings,
+    proxies,
     policy: {
       sessionTtlMs: data.PARTWAY_SESSION_TTL,
       staleUploadsExpiryMs: data.PARTWAY_S3_STALE_UPLOADS_EXPIRY,
@@ -281,6 +281,20 @@ function webhookFaults({ PARTWAY_WEBHOOK_URL: url, PARTWAY_WEBHOOK_SECRET: secre
     return ['PARTWAY_WEBHOOK_SECRET is not set (what events to PARTWAY_WEBHOOK_URL are signed with)'];
   if (url === undefined && secret !== undefined) return ['PARTWAY_WEBHOOK_URL is not set (where events are sent)'];
   return [];
+}
+
+/** A proxy that cannot be used matters only where store or webhook would be reached through it. The webhook's URL may be a secret. */
+function proxyFaults({ faultFor }: ProxySettings, { PARTWAY_S3_ENDPOINT: store, PARTWAY_WEBHOOK_URL: webhook }: Env): string[] {
+  const faultOf = (url: string | undefined) => (url !== undefined && URL.canParse(url) ? faultFor(url) : undefined);
+  const [wayToStore, wayToWebhook] = [faultOf(store), faultOf(webhook)];
+  return [
+    ...(wayToStore === undefined ? [] : [`${wayToStore.message}. ${wayToStore.hint}`]),
+    ...(wayToWebhook === undefined
+      ? []
+      : [
+          `${wayToWebhook.variable} names a proxy that cannot be used, and PARTWAY_WEBHOOK_URL would go through it: name its host in NO_PROXY, or set HTTPS_PROXY (HTTP_PROXY for http:) to an HTTP proxy`,
+        ]),
+  ];
 }
 
 /** The two files, none of them, or the fault. */

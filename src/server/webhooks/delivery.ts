@@ -1,3 +1,5 @@
+import { serverAdviceAbout } from '../../outbound/certificate-refusal.ts';
+import { codeOf, explainConnectionError, isConnectionError, refusedCertificate } from '../../outbound/connection-errors.ts';
 import type { Instant } from '../../session/session.ts';
 import type { UploadEvent } from '../../session/upload-event.ts';
 import type { Outbox } from '../../session-store/port/session-store.ts';
@@ -77,11 +79,17 @@ async function attempt(
   } catch (error) {
     if (stop.aborted) return 'stopped';
     if (timeout.aborted) return failed(`no answer within ${timeoutMs / 1_000} s`);
-    const { code } = error as { code?: unknown };
-    if (typeof code === 'string' && !(error instanceof TypeError)) return failed(code);
+    if (isConnectionError(error)) return failed(describeFailure(error as Error));
     log.error({ eventId: event.eventId, err: error }, 'an event could not be sent, for a reason that was not foreseen');
     return failed('an error in the server; its log has it');
   }
+}
+
+/** Without the error's own words, which may name the receiver: its URL can be a secret. */
+function describeFailure(error: Error): string {
+  const certificate = refusedCertificate(error);
+  const advice = certificate === undefined ? '' : `. ${serverAdviceAbout(certificate)}`;
+  return `${explainConnectionError(error) ?? codeOf(error) ?? 'the connection failed'}${advice}`;
 }
 
 function failed(error: string): Attempt {

@@ -1,5 +1,6 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { noteConnectionError } from '../../outbound/connection-errors.ts';
 import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
 import type { Message } from './message.ts';
 
@@ -8,7 +9,7 @@ export interface WebhookAnswer {
   readonly retryAfter: string | undefined;
 }
 
-/** @throws what the connection threw, or the signal's reason. */
+/** @throws what the connection reported, noted as such, or the signal's reason. */
 export type Post = (message: Message, signal: AbortSignal) => Promise<WebhookAnswer>;
 
 /** What comes after the headers is read and thrown away, so that the connection can be used again; a long body is not worth it. */
@@ -29,7 +30,8 @@ export function createPost(url: string, makeAgent: MakeAgent = directAgent): { r
       });
       sending.on('error', (error) => {
         if (signal.aborted) reject(signal.reason);
-        else reject(isStale(sending, error) ? new StaleConnection() : error);
+        // Kept from before, and closed by the receiver just when it was used again.
+        else reject(sending.reusedSocket ? new StaleConnection() : noteConnectionError(error));
       });
       sending.end(body);
     });
@@ -50,12 +52,8 @@ export function createPost(url: string, makeAgent: MakeAgent = directAgent): { r
   };
 }
 
-/** Kept from before, and closed by the receiver just when it was used again. */
+/** A kept connection failed: a new one may be fine. */
 class StaleConnection extends Error {}
-
-function isStale(request: http.ClientRequest, error: NodeJS.ErrnoException): boolean {
-  return request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
-}
 
 function discard(response: http.IncomingMessage): void {
   let bytes = 0;

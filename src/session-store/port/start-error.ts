@@ -1,14 +1,26 @@
+import type { Unavailability } from './session-store.ts';
+
+/** A state of the database that may end without a change of the settings; `in-use` is another server that has the file. */
+export type PassingState = Unavailability | 'in-use';
+
 /**
- * The session store cannot be used at all: no driver, an unusable file, a schema that is not ours. Not an UploadError,
- * because no request ever sees it: it stops `partway serve` from starting.
+ * The session store cannot be opened: no driver, an unusable file, a schema that is not ours. Not an UploadError, because no request ever
+ * sees it.
  */
 export class SessionStoreStartError extends Error {
   override readonly name = 'SessionStoreStartError';
   /** What to do next, in words for a person. */
   readonly hint: string;
+  /** Undefined where only other settings, or another version of partway, would help. */
+  readonly state: PassingState | undefined;
 
-  constructor(whatHappened: string, hint: string, options?: { cause?: unknown }) {
+  constructor(
+    whatHappened: string,
+    hint: string,
+    { state, ...options }: { cause?: unknown; state?: PassingState | undefined } = {},
+  ) {
     super(whatHappened, options);
     this.hint = hint;
+    this.state = state;
   }
 }

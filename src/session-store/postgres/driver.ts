@@ -1,4 +1,5 @@
 import { type ClientBase, type CustomTypesConfig, Pool, type PoolClient, type QueryConfig, types } from 'pg';
+import { PatientSocket } from '../../outbound/patient-socket.ts';
 import { SessionStoreUnavailable } from '../port/session-store.ts';
 import { explainPostgresError, isWorthAnotherTry } from './errors.ts';
 import type { Statement } from './statement.ts';
@@ -11,7 +12,8 @@ const TYPES: CustomTypesConfig = {
 
 /** What every connection has in common. What the URL says comes before these. */
 export function connectionOptions(url: string) {
-  return { connectionString: url, application_name: 'partway', types: TYPES, keepAlive: true } as const;
+  const stream = () => new PatientSocket();
+  return { connectionString: url, application_name: 'partway', types: TYPES, keepAlive: true, stream } as const;
 }
 
 const POOL_OPTIONS = {

@@ -1,4 +1,7 @@
 import { DatabaseError } from 'pg';
+import { describeRefusedCertificate, serverAdviceAbout } from '../../outbound/certificate-refusal.ts';
+import { refusedCertificate } from '../../outbound/connection-errors.ts';
+import { isProgrammingError } from '../../session/programming-error.ts';
 import { SessionStoreUnavailable, type Unavailability } from '../port/session-store.ts';
 
 /** The codes are in PostgreSQL's documentation, appendix A. */
@@ -37,10 +40,16 @@ export function explainPostgresError(error: unknown): unknown {
     if (reason === undefined) return new PostgresRefusal(error);
     return new SessionStoreUnavailable(`PostgreSQL cannot serve now: ${error.message} (${error.code}).`, reason);
   }
-  if (!(error instanceof Error) || error instanceof TypeError || error instanceof RangeError) return error;
+  // The driver's calls alone come here, and what else they throw is of the connection.
+  if (!(error instanceof Error) || isProgrammingError(error)) return error;
   // Node gives an error without a message where a host has several addresses and none answers.
   const { code } = error as NodeJS.ErrnoException;
-  return new SessionStoreUnavailable(`PostgreSQL cannot be reached: ${error.message || code || error.name}.`);
+  const reason = error.message || code || error.name;
+  const certificate = refusedCertificate(error);
+  if (certificate === undefined) return new SessionStoreUnavailable(`PostgreSQL cannot be reached: ${reason}.`);
+  return new SessionStoreUnavailable(
+    `PostgreSQL cannot be reached: its certificate is not trusted: ${describeRefusedCertificate(certificate)} (${certificate}). ${serverAdviceAbout(certificate)}.`,
+  );
 }
 
 export function isWorthAnotherTry(error: unknown): boolean {

@@ -98,12 +98,12 @@ async function apply(client: Client, migration: Migration): Promise<void> {
 
 function cannotBeUsed(error: unknown): SessionStoreStartError {
   const cause = explainPostgresError(error);
-  const isReadOnly = cause instanceof SessionStoreUnavailable && cause.reason === 'read-only';
+  const state = cause instanceof SessionStoreUnavailable ? cause.reason : undefined;
   return new SessionStoreStartError(
     `The PostgreSQL database cannot be used: ${cause instanceof Error ? cause.message : cause}`,
-    isReadOnly
+    state === 'read-only'
       ? 'PARTWAY_DATABASE_URL must name the primary, and the database must take writes: neither a standby nor default_transaction_read_only.'
       : 'Check that it runs, and that PARTWAY_DATABASE_URL has its host, user, password and database. The user must own the tables.',
-    { cause },
+    { cause, state },
   );
 }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { SessionStoreUnavailable } from '../port/session-store.ts';
 import { SessionStoreStartError } from '../port/start-error.ts';
 
 /** A step of the schema. Forward-only: one that was released is never edited, the next one corrects it. */
@@ -76,6 +77,6 @@ export function migrationFailed({ number, name }: AppliedMigration, cause: unkno
   return new SessionStoreStartError(
     `Migration ${number} "${name}" failed, and nothing of it was applied: ${cause instanceof Error ? cause.message : cause}.`,
     'The database is as it was: the version of partway that last used it still works with it.',
-    { cause },
+    { cause, state: cause instanceof SessionStoreUnavailable ? cause.reason : undefined },
   );
 }

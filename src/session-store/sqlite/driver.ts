@@ -24,6 +24,7 @@ export interface SqliteStatement<Parameters extends unknown[], Row> {
 }
 
 type SqliteDriver = new (file: string) => SqliteDatabase;
+const BUSY_TIMEOUT_MS = 5_000;
 export const IN_MEMORY = ':memory:';
 
 /**
@@ -54,11 +55,12 @@ export function loadSqlite(load: (name: string) => unknown = createRequire(impor
 }
 
 /** Opens or creates the database file; nothing is in it yet. `:memory:` is a database that lives as long as its handle. */
-export function openSqliteDatabase(file: string): SqliteDatabase {
+export function openSqliteDatabase(file: string, busyTimeoutMs = BUSY_TIMEOUT_MS): SqliteDatabase {
   const driver = loadSqlite();
   try {
     if (file !== IN_MEMORY) createPrivateFile(file);
     const db = new driver(file);
+    setBusyTimeout(db, busyTimeoutMs);
     configure(db);
     return db;
   } catch (cause) {
@@ -94,9 +96,12 @@ export function withoutSync<Result>(db: SqliteDatabase, work: () => Result): Res
   }
 }
 
+/** How long a call waits for a lock, by default as long as it takes another program (a backup, a sqlite3 shell) to let go of it. */
+export function setBusyTimeout(db: SqliteDatabase, ms = BUSY_TIMEOUT_MS): void {
+  db.exec(`PRAGMA busy_timeout = ${ms}`);
+}
+
 function configure(db: SqliteDatabase): void {
-  // Another process (a second control plane, a backup, somebody's sqlite3 shell) may hold the lock for a moment.
-  db.exec('PRAGMA busy_timeout = 5000');
   // Readers do not wait for the writer, nor the writer for them.
   db.exec('PRAGMA journal_mode = WAL');
   // fullfsync is macOS's word for a sync that reaches the disk itself.

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import type { FileLoss } from '../port/file-loss.ts';
 import { SessionStoreUnavailable, type Unavailability } from '../port/session-store.ts';
@@ -39,11 +39,12 @@ export function cannotBeOpened(file: string, cause: unknown): SessionStoreStartE
   if (cause instanceof SessionStoreStartError) return cause;
   const refusal = refusalToWrite(file);
   const reason = refusal === undefined ? unavailabilityOf(cause) : 'read-only';
+  const isSetting = refusal?.kind === 'permission' || (isCannotOpen(cause) && !isFile(file));
   const message = cause instanceof Error ? cause.message : String(cause);
   return new SessionStoreStartError(
-    `The database ${file} cannot be opened: ${message}${refusal === undefined ? '' : ` (${refusal})`}.`,
+    `The database ${file} cannot be opened: ${message}${refusal === undefined ? '' : ` (${refusal.message})`}.`,
     HINTS[reason ?? 'away'],
-    { cause },
+    { cause, state: isSetting ? undefined : (reason ?? fullDisk(cause)) },
   );
 }
 
@@ -59,16 +60,32 @@ const HINTS: Readonly<Record<Passing, string>> = {
 };
 
 /** SQLite opens what it may only read, and says little where it may not even make a file beside it. */
-function refusalToWrite(file: string): string | undefined {
+function refusalToWrite(file: string): { readonly kind: 'permission' | 'file-system'; readonly message: string } | undefined {
   for (const name of [path.dirname(file), file]) {
     try {
       accessSync(name, constants.W_OK);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') return message;
+      if (code === 'EROFS') return { kind: 'file-system', message };
+      if (code === 'EACCES' || code === 'EPERM') return { kind: 'permission', message };
     }
   }
   return undefined;
+}
+
+/** SQLite's code for a folder in the place of the file as well as for a disk without room for the files beside it. */
+function isCannotOpen(error: unknown): boolean {
+  return /^SQLITE_CANTOPEN/.test(String((error as { code?: unknown }).code));
+}
+
+function isFile(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** The file is made by our own call to the system, before SQLite opens it. */
+function fullDisk(error: unknown): Passing | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT' ? 'full' : undefined;
 }
 
 /** The database as the store uses it: what may pass is told in the port's words, to `onUnavailable` as well. */

@@ -8,6 +8,7 @@ import {
   readMigrations,
 } from '../sql/migrate.ts';
 import type { SqliteDatabase } from './driver.ts';
+import { explainSqliteError } from './errors.ts';
 
 /** The same from src/session-store and from dist/session-store. */
 export const SQLITE_MIGRATIONS = fileURLToPath(new URL('../../../migrations/sqlite', import.meta.url));
@@ -39,6 +40,6 @@ function apply(db: SqliteDatabase, { number, name, sql }: Migration): void {
     const record = 'INSERT INTO schema_migrations (number, name, applied_at) VALUES (?, ?, unixepoch() * 1000)';
     db.prepare<[number, string]>(record).run(number, name);
   } catch (cause) {
-    throw migrationFailed({ number, name }, cause);
+    throw migrationFailed({ number, name }, explainSqliteError(cause));
   }
 }

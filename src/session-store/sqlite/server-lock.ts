@@ -58,6 +58,6 @@ function alreadyServed(path: string, cause: unknown): SessionStoreStartError {
   return new SessionStoreStartError(
     `Another partway server has the database ${path} open.`,
     'Stop that one first, or give this one a database of its own in PARTWAY_DATABASE_URL. Several servers can share a PostgreSQL database.',
-    { cause },
+    { cause, state: 'in-use' },
   );
 }

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { SessionStoreUnavailable } from '../port/session-store.ts';
 import { type Checkpoints, startCheckpoints } from './checkpoints.ts';
-import { openSqliteDatabase, type SqliteDatabase } from './driver.ts';
+import { openSqliteDatabase, type SqliteDatabase, setBusyTimeout } from './driver.ts';
 import { cannotBeOpened } from './errors.ts';
 import { type DatabaseFile, watchDatabaseFile } from './file/database-file.ts';
 import { guarding } from './guarded-database.ts';
@@ -19,14 +19,18 @@ export interface Serving {
   close(): Promise<void>;
 }
 
+/** Nothing else happens in the process while a call waits for a lock, and a server that waits for its database answers that it does. */
+const OPENING_BUSY_TIMEOUT_MS = 500;
+
 /** @throws SessionStoreStartError */
 export function openServing(path: string, onLoss: (error: SessionStoreUnavailable) => void): Serving {
   const lock = lockForServer(path);
   let db: SqliteDatabase | undefined;
   try {
-    db = openSqliteDatabase(path);
+    db = openSqliteDatabase(path, OPENING_BUSY_TIMEOUT_MS);
     // This opens the WAL as well, which is watched, too.
     migrateSqlite(db);
+    setBusyTimeout(db);
     return serve(path, db, lock, onLoss);
   } catch (error) {
     db?.close();

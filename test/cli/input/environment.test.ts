@@ -30,9 +30,21 @@ describe('parseEnvironment', () => {
   });
 
   it('names a proxy variable that cannot work, and does not repeat its value', () => {
-    const env = { PARTWAY_TOKEN: 'secret', HTTPS_PROXY: 'socks5://ann:pass@proxy.example' };
+    const env = {
+      PARTWAY_SERVER: 'https://control.test',
+      PARTWAY_TOKEN: 'secret',
+      HTTPS_PROXY: 'socks5://ann:pass@proxy.example',
+    };
     expect(() => parseEnvironment(env)).toThrow(/^HTTPS_PROXY must be the URL of an HTTP proxy/);
     expect(() => parseEnvironment(env)).not.toThrow(/pass/);
+  });
+
+  it('takes a SOCKS proxy in ALL_PROXY for a server that is reached without it', () => {
+    const env = { PARTWAY_TOKEN: 'secret', ALL_PROXY: 'socks5://proxy.example' };
+    expect(parseEnvironment(env).server).toBe('http://127.0.0.1:7373');
+    const control = { ...env, PARTWAY_SERVER: 'https://control.test' };
+    expect(() => parseEnvironment(control)).toThrow(/^ALL_PROXY must be .* export NO_PROXY=control\.test /);
+    expect(parseEnvironment({ ...control, NO_PROXY: 'control.test' }).server).toBe('https://control.test');
   });
 
   it('never repeats a token that it refuses', () => {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { watchDeadline } from '../../../src/cli/progress/deadline-warning.ts';
+import { stoppingWords } from '../../../src/cli/progress/stopping-words.ts';
+import { updateView, viewOf } from '../../../src/cli/progress/upload-view.ts';
 import { listenForInterruption } from '../../../src/cli/upload/interruption.ts';
 import type { EngineEvent } from '../../../src/client/progress/events.ts';
 import { aContext, NOON } from '../../support/cli-run.ts';
@@ -13,11 +15,13 @@ describe('listenForInterruption', () => {
     ['SIGHUP', 129],
   ] as const)('aborts at the first %s and ends the process at the second with %i', (signal, exitCode) => {
     const context = aContext();
-    const interruption = listenForInterruption(context);
-    interruption.lastWords = () => 'Resume: partway resume ses_1';
+    const told: string[] = [];
+    const interruption = listenForInterruption(context, (message) => told.push(message));
+    interruption.words = { first: () => 'no part is in flight', last: () => 'Resume: partway resume ses_1' };
     context.signals.emit(signal);
     expect(interruption.signal.aborted).toBe(true);
     expect(context.exits).toEqual([]);
+    expect(told).toEqual(['stopping: no part is in flight (once more to stop at once)']);
     context.signals.emit(signal);
     expect(context.exits).toEqual([exitCode]);
     expect(context.stderr.lines.at(-1)).toBe('Resume: partway resume ses_1');
@@ -25,8 +29,47 @@ describe('listenForInterruption', () => {
 
   it('gives the signals back', () => {
     const context = aContext();
-    listenForInterruption(context).dispose();
+    listenForInterruption(context, () => {}).dispose();
     expect(context.signals.eventNames()).toEqual([]);
+  });
+});
+
+describe('the words of the first Ctrl-C', () => {
+  const session = aWireSession();
+  const IN_FLIGHT = 'the parts in flight get up to 5 s to finish';
+  const offline = (what: string): EngineEvent => ({
+    type: 'offline',
+    what,
+    since: NOON,
+    reason: 'ECONNREFUSED',
+    nextTryInMs: 500,
+  });
+  const figures = (inFlightBytes: number): EngineEvent => ({ type: 'progress', ...someFigures({ inFlightBytes }) });
+
+  it.each<[string, readonly EngineEvent[], string]>([
+    ['before anything was sent', [], 'no part is in flight'],
+    ['while stored parts are compared', [{ type: 'verifying', verifiedBytes: 1, totalBytes: 9 }], 'no part is in flight'],
+    ['while parts are sent', [figures(1)], IN_FLIGHT],
+    ['in a pause, with a part on the wire', [{ type: 'paused' }, figures(1)], IN_FLIGHT],
+    ['in a pause, with none', [{ type: 'paused' }, figures(0)], 'no part is in flight'],
+    [
+      'in an outage of the store',
+      [offline('the object store')],
+      'the object store is not waited for any longer; no part is in flight',
+    ],
+    [
+      'in an outage of the server, while parts are sent',
+      [figures(1), offline('the partway server')],
+      `the partway server is not waited for any longer; ${IN_FLIGHT}`,
+    ],
+    [
+      'while the server completes the upload',
+      [figures(1), { type: 'finishing' }],
+      'all parts are stored, and the server may complete the upload all the same',
+    ],
+  ])('are true %s', (_, events, words) => {
+    const view = events.reduce((before, event) => updateView(before, event, NOON), viewOf(session));
+    expect(stoppingWords(view)).toBe(words);
   });
 });
 
@@ -37,17 +80,22 @@ describe('watchDeadline', () => {
 
   function watch() {
     const warnings: string[] = [];
-    let instant = NOON;
+    let instant = 0;
+    let stepMs = 0;
     const check = watchDeadline(
       session,
-      () => instant,
+      () => NOON + stepMs + instant,
       (message) => warnings.push(message),
+      () => instant,
     );
     const at = (ms: number, event: EngineEvent) => {
-      instant = NOON + ms;
+      instant = ms;
       check(event);
     };
-    return { warnings, at };
+    const setWallClock = (ms: number) => {
+      stepMs = ms;
+    };
+    return { warnings, at, setWallClock };
   }
 
   it('warns once when the upload ends later than the store keeps parts', () => {
@@ -56,6 +104,14 @@ describe('watchDeadline', () => {
     at(50_000, progress(7_200));
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain('MINIO_API_STALE_UPLOADS_EXPIRY');
+  });
+
+  it('warns although the wall clock was set back by an hour meanwhile', () => {
+    const { warnings, at, setWallClock } = watch();
+    at(1_000, progress(14_400));
+    setWallClock(-HOUR_MS);
+    at(40_000, progress(14_400));
+    expect(warnings).toHaveLength(1);
   });
 
   it('does not believe the estimates of the first seconds, and keeps quiet when there is time', () => {

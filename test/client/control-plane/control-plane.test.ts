@@ -1,12 +1,16 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import { inspect } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ControlPlane } from '../../../src/client/control-plane/control-plane.ts';
+import { directAgent, type MakeAgent } from '../../../src/outbound/direct-agent.ts';
+import { UnusableProxy } from '../../../src/outbound/proxy-failure.ts';
 import { UploadError } from '../../../src/session/errors.ts';
 import { makeCertificate } from '../../support/certificates.ts';
 import { aClosedPort } from '../../support/part-server.ts';
+import { aTlsPort, REFUSALS } from '../../support/tls-port.ts';
 import { aWireProgress, aWireSession } from '../../support/wire-sessions.ts';
 
 const TOKEN = 'pw_this-must-never-be-shown';
@@ -331,6 +335,33 @@ describe('a server that cannot be spoken to', () => {
       facts: { reason: expect.stringContaining('does not speak TLS') },
       hint: expect.stringContaining('PARTWAY_TLS_CERT'),
     });
+  });
+
+  it.each(REFUSALS)('in plain HTTP, since it speaks TLS and %s, is told in words with the address to set', async (_, refuse) => {
+    const server = await aTlsPort(refuse);
+    expect(await errorOf(new ControlPlane({ server, token: TOKEN }).health())).toMatchObject({
+      code: 'SERVER_UNREACHABLE',
+      facts: { reason: expect.stringMatching(/speaks TLS .* begins with https:/) },
+      hint: expect.stringContaining(`export PARTWAY_SERVER=${server.replace('http:', 'https:')} `),
+    });
+  });
+
+  it('in plain HTTP, since it closes every connection, is not said to speak TLS', async () => {
+    const server = createNetServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    expect((await errorOf(new ControlPlane({ server: url, token: TOKEN }).health())).facts.reason).toBe('ECONNRESET');
+  });
+
+  it('is told by its own failure where the question about TLS would need a proxy that cannot be used', async () => {
+    const server = await aTlsPort((socket) => socket.destroy());
+    const makeAgent: MakeAgent = (url, options) => {
+      if (url.startsWith('https:')) throw new UnusableProxy('HTTPS_PROXY must be …', 'HTTPS_PROXY', '');
+      return directAgent(url, options);
+    };
+    const error = await errorOf(new ControlPlane({ server, token: TOKEN, makeAgent }).health());
+    expect(error).toMatchObject({ code: 'SERVER_UNREACHABLE', facts: { reason: 'ECONNRESET' } });
   });
 
   it('since its name is not known is told with the name', async () => {

@@ -85,7 +85,7 @@ describe('a link', () => {
 
   it('says since when it is offline, why and when it tries again, and how long it was', async () => {
     const { link, events } = aLink({ comesBackAfter: 2 });
-    const since = Date.now();
+    const since = performance.now();
     const recovered = link.recover('ECONNRESET', never);
     await vi.runAllTimersAsync();
     await recovered;

@@ -78,15 +78,16 @@ describe('the watch over all connections', () => {
     };
     const liveness = startLiveness({
       link,
-      now: Date.now,
+      now: () => performance.now(),
+      elapsed: Date.now,
       signal: new AbortController().signal,
       onTrouble: () => {
         troubles += 1;
       },
     });
-    if (bytesPerSecond !== NOT_KNOWN) liveness.partStored(bytesPerSecond, Date.now() - 1_000);
+    if (bytesPerSecond !== NOT_KNOWN) liveness.partStored(bytesPerSecond, performance.now() - 1_000);
     const cuts: string[] = [];
-    const vitals = someVitals({ lastMovedAt: Date.now(), bytesTaken: 5 * MiB, cut: (reason) => cuts.push(reason) });
+    const vitals = someVitals({ lastMovedAt: performance.now(), bytesTaken: 5 * MiB, cut: (reason) => cuts.push(reason) });
     const watch = liveness.watch(vitals);
     return { liveness, vitals, watch, cuts, asked, troubles: () => troubles };
   }
@@ -125,7 +126,7 @@ describe('the watch over all connections', () => {
   it('leaves alone a part whose bytes wait in buffers on the way, for as long as the speed of the link explains', async () => {
     const { vitals, watch, cuts, liveness } = aWatch(0, 60 * 1024);
     vitals.waiting = TWO_PARTS_QUEUED;
-    expect(watch.answerDueAt() - Date.now()).toBeGreaterThan(170_000);
+    expect(watch.answerDueAt() - performance.now()).toBeGreaterThan(170_000);
     await vi.advanceTimersByTimeAsync(170_000);
     expect(cuts).toEqual([]);
     await vi.advanceTimersByTimeAsync(250_000);
@@ -138,7 +139,7 @@ describe('the watch over all connections', () => {
     vitals.waiting = TWO_PARTS_QUEUED;
     await vi.advanceTimersByTimeAsync(200_000);
     expect(cuts).toEqual([]);
-    liveness.partStored(8 * MiB, Date.now() - 1_000);
+    liveness.partStored(8 * MiB, performance.now() - 1_000);
     await vi.advanceTimersByTimeAsync(8_000);
     expect(cuts).toHaveLength(1);
     liveness.stop();
@@ -159,7 +160,7 @@ describe('the watch over all connections', () => {
   it('leaves alone a connection that moves again while the other end is asked', async () => {
     const { vitals, cuts, liveness } = aWatch(2_000);
     await vi.advanceTimersByTimeAsync(4_500);
-    vitals.lastMovedAt = Date.now();
+    vitals.lastMovedAt = performance.now();
     await vi.advanceTimersByTimeAsync(2_000);
     expect(cuts).toEqual([]);
     liveness.stop();
@@ -179,7 +180,7 @@ describe('the watch over all connections', () => {
     const { liveness } = aWatch(60_000);
     await vi.advanceTimersByTimeAsync(30_000);
     const cuts: string[] = [];
-    liveness.watch(someVitals({ lastMovedAt: Date.now(), cut: (reason) => cuts.push(reason) }));
+    liveness.watch(someVitals({ lastMovedAt: performance.now(), cut: (reason) => cuts.push(reason) }));
     await vi.advanceTimersByTimeAsync(34_000);
     expect(cuts).toHaveLength(1);
     liveness.stop();

@@ -3,7 +3,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import { type AddressInfo, createServer, Socket } from 'node:net';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ConnectionFailure, type PartBody, type PartRequest, putPart } from '../../../src/client/part/put-part.ts';
 import { makeCertificate } from '../../support/certificates.ts';
 import { collectWarnings } from '../../support/collect-warnings.ts';
@@ -128,6 +128,15 @@ describe('a PUT of a part', () => {
     const answer = await putPart(aPut(server.url, MORE_THAN_BUFFERS, { onBytes: (count) => (sent += count) }));
     expect(answer).toMatchObject({ status: 403, code: 'AccessDenied', message: "it's so" });
     expect(sent).toBeLessThan(MORE_THAN_BUFFERS);
+  });
+
+  it('is given up for silence although the wall clock is set back meanwhile', async () => {
+    const server = await startPartServer((request) => {
+      request.resume().on('end', () => vi.spyOn(Date, 'now').mockReturnValue(Date.now() - 3_600_000));
+    });
+    onTestFinished(() => void vi.restoreAllMocks());
+    const failure = await failureOf(putPart(aPut(server.url, MiB, { stallMs: 300 })));
+    expect(failure).toMatchObject({ givenUp: true, bodySent: true, message: expect.stringMatching(/^nothing moved for \d s$/) });
   });
 
   it('gives the connection back neither after a refusal in mid-body nor the unsent rest to the next part', async () => {

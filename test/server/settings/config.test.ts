@@ -49,6 +49,24 @@ describe('the configuration', () => {
     });
   });
 
+  it('takes a SOCKS proxy in ALL_PROXY unless store or webhook would be reached through it', () => {
+    const env = { ...needed, ALL_PROXY: 'socks5://ann:pass@proxy.example' };
+    expect(parseConfig(env).proxies.isAnySet).toBe(true);
+    const away = { ...env, PARTWAY_S3_ENDPOINT: 'https://store.example' };
+    expect(() => parseConfig(away)).toThrow(
+      /ALL_PROXY must be .*https:\/\/store\.example would go through it.*NO_PROXY=store\.example/,
+    );
+    expect(() => parseConfig({ ...away, NO_PROXY: 'store.example' })).not.toThrow();
+    const webhook = {
+      PARTWAY_WEBHOOK_URL: 'https://hooks.example/secret',
+      PARTWAY_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}`,
+    };
+    expect(() => parseConfig({ ...env, ...webhook })).toThrow(
+      /ALL_PROXY names a proxy that cannot be used, and PARTWAY_WEBHOOK_URL/,
+    );
+    expect(() => parseConfig({ ...env, ...webhook })).not.toThrow(/hooks\.example/);
+  });
+
   it('takes every variable', () => {
     const config = parseConfig({
       ...needed,

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../../src/dev/process/free-port.ts';
+import { isConnectionError } from '../../../src/outbound/connection-errors.ts';
 import { createPost, type Post } from '../../../src/server/webhooks/post.ts';
 import { answersWith, NEVER_ANSWERS, WebhookReceiver } from '../../support/webhook-receiver.ts';
 
@@ -79,6 +80,24 @@ describe('a POST to a webhook', () => {
 
   it('fails with the code of the connection where nobody listens', async () => {
     await expect(postTo(`http://127.0.0.1:${await freePort()}`)(MESSAGE, NO_END)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('is told as a failure of the connection, whatever the connection reported', async () => {
+    const nonsense = createServer(
+      (socket) => void socket.on('error', () => {}).on('data', () => socket.end('SSH-2.0-OpenSSH\r\n')),
+    );
+    await new Promise<void>((resolve) => nonsense.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void nonsense.close());
+    const { port } = nonsense.address() as { port: number };
+    for (const url of [`http://127.0.0.1:${port}`, `https://127.0.0.1:${port}`, `http://127.0.0.1:${await freePort()}`]) {
+      const error = await postTo(url)(MESSAGE, NO_END).catch((reason: unknown) => reason);
+      expect(isConnectionError(error), url).toBe(true);
+    }
+    const mistake = await postTo(receiver.url)({ ...MESSAGE, headers: { 'x-name': 'a\nb' } }, NO_END).catch(
+      (reason: unknown) => reason,
+    );
+    expect(mistake).toBeInstanceOf(TypeError);
+    expect(isConnectionError(mistake)).toBe(false);
   });
 
   it('makes a new connection where a kept one was closed just then, and fails where a new one is', async () => {

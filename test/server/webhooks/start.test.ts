@@ -1,11 +1,17 @@
 import { Writable } from 'node:stream';
+import { createServer } from 'node:tls';
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { MakeAgent } from '../../../src/outbound/direct-agent.ts';
+import { agentsThrough } from '../../../src/outbound/proxy-agents.ts';
+import { parseProxies } from '../../../src/outbound/proxy-settings.ts';
 import { Secret } from '../../../src/server/core/secret.ts';
 import { startTelling } from '../../../src/server/webhooks/start.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
+import { makeCertificate } from '../../support/certificates.ts';
 import { OTHER_WEBHOOK_SECRET, WEBHOOK_SECRET } from '../../support/events.ts';
+import { startForwardProxy } from '../../support/forward-proxy.ts';
 import { insertInStatus, insertSession } from '../../support/sessions.ts';
 import { answersWith, NEVER_ANSWERS, verify, WebhookReceiver } from '../../support/webhook-receiver.ts';
 
@@ -23,7 +29,7 @@ beforeEach(async () => {
   };
 });
 
-function start(url: string): { stop(): Promise<void> } {
+function start(url: string, makeAgent?: MakeAgent): { stop(): Promise<void> } {
   const sink = new Writable({
     write(line, _encoding, done) {
       logged += String(line);
@@ -33,7 +39,7 @@ function start(url: string): { stop(): Promise<void> } {
   });
   const secrets = [WEBHOOK_SECRET, OTHER_WEBHOOK_SECRET].map((secret) => new Secret(secret));
   const deps = { outbox: store.outbox, now: Date.now, log: pino({ level: 'trace' }, sink), tell: () => {} };
-  const telling = startTelling(deps, { url: new Secret(url), secrets });
+  const telling = startTelling(deps, { url: new Secret(url), secrets, ...(makeAgent && { makeAgent }) });
   onTestFinished(() => telling.stop());
   return telling;
 }
@@ -74,6 +80,37 @@ describe('a server with a webhook', () => {
     const [event] = await store.outbox.ofSession(sessionId);
     expect(event?.status).toBe('pending');
     expect(event?.nextAttemptAt).toBeLessThanOrEqual(Date.now());
+  });
+
+  /** The one line that tells that the webhook does not take events. */
+  async function whyNotTaken(url: string, makeAgent?: MakeAgent): Promise<string> {
+    await insertSession(store, { createdAt: Date.now() });
+    start(url, makeAgent);
+    const isTold = () => logged.split('\n').find((line) => line.includes('does not take events'));
+    while (isTold() === undefined) await new Promise<void>((resolve) => (noteLogged = resolve));
+    expect(logged).not.toContain('not foreseen');
+    return String((JSON.parse(isTold() ?? '{}') as { error?: string }).error);
+  }
+
+  it('goes through the proxy of the environment, and says in words that the proxy refused', async () => {
+    const proxy = await startForwardProxy({ refuseWith: 407 });
+    onTestFinished(() => proxy.close());
+    const { settings } = parseProxies({ HTTPS_PROXY: proxy.url.replace('http://', 'http://ann:pass-of-ann@') });
+    const error = await whyNotTaken('https://hooks.test/secret-path', agentsThrough(settings));
+    expect(proxy.asked[0]).toBe('CONNECT hooks.test:443');
+    expect(error).toContain(`the proxy ${proxy.url} answered HTTP 407`);
+    expect(logged).not.toMatch(/pass-of-ann|secret-path/);
+  });
+
+  it('says in words that it does not trust the certificate of the webhook, and what to set', async () => {
+    const { cert, key } = makeCertificate('a webhook');
+    const server = createServer({ cert, key });
+    server.on('tlsClientError', () => {});
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    onTestFinished(() => void server.close());
+    const error = await whyNotTaken(`https://127.0.0.1:${(server.address() as { port: number }).port}/`);
+    expect(error).toContain('it is signed by itself (DEPTH_ZERO_SELF_SIGNED_CERT)');
+    expect(error).toContain('NODE_EXTRA_CA_CERTS');
   });
 
   it('logs and keeps nothing secret when it fails', async () => {
