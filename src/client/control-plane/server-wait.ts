@@ -4,10 +4,9 @@ import { createLink } from '../network/link.ts';
 import { probeServer } from '../network/probes.ts';
 import type { EngineEvent } from '../progress/events.ts';
 import { createWallTimes } from '../progress/wall-times.ts';
-import { throughOutages } from './control-link.ts';
 import type { ControlPlane } from './control-plane.ts';
-import { untilAllowed } from './rate-limit.ts';
 import { createRefusals } from './refusals.ts';
+import { throughOutages, untilAllowed } from './retry.ts';
 
 const DAY_MS = 86_400_000;
 /** A gateway answers so while what is behind it is away, or while it limits requests. */

@@ -1,4 +1,5 @@
 import { isCertificateRefusal } from '../../outbound/certificate-refusal.ts';
+import { isConnectionError } from '../../outbound/connection-errors.ts';
 
 /** The kinds of failure that a person can do something about, where the error code alone would not say what. */
 export type LinkTrouble = 'certificate' | 'no-tls' | 'only-tls' | 'no-http' | 'unknown-name' | 'other';
@@ -25,6 +26,11 @@ export class LinkFailure extends Error {
 
 /** An answer that is no TLS record, which OpenSSL reads as one of another version, or of an impossible length. */
 const NO_TLS = /wrong version number|packet length too long|unsupported protocol|http request|https proxy request/i;
+
+/** @returns a connection's error as a LinkFailure; any other error as it is: this program's mistake. */
+export function asLinkFailure(error: unknown): unknown {
+  return isConnectionError(error) ? new LinkFailure(error) : error;
+}
 
 /** @returns the failure of a link that an error is, or was caused by. */
 export function linkFailureIn(error: unknown): LinkFailure | undefined {

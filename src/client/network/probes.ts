@@ -1,8 +1,7 @@
-import * as http from 'node:http';
-import * as https from 'node:https';
 import { PATHS } from '../../contract/paths.ts';
 import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
-import { LinkFailure } from './link-failure.ts';
+import { startRequest } from '../../outbound/http-exchange.ts';
+import { asLinkFailure, LinkFailure } from './link-failure.ts';
 import { explainPlainHttp } from './tls-probe.ts';
 
 export interface ProbeOptions {
@@ -15,22 +14,22 @@ export interface ProbeOptions {
  * Asks whether anything answers at a URL, over a new connection: kept ones are what is in doubt.
  * Resolves to the HTTP status. @throws LinkFailure when no answer comes within `timeoutMs`.
  */
-export function probeUrl(url: string, options: ProbeOptions): Promise<number> {
+export async function probeUrl(url: string, options: ProbeOptions): Promise<number> {
   const { timeoutMs, makeAgent = directAgent, signal } = options;
-  return new Promise((resolve, reject) => {
-    const agent = makeAgent(url, { keepAlive: false });
-    const send = url.startsWith('https:') ? https.request : http.request;
-    const request = send(url, { method: 'GET', agent, ...(signal && { signal }) }, (response) => {
-      // The body says nothing, and might never end.
-      response.destroy();
-      resolve(response.statusCode ?? 0);
-    });
-    // Limits the whole attempt, connecting included; a socket's own time-out begins when it is connected.
-    const timer = setTimeout(() => request.destroy(new Error('no answer in time')), timeoutMs);
-    request.on('close', () => clearTimeout(timer));
-    request.on('error', (error) => explainPlainHttp(new LinkFailure(error), url, makeAgent).then(reject, reject));
-    request.end();
-  });
+  const { outgoing, answered } = startRequest(url, { method: 'GET', agent: makeAgent(url, { keepAlive: false }), signal });
+  // Limits the whole attempt, connecting included; a socket's own time-out begins when it is connected.
+  const timer = setTimeout(() => outgoing.destroy(new Error('no answer in time')), timeoutMs);
+  outgoing.on('close', () => clearTimeout(timer));
+  outgoing.end();
+  try {
+    const response = await answered;
+    // The body says nothing, and might never end.
+    response.destroy();
+    return response.statusCode ?? 0;
+  } catch (error) {
+    const failure = asLinkFailure(error);
+    throw failure instanceof LinkFailure ? await explainPlainHttp(failure, url, makeAgent) : failure;
+  }
 }
 
 const SERVER_PROBE_TIMEOUT_MS = 5_000;

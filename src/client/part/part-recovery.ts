@@ -1,5 +1,6 @@
 import type { PresignedPart, WireStoredPart } from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
+import { retryAfterMs } from '../control-plane/retry.ts';
 import type { UploadControl } from '../flow/upload-control.ts';
 import { inWords, type Link, waitBefore } from '../network/link.ts';
 import { sleep } from '../network/sleep.ts';
@@ -32,8 +33,6 @@ export interface PartRecoveryOptions {
 
 /** Earlier ones of the same part: connections do break now and then. */
 const BREAKS_BEFORE_QUESTION = 3;
-/** Longer than this, and a store that says "later" is asked anyway. */
-const LONGEST_RETRY_AFTER_MS = 60_000;
 
 /** The history of the attempts at one part. */
 export interface Attempts extends AnswerHistory {
@@ -93,7 +92,7 @@ export function createPartRecovery(options: PartRecoveryOptions) {
     else if (error instanceof AnsweredOnTheWay) await afterForeignAnswer(part, error, attempts, signal);
     else if (error instanceof StoreBusy) {
       checkPatience(part, attempts, `the object store answered ${error.message}`);
-      await sleep(Math.max(askedFor(error), waitBefore(attempts.busyAnswers++, options.random())), signal);
+      await sleep(Math.max(retryAfterMs(error.retryAfterSeconds), waitBefore(attempts.busyAnswers++, options.random())), signal);
     }
   }
 
@@ -141,7 +140,13 @@ export function createPartRecovery(options: PartRecoveryOptions) {
     if (attempts.signed !== undefined) storeProbe.suspect(attempts.signed);
     const { outageMs } = await link.recover(error.message, signal);
     if (outageMs > 0) way.outage();
-    await waitForWay(part, error.message, attempts, Math.max(askedFor(error), way.waitMs(options.random())), signal);
+    await waitForWay(
+      part,
+      error.message,
+      attempts,
+      Math.max(retryAfterMs(error.retryAfterSeconds), way.waitMs(options.random())),
+      signal,
+    );
   }
 
   /** The store can be reached, and no part gets through. */
@@ -173,10 +178,6 @@ export function createPartRecovery(options: PartRecoveryOptions) {
     // One that was handed over whole may still arrive.
     if (!attempts.isWhole) counter.partEnded(partNumber);
     return false;
-  }
-
-  function askedFor({ retryAfterSeconds = 0 }: { readonly retryAfterSeconds: number | undefined }): number {
-    return Math.min(retryAfterSeconds * 1_000, LONGEST_RETRY_AFTER_MS);
   }
 
   /** Since the first attempt that failed: until then, everything went well. */

@@ -34,34 +34,6 @@ export function createSharedFlight<Result>(forMs: number) {
   };
 }
 
-/**
- * One execution at a time under a name. Callers that come while one runs share the next one: what they learn was not asked
- * before they came.
- */
-export function createFreshFlight<Result>() {
-  const running = new Map<string, Promise<Result>>();
-  const waiting = new Map<string, Promise<Result>>();
-
-  function start(name: string, work: () => Promise<Result>): Promise<Result> {
-    waiting.delete(name);
-    const execution = work().finally(() => running.delete(name));
-    running.set(name, execution);
-    return execution;
-  }
-
-  return {
-    run(name: string, work: () => Promise<Result>): Promise<Result> {
-      const next = waiting.get(name);
-      if (next !== undefined) return next;
-      const current = running.get(name);
-      if (current === undefined) return start(name, work);
-      const following = current.catch(() => {}).then(() => start(name, work));
-      waiting.set(name, following);
-      return following;
-    },
-  };
-}
-
 /** One answer for all who ask while it is found out, and for `forMs` after that. A failure is not kept. */
 export function createKeptAnswer<Answer>(forMs: number, now: () => Instant) {
   const flights = createSingleFlight<Answer>();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { throughOutages } from '../../../src/client/control-plane/control-link.ts';
 import { createRefusals } from '../../../src/client/control-plane/refusals.ts';
+import { throughOutages } from '../../../src/client/control-plane/retry.ts';
 import type { EngineEvent } from '../../../src/client/progress/events.ts';
 import { UploadError } from '../../../src/session/errors.ts';
 
