@@ -103,7 +103,7 @@ describe('the balancer of compose.yaml, in front of two replicas', () => {
     // Not one batch at the end: what is told in between came in between.
     expect(new Set(told.map(({ storedBytes }) => storedBytes)).size).toBeGreaterThan(4);
     expect(opened).toBeGreaterThan(1);
-  }, 180_000);
+  });
 
   it('tells replicas who it was, whatever he says of himself', async () => {
     const { replicas } = await startReplicas(sharedMinio().endpoint);
@@ -122,7 +122,7 @@ describe('the balancer of compose.yaml, in front of two replicas', () => {
     const lines = [1, 2].flatMap((no) => readFileSync(auditLog(no), 'utf8').split('\n').filter(Boolean));
     const refused = lines.map((line) => JSON.parse(line) as AuditLine).filter(({ event }) => event === 'refused');
     expect(refused.map(({ address }) => address)).toEqual([CLIENT_ADDRESS]);
-  }, 60_000);
+  });
 });
 
 /** As an EventSource does: whenever the stream ends before the session has, it is opened again. */

@@ -145,7 +145,7 @@ describe('what cannot be uploaded is refused with what happened, what it means a
       await minio.stop();
       execFileSync('umount', [disk]);
     }
-  }, 120_000);
+  });
 
   /** 24 MiB in three parts, interrupted by SIGKILL once the first is stored. */
   async function interruptedUpload(name: string) {

@@ -25,7 +25,7 @@ describe('three files, one after another', () => {
     for (const name of FILES) await ensureGeneratedFile(join(folder, name), PARTS_PER_FILE * PART, name);
     bucket = await createTestBucket();
     controlPlane = await startControlPlane({ store: sharedMinio(), bucket });
-  }, 60_000);
+  });
   afterAll(async () => {
     await controlPlane.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -62,7 +62,7 @@ describe('three files, one after another', () => {
     expect(result.stderr).toContain(`waiting for the partway server at ${controlPlane.server} (cannot be reached: ECONNREFUSED)`);
     for (const name of FILES)
       expect(await hashOfObject(sharedMinio(), bucket, name), name).toBe(await hashOfFile(join(folder, name)));
-  }, 180_000);
+  });
 });
 
 /** A number that looks random and is the same for the same seed. */

@@ -66,7 +66,7 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])('the shield in %s', (kind) => {
     expect(verify.exitCode, verify.stderr).toBe(0);
     // It went this way, and nothing past it.
     expect(recorder.sent.match(/PUT \S+partNumber=\d+/g)?.length).toBeGreaterThan(3);
-  }, 60_000);
+  });
 
   it('lets doctor find nothing wrong', async () => {
     const server = await startServerBehindIt();
@@ -83,7 +83,7 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])('the shield in %s', (kind) => {
     connection.send(
       `PUT ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\nContent-Length: ${first.length + rest.length}\r\nConnection: close\r\n\r\n${first}`,
     );
-    await expect.poll(() => recorder.sent.includes(first), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => recorder.sent.includes(first), { timeout: 60_000 }).toBe(true);
     connection.send(rest);
     const { status, headers } = await connection.answer();
     expect({ status, etag: headers.etag }).toEqual({ status: 200, etag: expect.stringMatching(/^"[0-9a-f]{32}"$/) });

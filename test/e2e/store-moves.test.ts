@@ -45,4 +45,4 @@ it('a client that waits for the store follows it to another address', async () =
   );
   expect(result.stderr).toContain(`has moved from ${oldAddress.url} to ${newAddress.url}`);
   expect(await hashOfObject(sharedMinio(), bucket, 'film.mp4')).toBe(await hashOfFile(join(folder, 'film.mp4')));
-}, 120_000);
+});

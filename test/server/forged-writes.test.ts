@@ -210,6 +210,6 @@ describe('root, whom no policy binds', () => {
     const server = await aServer(env, sharedMinio());
     await aSession(server);
     expect((await server.ask('GET', '/readyz')).status).toBe(200);
-    await vi.waitFor(() => expect(server.log()).toContain('PARTWAY_S3_ALLOW_FORGERY lets uploads begin all the same'));
+    await vi.waitFor(() => expect(server.log()).toContain('PARTWAY_S3_ALLOW_FORGERY lets uploads begin all the same'), 30_000);
   });
 });

@@ -5,13 +5,15 @@ export interface ByteProxy {
   readonly url: string;
   /** Bytes that clients sent towards the target so far. */
   readonly bytesUp: number;
+  /** Upper bound on what all connections together send to the target. Undefined for none. */
+  bytesPerSecond: number | undefined;
   close(): Promise<void>;
 }
 
 export interface ByteProxyOptions {
   /** Where it listens; a free port unless given. */
   readonly port?: number;
-  /** Upper bound on what all connections together send to the target. Unlimited where left out. */
+  /** Upper bound, at first, on what all connections together send to the target; unlimited if left out. */
   readonly bytesPerSecond?: number;
   /** Connections to drop at once, before a byte is read: asked for each one, numbered from 1. */
   readonly drops?: (connection: number) => boolean;
@@ -61,6 +63,12 @@ export async function startByteProxy(target: string, options: ByteProxyOptions =
     get bytesUp() {
       return bytesUp;
     },
+    get bytesPerSecond() {
+      return budget.bytesPerSecond;
+    },
+    set bytesPerSecond(bytesPerSecond) {
+      budget.bytesPerSecond = bytesPerSecond;
+    },
     close() {
       for (const socket of sockets) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));
@@ -72,10 +80,11 @@ export async function startByteProxy(target: string, options: ByteProxyOptions =
 function createBudget(bytesPerSecond: number | undefined) {
   let bookedUntil = performance.now();
   return {
+    bytesPerSecond,
     spend(bytes: number): number {
-      if (bytesPerSecond === undefined) return 0;
+      if (this.bytesPerSecond === undefined) return 0;
       const now = performance.now();
-      bookedUntil = Math.max(bookedUntil, now) + (bytes * 1_000) / bytesPerSecond;
+      bookedUntil = Math.max(bookedUntil, now) + (bytes * 1_000) / this.bytesPerSecond;
       const ahead = bookedUntil - now;
       return ahead < SLICE_MS ? 0 : ahead;
     },

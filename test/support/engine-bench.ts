@@ -2,11 +2,9 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { ControlPlane } from '../../src/client/control-plane/control-plane.ts';
-import type { EngineEvent, UploadResult } from '../../src/client/progress/events.ts';
 import type { ByteSource } from '../../src/client/source/byte-source.ts';
 import { openUpload } from '../../src/client/transfer/open-upload.ts';
 import type { RunUploadOptions } from '../../src/client/transfer/run-options.ts';
-import { runUpload } from '../../src/client/transfer/upload.ts';
 import type { CreateRequest, Session } from '../../src/contract/wire.ts';
 import { type RunningServer, startServer } from '../../src/server/main.ts';
 import { parseConfig } from '../../src/server/settings/config.ts';
@@ -17,19 +15,9 @@ import { type PartProxy, startPartProxy } from './part-proxy.ts';
 import { anS3Store, readObject, type S3Store } from './s3-stores.ts';
 import { sendRequest } from './send-request.ts';
 import { aFolder } from './sources.ts';
+import { type StartedRun, startRun } from './started-run.ts';
 
 const TOKEN = 'the-token-of-the-engine-tests';
-
-export type EventOf<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>;
-
-/** One run of the engine that is under way, and what it told so far. */
-export interface StartedRun {
-  readonly result: Promise<UploadResult>;
-  readonly events: EngineEvent[];
-  eventsOf<Type extends EngineEvent['type']>(type: Type): EventOf<Type>[];
-  /** Resolves with the first event of a type, also one that was before. */
-  first<Type extends EngineEvent['type']>(type: Type): Promise<EventOf<Type>>;
-}
 
 /** A real control plane in this process, a real MinIO, and between it and the engine a proxy that does harm on command. */
 export class EngineBench {
@@ -93,38 +81,7 @@ export class EngineBench {
   }
 
   run(session: Session, source: ByteSource, options: Partial<RunUploadOptions> = {}): StartedRun {
-    const events: EngineEvent[] = [];
-    const waiting = new Set<(event: EngineEvent) => void>();
-    const result = runUpload({
-      controlPlane: this.controlPlane,
-      session,
-      source,
-      ...options,
-      onEvent: (event) => {
-        events.push(event);
-        for (const tell of waiting) tell(event);
-        options.onEvent?.(event);
-      },
-    });
-    // Looked at when the test comes to it.
-    result.catch(() => {});
-    const isOf =
-      <Type extends EngineEvent['type']>(type: Type) =>
-      (event: EngineEvent): event is EventOf<Type> =>
-        event.type === type;
-    return {
-      result,
-      events,
-      eventsOf: (type) => events.filter(isOf(type)),
-      first: (type) =>
-        new Promise((resolve) => {
-          const tell = (event: EngineEvent) => {
-            if (isOf(type)(event)) resolve(event);
-          };
-          for (const event of events) tell(event);
-          waiting.add(tell);
-        }),
-    };
+    return startRun({ controlPlane: this.controlPlane, session, source, ...options });
   }
 
   /** As an earlier run would have: stores these parts of `bytes`, not through the proxy's counters. */

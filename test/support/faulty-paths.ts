@@ -7,9 +7,10 @@ import type { RunUploadOptions } from '../../src/client/transfer/run-options.ts'
 import type { CreateRequest, Session } from '../../src/contract/wire.ts';
 import { startServer } from '../../src/server/main.ts';
 import { parseConfig } from '../../src/server/settings/config.ts';
-import { EngineBench, type StartedRun } from './engine-bench.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
-import { sharedMinio } from './minio.ts';
+import { createTestBucket, sharedMinio } from './minio.ts';
+import { readObject } from './s3-stores.ts';
+import { type StartedRun, startRun } from './started-run.ts';
 
 const TOKEN = 'the-token-of-the-faulty-paths';
 
@@ -26,7 +27,7 @@ export interface FaultyPaths {
 
 export async function startFaultyPaths(): Promise<FaultyPaths> {
   const minio = sharedMinio();
-  const bench = await EngineBench.start();
+  const bucket = await createTestBucket();
   const clientToStore = await startFaultProxy(minio.endpoint);
   const serverToStore = await startFaultProxy(minio.endpoint);
   const server = await startServer(
@@ -37,7 +38,7 @@ export async function startFaultyPaths(): Promise<FaultyPaths> {
       PARTWAY_S3_ENDPOINT: serverToStore.url,
       PARTWAY_S3_PUBLIC_ENDPOINT: clientToStore.url,
       PARTWAY_S3_REGION: minio.region,
-      PARTWAY_S3_BUCKET: bench.store.bucket,
+      PARTWAY_S3_BUCKET: bucket,
       PARTWAY_S3_ACCESS_KEY_ID: minio.accessKeyId,
       PARTWAY_S3_SECRET_ACCESS_KEY: minio.secretAccessKey,
     }),
@@ -59,7 +60,7 @@ export async function startFaultyPaths(): Promise<FaultyPaths> {
       const { session } = await openUpload({ controlPlane, source, request });
       return session;
     },
-    run: (session, source, options = {}) => bench.run(session, source, { controlPlane, ...options }),
-    readObject: (key) => bench.readObject(key),
+    run: (session, source, options = {}) => startRun({ controlPlane, session, source, ...options }),
+    readObject: (key) => readObject(bucket, key),
   };
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { inject } from 'vitest';
 import { createBucket, type S3Target } from '../../src/dev/minio/bucket.ts';
 import { ensureControlPlaneAccount } from '../../src/dev/minio/control-plane-account.ts';
@@ -25,4 +26,11 @@ export function createRestrictedUser(bucket: string, keyPrefix = '', root: S3Tar
 export async function createRestrictedBucket(keyPrefix = ''): Promise<{ bucket: string; user: S3Target }> {
   const bucket = await createTestBucket();
   return { bucket, user: await createRestrictedUser(bucket, keyPrefix) };
+}
+
+/** Removes an object of a gigabyte from the shared MinIO, whose data may be in memory until the end of the run. */
+export async function removeLargeObject(bucket: string, key: string): Promise<void> {
+  const { endpoint, region, ...credentials } = sharedMinio();
+  const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+  await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })).finally(() => client.destroy());
 }

@@ -41,6 +41,8 @@ export function needsPostgres(): void {
   afterAll(async () => {
     if (template === undefined) return;
     const name = await template;
+    // The next file of the same worker makes its own.
+    template = undefined;
     await asAdmin((admin) => admin.query(`DROP DATABASE ${name}`));
   });
   beforeEach(({ task, skip }) => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished, type TestContext } from 'vitest';
 import { findMinio } from '../../src/dev/minio/find.ts';
-import { thisMachine } from '../../src/dev/process/user-folders.ts';
+import { thisHost } from '../../src/dev/process/user-folders.ts';
 import { skipBecause } from './skip-because.ts';
 
 const SHIFTED_CLOCK = fileURLToPath(new URL('./shifted-clock.py', import.meta.url));
@@ -15,7 +15,7 @@ export function atShiftedClock(seconds: number, command: string, args: readonly 
   return ['python3', [SHIFTED_CLOCK, String(seconds), command, ...args]];
 }
 
-/** Skips the test where this machine cannot do that. */
+/** Skips the test where this host cannot do that. */
 export function needsShiftedClock(context: Pick<TestContext, 'task' | 'skip'>): void {
   const [command, args] = atShiftedClock(86_400, process.execPath, ['-p', 'Date.now()']);
   const { stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
@@ -26,11 +26,9 @@ export function needsShiftedClock(context: Pick<TestContext, 'task' | 'skip'>): 
   );
 }
 
-/**
- * A machine on which MinIO is found as it is here, and runs with a clock that `setClock` sets for its next start.
- */
-export async function machineWithClock(context: Pick<TestContext, 'task' | 'skip'>) {
-  const source = await findMinio(thisMachine, () => {});
+/** Describes this host, with a MinIO that runs with the clock that `setClock` sets for its next start. */
+export async function hostWithClock(context: Pick<TestContext, 'task' | 'skip'>) {
+  const source = await findMinio(thisHost, () => {});
   if (source.kind !== 'binary') return skipBecause(context, 'needs a MinIO that is an executable here');
   const folder = mkdtempSync(join(tmpdir(), 'partway-clock-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -41,6 +39,6 @@ export async function machineWithClock(context: Pick<TestContext, 'task' | 'skip
     chmodSync(join(folder, 'minio'), 0o755);
   };
   setClock(0);
-  const path = `${folder}:${thisMachine.env.PATH ?? ''}`;
-  return { machine: { ...thisMachine, env: { ...thisMachine.env, PATH: path } }, setClock };
+  const path = `${folder}:${thisHost.env.PATH ?? ''}`;
+  return { host: { ...thisHost, env: { ...thisHost.env, PATH: path } }, setClock };
 }

@@ -124,7 +124,7 @@ describe('an upload', () => {
     bench.proxy.plan = ({ partNumber }) => (partNumber === 3 ? held : undefined);
     const run = bench.run(session, source);
     await expect
-      .poll(async () => bench.controlPlane.progress(session.sessionId), { timeout: 5_000 })
+      .poll(async () => bench.controlPlane.progress(session.sessionId), { timeout: 60_000 })
       .toMatchObject({ status: 'open', storedBytes: 2 * PART, partsStored: 2, partCount: 3 });
     release();
     await run.result;

@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node';
-import { findPostgres, startPostgres } from './postgres-server.ts';
+import { findPostgres, startPostgres as start } from '../support/postgres-server.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -8,21 +8,21 @@ declare module 'vitest' {
   }
 }
 
-/** Vitest's global setup: the PostgreSQL of POSTGRES_URL, or one for this run. */
-export default async function setup({ provide }: TestProject): Promise<(() => Promise<void>) | undefined> {
+/** Provides the PostgreSQL of POSTGRES_URL, or starts one for this run. Returns what stops it. */
+export async function startPostgres({ provide }: Pick<TestProject, 'provide'>): Promise<() => Promise<void>> {
   const given = process.env.POSTGRES_URL;
   if (given) {
     provide('postgres', { url: given });
-    return undefined;
+    return async () => {};
   }
   const binaries = await findPostgres();
   if (binaries === undefined) {
     const missing = 'PostgreSQL is not installed (initdb and postgres), and POSTGRES_URL names none';
     if (process.env.CI) throw new Error(`${missing}: in CI nothing is skipped for it.`);
     provide('postgres', { missing });
-    return undefined;
+    return async () => {};
   }
-  const server = await startPostgres(binaries);
+  const server = await start(binaries);
   provide('postgres', { url: server.url });
   return () => server.stop();
 }

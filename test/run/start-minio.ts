@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node';
 import type { S3Target } from '../../src/dev/minio/bucket.ts';
-import { startMinio } from '../../src/dev/minio/minio.ts';
+import { startMinio as start } from '../../src/dev/minio/minio.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -9,9 +9,9 @@ declare module 'vitest' {
   }
 }
 
-/** Vitest's global setup: one real MinIO for the whole run, on temporary data. */
-export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
-  const minio = await startMinio({ log: (line) => process.stderr.write(`${line}\n`) });
+/** Starts one real MinIO for the whole run, on temporary data. Returns what stops it. */
+export async function startMinio({ provide }: Pick<TestProject, 'provide'>): Promise<() => Promise<void>> {
+  const minio = await start({ log: (line) => process.stderr.write(`${line}\n`) });
   const { endpoint, region, accessKeyId, secretAccessKey } = minio;
   provide('minio', { endpoint, region, accessKeyId, secretAccessKey });
   return () => minio.stop();
