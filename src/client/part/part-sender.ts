@@ -57,12 +57,12 @@ export function createPartSender(options: PartSenderOptions) {
     const { partNumber, start, end } = part;
     await control.untilResumed(signals.drain);
     await options.look();
-    // The first pass: the URL is signed for exactly these bytes.
+    // The URL is signed for exactly the bytes of this first reading.
     const checksum = await checksumOfRange(source, start, end, { signal: signals.stop });
     const attempts = recovery.startAttempts();
     try {
       const etag = await pRetry(() => attempt(part, checksum, attempts, inSendSlot, signals), {
-        // Tries are counted in shouldRetry: p-retry's own limit would end the part at an outage after its last try.
+        // shouldRetry counts the tries: p-retry's own limit would end the part at an outage after its last try.
         retries: Number.POSITIVE_INFINITY,
         minTimeout: 500,
         maxTimeout: 30_000,
@@ -167,7 +167,7 @@ export function createPartSender(options: PartSenderOptions) {
 
 export type SendPart = ReturnType<typeof createPartSender>;
 
-/** The part's bytes, summed again on their way. */
+/** The part's bytes, with their checksum computed again on the way. */
 function summedBody(source: ByteSource, start: number, end: number): PartBody & { checksum(): string } {
   let crc = EMPTY_CRC32;
   let length = 0;
