@@ -4,8 +4,8 @@ import { PATHS, pathOf } from '../../src/contract/paths.ts';
 import type * as wire from '../../src/contract/wire.ts';
 import { startMinio } from '../../src/dev/minio/minio.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { startCli } from '../support/partway-cli.ts';
+import { startCli } from '../support/client/partway-cli.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
 
 const SECONDS = 10;
 const CONNECTIONS = 6;

@@ -6,8 +6,8 @@ import { parseArgs } from 'node:util';
 import { PATHS, pathOf } from '../../src/contract/paths.ts';
 import { startMinio } from '../../src/dev/minio/minio.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { findPostgres, startPostgres } from '../support/postgres-server.ts';
+import { findPostgres, startPostgres } from '../support/database/postgres-server.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
 import { type Ask, createAsk, every, type Latencies } from './load/ask.ts';
 import { fillDatabase, type ManySessions, partCountOf, sessionIdOf } from './load/many-sessions.ts';
 

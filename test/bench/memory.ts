@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startMinio } from '../../src/dev/minio/minio.ts';
 import { GiB, MiB } from '../../src/session/part-plan.ts';
-import { startControlPlane } from '../support/control-plane-process.ts';
-import { startCli, summaryOf } from '../support/partway-cli.ts';
+import { startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { startControlPlane } from '../support/server/control-plane-process.ts';
 
 /**
  * npm run bench:memory [-- 1 10 64]: peak memory of the client, and memory of the control plane, for sparse files of these sizes in GiB.

@@ -7,8 +7,8 @@ import { createMetrics } from '../../src/server/metrics/metrics.ts';
 import { createService } from '../../src/server/service.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { ADDRESS, ADMIN_CALLER, ADMIN_TOKEN, POLICY } from '../support/control-plane.ts';
-import { createRestrictedUser } from '../support/minio.ts';
+import { ADDRESS, ADMIN_CALLER, ADMIN_TOKEN, POLICY } from '../support/server/control-plane.ts';
+import { createRestrictedUser } from '../support/store/minio.ts';
 
 const BATCH = 100;
 const WARM_UP_BATCHES = 100;

@@ -8,7 +8,7 @@ import { type RunningMinio, startMinio } from '../../src/dev/minio/minio.ts';
 import { freePort } from '../../src/dev/process/free-port.ts';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { GiB } from '../../src/session/part-plan.ts';
-import { startControlPlane } from '../support/control-plane-process.ts';
+import { startControlPlane } from '../support/server/control-plane-process.ts';
 import { libStorage, partway, peersOnPath, type Target, type Tool } from './network/tools.ts';
 
 const BUCKET = 'bench';

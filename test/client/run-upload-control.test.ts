@@ -1,11 +1,11 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createUploadControl } from '../../src/client/flow/upload-control.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { EngineBench } from '../support/engine-bench.ts';
-import { aGate } from '../support/faults.ts';
-import { recordedSource, seededBytes } from '../support/sources.ts';
-import type { StartedRun } from '../support/started-run.ts';
-import { startTurnClock } from '../support/turn-clock.ts';
+import { EngineBench } from '../support/client/engine-bench.ts';
+import { recordedSource, seededBytes } from '../support/client/sources.ts';
+import type { StartedRun } from '../support/client/started-run.ts';
+import { aGate } from '../support/proxies/faults.ts';
+import { startTurnClock } from '../support/time/turn-clock.ts';
 
 const PART = 5 * MiB;
 const CHUNKED = { strategy: 'chunked', partSize: PART } as const;

@@ -8,10 +8,10 @@ import { type FileSourceOptions, openFileSource } from '../../src/client/source/
 import { fingerprint } from '../../src/client/source/fingerprint.ts';
 import type { Session } from '../../src/contract/wire.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { EngineBench } from '../support/engine-bench.ts';
-import { FILE_SYSTEMS } from '../support/file-systems.ts';
-import { aFolder, changeUnseen, recordedSource, seededBytes, withFlippedByte, writeOldFile } from '../support/sources.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { EngineBench } from '../support/client/engine-bench.ts';
+import { aFolder, changeUnseen, recordedSource, seededBytes, withFlippedByte, writeOldFile } from '../support/client/sources.ts';
+import { FILE_SYSTEMS } from '../support/files/file-systems.ts';
 
 const PART = 5 * MiB;
 const CHUNKED = { strategy: 'chunked', partSize: PART } as const;

@@ -1,12 +1,12 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../../src/session/part-plan.ts';
 import { startSmallPaths } from '../model/small-paths.ts';
-import { isPut, isPutOf, type SeenRequest } from '../support/fault-proxy.ts';
-import { aGate, answers, holdsAnswer, losesAnswer, resetsAfter, S3_ANSWERS, stallsAfter } from '../support/faults.ts';
-import type { FaultyLink } from '../support/faulty-link.ts';
-import { startFaultyPaths } from '../support/faulty-paths.ts';
-import { recordedSource, seededBytes } from '../support/sources.ts';
-import { startTurnClock } from '../support/turn-clock.ts';
+import { recordedSource, seededBytes } from '../support/client/sources.ts';
+import { isPut, isPutOf, type SeenRequest } from '../support/proxies/fault-proxy.ts';
+import { aGate, answers, holdsAnswer, losesAnswer, resetsAfter, S3_ANSWERS, stallsAfter } from '../support/proxies/faults.ts';
+import type { FaultyLink } from '../support/proxies/faulty-link.ts';
+import { startFaultyPaths } from '../support/proxies/faulty-paths.ts';
+import { startTurnClock } from '../support/time/turn-clock.ts';
 
 const PART = 5 * MiB;
 /** Where the path is what is tested, and not what a store makes of it. */

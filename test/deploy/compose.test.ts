@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { isWithin } from '../../src/server/limits/client-address.ts';
 import { parseConfig } from '../../src/server/settings/config.ts';
-import { COMPOSE_ENV, type ComposeService, readCompose, readShieldedCompose } from '../support/compose.ts';
+import { COMPOSE_ENV, type ComposeService, readCompose, readShieldedCompose } from '../support/server/compose.ts';
 
 const source = readFileSync('compose.yaml', 'utf8');
 const { services, networks } = readCompose();

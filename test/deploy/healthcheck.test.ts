@@ -3,10 +3,10 @@ import { resolve } from 'node:path';
 import { pino } from 'pino';
 import { expect, it, onTestFinished } from 'vitest';
 import { type RunningServer, startServer } from '../../src/server/main.ts';
-import { makeCertificate, writeCertificate } from '../support/certificates.ts';
-import { createTestBucket } from '../support/minio.ts';
-import { serverConfig } from '../support/real-server.ts';
-import { aFolder } from '../support/sources.ts';
+import { aFolder } from '../support/client/sources.ts';
+import { makeCertificate, writeCertificate } from '../support/network/certificates.ts';
+import { serverConfig } from '../support/server/real-server.ts';
+import { createTestBucket } from '../support/store/minio.ts';
 
 async function start(env: Record<string, string>): Promise<RunningServer> {
   const config = serverConfig(await createTestBucket(), { PARTWAY_TOKEN: 'the-token-of-the-healthcheck-tests', ...env });

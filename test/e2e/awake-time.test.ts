@@ -6,10 +6,10 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { type FaultyLink, startFaultyLink } from '../support/faulty-link.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { type RunningCli, startCli, summaryOf } from '../support/partway-cli.ts';
+import { type RunningCli, startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { type FaultyLink, startFaultyLink } from '../support/proxies/faulty-link.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
 
 const MAX_OUTAGE_S = 15;
 const STOPPED_MS = 20_000;

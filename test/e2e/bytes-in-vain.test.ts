@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { type MeddlingProxy, startMeddlingProxy } from '../support/meddling-proxy.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { type CliResult, runCli, summaryOf } from '../support/partway-cli.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+import { type CliResult, runCli, summaryOf } from '../support/client/partway-cli.ts';
+import { type MeddlingProxy, startMeddlingProxy } from '../support/proxies/meddling-proxy.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 const SIZE = 24 * MiB;
 const NAME = 'clip.mov';

@@ -5,9 +5,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestContext } from 'vitest';
 import { ControlPlane } from '../../src/client/index.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { mountFat, mountWithoutChangeTime } from '../support/file-systems.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
 import {
   type CliEvent,
   type CliResult,
@@ -16,9 +13,12 @@ import {
   runCli,
   startCli,
   summaryOf,
-} from '../support/partway-cli.ts';
-import { changeUnseen, seededBytes, writeOldFile } from '../support/sources.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+} from '../support/client/partway-cli.ts';
+import { changeUnseen, seededBytes, writeOldFile } from '../support/client/sources.ts';
+import { mountFat, mountWithoutChangeTime } from '../support/files/file-systems.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 const SIZE = 48 * MiB;
 /** In the first part, between the samples of the fingerprint. */

@@ -3,10 +3,10 @@ import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Session } from '../../src/contract/wire.ts';
 import { isPortFree } from '../../src/dev/process/free-port.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { RawConnection } from '../support/raw-connection.ts';
-import { startTurnClock } from '../support/turn-clock.ts';
+import { RawConnection } from '../support/network/raw-connection.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { startTurnClock } from '../support/time/turn-clock.ts';
 
 const BODY = JSON.stringify({ fileName: 'late.txt', size: 3 });
 

@@ -3,10 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { WEBHOOK_SECRET } from '../support/events.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { runCli } from '../support/partway-cli.ts';
+import { runCli } from '../support/client/partway-cli.ts';
 import {
   answersWith,
   NEVER_ANSWERS,
@@ -15,7 +12,10 @@ import {
   type Told,
   verify,
   WebhookReceiver,
-} from '../support/webhook-receiver.ts';
+} from '../support/network/webhook-receiver.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { WEBHOOK_SECRET } from '../support/server/events.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
 
 /** Makes the claims of a server that is dead run out, which takes 30 s otherwise. */
 function endClaims({ machineEnv }: ControlPlaneProcess): void {

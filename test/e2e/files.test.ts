@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { aLargeFolder } from '../support/large-folder.ts';
-import { createTestBucket, removeLargeObject, sharedMinio } from '../support/minio.ts';
-import { runCli, summaryOf } from '../support/partway-cli.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+import { runCli, summaryOf } from '../support/client/partway-cli.ts';
+import { aLargeFolder } from '../support/files/large-folder.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, removeLargeObject, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 const MB = 1000 ** 2;
 

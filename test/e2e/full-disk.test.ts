@@ -9,15 +9,15 @@ import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts'
 import { MiB } from '../../src/session/part-plan.ts';
 import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { type ByteProxy, startByteProxy } from '../support/byte-proxy.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { limitedDisk, mountSmallDisk, type TestDisk } from '../support/full-disk.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { type CliResult, runCli, startCli, summaryOf } from '../support/partway-cli.ts';
-import { anS3Store } from '../support/s3-stores.ts';
-import { sendRequest } from '../support/send-request.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { type CliResult, runCli, startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { limitedDisk, mountSmallDisk, type TestDisk } from '../support/files/full-disk.ts';
+import { sendRequest } from '../support/network/send-request.ts';
+import { type ByteProxy, startByteProxy } from '../support/proxies/byte-proxy.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { anS3Store } from '../support/store/s3-stores.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 const PART_COUNT = 10;
 const SIZE = PART_COUNT * 5 * MiB;

@@ -14,13 +14,13 @@ import { answersOk, startServerProcess, untilReady } from '../../src/dev/process
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import type { AuditLine } from '../../src/server/audit/event.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { startByteProxy } from '../support/byte-proxy.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { startCli, summaryOf } from '../support/partway-cli.ts';
-import { createTestDatabase, needsPostgres } from '../support/postgres.ts';
+import { startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { createTestDatabase, needsPostgres } from '../support/database/postgres.ts';
+import { startByteProxy } from '../support/proxies/byte-proxy.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
 import { skipBecause } from '../support/skip-because.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 const CONFIGURATION = resolve('deploy/haproxy.cfg');
 const TOKEN = 'the-token-behind-the-balancer';

@@ -4,12 +4,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ControlPlane } from '../../src/client/index.ts';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { GiB, MiB } from '../../src/session/part-plan.ts';
-import { type ByteProxy, startByteProxy } from '../support/byte-proxy.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { aLargeFolder } from '../support/large-folder.ts';
-import { createTestBucket, removeLargeObject, sharedMinio } from '../support/minio.ts';
-import { type CliEvent, startCli, summaryOf } from '../support/partway-cli.ts';
-import { hashOfFile, hashOfObject, testSeed } from '../support/stored-bytes.ts';
+import { type CliEvent, startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { aLargeFolder } from '../support/files/large-folder.ts';
+import { type ByteProxy, startByteProxy } from '../support/proxies/byte-proxy.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, removeLargeObject, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject, testSeed } from '../support/store/stored-bytes.ts';
 
 const PARTS_IN_FLIGHT = 4;
 const PART_SIZE = 8 * MiB;

@@ -6,12 +6,12 @@ import * as tls from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { makeCertificate, writeCertificate } from '../support/certificates.ts';
-import { startControlPlane } from '../support/control-plane-process.ts';
-import { type ForwardProxyOptions, startForwardProxy } from '../support/forward-proxy.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { startCli, summaryOf } from '../support/partway-cli.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+import { startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { makeCertificate, writeCertificate } from '../support/network/certificates.ts';
+import { type ForwardProxyOptions, startForwardProxy } from '../support/proxies/forward-proxy.ts';
+import { startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 /** Names that the proxy alone can resolve: what arrives went through it. */
 const SERVER = 'control.test';

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { type CliEvent, startCli } from '../support/partway-cli.ts';
-import { hashOfFile, hashOfObject, testSeed } from '../support/stored-bytes.ts';
+import { type CliEvent, startCli } from '../support/client/partway-cli.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject, testSeed } from '../support/store/stored-bytes.ts';
 
 const FILES = ['a.mov', 'b.mov', 'c.mov'];
 const PARTS_PER_FILE = 4;

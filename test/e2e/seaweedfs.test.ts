@@ -10,9 +10,9 @@ import { startServerProcess, untilReady } from '../../src/dev/process/server-pro
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { startServer } from '../../src/server/main.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { aMeddlingProxy } from '../support/meddling-proxy.ts';
-import { runCli } from '../support/partway-cli.ts';
-import { serverConfig } from '../support/real-server.ts';
+import { runCli } from '../support/client/partway-cli.ts';
+import { aMeddlingProxy } from '../support/proxies/meddling-proxy.ts';
+import { serverConfig } from '../support/server/real-server.ts';
 import { skipBecause } from '../support/skip-because.ts';
 
 const TOKEN = 'the-token-of-the-seaweedfs-tests';

@@ -3,13 +3,13 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { makeCertificate } from '../support/certificates.ts';
-import { startControlPlane } from '../support/control-plane-process.ts';
-import { startDamagingRelay } from '../support/damaging-relay.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { type CliOptions, runCli, startCli, summaryOf } from '../support/partway-cli.ts';
-import { aFolder, seededBytes } from '../support/sources.ts';
-import { aTlsPort, REFUSALS } from '../support/tls-port.ts';
+import { type CliOptions, runCli, startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { aFolder, seededBytes } from '../support/client/sources.ts';
+import { makeCertificate } from '../support/network/certificates.ts';
+import { aTlsPort, REFUSALS } from '../support/network/tls-port.ts';
+import { startDamagingRelay } from '../support/proxies/damaging-relay.ts';
+import { startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
 
 const MiB = 1024 ** 2;
 

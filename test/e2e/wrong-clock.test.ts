@@ -6,10 +6,10 @@ import { ControlPlane } from '../../src/client/control-plane/control-plane.ts';
 import type { Session } from '../../src/contract/wire.ts';
 import { startMinio } from '../../src/dev/minio/minio.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { startControlPlane } from '../support/control-plane-process.ts';
-import { sendRequest } from '../support/send-request.ts';
-import { hostWithClock, needsShiftedClock } from '../support/shifted-clock.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { sendRequest } from '../support/network/send-request.ts';
+import { startControlPlane } from '../support/server/control-plane-process.ts';
+import { hostWithClock, needsShiftedClock } from '../support/time/shifted-clock.ts';
 
 const DAY = 86_400;
 const PARTS = [Buffer.alloc(5 * MiB, 'a'), Buffer.from('the end')] as const;

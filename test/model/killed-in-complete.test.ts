@@ -14,10 +14,10 @@ import { startServer } from '../../src/server/main.ts';
 import { parseConfig } from '../../src/server/settings/config.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { partNumbersOf } from '../../src/session/part-ranges.ts';
-import { startFaultProxy } from '../support/fault-proxy.ts';
-import { losesAnswer } from '../support/faults.ts';
-import { seededBytes } from '../support/sources.ts';
-import { hashOfObject } from '../support/stored-bytes.ts';
+import { seededBytes } from '../support/client/sources.ts';
+import { startFaultProxy } from '../support/proxies/fault-proxy.ts';
+import { losesAnswer } from '../support/proxies/faults.ts';
+import { hashOfObject } from '../support/store/stored-bytes.ts';
 
 const PART = 5 * MiB;
 const PARTS = 4;

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import * as fc from 'fast-check';
-import { testSeed } from '../support/stored-bytes.ts';
+import { testSeed } from '../support/store/stored-bytes.ts';
 import { play } from './play.ts';
 import { type Limits, type Schedule, schedule } from './schedule.ts';
 import type { Setting } from './stage.ts';

@@ -4,7 +4,8 @@ import type { CompleteInput } from '../../src/object-store/port.ts';
 import type { Strategy } from '../../src/session/strategy.ts';
 import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { type FaultProxy, type SeenRequest, startFaultProxy } from '../support/fault-proxy.ts';
+import { seededBytes } from '../support/client/sources.ts';
+import { type FaultProxy, type SeenRequest, startFaultProxy } from '../support/proxies/fault-proxy.ts';
 import {
   answers,
   closesAfter,
@@ -14,8 +15,7 @@ import {
   losesAnswer,
   resetsAfter,
   stallsAfter,
-} from '../support/faults.ts';
-import { seededBytes } from '../support/sources.ts';
+} from '../support/proxies/faults.ts';
 import { CALL_ANSWERS, PART_ANSWERS } from './answers.ts';
 import { ChangingFile } from './changing-file.ts';
 import { Ledger } from './ledger.ts';

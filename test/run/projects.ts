@@ -8,16 +8,16 @@ export type ProjectName = (typeof PROJECTS)[number];
 const SLOW_FOLDERS = ['test/e2e', 'test/model'];
 
 /** Real database files that are synced, locked, moved and filled, and real sockets that are kept waiting. */
-const REAL_FOLDERS = ['test/session-store', 'test/server/edge', 'test/server/audit'];
+const REAL_FOLDERS = ['test/session-store', 'test/server/http', 'test/server/limits', 'test/server/audit'];
 
 /** A test file that imports one of these modules, directly or not, needs MinIO, PostgreSQL or the build. */
 const SERVICES = [
-  'src/dev/minio',
-  'test/support/minio',
-  'test/support/postgres',
-  'test/support/postgres-server',
-  'test/support/control-plane-process',
-  'test/support/partway-cli',
+  'src/dev/minio/minio',
+  'test/support/store/minio',
+  'test/support/database/postgres',
+  'test/support/database/postgres-server',
+  'test/support/server/control-plane-process',
+  'test/support/client/partway-cli',
 ];
 
 /** Sorts the test files into projects. Folders and imports decide, so there is no list to keep. */

@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node';
-import { findPostgres, startPostgres as start } from '../support/postgres-server.ts';
+import { findPostgres, startPostgres as start } from '../support/database/postgres-server.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {

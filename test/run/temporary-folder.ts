@@ -7,7 +7,7 @@ const MEMORY = '/dev/shm';
 const PREFIX = 'partway-run-';
 /** Longer than any run takes. */
 const LEFT_BEHIND_MS = 6 * 3_600_000;
-/** Several times what a run was measured to hold there at its peak. Large files go to the disk in any case (`aLargeFolder`). */
+/** About twice what a run was measured to hold there at its peak (3.2 GiB). Large files go to the disk in any case (`aLargeFolder`). */
 const NEEDED_BYTES = 6 * 1024 ** 3;
 
 /**

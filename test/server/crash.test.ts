@@ -3,9 +3,9 @@ import { ObjectStoreError } from '../../src/object-store/port.ts';
 import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { adminService, ServiceBench } from '../support/control-plane.ts';
+import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/database/postgres.ts';
 import type { Around } from '../support/interpose.ts';
-import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/postgres.ts';
+import { adminService, ServiceBench } from '../support/server/control-plane.ts';
 import { checkInvariants, finishWhatIsOpen, operations, type Scene, settleDown } from './interrupted-operations.ts';
 
 /**

@@ -11,13 +11,13 @@ import { freePort, isPortFree } from '../../src/dev/process/free-port.ts';
 import { type RunningServer, startServer } from '../../src/server/main.ts';
 import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { readProblem } from '../support/control-plane.ts';
-import { createTestBucket } from '../support/minio.ts';
-import { collectLog, serverConfig } from '../support/real-server.ts';
-import { readObject } from '../support/s3-stores.ts';
-import { sendRequest } from '../support/send-request.ts';
-import { startTurnClock } from '../support/turn-clock.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { sendRequest } from '../support/network/send-request.ts';
+import { readProblem } from '../support/server/control-plane.ts';
+import { collectLog, serverConfig } from '../support/server/real-server.ts';
+import { createTestBucket } from '../support/store/minio.ts';
+import { readObject } from '../support/store/s3-stores.ts';
+import { startTurnClock } from '../support/time/turn-clock.ts';
 
 const TOKEN = 'the-token-of-the-server-tests';
 /** Far below the 10 s that requests under way get, and the 5 s that Node keeps an idle connection. */

@@ -18,7 +18,7 @@ import type { SessionStore, SessionStoreUnavailable } from '../../src/session-st
 import { backUpSqlite } from '../../src/session-store/sqlite/backup.ts';
 import { loadSqlite } from '../../src/session-store/sqlite/driver.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { aNewSession, insertOpenSession, insertSession } from '../support/sessions.ts';
+import { aNewSession, insertOpenSession, insertSession } from '../support/database/sessions.ts';
 
 let folder: string;
 let file: string;

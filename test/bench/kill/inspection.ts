@@ -8,8 +8,8 @@ import { sweep } from '../../../src/server/lifecycle/sweeper.ts';
 import { isTerminal } from '../../../src/session/machine.ts';
 import type { UploadSession } from '../../../src/session/session.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
-import { POLICY } from '../../support/control-plane.ts';
-import { hashOfObject } from '../../support/stored-bytes.ts';
+import { POLICY } from '../../support/server/control-plane.ts';
+import { hashOfObject } from '../../support/store/stored-bytes.ts';
 import { BUCKET, type Scene } from './scene.ts';
 import { couldNotBegin, type Upload } from './uploading.ts';
 

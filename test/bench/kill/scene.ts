@@ -4,10 +4,10 @@ import { startMinio } from '../../../src/dev/minio/minio.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import { openPostgresStore } from '../../../src/session-store/postgres/session-store.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
-import { startBalancer } from '../../support/balancer.ts';
-import { type ByteProxy, startByteProxy } from '../../support/byte-proxy.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../../support/control-plane-process.ts';
-import { findPostgres, startPostgres } from '../../support/postgres-server.ts';
+import { findPostgres, startPostgres } from '../../support/database/postgres-server.ts';
+import { startBalancer } from '../../support/proxies/balancer.ts';
+import { type ByteProxy, startByteProxy } from '../../support/proxies/byte-proxy.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../../support/server/control-plane-process.ts';
 import type { Mortal } from './killing.ts';
 import { type Mode, STYLES, type Victim } from './plan.ts';
 

@@ -5,8 +5,8 @@ import { EXIT } from '../../../src/cli/errors/exit-codes.ts';
 import { atExit } from '../../../src/dev/process/at-exit.ts';
 import { answersOk } from '../../../src/dev/process/server-process.ts';
 import { ensureGeneratedFile } from '../../../src/dev/quickstart/generated-file.ts';
-import { type CliResult, startCli } from '../../support/partway-cli.ts';
-import { hashOfFile } from '../../support/stored-bytes.ts';
+import { type CliResult, startCli } from '../../support/client/partway-cli.ts';
+import { hashOfFile } from '../../support/store/stored-bytes.ts';
 import type { PlannedUpload } from './plan.ts';
 
 /** One CLI process, from its start to its end. */

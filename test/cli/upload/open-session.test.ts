@@ -4,7 +4,7 @@ import { Journal } from '../../../src/cli/journal/journal.ts';
 import { openSession } from '../../../src/cli/upload/open-session.ts';
 import { UploadError } from '../../../src/session/errors.ts';
 import type { Status } from '../../../src/session/machine.ts';
-import { aWireSession } from '../../support/wire-sessions.ts';
+import { aWireSession } from '../../support/server/wire-sessions.ts';
 
 /** A journal without a folder remembers nothing; this one counts how often it is read. */
 class CountingJournal extends Journal {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createPartUrls } from '../../../src/client/part/part-urls.ts';
 import { createStoreProbe } from '../../../src/client/part/store-probe.ts';
 import type { PresignedPart } from '../../../src/contract/wire.ts';
-import { aClosedPort, startPartServer, takePart } from '../../support/part-server.ts';
+import { aClosedPort, startPartServer, takePart } from '../../support/store/part-server.ts';
 
 const { signal } = new AbortController();
 

@@ -3,9 +3,9 @@ import { createUploadControl } from '../../../src/client/flow/upload-control.ts'
 import { encodeCrc32 } from '../../../src/session/crc32.ts';
 import { MiB } from '../../../src/session/part-plan.ts';
 import { STRATEGIES, type Strategy } from '../../../src/session/strategy.ts';
-import { checksumOf } from '../../contract/object-store.ts';
-import { EngineBench } from '../../support/engine-bench.ts';
-import { recordedSource, seededBytes } from '../../support/sources.ts';
+import { checksumOf } from '../../suites/object-store.ts';
+import { EngineBench } from '../../support/client/engine-bench.ts';
+import { recordedSource, seededBytes } from '../../support/client/sources.ts';
 
 const PART = 5 * MiB;
 

@@ -23,8 +23,8 @@ import { ensureControlPlaneAccount } from '../../../src/dev/minio/control-plane-
 import { randomCredentials } from '../../../src/dev/minio/minio.ts';
 import { controlPlanePolicy, signingKeyPolicy } from '../../../src/dev/minio/policy.ts';
 import { SetupError } from '../../../src/dev/process/setup-error.ts';
-import { createRestrictedBucket, createTestBucket, sharedMinio } from '../../support/minio.ts';
-import { sendRequest } from '../../support/send-request.ts';
+import { sendRequest } from '../../support/network/send-request.ts';
+import { createRestrictedBucket, createTestBucket, sharedMinio } from '../../support/store/minio.ts';
 
 function clientOf({ endpoint, region, accessKeyId, secretAccessKey }: S3Target): S3Client {
   const client = new S3Client({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, forcePathStyle: true });

@@ -9,8 +9,8 @@ import { endpointOf } from '../../../src/dev/minio/server.ts';
 import { freePort } from '../../../src/dev/process/free-port.ts';
 import { answersOk, startServerProcess, untilReady } from '../../../src/dev/process/server-process.ts';
 import { thisHost } from '../../../src/dev/process/user-folders.ts';
-import { COMPOSE_ENV, readCompose } from '../../support/compose.ts';
-import { sendRequest } from '../../support/send-request.ts';
+import { sendRequest } from '../../support/network/send-request.ts';
+import { COMPOSE_ENV, readCompose } from '../../support/server/compose.ts';
 import { skipBecause } from '../../support/skip-because.ts';
 
 const CONTROL_PLANE = 'http://127.0.0.1:7373';

@@ -9,8 +9,8 @@ import { ensureControlPlaneAccount } from '../../../src/dev/minio/control-plane-
 import { type RunningMinio, startMinio } from '../../../src/dev/minio/minio.ts';
 import type { MinioCredentials } from '../../../src/dev/minio/server.ts';
 import { tryForgery } from '../../../src/forgery/try-forgery.ts';
-import { createTestBucket, sharedMinio } from '../../support/minio.ts';
-import { anUnguessableId, aSecret, runSetup } from '../../support/setup-store.ts';
+import { createTestBucket, sharedMinio } from '../../support/store/minio.ts';
+import { anUnguessableId, aSecret, runSetup } from '../../support/store/setup-store.ts';
 
 const BUCKET = 'uploads';
 

@@ -15,7 +15,7 @@ import { freePort, isPortFree } from '../../../src/dev/process/free-port.ts';
 import { answersOk } from '../../../src/dev/process/server-process.ts';
 import { SetupError } from '../../../src/dev/process/setup-error.ts';
 import type { Host } from '../../../src/dev/process/user-folders.ts';
-import { sharedMinio } from '../../support/minio.ts';
+import { sharedMinio } from '../../support/store/minio.ts';
 
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {

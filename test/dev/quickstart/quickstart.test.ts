@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { QuickstartSettings } from '../../../src/dev/quickstart/settings.ts';
-import { sharedMinio } from '../../support/minio.ts';
-import { sendRequest } from '../../support/send-request.ts';
+import { sendRequest } from '../../support/network/send-request.ts';
+import { sharedMinio } from '../../support/store/minio.ts';
 
 /**
  * Stands in for the CLI, so that a test can choose every outcome; test/e2e tests the real one. `upload` behaves as the name of the file

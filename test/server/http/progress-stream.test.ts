@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Progress } from '../../../src/contract/wire.ts';
-import { ControlPlaneBench, readProblem, SMALL_FILE } from '../../support/control-plane.ts';
-import { startTurnClock } from '../../support/turn-clock.ts';
+import { ControlPlaneBench, readProblem, SMALL_FILE } from '../../support/server/control-plane.ts';
+import { startTurnClock } from '../../support/time/turn-clock.ts';
 
 /** From a change to its event (issue 3); generous would hide a slow one. */
 const WITHIN_MS = 1_000;

@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { hashToken } from '../../../src/server/access/auth.ts';
 import { startSweeper, sweep } from '../../../src/server/lifecycle/sweeper.ts';
 import { type SessionStore, SessionStoreUnavailable } from '../../../src/session-store/port/session-store.ts';
-import { type AdminService, adminService, POLICY, ServiceBench, TINY_FILE } from '../../support/control-plane.ts';
-import { FakeObjectStore } from '../../support/fake-object-store.ts';
 import { interpose } from '../../support/interpose.ts';
+import { type AdminService, adminService, POLICY, ServiceBench, TINY_FILE } from '../../support/server/control-plane.ts';
+import { FakeObjectStore } from '../../support/store/fake-object-store.ts';
 
 const GRACE = 15 * 60_000;
 

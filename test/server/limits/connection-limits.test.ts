@@ -7,10 +7,10 @@ import { listen } from '../../../src/server/http/listen.ts';
 import { parseNetworks } from '../../../src/server/limits/client-address.ts';
 import { HTTP_LIMITS, limitConnections } from '../../../src/server/limits/connection-limits.ts';
 import type { ServiceErrorCode } from '../../../src/session/errors.ts';
-import { ADMIN_TOKEN } from '../../support/control-plane.ts';
-import { EdgeBench } from '../../support/edge-bench.ts';
-import { type RawAnswer, RawConnection } from '../../support/raw-connection.ts';
-import { startTurnClock } from '../../support/turn-clock.ts';
+import { type RawAnswer, RawConnection } from '../../support/network/raw-connection.ts';
+import { ADMIN_TOKEN } from '../../support/server/control-plane.ts';
+import { EdgeBench } from '../../support/server/edge-bench.ts';
+import { startTurnClock } from '../../support/time/turn-clock.ts';
 
 const KiB = 1_024;
 /** The limits of the tests: nobody waits for the real ones. */

@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ObjectStoreError } from '../../../src/object-store/port.ts';
 import { startSweeper } from '../../../src/server/lifecycle/sweeper.ts';
 import { deliver } from '../../../src/server/webhooks/delivery.ts';
-import { ControlPlaneBench, SMALL_FILE, SMALL_FILE_REQUEST } from '../../support/control-plane.ts';
-import { EdgeBench } from '../../support/edge-bench.ts';
-import { RawConnection } from '../../support/raw-connection.ts';
+import { RawConnection } from '../../support/network/raw-connection.ts';
+import { ControlPlaneBench, SMALL_FILE, SMALL_FILE_REQUEST } from '../../support/server/control-plane.ts';
+import { EdgeBench } from '../../support/server/edge-bench.ts';
 
 let bench: ControlPlaneBench;
 beforeEach(() => {

@@ -9,9 +9,16 @@ import type { UploadEvent } from '../../../src/session/upload-event.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import { openPostgresStore } from '../../../src/session-store/postgres/session-store.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
+import { createTestDatabase, needsPostgres } from '../../support/database/postgres.ts';
+import {
+  aUniqueName,
+  expected,
+  insertInStatus,
+  insertOpenSession,
+  insertSession,
+  NOON,
+} from '../../support/database/sessions.ts';
 import { interpose } from '../../support/interpose.ts';
-import { createTestDatabase, needsPostgres } from '../../support/postgres.ts';
-import { aUniqueName, expected, insertInStatus, insertOpenSession, insertSession, NOON } from '../../support/sessions.ts';
 
 const SECOND = 1_000;
 const HOUR = 3_600_000;

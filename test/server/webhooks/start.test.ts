@@ -9,12 +9,12 @@ import { Secret } from '../../../src/server/core/secret.ts';
 import { startTelling } from '../../../src/server/webhooks/start.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
-import { makeCertificate } from '../../support/certificates.ts';
-import { OTHER_WEBHOOK_SECRET, WEBHOOK_SECRET } from '../../support/events.ts';
-import { startForwardProxy } from '../../support/forward-proxy.ts';
-import { insertInStatus, insertSession } from '../../support/sessions.ts';
-import { startTurnClock } from '../../support/turn-clock.ts';
-import { answersWith, NEVER_ANSWERS, verify, WebhookReceiver } from '../../support/webhook-receiver.ts';
+import { insertInStatus, insertSession } from '../../support/database/sessions.ts';
+import { makeCertificate } from '../../support/network/certificates.ts';
+import { answersWith, NEVER_ANSWERS, verify, WebhookReceiver } from '../../support/network/webhook-receiver.ts';
+import { startForwardProxy } from '../../support/proxies/forward-proxy.ts';
+import { OTHER_WEBHOOK_SECRET, WEBHOOK_SECRET } from '../../support/server/events.ts';
+import { startTurnClock } from '../../support/time/turn-clock.ts';
 
 let store: SessionStore;
 let receiver: WebhookReceiver;

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startCheckpoints } from '../../../src/session-store/sqlite/checkpoints.ts';
 import { openSqliteDatabase, type SqliteDatabase } from '../../../src/session-store/sqlite/driver.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
-import { insertSession } from '../../support/sessions.ts';
+import { insertSession } from '../../support/database/sessions.ts';
 
 const OFTEN_MS = 5;
 const MiB = 1_024 * 1_024;
