@@ -65,7 +65,7 @@ export function untilAllowed<Result>(
 export interface OutageOptions extends RetryOptions {
   readonly link: Link;
   readonly maxOutageMs: number;
-  /** Tells of refusals of this call. */
+  /** Reports the refusals of this call. */
   readonly refused: Refused;
   /** Errors that end the call although they may pass; none by default. */
   readonly endsAtOnce?: (error: UploadError) => boolean;
@@ -101,7 +101,7 @@ async function waitThroughOutage(error: UploadError, failures: number, options: 
   // The first repeat after the link came back is immediate.
   const repeatsAtOnce = isUnreachable && failures === 0;
   const waitMs = repeatsAtOnce ? 0 : Math.max(askedForMs(error), waitBefore(failures, random()));
-  // Health checks are answered and the call is not: the link has told of no outage.
+  // Health checks are answered and the call is not, so the link has reported no outage.
   if (error.code === 'STORE_UNAVAILABLE' || (isUnreachable && !wasDown)) refused.again(reason, waitMs);
   return waitMs;
 }

@@ -92,7 +92,7 @@ export class ServerConnection {
         method,
         headers: {
           ...authorization,
-          // A server whose own clock is wrong would end sessions too early: by this it can tell.
+          // Lets the server notice that its own clock is wrong: it would end sessions too early.
           date: new Date().toUTCString(),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...headers,

@@ -15,7 +15,7 @@ export interface SessionCallsOptions {
   readonly newRefused: () => Refused;
   readonly signal: AbortSignal;
   readonly maxOutageMs: number;
-  /** Stands still during pauses and while the machine sleeps: neither uses up patience. */
+  /** Stands still during pauses and while the host sleeps: neither uses up patience. */
   readonly now: () => number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Waits: for `ms`, or until somebody calls what it puts into `wakers` meanwhile; without `ms` for that alone.
+ * Waits for `ms`, or until one of the functions in `wakers` is called, to which it adds its own; without `ms`, only for that.
  * @throws the signal's reason as soon as it aborts.
  */
 export function sleep(ms: number | undefined, signal: AbortSignal, wakers?: Set<() => void>): Promise<void> {

@@ -3,7 +3,7 @@ import * as https from 'node:https';
 import { finished } from 'node:stream/promises';
 import type { ByteLimiter } from '../flow/byte-limiter.ts';
 import { LinkFailure } from '../network/link-failure.ts';
-import type { PartVitals, Watch } from '../network/liveness.ts';
+import type { LivenessWatch, PartVitals } from '../network/liveness.ts';
 import { readS3Error } from '../network/s3-error.ts';
 import type { PartAnswer } from './part-answer.ts';
 
@@ -51,7 +51,7 @@ export interface PartRequest {
   /** Holds bytes back to keep below a rate. */
   readonly limiter?: ByteLimiter | undefined;
   /** Watches the connection from outside, and may cut it. */
-  readonly watch?: ((vitals: PartVitals) => Watch) | undefined;
+  readonly watch?: ((vitals: PartVitals) => LivenessWatch) | undefined;
   /** Never the wall clock: a step of it would make a connection look dead, or keep a dead one for hours. */
   readonly now?: () => number;
 }

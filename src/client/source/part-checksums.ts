@@ -14,7 +14,7 @@ export async function readChecksums(options: {
   readonly readings: Readings;
   readonly signal: AbortSignal;
   readonly onEvent: (event: EngineEvent) => void;
-  /** After each part, read now or known before. */
+  /** Called after each part, whether it was read now or known before. */
   readonly check?: (partNumber: number, checksum: string) => void;
 }): Promise<void> {
   const { source, plan, partNumbers, readings, signal, onEvent, check } = options;
@@ -39,7 +39,7 @@ export async function readChecksums(options: {
   }
 }
 
-/** CRC32 of the whole, from all parts' CRCs: nothing is read again. @throws RangeError if one is missing. */
+/** Combines the parts' CRC32s into that of the whole, without reading anything again. @throws RangeError if one is missing. */
 export function combineChecksums(plan: PartPlan, size: number, checksums: ReadonlyMap<number, string>): string {
   let combined = EMPTY_CRC32;
   for (let partNumber = 1; partNumber <= plan.partCount; partNumber++) {

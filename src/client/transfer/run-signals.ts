@@ -11,7 +11,7 @@ export interface RoundSignals extends PartSignals {
 
 /** The ways in which a run and its rounds end. */
 export interface RunSignals extends PartSignals {
-  /** Milliseconds that an interruption leaves to what is on the wire. */
+  /** Milliseconds that parts on the wire have to finish after an interruption. */
   readonly drainMs: number;
   readonly isInterrupted: boolean;
   beginRound(): RoundSignals;
