@@ -34,7 +34,7 @@ class ListeningControlPlane extends ControlPlane {
   }
 }
 
-/** An upload during whose Complete MinIO is killed, so long after the request arrived; `meanwhile` sees the disk of the dead one. */
+/** Runs an upload during whose Complete MinIO is killed, this long after the request arrived; `meanwhile` sees the disk of the dead MinIO. */
 async function uploadThrough(options: { killAfterMs: number; meanwhile?: (minio: RunningMinio) => Promise<void> }) {
   const minio = await startMinio({ log: () => {}, bucket: 'uploads' });
   const toStore = await startFaultProxy(minio.endpoint);
@@ -105,7 +105,7 @@ async function filesOfUploads({ dataDir }: RunningMinio, name: string): Promise<
   return entries.filter((entry) => basename(entry) === name).map((entry) => join(folder, entry));
 }
 
-describe('an object store that is killed in the midst of Complete', () => {
+describe('an object store that is killed during Complete', () => {
   // What is left of the upload depends on the millisecond: all, some parts, nothing, or the object (measured).
   it.each([3, 6, 9, 14])(
     'after %i ms: the upload is finished under its id, and only what is gone is sent again',

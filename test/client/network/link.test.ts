@@ -96,7 +96,7 @@ describe('a link', () => {
     ]);
   });
 
-  it('is asked once for all who wait, and all go on together', async () => {
+  it('is probed once for all waiting parts, which go on together', async () => {
     const { link, probes } = aLink({ comesBackAfter: 3 });
     const waiting = Promise.all(Array.from({ length: 16 }, () => link.recover('ECONNRESET', never)));
     await vi.runAllTimersAsync();
@@ -104,7 +104,7 @@ describe('a link', () => {
     expect(probes()).toBe(4);
   });
 
-  it('asks anew for the next outage', async () => {
+  it('probes again for the next outage', async () => {
     const { link, probes } = aLink({ comesBackAfter: 1 });
     const first = link.recover('ECONNRESET', never);
     await vi.runAllTimersAsync();
@@ -123,7 +123,7 @@ describe('a link', () => {
     expect(events.filter((event) => event.type === 'online')).toEqual([]);
   });
 
-  it('tells all who wait that it gave up, and can be asked again', async () => {
+  it('fails all waiting parts when it gives up, and can be asked again', async () => {
     const { link } = aLink({ comesBackAfter: 3, maxOutageMs: 0 });
     const outcomes = await Promise.allSettled([link.recover('a', never), link.recover('b', never)]);
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
@@ -189,7 +189,7 @@ describe('a link', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('holds those who want to begin while it is down, and nobody before that or after', async () => {
+  it('holds parts that want to begin while it is down, and none before or after', async () => {
     let answers = false;
     const link = createLink({
       what: 'the object store',
@@ -215,7 +215,7 @@ describe('a link', () => {
     await link.whenUp(never);
   });
 
-  it('lets go whoever is interrupted while it is down, and nobody else', async () => {
+  it('ends only the wait of the part that is interrupted while it is down', async () => {
     const link = createLink({
       what: 'the object store',
       probe: () => Promise.reject(new Error('ECONNREFUSED')),
@@ -232,7 +232,7 @@ describe('a link', () => {
     expect(await others).toMatchObject({ code: 'OUTAGE_TOO_LONG' });
   });
 
-  it("tells the control plane's failure by its reason, not by a whole sentence", async () => {
+  it("gives the control plane's failure by its reason, not as a whole sentence", async () => {
     const events: EngineEvent[] = [];
     let away = true;
     const link = createLink({
@@ -253,7 +253,7 @@ describe('a link', () => {
 });
 
 describe('the wait between probes', () => {
-  it('is short while people watch and longer in a long night', () => {
+  it('is short at first and longer in a long outage', () => {
     const minute = 60_000;
     expect([0, 9 * minute, 11 * minute, 59 * minute, 61 * minute, 2_000 * minute].map((ms) => waitBetweenProbes(ms, 1))).toEqual([
       1_500, 1_500, 5_000, 5_000, 20_000, 20_000,

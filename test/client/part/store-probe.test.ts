@@ -72,7 +72,7 @@ async function aProbe(address: string, signsFor: () => string | undefined) {
 }
 
 describe('a probe of the store', () => {
-  it('of an address where nothing answers asks the server for another one, and goes there', async () => {
+  it('asks the server for another address where nothing answers, and goes there', async () => {
     const [before, after] = [await anEmptyAddress(), await aStore()];
     const { probe, urls, moves } = await aProbe(before, () => after);
     await expect(probe.probe(signal)).rejects.toThrow('ECONNREFUSED');
@@ -92,7 +92,7 @@ describe('a probe of the store', () => {
     expect(there.hasAnswered()).toBe(true);
   });
 
-  it('asks the server at most every 5 s, also while that is away', async () => {
+  it('asks the server at most every 5 s, even while the server is away', async () => {
     const scene = await aProbe(await anEmptyAddress(), () => undefined);
     for (let second = 0; second < 12; second++) {
       await expect(scene.probe.probe(signal)).rejects.toThrow();
@@ -109,7 +109,7 @@ describe('a probe of the store', () => {
     expect(asked).toEqual([]);
   });
 
-  it('takes only the answer to an empty PUT for the store once something else has answered a part', async () => {
+  it('believes only the answer to an empty PUT once something else has answered a part', async () => {
     const [before, after] = [await aStore(), await aStore()];
     const { probe, puts } = await aProbe(before, () => after);
     probe.suspect(aPart(before));

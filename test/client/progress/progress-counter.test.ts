@@ -117,7 +117,7 @@ describe('whatever happens', () => {
     );
   });
 
-  it('every byte sent is of a part that this run stored, in flight, or wasted, also when the store loses parts', () => {
+  it('every byte sent is stored by this run, in flight, or wasted, even when the store loses parts', () => {
     fc.assert(
       fc.property(fc.array(stepOrLoss, { maxLength: 60 }), (steps) => {
         const counter = aCounter();
@@ -141,7 +141,7 @@ describe('what is stored', () => {
     expect(counter.figures()).toMatchObject({ storedBytes: 100, partsStored: 1 });
   });
 
-  it('is the word of the store, also when it is less', () => {
+  it('follows the list of the store, even when that has less', () => {
     const counter = aCounter();
     counter.setStored([
       { partNumber: 1, size: 100 },
@@ -242,7 +242,7 @@ describe('the time left', () => {
     expect(counter.figures().secondsRemaining).toBeGreaterThan(0);
   });
 
-  it('is told once the speed is known, and zero when nothing is left', () => {
+  it('is known once the speed is known, and zero when nothing is left', () => {
     const clock = aClock();
     const counter = aCounter({ now: clock.now });
     expect(counter.figures()).toMatchObject({ bytesPerSecond: 0, secondsRemaining: null });
@@ -284,7 +284,7 @@ describe('the time left', () => {
 });
 
 describe('time offline', () => {
-  it('includes the outage that lasts, from when it began and not from when it was told', () => {
+  it('includes the current outage, from its beginning and not from when it was reported', () => {
     const clock = aClock();
     const counter = aCounter({ now: clock.now });
     clock.goTo(3_000);
@@ -394,7 +394,7 @@ describe('a pause', () => {
   });
 });
 
-it('counts retries as they are told', () => {
+it('counts each retry event', () => {
   const counter = aCounter();
   counter.observe({ type: 'retry', partNumber: 1, attempt: 1, reason: 'ECONNRESET' });
   counter.observe({ type: 'retry', partNumber: 1, attempt: 2, reason: 'ECONNRESET' });
