@@ -211,7 +211,7 @@ describe('text with escape sequences', () => {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
       if (/process\.std|console\.|\\x1b|\\u001b|\x1b/.test(source.replaceAll(/^ *(?:\*|\/\*\*).*$/gm, ''))) writers.push(path);
     }
-    expect(writers.sort()).toEqual(['main.ts', 'output/styled-text.ts']);
+    expect(writers.sort()).toEqual(['main.ts', 'terminal/styled-text.ts']);
   });
 });
 
