@@ -47,7 +47,7 @@ export interface BodyInPieces {
 
 export interface TextExchange extends RequestOptions {
   readonly body?: string | BodyInPieces | undefined;
-  /** Of a longer answer, the rest is cut off. */
+  /** Cuts off the rest of a longer answer. */
   readonly maxBytes: number;
   /** Fails when nothing moves for this long. */
   readonly idleMs?: number;

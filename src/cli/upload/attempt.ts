@@ -5,7 +5,7 @@ import type { Subject } from '../errors/failure.ts';
 import type { Interruption } from './interruption.ts';
 import type { UploadSetup } from './upload-setup.ts';
 
-/** What a command works on, as far as it is known by now. A failure is told about what it says then. */
+/** The file and session that a command works on, as far as they are known. A failure is explained for the subject at that time. */
 export interface KnownSubject {
   readonly now: Subject;
   learn(more: Subject): void;

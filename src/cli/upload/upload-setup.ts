@@ -22,7 +22,7 @@ export interface CommonFlags {
   readonly 'verify-resume'?: VerifyResume | undefined;
 }
 
-/** What `upload` and `resume` work with, for all files of the command. */
+/** Everything that `upload` and `resume` share, for all files of the command. */
 export interface UploadSetup {
   readonly context: CliContext;
   readonly controlPlane: ControlPlane;

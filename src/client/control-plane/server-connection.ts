@@ -113,7 +113,7 @@ export class ServerConnection {
         });
       return { status, mediaType: answer.headers['content-type'] ?? '', date: answer.headers.date ?? null, text };
     } catch (error) {
-      // What broke may have broken its neighbours, too: the next call gets a new connection.
+      // A failure may have broken other connections, too: the next call gets a new one.
       this.#connections.renew();
       signal?.throwIfAborted();
       if (error instanceof InvalidAnswer) throw invalidAnswer(this.server, error);

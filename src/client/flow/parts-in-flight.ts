@@ -20,7 +20,7 @@ const MOST_WINDOWS = 12;
 const FIRST_REST_MS = 5_000;
 const LONGEST_REST_MS = 60_000;
 
-/** What happened since the last decision. */
+/** Measurements since the last decision. */
 export interface FlightWindow {
   /** Milliseconds on any steady clock, at the end of the window. */
   readonly at: number;

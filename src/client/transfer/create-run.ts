@@ -41,7 +41,7 @@ export interface Run {
 
 /**
  * Builds one run of one client on one session, with the plan that the session has. Each collaborator is given those above it.
- * @param before What this upload did with an earlier plan.
+ * @param before Totals of this upload with an earlier plan.
  */
 export function createRun(options: RunUploadOptions, before?: RunTotals): Run {
   const { controlPlane, session, source, maxOutageMs = DAY_MS, control = createUploadControl() } = options;

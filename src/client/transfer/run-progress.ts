@@ -5,7 +5,7 @@ import { createWallTimes } from '../progress/wall-times.ts';
 
 export interface RunProgressOptions {
   readonly session: Session;
-  /** What this upload did with an earlier plan. */
+  /** Totals of this upload with an earlier plan. */
   readonly before: RunTotals | undefined;
   readonly onEvent: ((event: EngineEvent) => void) | undefined;
   readonly now: () => number;

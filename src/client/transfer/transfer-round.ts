@@ -16,7 +16,7 @@ import type { ProgressSender } from './progress-sender.ts';
 import type { RunProgress } from './run-progress.ts';
 import type { RoundSignals, RunSignals } from './run-signals.ts';
 
-/** What a round needs of its run. */
+/** The parts of a run that a round uses. */
 export interface RoundDependencies {
   readonly session: Session;
   readonly source: ByteSource;

@@ -5,7 +5,7 @@ import type { RunTotals, UploadResult } from '../progress/events.ts';
 /** A completed session with everything that the server knows of its object. */
 export type CompletedSession = Session & { readonly etag: string; readonly checksum: string };
 
-/** What this client knows about the object by itself. */
+/** The facts about an object that this client knows without the server. */
 export interface ExpectedObject {
   /** The session as it was when this run began. */
   readonly session: Session;

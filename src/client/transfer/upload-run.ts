@@ -14,7 +14,7 @@ import { checkedAnswer, interrupted, resultOf } from './upload-result.ts';
 /** Times that the list of parts may come back with gaps although all were sent: after more, the store is not one to rely on. */
 const MAX_ROUNDS_IN_VAIN = 5;
 
-/** What `createRun` builds for the rounds. */
+/** The collaborators that `createRun` builds for the rounds. */
 export interface RunDependencies extends RoundDependencies {
   readonly calls: SessionCalls;
   readonly way: WayToStore;
