@@ -56,7 +56,10 @@ export function untilAllowed<Result>(
   { now = () => performance.now(), random = Math.random } = {},
 ): Promise<Result> {
   return retry(call, {
-    ...{ signal, now, random, patienceMs: RATE_LIMIT_PATIENCE_MS },
+    signal,
+    now,
+    random,
+    patienceMs: RATE_LIMIT_PATIENCE_MS,
     mayPass: (error) => isUploadError(error, 'RATE_LIMITED'),
     waitMs: (error, failures) => Math.max(askedForMs(error), waitBefore(failures, random())),
   });

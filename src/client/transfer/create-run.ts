@@ -163,10 +163,21 @@ export function createRun(options: RunUploadOptions, before?: RunTotals): Run {
   }, PROGRESS_EVERY_MS);
   const stopFollowing = followControl(control, { progress, slots, connections });
 
-  const verifyResume = options.verifyResume ?? 'full';
   const uploadRun = new UploadRun({
-    ...{ session, source, plan, verifyResume, signals, progress, progressSender },
-    ...{ calls, acknowledged, readings, rereader, slots, sendPart, way },
+    session,
+    source,
+    plan,
+    verifyResume: options.verifyResume ?? 'full',
+    signals,
+    progress,
+    progressSender,
+    calls,
+    acknowledged,
+    readings,
+    rereader,
+    slots,
+    sendPart,
+    way,
   });
   return {
     toCompletion: () => uploadRun.toCompletion(),

@@ -61,7 +61,10 @@ export async function transferMissing(listing: PartsResponse, run: RoundDependen
 async function prove(listing: PartsResponse, run: RoundDependencies, { drain }: RoundSignals): Promise<UnverifiedChecksums> {
   const { source, plan, verifyResume, readings, progress } = run;
   const unverified = await proveParts({
-    ...{ source, plan, verifyResume, readings },
+    source,
+    plan,
+    verifyResume,
+    readings,
     stored: listing.parts,
     signal: drain,
     onEvent: progress.notify,
