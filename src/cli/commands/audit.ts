@@ -4,12 +4,12 @@ import { AUDIT_EVENTS } from '../../session/audit-events.ts';
 import { renderAudit } from '../admin/audit-table.ts';
 import { explainingDatabase } from '../admin/database-failure.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import { absolutePath } from '../input/absolute-path.ts';
 import { type CommandModule, contextOf } from '../input/command.ts';
 import { FlagReader } from '../input/flag-reader.ts';
 import { UsageError } from '../input/usage-error.ts';
 import type { CliContext } from '../terminal/context.ts';
 import { writeThrough } from '../terminal/write-through.ts';
-import { absolutePath } from '../upload/sending.ts';
 
 /** Of a table, whose columns can be laid out only when all rows are known. */
 const DEFAULT_LAST = 200;

@@ -3,8 +3,8 @@ import { backUpDatabase } from '../admin/backup.ts';
 import { HOST_ENVIRONMENT } from '../admin/token-admin.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { formatSize } from '../format/sizes.ts';
+import { absolutePath } from '../input/absolute-path.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
-import { absolutePath } from '../upload/sending.ts';
 
 const command = defineCommand({
   meta: { name: 'backup', description: "Copy the server's SQLite database to a file, while the server runs" },

@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty';
-import { steer } from '../control/control-client.ts';
+import { sendControlRequest } from '../control/control-client.ts';
 import type { ControlRequest } from '../control/control-line.ts';
 import { printControl } from '../control/control-text.ts';
 import { formatLimit } from '../format/sizes.ts';
@@ -22,7 +22,7 @@ const command = defineCommand({
     const context = contextOf(data);
     const { sessionId, rate } = readWords(flags._);
     const command = ['limit', ...(rate === undefined ? [] : [rate])].join(' ');
-    const state = await steer({ context, sessionId, request: requestFor(rate), command });
+    const state = await sendControlRequest({ context, sessionId, request: requestFor(rate), command });
     return printControl(context, flags.json === true, state, (name) => [
       `limit of ${name}: ${formatLimit(state.bytesPerSecond)}${state.paused ? ', and paused' : ''}`,
     ]);

@@ -7,17 +7,17 @@ import type { ControlRequest, ControlState } from './control-line.ts';
 import { type Answers, askClients } from './running-clients.ts';
 import { SocketFolder } from './socket-folder.ts';
 
-export interface Steering {
+export interface ControlRequestOptions {
   readonly context: CliContext;
-  /** As typed; found out where left out. */
+  /** As typed. Undefined stands for the only upload on this host. */
   readonly sessionId: string | undefined;
   readonly request: ControlRequest;
   /** The command as it would be typed, without the session id. */
   readonly command: string;
 }
 
-/** Asks the client that uploads a session here, or the only one there is. @throws where there is none, or it does not answer. */
-export async function steer({ context, sessionId, request, command }: Steering): Promise<ControlState> {
+/** Sends a request to the client that uploads a session on this host, or to the only client. @throws where there is none, or it does not answer. */
+export async function sendControlRequest({ context, sessionId, request, command }: ControlRequestOptions): Promise<ControlState> {
   const folder = new SocketFolder(context);
   const chosen = sessionId ?? onlySession(await askClients(folder, { do: 'show' }), command);
   return about({ sessionId: chosen }, async () => {
@@ -26,7 +26,7 @@ export async function steer({ context, sessionId, request, command }: Steering):
   });
 }
 
-/** A second client would take the session from the one that waits for a word, and nobody would see why. */
+/** Refuses a paused session: a second client would take it from the client that waits to be continued, without a visible reason. */
 export async function refuseWherePaused(context: CliContext, sessionId: string): Promise<void> {
   const { states } = await askClients(new SocketFolder(context), { do: 'show' }, sessionId);
   if (!states.some(({ paused }) => paused)) return;

@@ -1,4 +1,4 @@
-import type { UploadEvent } from '../../client/progress/events.ts';
+import type { EngineEvent } from '../../client/progress/events.ts';
 import { ERASE_LINE, encodeLine, styled, type Text } from '../terminal/styled-text.ts';
 import { PlainReporter } from './plain-reporter.ts';
 import { renderProgressLine } from './progress-line.ts';
@@ -30,7 +30,7 @@ export class TerminalReporter extends PlainReporter {
   }
 
   /** The line shows these by itself, but for a reason that would not fit into it. */
-  protected override isNews(event: UploadEvent): boolean {
+  protected override isNews(event: EngineEvent): boolean {
     if (event.type === 'online' || event.type === 'replanned') this.#toldReasons.clear();
     if (event.type === 'offline' && event.reason.length > LONGEST_REASON && !this.#toldReasons.has(event.reason)) {
       this.#toldReasons.add(event.reason);

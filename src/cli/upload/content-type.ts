@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 
-/** What cameras and editors write. Camera-raw formats have no registered type. */
+/** Content types of the files that cameras and editors write. Camera-raw formats have no registered type. */
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.avi': 'video/x-msvideo',
   '.braw': 'application/octet-stream',
@@ -16,7 +16,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.webm': 'video/webm',
 };
 
-/** From the extension; undefined where it says nothing, and the object store's default applies. */
+/** Guesses the type from the extension; undefined where that says nothing, and the object store's default applies. */
 export function guessContentType(fileName: string): string | undefined {
   return CONTENT_TYPES[extname(fileName).toLowerCase()];
 }
