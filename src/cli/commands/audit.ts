@@ -1,6 +1,6 @@
 import { defineCommand } from 'citty';
+import { AUDIT_EVENTS } from '../../contract/audit-events.ts';
 import type { AuditBatch, AuditFilter, AuditRecord } from '../../server/audit/read-audit.ts';
-import { AUDIT_EVENTS } from '../../session/audit-events.ts';
 import { renderAudit } from '../admin/audit-table.ts';
 import { explainingDatabase } from '../admin/database-failure.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
