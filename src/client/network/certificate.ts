@@ -30,8 +30,8 @@ export function certificateNotTrusted(end: string, failure: LinkFailure): Upload
 export function adviceAbout(code: string): string {
   const problem = certificateProblem(code);
   if (problem === 'time')
-    return 'Check the clock of this computer. If it is right, whoever runs the server must renew the certificate; then run the command again.';
+    return 'Check the clock of this computer. If it is right, the administrator of the server must renew the certificate; then run the command again.';
   if (problem === 'name')
-    return 'Use the name that the certificate is for, or have whoever runs the server get one for this name. If neither name is right, something on the way answered in its place.';
-  return 'If that server is yours, ask whoever runs it for the certificate of its authority (a PEM file), and then: export NODE_EXTRA_CA_CERTS=/path/to/ca.pem   If it is not, a sign-in page or a proxy on the way answered in its place: sign in, or use another network.';
+    return 'Use the name that the certificate is for, or ask the administrator of the server to get one for this name. If neither name is right, something on the way answered in its place.';
+  return 'If that server is yours, ask its administrator for the certificate of its authority (a PEM file), and then: export NODE_EXTRA_CA_CERTS=/path/to/ca.pem   If it is not, a sign-in page or a proxy on the way answered in its place: sign in, or use another network.';
 }

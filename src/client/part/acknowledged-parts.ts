@@ -123,7 +123,7 @@ export function unsuitable(
   partNumber = listed?.partNumber,
 ): UploadError {
   return new UploadError('STORE_UNSUITABLE', `The object store ${lackOf(listed, plannedSize, partNumber)}`, {
-    hint: 'What is stored stays stored, and nothing of it was sent again. Whoever runs the server: partway doctor shows what the store lacks; docs/scale.md ("Another store") says which stores suit.',
+    hint: 'What is stored stays stored, and nothing of it was sent again. For the administrator of the server: partway doctor shows what the store lacks; docs/scale.md ("Another store") says which stores suit.',
     facts: { partNumber, ...(listed && { listedSize: listed.size, listedChecksum: listed.checksum }) },
   });
 }

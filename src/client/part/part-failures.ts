@@ -87,10 +87,10 @@ export function adviceOnTheWay(status: number): string {
     case 407:
       return 'A proxy on the way wants a login. Use a network without it, or have the object store reached around it.';
     case 413:
-      return 'Whoever runs that proxy must allow larger request bodies (nginx: client_max_body_size).';
+      return 'The administrator of that proxy must allow larger request bodies (nginx: client_max_body_size).';
     case 401:
     case 403:
-      return 'A proxy or firewall on the way forbids it: whoever runs it must allow PUT to the object store.';
+      return 'A proxy or firewall on the way forbids it: its administrator must allow PUT to the object store.';
     default:
       return 'The answer has no error of S3 in it: check PARTWAY_S3_PUBLIC_ENDPOINT, and the proxies between here and the store.';
   }

@@ -84,7 +84,7 @@ export function createWayToStore(options: WayToStoreOptions) {
 
   function adviceAgainst({ by }: CutPattern): string {
     const faster = by === 'time' && options.isLimited() ? 'Raise --limit, use' : 'Use';
-    const allow = `${faster} another network, or have whoever runs that proxy, balancer or router allow ${by === 'time' ? 'longer requests' : 'larger bodies'}`;
+    const allow = `${faster} another network, or ask the administrator of that proxy, balancer or router to allow ${by === 'time' ? 'longer requests' : 'larger bodies'}`;
     const smallest = smallestPartSize(size);
     if (plan.partSize <= smallest) return `Parts of ${inMiB(smallest)} are the smallest that S3 takes of this file. ${allow}.`;
     if (options.nothingStored()) return `${allow}; or try parts of ${inMiB(smallest)} with --part-size.`;
@@ -130,7 +130,7 @@ export function createWayToStore(options: WayToStoreOptions) {
     answerWasChanged(reason: string): void {
       notifyOnce(
         'ANSWERS_CHANGED',
-        `${sentence(reason)} The part is stored all the same: the store is asked after each part, which takes longer. Whoever runs that proxy should let the answers of the object store through as they are.`,
+        `${sentence(reason)} The part is stored all the same: the store is asked after each part, which takes longer. The administrator of that proxy should let the answers of the object store through unchanged.`,
       );
     },
     /** Something on the way accepts no body of that size. */

@@ -26,8 +26,8 @@ export async function openPostgresStore(url: string): Promise<SessionStore> {
 }
 
 /**
- * What reads and then writes is a transaction that first locks the rows on which it decides, and reads in a later statement: each
- * statement sees what was committed before it began. All of them lock a session's row before the rows that belong to it.
+ * A method that reads and then writes is a transaction: it first locks the rows on which it decides, and reads in a later statement,
+ * because each statement sees what was committed before it began. All of them lock a session's row before the rows that belong to it.
  * Methods reject with SessionStoreUnavailable while the database is away, full or read-only.
  */
 class PostgresStore extends SqlSessionStore {
