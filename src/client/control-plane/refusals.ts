@@ -20,13 +20,16 @@ export interface Refused {
 /**
  * Reports an outage of an end that can be reached and says that it cannot serve now, for example because its database is full. All
  * calls that wait for it are one outage. A call that is refused once and then served is not reported.
+ *
+ * A call that only reads may be served while the database takes no writes, so it ends the outage only if none waits any more. A call
+ * that `writes` ends it at once: otherwise a run could complete while an unneeded listing sleeps, and report an outage without an end.
  */
-export function createRefusals({ what, blocked, onEvent, now }: RefusalsOptions): () => Refused {
+export function createRefusals({ what, blocked, onEvent, now }: RefusalsOptions): (kind?: 'writes') => Refused {
   const waiting = new Set<object>();
   /** Start of the reported outage; undefined while there is none. */
   let since: number | undefined;
 
-  return () => {
+  return (kind?: 'writes') => {
     const self = {};
     let refusedAt: number | undefined;
     return {
@@ -42,8 +45,8 @@ export function createRefusals({ what, blocked, onEvent, now }: RefusalsOptions)
       },
       served() {
         waiting.delete(self);
-        // The calls that were refused may have been given up: then the first call that is served ends the outage.
-        if (since === undefined || waiting.size > 0) return;
+        if (since === undefined || (waiting.size > 0 && kind !== 'writes')) return;
+        waiting.clear();
         onEvent({ type: 'online', what, outageMs: now() - since });
         since = undefined;
       },

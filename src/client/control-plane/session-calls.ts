@@ -11,8 +11,8 @@ export interface SessionCallsOptions {
   readonly controlPlane: ControlPlane;
   readonly sessionId: string;
   readonly link: Link;
-  /** Begins the refusals of one call. */
-  readonly newRefused: () => Refused;
+  /** Begins the refusals of one call. `writes`: the server answers it only after it has written to its database. */
+  readonly newRefused: (kind?: 'writes') => Refused;
   readonly signal: AbortSignal;
   readonly maxOutageMs: number;
   /** Stands still during pauses and while the host sleeps: neither uses up patience. */
@@ -26,7 +26,7 @@ export function createSessionCalls(options: SessionCallsOptions) {
   let renewal = new AbortController();
   const listings = createFreshFlight<PartsResponse>();
 
-  function untilAnswered<Result>(call: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+  function untilAnswered<Result>(call: (signal: AbortSignal) => Promise<Result>, kind?: 'writes'): Promise<Result> {
     return throughOutages(
       () => {
         // Read again for each try: the last one may have been renewed.
@@ -35,14 +35,14 @@ export function createSessionCalls(options: SessionCallsOptions) {
           throw renewed.aborted && !signal.aborted ? lostInOutage() : error;
         });
       },
-      { link, signal, maxOutageMs, now, random: Math.random, refused: newRefused() },
+      { link, signal, maxOutageMs, now, random: Math.random, refused: newRefused(kind) },
     );
   }
 
   /** For calls that may take the store long: a slow answer and a dead connection look alike. */
-  function untilSlowlyAnswered<Result>(call: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+  function untilSlowlyAnswered<Result>(call: (signal: AbortSignal) => Promise<Result>, kind?: 'writes'): Promise<Result> {
     const renewConnections = () => controlPlane.renewConnections();
-    return untilAnswered((callSignal) => firstAnswer(call, { signal: callSignal, renewConnections }));
+    return untilAnswered((callSignal) => firstAnswer(call, { signal: callSignal, renewConnections }), kind);
   }
 
   const parts = () => untilSlowlyAnswered((callSignal) => controlPlane.parts(sessionId, callSignal));
@@ -61,7 +61,7 @@ export function createSessionCalls(options: SessionCallsOptions) {
       }
     },
     complete: (checksum: string) =>
-      untilSlowlyAnswered((callSignal) => controlPlane.complete(sessionId, { checksum }, callSignal)),
+      untilSlowlyAnswered((callSignal) => controlPlane.complete(sessionId, { checksum }, callSignal), 'writes'),
     /**
      * Asks the store's own list, when the answer to a part's PUT got lost. A list that is under way may be older than the part, so the
      * parts that ask meanwhile share the next one.

@@ -21,7 +21,11 @@ afterEach(() => {
 });
 
 /** A call of the engine to a server that says every two seconds that it cannot serve, until it can. */
-function call({ patienceMs = 60 * MINUTE_MS, signal = new AbortController().signal } = {}): Promise<string> {
+function call({
+  patienceMs = 60 * MINUTE_MS,
+  signal = new AbortController().signal,
+  refused = newRefused(),
+} = {}): Promise<string> {
   return throughOutages(
     async () => {
       if (isServing) return 'served';
@@ -33,7 +37,7 @@ function call({ patienceMs = 60 * MINUTE_MS, signal = new AbortController().sign
       maxOutageMs: patienceMs,
       now: Date.now,
       random: () => 0,
-      refused: newRefused(),
+      refused,
     },
   );
 }
@@ -100,4 +104,17 @@ it('an outage whose waiting calls were all given up ends with the next call that
   expect(events.at(-1)).toEqual({ type: 'online', what: 'the server', outageMs: 6_000 });
   expect(await call()).toBe('served');
   expect(events.filter(({ type }) => type === 'online')).toHaveLength(1);
+});
+
+it('an outage ends with a call that writes, although a call that reads still waits for its next try', async () => {
+  const giveUp = new AbortController();
+  const listing = call({ signal: giveUp.signal }).catch(() => 'given up');
+  await vi.advanceTimersByTimeAsync(2_500);
+  isServing = true;
+  expect(await call()).toBe('served');
+  expect(events.map(({ type }) => type)).toEqual(['offline']);
+  expect(await call({ refused: newRefused('writes') })).toBe('served');
+  giveUp.abort(new Error('the upload is complete'));
+  expect(await listing).toBe('given up');
+  expect(events.map(({ type }) => type)).toEqual(['offline', 'online']);
 });
