@@ -1,3 +1,4 @@
+import { CAMERA_TYPES } from './camera-types.ts';
 import { UploadError } from './errors.ts';
 import type { Instant, UploadSession } from './session.ts';
 
@@ -13,7 +14,7 @@ export interface Limits {
   readonly bucket: string | null;
   /** Compared letter by letter, like at S3: `team-a` covers `team-ab/x` too, `team-a/` does not. */
   readonly keyPrefix: string;
-  /** Such as `video/mp4`, or `video/*`. */
+  /** Such as `video/mp4`, or `video/*`, which covers `CAMERA_TYPES` as well. */
   readonly contentTypes: readonly string[] | null;
   /** Bytes. */
   readonly maxObjectSize: number | null;
@@ -110,10 +111,11 @@ export function checkNewObject(limits: Limits, object: NewObject): void {
   }
 }
 
-/** Parameters (`; codecs=…`) do not count, nor does upper case (RFC 9110, section 8.3.1). */
+/** Ignores parameters (`; codecs=…`) and upper case (RFC 9110, section 8.3.1). */
 function matchesType(allowed: string, contentType: string | null): boolean {
   const type = contentType?.split(';', 1)[0]?.trim().toLowerCase();
   if (type === undefined) return false;
   const wanted = allowed.toLowerCase();
+  if (wanted === 'video/*' && CAMERA_TYPES.has(type)) return true;
   return wanted.endsWith('/*') ? type.startsWith(wanted.slice(0, -1)) : type === wanted;
 }

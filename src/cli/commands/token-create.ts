@@ -17,7 +17,11 @@ const command = defineCommand({
     scope: { type: 'string', valueHint: 'scopes', default: 'upload', description: 'upload, read, admin, or several with commas' },
     prefix: { type: 'string', valueHint: 'prefix', description: 'Only keys that begin with it, such as team-a/' },
     bucket: { type: 'string', valueHint: 'bucket', description: 'Only in this bucket' },
-    'content-types': { type: 'string', valueHint: 'types', description: 'Only these, such as video/*,image/png' },
+    'content-types': {
+      type: 'string',
+      valueHint: 'types',
+      description: 'Only these: video/*,image/png; video/* takes camera files and sidecars, too',
+    },
     'max-size': { type: 'string', valueHint: 'size', description: 'Largest file: 50GB' },
     quota: { type: 'string', valueHint: 'size', description: 'Bytes it may upload in all: 2TB' },
     'max-sessions': { type: 'string', valueHint: 'n', default: '10000', description: 'Unfinished sessions it may have at once' },

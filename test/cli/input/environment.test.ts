@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { parseEnvironment } from '../../../src/cli/input/environment.ts';
 import { UsageError } from '../../../src/cli/input/usage-error.ts';
 import { stateDirectory } from '../../../src/cli/journal/state-directory.ts';
-import { guessContentType } from '../../../src/cli/upload/content-type.ts';
 
 describe('parseEnvironment', () => {
   it('has a default server, and drops a slash at the end', () => {
@@ -67,14 +66,4 @@ describe('stateDirectory', () => {
   ] as const)('of %o is %s', (surroundings, directory) => {
     expect(stateDirectory(surroundings)).toBe(directory);
   });
-});
-
-it('guesses the content type of videos from the extension, and leaves others to the store', () => {
-  expect(['a.MP4', 'b.mov', 'c.r3d', 'd.xyz', 'e'].map(guessContentType)).toEqual([
-    'video/mp4',
-    'video/quicktime',
-    'application/octet-stream',
-    undefined,
-    undefined,
-  ]);
 });
