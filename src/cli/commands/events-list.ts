@@ -12,7 +12,7 @@ const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 100_000;
 
 const command = defineCommand({
-  meta: { name: 'events list', description: "List what the webhook is told, newest first, on the server's machine" },
+  meta: { name: 'list', description: "List what the webhook is told, newest first, on the server's machine" },
   args: {
     status: { type: 'enum', options: [...DELIVERY_STATUSES], description: 'Only events of this status' },
     session: { type: 'string', valueHint: 'id', description: 'Only events of this session' },

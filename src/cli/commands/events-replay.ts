@@ -6,7 +6,7 @@ import { UsageError } from '../input/usage-error.ts';
 
 const command = defineCommand({
   meta: {
-    name: 'events replay',
+    name: 'replay',
     description: "Send an event again, or all that are dead, under the same ids. On the server's machine; its server sends them",
   },
   args: {

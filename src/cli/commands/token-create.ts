@@ -11,7 +11,7 @@ const CONTENT_TYPE = /^[\w.+-]+\/(?:[\w.+-]+|\*)$/;
 const MAX_SESSIONS = 1_000_000;
 
 const command = defineCommand({
-  meta: { name: 'token create', description: "Make a token, on the server's machine. It is shown once" },
+  meta: { name: 'create', description: "Make a token, on the server's machine. It is shown once" },
   args: {
     name: { type: 'string', required: true, valueHint: 'name', description: 'Whose it is: sessions belong to the name' },
     scope: { type: 'string', valueHint: 'scopes', default: 'upload', description: 'upload, read, admin, or several with commas' },

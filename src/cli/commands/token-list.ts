@@ -8,7 +8,7 @@ import { renderTable } from '../format/table.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 
 const command = defineCommand({
-  meta: { name: 'token list', description: "List the tokens, on the server's machine: never the tokens themselves" },
+  meta: { name: 'list', description: "List the tokens, on the server's machine: never the tokens themselves" },
   args: { json: JSON_FLAG },
   async run({ args: flags, data }) {
     const context = contextOf(data);

@@ -5,7 +5,7 @@ import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 
 const command = defineCommand({
   meta: {
-    name: 'token revoke',
+    name: 'revoke',
     description: "Revoke a token, or all of a name, on the server's machine. At once, with all that it granted",
   },
   args: {
