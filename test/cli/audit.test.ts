@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
+import { TextOutput } from '../../src/cli/terminal/text-output.ts';
 import { AUDIT_EVENTS, type AuditLine } from '../../src/server/audit/event.ts';
 import { NOON, runForTest, type TestContext } from '../support/cli-run.ts';
 import { test } from '../support/cli-test.ts';
@@ -120,12 +121,12 @@ describe('audit', () => {
   test('stops reading when nobody reads what it writes', async ({ folder }) => {
     await writeLog(folder, ...manyLines(20_000));
     let written = 0;
-    const stdout = {
-      write(_: string, done?: (error: Error) => void) {
+    const stdout = new TextOutput({
+      write(_, done) {
         written += 1;
         done?.(Object.assign(new Error('EPIPE'), { code: 'EPIPE' }));
       },
-    } as unknown as TestContext['stdout'];
+    }) as TestContext['stdout'];
     const { exitCode, stderr } = await audit(folder, ['--json'], { stdout });
     expect([exitCode, written, stderr.text]).toEqual([0, 1, '']);
   });

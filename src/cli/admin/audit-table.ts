@@ -1,33 +1,18 @@
 import { formatSize } from '../format/sizes.ts';
 import { renderTable } from '../format/table.ts';
-
-/** What a line of the audit log says that people look for; the lines themselves have more. */
-export interface AuditEntry {
-  readonly at: string;
-  readonly event: string;
-  readonly token?: string | undefined;
-  readonly address?: string | undefined;
-  readonly sessionId?: string | undefined;
-  readonly bucket?: string | undefined;
-  readonly key?: string | undefined;
-  readonly size?: number | undefined;
-  readonly code?: string | undefined;
-  readonly operation?: string | undefined;
-  readonly furtherLeftOut?: boolean | undefined;
-  readonly leftOut?: number | undefined;
-}
+import type { AuditLine } from './host.ts';
 
 const HEADER = ['AT', 'EVENT', 'TOKEN', 'ADDRESS', 'SESSION', 'SIZE', 'ABOUT'];
 const SIZE_COLUMN = 5;
 
-export function renderAudit(entries: readonly AuditEntry[]): string {
-  if (entries.length === 0) return 'No such events.\n';
-  return renderTable(HEADER, entries.map(cellsOf), [SIZE_COLUMN]);
+export function renderAudit(lines: readonly AuditLine[]): string {
+  if (lines.length === 0) return 'No such events.\n';
+  return renderTable(HEADER, lines.map(cellsOf), [SIZE_COLUMN]);
 }
 
-function cellsOf(entry: AuditEntry): string[] {
-  const { event, token = '', address = '', sessionId = '', size } = entry;
-  return [toSecond(entry.at), event, token, address, sessionId, size === undefined ? '' : formatSize(size), about(entry)];
+function cellsOf(line: AuditLine): string[] {
+  const { event, token = '', address = '', sessionId = '', size } = line;
+  return [toSecond(line.at), event, token, address, sessionId, size === undefined ? '' : formatSize(size), about(line)];
 }
 
 /** In UTC, as the server's own log has it. */
@@ -35,7 +20,7 @@ function toSecond(at: string): string {
   return `${new Date(at).toISOString().slice(0, 19)}Z`;
 }
 
-function about({ code, operation, bucket, key, leftOut, furtherLeftOut }: AuditEntry): string {
+function about({ code, operation, bucket, key, leftOut, furtherLeftOut }: AuditLine): string {
   if (leftOut !== undefined) return `${leftOut} more like these were not written down`;
   const object = key === undefined ? bucket : [bucket, key].filter((name) => name !== undefined).join('/');
   const words = [code, operation, object].filter((word) => word !== undefined).join(' ');

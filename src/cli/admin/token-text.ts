@@ -1,6 +1,6 @@
 import { formatInstant } from '../format/durations.ts';
 import { formatSize } from '../format/sizes.ts';
-import type { TokenWithUsage as Token } from './token-admin.ts';
+import type { TokenWithUsage as Token } from './host.ts';
 
 /** One line for each thing that the token is limited to. */
 export function describeLimits({ limits, expiresAt }: Pick<Token, 'limits' | 'expiresAt'>): string[] {

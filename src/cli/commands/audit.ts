@@ -1,13 +1,18 @@
 import { defineCommand } from 'citty';
-import type { AuditBatch, AuditFilter, AuditRecord } from '../../server/audit/read-audit.ts';
 import { renderAudit } from '../admin/audit-table.ts';
-import { explainingDatabase } from '../admin/database-failure.ts';
+import {
+  type AuditBatch,
+  type AuditFilter,
+  type AuditRecord,
+  auditEventNames,
+  findAuditLog,
+  readAuditLog,
+} from '../admin/host.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { type CommandModule, contextOf } from '../input/command.ts';
 import { FlagReader } from '../input/flag-reader.ts';
 import { UsageError } from '../input/usage-error.ts';
 import type { CliContext } from '../terminal/context.ts';
-import { writeThrough } from '../terminal/write-through.ts';
 import { absolutePath } from '../upload/sending.ts';
 
 /** Of a table, whose columns can be laid out only when all rows are known. */
@@ -31,16 +36,14 @@ const command = defineCommand({
   },
   async run({ args: flags, data }) {
     const context = contextOf(data);
-    // Read by the server's own code, which no other command needs.
-    const { AUDIT_EVENTS } = await import('../../server/audit/event.ts');
     const reader = new FlagReader();
     const sinceMs = reader.durationMs('since', flags.since);
     const last = reader.integer('last', flags.last, 1, MAX_LAST);
-    const events = reader.choices('event', flags.event, AUDIT_EVENTS);
+    const events = reader.choices('event', flags.event, await auditEventNames());
     reader.check('audit');
     const since = sinceMs === undefined ? undefined : context.now() - sinceMs;
     return show(context, {
-      path: await findLog(context),
+      path: await pathOfLog(context),
       filter: { sessionId: flags.session, token: flags.token, events, since },
       last: last ?? (flags.json ? undefined : DEFAULT_LAST),
       json: flags.json === true,
@@ -65,11 +68,11 @@ async function show(context: CliContext, { path, filter, last, json }: Question)
     found += batch.records.length;
     damaged += batch.damaged;
     if (last !== undefined) kept = lastOf(last, kept, batch.records);
-    else if (!(await writeThrough(stdout, linesOf(batch.records)))) return EXIT.ok;
+    else if (!(await stdout.writeThrough(linesOf(batch.records)))) return EXIT.ok;
   }
   if (last !== undefined) {
     const text = json ? linesOf(kept) : renderAudit(kept.map(({ line }) => line));
-    if (!(await writeThrough(stdout, text))) return EXIT.ok;
+    if (!(await stdout.writeThrough(text))) return EXIT.ok;
     if (found > last) stderr.write(`These are the last ${last} of ${found}; --last ${Math.min(found, MAX_LAST)} shows more.\n`);
   }
   if (damaged > 0) stderr.line(`warning: ${damaged} damaged ${damaged === 1 ? 'line' : 'lines'} not shown, in ${path}`);
@@ -84,13 +87,10 @@ function linesOf(records: readonly AuditRecord[]): string {
   return records.map(({ text }) => `${text}\n`).join('');
 }
 
-async function findLog(context: CliContext): Promise<string> {
-  const { findAuditLog } = await import('../../server/settings/file-locations.ts');
-  const { withDatabaseFiles } = await import('../../server/settings/config.ts');
-  const { env } = context;
-  const path = await explainingDatabase(() => findAuditLog(withDatabaseFiles(env)));
+async function pathOfLog(context: CliContext): Promise<string> {
+  const path = await findAuditLog(context);
   if (path !== undefined) return absolutePath(context, path);
-  const isOff = env.PARTWAY_AUDIT_LOG === 'off';
+  const isOff = context.env.PARTWAY_AUDIT_LOG === 'off';
   throw new UsageError(
     `There is no audit log: ${isOff ? 'PARTWAY_AUDIT_LOG is off' : 'the database is in memory (PARTWAY_DATABASE_URL)'}.`,
     'Set PARTWAY_AUDIT_LOG to the file that the server writes.',
@@ -98,9 +98,8 @@ async function findLog(context: CliContext): Promise<string> {
 }
 
 async function* batchesOf(path: string, filter: AuditFilter): AsyncGenerator<AuditBatch> {
-  const { readAudit } = await import('../../server/audit/read-audit.ts');
   try {
-    yield* readAudit(path, filter);
+    yield* readAuditLog(path, filter);
   } catch (error) {
     throw explainReadFailure(error, path);
   }

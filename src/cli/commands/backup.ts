@@ -1,6 +1,5 @@
 import { defineCommand } from 'citty';
-import { backUpDatabase } from '../admin/backup.ts';
-import { MACHINE_ENVIRONMENT } from '../admin/token-admin.ts';
+import { backUpDatabase, HOST_ENVIRONMENT } from '../admin/host.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { formatSize } from '../format/sizes.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
@@ -26,5 +25,5 @@ export default {
     'partway backup /backup/partway-$(date +%F).db',
     'To restore: stop the server, put the copy in the place of the database, remove its -wal and -shm files, start it',
   ],
-  environment: MACHINE_ENVIRONMENT,
+  environment: HOST_ENVIRONMENT,
 } satisfies CommandModule;

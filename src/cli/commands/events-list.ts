@@ -1,11 +1,10 @@
 import { defineCommand } from 'citty';
 import { DELIVERY_STATUSES, type UploadEvent } from '../../session/upload-event.ts';
-import { EVENT_ENVIRONMENT, withEventAdmin } from '../admin/event-admin.ts';
 import { eventLine, renderEvents } from '../admin/event-table.ts';
+import { EVENT_ENVIRONMENT, withEventAdmin } from '../admin/host.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 import { FlagReader } from '../input/flag-reader.ts';
-import { writeThrough } from '../terminal/write-through.ts';
 
 /** Of a table, whose columns can be laid out only when all rows are known. */
 const DEFAULT_LIMIT = 100;
@@ -29,14 +28,14 @@ const command = defineCommand({
       const events = admin.list(filter);
       if (flags.json) {
         for await (const event of firstOf(events, limit ?? Number.POSITIVE_INFINITY))
-          if (!(await writeThrough(context.stdout, eventLine(event)))) break;
+          if (!(await context.stdout.writeThrough(eventLine(event)))) break;
         return EXIT.ok;
       }
       const shown = limit ?? DEFAULT_LIMIT;
       const found: UploadEvent[] = [];
       // One more than shown, to know whether there are more.
       for await (const event of firstOf(events, shown + 1)) found.push(event);
-      await writeThrough(context.stdout, renderEvents(found.slice(0, shown)));
+      await context.stdout.writeThrough(renderEvents(found.slice(0, shown)));
       if (found.length > shown) context.stderr.write('There are more: --limit shows them.\n');
       return EXIT.ok;
     });

@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty';
-import { EVENT_ENVIRONMENT, withEventAdmin } from '../admin/event-admin.ts';
+import { EVENT_ENVIRONMENT, withEventAdmin } from '../admin/host.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 import { UsageError } from '../input/usage-error.ts';

@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty';
-import { migrateStore } from '../admin/migrate-store.ts';
+import { migrateStore } from '../admin/host.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 

@@ -13,20 +13,20 @@ const command = defineCommand({
       const { main } = await import('../../server/main.ts');
       await main(env);
     } catch (error) {
-      throw explainStartFailure(error);
+      throw await explainStartFailure(error);
     }
     return EXIT.ok;
   },
 });
 
-/** Known by its name, because importing its class would load the server for every other command's help. */
-function explainStartFailure(error: unknown): Error {
-  const { name, faults, state } = error as { name?: unknown; faults?: unknown; state?: unknown };
-  if (name === 'ConfigError' && Array.isArray(faults)) {
-    return new UsageError(faults.map(String), 'Set these and run it again. All settings: partway serve --help');
-  }
-  // A supervisor need not start it again where only other settings help.
-  const isWrongSetting = name === 'SessionStoreStartError' && state === undefined;
+/** Loads the server's error classes only now: a start that failed may take its time. */
+async function explainStartFailure(error: unknown): Promise<Error> {
+  const { startFailureOf } = await import('../../server/admin/start-failure.ts');
+  const failure = startFailureOf(error);
+  if (failure?.kind === 'settings')
+    return new UsageError(failure.error.faults, 'Set these and run it again. All settings: partway serve --help');
+  // A supervisor need not start it again if only other settings help.
+  const isWrongSetting = failure?.kind === 'database' && failure.error.state === undefined;
   return new ServerFailed(error, isWrongSetting ? EXIT.usage : EXIT.failure);
 }
 

@@ -1,6 +1,5 @@
 import { defineCommand } from 'citty';
-import { type PlannedSweep, plannedSweep } from '../admin/sweep.ts';
-import { MACHINE_ENVIRONMENT } from '../admin/token-admin.ts';
+import { HOST_ENVIRONMENT, type PlannedSweep, planSweep } from '../admin/host.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { formatInstant } from '../format/durations.ts';
 import { formatSize } from '../format/sizes.ts';
@@ -18,7 +17,7 @@ const command = defineCommand({
         'A running server sweeps every minute by itself.',
         'To see what it would do now: partway sweep --dry-run',
       );
-    const planned = await plannedSweep(context);
+    const planned = await planSweep(context);
     if (flags.json) for (const each of planned) context.stdout.write(`${JSON.stringify(each)}\n`);
     else context.stdout.write(renderPlan(planned));
     return EXIT.ok;
@@ -50,7 +49,7 @@ export default {
   command,
   examples: ['partway sweep --dry-run', 'partway sweep --dry-run --json   one a line'],
   environment: [
-    ...MACHINE_ENVIRONMENT,
+    ...HOST_ENVIRONMENT,
     ['PARTWAY_SESSION_TTL', 'A session expires this long after its last activity, as `partway serve` has it (7d)'],
   ],
 } satisfies CommandModule;

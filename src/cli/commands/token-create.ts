@@ -1,12 +1,11 @@
 import { defineCommand } from 'citty';
 import { SCOPES, type Scope } from '../../session/access.ts';
-import { MACHINE_ENVIRONMENT, withTokenAdmin } from '../admin/token-admin.ts';
+import { HOST_ENVIRONMENT, isTokenName, withTokenAdmin } from '../admin/host.ts';
 import { describeLimits } from '../admin/token-text.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 import { FlagReader } from '../input/flag-reader.ts';
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 const CONTENT_TYPE = /^[\w.+-]+\/(?:[\w.+-]+|\*)$/;
 const MAX_SESSIONS = 1_000_000;
 
@@ -32,7 +31,7 @@ const command = defineCommand({
   async run({ args: flags, data }) {
     const context = contextOf(data);
     const reader = new FlagReader();
-    if (!NAME.test(flags.name))
+    if (!(await isTokenName(flags.name)))
       reader.fault('--name has 1 to 64 letters, digits, ".", "_", "@" and "-", and begins with one of the first two.');
     const scopes = reader.choices('scope', flags.scope, SCOPES) ?? [];
     const expiresInMs = reader.durationMs('expires', flags.expires);
@@ -84,5 +83,5 @@ export default {
     'partway token create --name dashboard --scope read',
     'partway token create --name camera-1 --rotate      a new one; then: partway token revoke OLD_ID',
   ],
-  environment: MACHINE_ENVIRONMENT,
+  environment: HOST_ENVIRONMENT,
 } satisfies CommandModule;

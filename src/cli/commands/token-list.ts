@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty';
-import { MACHINE_ENVIRONMENT, type TokenWithUsage, withTokenAdmin } from '../admin/token-admin.ts';
+import { HOST_ENVIRONMENT, type TokenWithUsage, withTokenAdmin } from '../admin/host.ts';
 import { describeLimits, stateOf } from '../admin/token-text.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { formatInstant } from '../format/durations.ts';
@@ -37,5 +37,5 @@ export function renderTokens(tokens: readonly TokenWithUsage[], now: number): st
 export default {
   command,
   examples: ['partway token list', 'partway token list --json   one token a line'],
-  environment: MACHINE_ENVIRONMENT,
+  environment: HOST_ENVIRONMENT,
 } satisfies CommandModule;

@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty';
-import { MACHINE_ENVIRONMENT, withTokenAdmin } from '../admin/token-admin.ts';
+import { HOST_ENVIRONMENT, withTokenAdmin } from '../admin/host.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 
@@ -54,5 +54,5 @@ export default {
     'partway token revoke tok_5f0c1d2e3a4b5c6d',
     'partway token revoke camera-1 --abort    and delete what its unfinished uploads have stored',
   ],
-  environment: MACHINE_ENVIRONMENT,
+  environment: HOST_ENVIRONMENT,
 } satisfies CommandModule;

@@ -4,7 +4,7 @@ import { formatShare, formatSize, formatSpeed, percentOf } from '../format/sizes
 import { type OutputStyle, paint } from '../terminal/output-style.ts';
 import { joinStyled, type Text } from '../terminal/styled-text.ts';
 import { phaseWordings } from './phase-text.ts';
-import { describeTroubles } from './troubles.ts';
+import { describeTroubles } from './result-line.ts';
 import type { UploadView } from './upload-view.ts';
 
 const WIDEST_BAR = 32;
