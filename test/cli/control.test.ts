@@ -106,9 +106,14 @@ describe('pause and continue', () => {
     const hanging = createServer().listen(join(machine.sockets, name));
     onTestFinished(() => void hanging.close());
     await once(hanging, 'listening');
-    const { exitCode, stderr } = await runForTest(['pause', CAT.sessionId], machine.place);
-    expect(exitCode).toBe(1);
-    expect(stderr.lines[0]).toContain('does not do what it is asked: no answer for 3 s.');
+    const reason = 'on this machine, but it did not take the request: no answer for 3 s.';
+    const [named, only] = await Promise.all([
+      runForTest(['pause', CAT.sessionId], machine.place),
+      runForTest(['pause'], machine.place),
+    ]);
+    expect([named.exitCode, only.exitCode]).toEqual([1, 1]);
+    expect(named.stderr.lines[0]).toBe(`error: A client uploads session ${CAT.sessionId} ${reason}`);
+    expect(only.stderr.lines[0]).toBe(`error: A client uploads ${reason}`);
   });
 });
 
@@ -129,7 +134,7 @@ describe('limit', () => {
   test.for([
     [['8M'], 'unknown unit'],
     [['8'], 'does not say whether it counts bits or bytes'],
-    [['10bit'], 'no upload would end'],
+    [['10bit'], '"10bit" is slower than 1 KiB/s: no upload would ever finish. Give 1KiB or more.'],
     [['cat.mov', '8Mbit'], '"cat.mov" is not the id of a session'],
   ] as const)('refuses %j before it asks anybody', async ([words, fault], { machine }) => {
     const { exitCode, stderr } = await runForTest(['limit', ...words], machine.place);

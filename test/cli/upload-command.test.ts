@@ -205,6 +205,13 @@ describe('upload', () => {
     expect(said.toSorted()).toEqual(names);
   });
 
+  test('says that the strategy is that of the session that exists', async ({ server, partway, makeFile }) => {
+    server.session = { ...aSmallSession(), strategy: 'chunked' };
+    await makeFile('a.mov', SMALL);
+    const { stderr } = await partway(['upload', 'a.mov']);
+    expect(stderr.text).toMatch(/^strategy: chunked .*, because the existing session uses it$/m);
+  });
+
   test('says of a content type whether it was guessed from the extension or asked for', async ({ server, partway, makeFile }) => {
     await makeFile('a.mov', SMALL);
     await partway(['upload', 'a.mov']);

@@ -1,7 +1,6 @@
 import { defineCommand } from 'citty';
-import { steer } from '../control/control-client.ts';
+import { printControl, sendControlRequest } from '../control/control-client.ts';
 import type { ControlRequest } from '../control/control-line.ts';
-import { printControl } from '../control/control-text.ts';
 import { formatLimit } from '../format/sizes.ts';
 import { type CommandModule, contextOf, JSON_FLAG, RUNNING_SESSION_ID } from '../input/command.ts';
 import { parseRate } from '../input/parse-size.ts';
@@ -22,7 +21,7 @@ const command = defineCommand({
     const context = contextOf(data);
     const { sessionId, rate } = readWords(flags._);
     const command = ['limit', ...(rate === undefined ? [] : [rate])].join(' ');
-    const state = await steer({ context, sessionId, request: requestFor(rate), command });
+    const state = await sendControlRequest({ context, sessionId, request: requestFor(rate), command });
     return printControl(context, flags.json === true, state, (name) => [
       `limit of ${name}: ${formatLimit(state.bytesPerSecond)}${state.paused ? ', and paused' : ''}`,
     ]);

@@ -1,6 +1,5 @@
 import { defineCommand } from 'citty';
-import { steer } from '../control/control-client.ts';
-import { printControl } from '../control/control-text.ts';
+import { printControl, sendControlRequest } from '../control/control-client.ts';
 import { type CommandModule, contextOf, JSON_FLAG, RUNNING_SESSION_ID } from '../input/command.ts';
 
 const command = defineCommand({
@@ -11,7 +10,7 @@ const command = defineCommand({
   args: { session_id: RUNNING_SESSION_ID, json: JSON_FLAG },
   async run({ args: flags, data }) {
     const context = contextOf(data);
-    const state = await steer({ context, sessionId: flags._[0], request: { do: 'pause' }, command: 'pause' });
+    const state = await sendControlRequest({ context, sessionId: flags._[0], request: { do: 'pause' }, command: 'pause' });
     return printControl(context, flags.json === true, state, (name) => [
       `paused ${name}; parts on the wire finish`,
       `To go on: partway continue ${state.sessionId}`,

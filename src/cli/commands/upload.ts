@@ -145,7 +145,7 @@ function sessionNamedBy(error: unknown): { sessionId?: string } {
 function reportOf({ strategy, network, reason }: StrategyChoice, session: wire.Session): StrategyReport {
   const { partSize, partCount } = session;
   if (session.strategy === strategy) return { strategy, network, reason, partSize, partCount };
-  return { strategy: session.strategy, network, reason: 'the session was begun so', partSize, partCount };
+  return { strategy: session.strategy, network, reason: 'the existing session uses it', partSize, partCount };
 }
 
 function summaryOf(attempts: readonly Attempt[], fileCount: number): string {

@@ -10,7 +10,7 @@ import { SocketFolder } from './socket-folder.ts';
 
 type NamedSession = Pick<wire.Session, 'sessionId' | 'fileName'>;
 
-/** Lets other terminals steer an upload. Returns the way to stop, which takes the socket away. Never throws: at worst it warns, once. */
+/** Lets other terminals control an upload. Returns a function that stops it and removes the socket. Never throws: at worst it warns, once. */
 export type ListenForControl = (session: NamedSession) => Promise<() => void>;
 
 export function createControlListener(
@@ -37,7 +37,7 @@ export function createControlListener(
 
 async function listen(path: string, control: UploadControl, session: NamedSession, platform: CliContext['platform']) {
   const server = createServer((socket) => {
-    // Neither who asks nor who might ask keeps the process from its end.
+    // Neither open nor future control connections keep the process alive.
     socket.unref();
     void answer(socket, control, session);
   });
@@ -46,13 +46,13 @@ async function listen(path: string, control: UploadControl, session: NamedSessio
   await once(server, 'listening');
   server.on('error', () => {});
   if (platform !== 'win32') await chmod(path, 0o600);
-  // Closing removes the socket's file, in the same moment.
+  // Closing removes the socket's file at once.
   return () => void server.close();
 }
 
 async function answer(socket: Socket, control: UploadControl, session: NamedSession): Promise<void> {
   try {
-    obey(checkRequest(await exchangeLine(socket)), control);
+    applyRequest(checkRequest(await exchangeLine(socket)), control);
     sendLine(socket, stateOf(control, session));
   } catch (error) {
     sendLine(socket, { error: (error as Error).message });
@@ -60,7 +60,7 @@ async function answer(socket: Socket, control: UploadControl, session: NamedSess
   socket.end();
 }
 
-function obey(request: ControlRequest, control: UploadControl): void {
+function applyRequest(request: ControlRequest, control: UploadControl): void {
   if (request.do === 'pause') control.pause();
   if (request.do === 'continue') control.resume();
   if (request.do === 'limit') control.bytesPerSecond = request.bytesPerSecond ?? undefined;

@@ -67,7 +67,7 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Check PARTWAY_SERVER, and compare `partway --version` on both sides.',
   },
   SESSION_NOT_FOUND: {
-    meaning: 'No session of this server has this id, or it belongs to another token.',
+    meaning: 'This server has no session with this id, or the session belongs to another token.',
     advice: 'Check the id with `partway list`, and that PARTWAY_SERVER names the server that made it.',
   },
   OBJECT_NOT_FOUND: {

@@ -40,7 +40,7 @@ export function parseRate(text: string): number {
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)\s*([kmg]?bit)$/i.exec(value) ?? [];
   const bytes = number === undefined ? parseByteRate(value, text) : (Number(number) * (BITS[unit.toLowerCase()] ?? 0)) / 8;
   if (bytes >= 1024) return Math.round(bytes);
-  throw new UsageError(`"${text}" is slower than 1 KiB/s: no upload would end.`);
+  throw new UsageError(`"${text}" is slower than 1 KiB/s: no upload would ever finish. Give 1KiB or more.`);
 }
 
 function parseByteRate(value: string, text: string): number {

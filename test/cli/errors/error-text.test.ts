@@ -53,6 +53,17 @@ describe('an error says what happened, what it means, and what to type', () => {
     }
   });
 
+  it('when there is no session with the id, or none that the token may see', () => {
+    const error = new UploadError('SESSION_NOT_FOUND', 'There is no session foo.');
+    expect(explainError(error, { sessionId: 'foo' }, LINUX).text).toBe(
+      [
+        'error: There is no session foo.',
+        '  This server has no session with this id, or the session belongs to another token.',
+        '  Check the id with `partway list`, and that PARTWAY_SERVER names the server that made it.',
+      ].join('\n'),
+    );
+  });
+
   it('when the server cannot be reached before there is a session', () => {
     const error = new UploadError('SERVER_UNREACHABLE', 'The partway server at X cannot be reached: ECONNREFUSED.', {
       hint: 'Check it.',
