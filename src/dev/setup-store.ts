@@ -1,6 +1,6 @@
 /**
- * Sets MinIO up for the control plane, with the root key: its bucket, and its own user with the policy it needs. Disables users of earlier
- * versions whose ids everyone knows. In compose.yaml, before each start of the control plane; may be repeated.
+ * Prepares MinIO for the control plane, with the root key: creates the bucket, and the control plane's user with the policy it needs. Disables
+ * users of earlier versions, whose ids everyone knows. compose.yaml runs it before each start of the control plane; it may be repeated.
  */
 import { createBucket } from './minio/bucket.ts';
 import { ensureControlPlaneAccount } from './minio/control-plane-account.ts';

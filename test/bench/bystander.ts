@@ -4,14 +4,14 @@ import { PATHS, pathOf } from '../../src/contract/paths.ts';
 import type * as wire from '../../src/contract/wire.ts';
 import { startMinio } from '../../src/dev/minio/minio.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { startCli } from '../support/partway-cli.ts';
+import { startCli } from '../support/client/partway-cli.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
 
 const SECONDS = 10;
 const CONNECTIONS = 6;
 const BODY_BYTES = 2 * MiB;
 
-/** A session of 10,000 parts may send the largest bodies that the server takes at all. */
+/** A session of 10,000 parts may send the largest bodies that the server accepts. */
 const PART_COUNTS = { few: 1, most: 10_000 } as const;
 
 const LOADS: readonly Load[] = [
@@ -31,7 +31,7 @@ interface Load {
 }
 
 /**
- * npm run bench:bystander: how long creates of one token take while a capability of another token sends bodies that are refused, over six
+ * npm run bench:bystander: measures how long creates of one token take while a capability of another token sends refused bodies over six
  * connections, for ten seconds each.
  */
 export async function run(): Promise<void> {
@@ -68,7 +68,7 @@ async function measureUnder(load: Load, controlPlane: ControlPlaneProcess, bysta
       while (performance.now() < until) {
         const { status } = await ask(controlPlane.server, token, path, load.body, agent).catch(() => ({ status: 'closed' }));
         statuses[status] = (statuses[status] ?? 0) + 1;
-        // As a client would that is not asked to come back at once, but does not care for Retry-After either.
+        // Acts like a client that waits a little, but ignores Retry-After.
         if (status === 429 || status === 413 || status === 'closed') await wait(5);
       }
     };

@@ -20,16 +20,16 @@ interface Settings {
   readonly seed: number;
 }
 
-/** Fifty processes that start at once would be busy with that for a while. */
+/** Between the starts of two clients: fifty processes that start at once would keep the host busy for a while. */
 const NEXT_CLIENT_MS = 200;
-/** After the last restart; an upload takes about a minute where nobody is killed. */
+/** Time limit after the last restart; an undisturbed upload takes about a minute. */
 const LONGEST_END_MS = 6 * 60_000;
-const TELL_EVERY_MS = 30_000;
+const PRINT_EVERY_MS = 30_000;
 
 /**
  * npm run bench:kill -- replicas|single [--minutes 5 --clients 50 --seed 1]
- * Clients upload one file after another while the servers are killed -9 again and again. Ends with exit code 1, naming what went
- * against the guarantees, or with 0.
+ * Clients upload one file after another while the servers are killed -9 again and again. Exits with 1 and names the violations of the
+ * guarantees, or exits with 0.
  */
 export async function run(args: readonly string[]): Promise<void> {
   const settings = readSettings(args);
@@ -51,22 +51,22 @@ export async function run(args: readonly string[]): Promise<void> {
   }
 }
 
-/** Everything that is made for a while is made in it, also by the servers, so that an interrupted run leaves nothing. */
+/** Creates the folder for all temporary files, the servers' included, so that an interrupted run leaves nothing. */
 function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'partway-kill-'));
-  // PostgreSQL refuses to run as root, and whoever it runs as has to reach its own folder.
+  // PostgreSQL refuses to run as root, and its own user must be able to reach its folder.
   chmodSync(folder, 0o711);
   process.env.TMPDIR = folder;
   return folder;
 }
 
-/** Returns the number of violations. */
+/** Plays all clients and kills. @returns the number of violations. */
 async function perform(settings: Settings, scene: Scene, folder: string): Promise<number> {
   const { mode, minutes, seed } = settings;
   const lastMs = minutes * 60_000;
   const killing = new Killing(scene.mortals);
   const uploads: Upload[] = [];
-  const telling = tellNow(uploads, killing);
+  const printing = printProgress(uploads, killing);
   const giveUp = new AbortController();
   setMaxListeners(settings.clients, giveUp.signal);
   const uploading = Promise.all(
@@ -79,7 +79,7 @@ async function perform(settings: Settings, scene: Scene, folder: string): Promis
     clearTimeout(tooLong);
   } finally {
     giveUp.abort();
-    clearInterval(telling);
+    clearInterval(printing);
   }
   await scene.stopControlPlanes();
   const inspection = await inspect(uploads, scene);
@@ -88,7 +88,7 @@ async function perform(settings: Settings, scene: Scene, folder: string): Promis
   return violationsOf(outcome).length;
 }
 
-/** One file after another until the minutes are over; the last one is finished. */
+/** Uploads one file after another until the minutes are over, and finishes the last one. */
 async function playClient(
   client: number,
   { mode, minutes, seed }: Settings,
@@ -105,12 +105,12 @@ async function playClient(
   }
 }
 
-function tellNow(uploads: readonly Upload[], { kills }: Killing): NodeJS.Timeout {
+function printProgress(uploads: readonly Upload[], { kills }: Killing): NodeJS.Timeout {
   const startedAt = performance.now();
   return setInterval(() => {
     const killed = [...kills.values()].reduce((sum, times) => sum + times, 0);
     console.error(`${Math.round((performance.now() - startedAt) / 1_000)} s: ${uploads.length} uploads ended, ${killed} kills`);
-  }, TELL_EVERY_MS);
+  }, PRINT_EVERY_MS);
 }
 
 function readSettings(args: readonly string[]): Settings {

@@ -1,4 +1,4 @@
-// One upload by @aws-sdk/lib-storage with its defaults, as its manual shows it: node test/bench/lib-storage.js ENDPOINT BUCKET KEY FILE
+// Makes one upload with @aws-sdk/lib-storage and its defaults, as its manual shows: node test/bench/lib-storage.js ENDPOINT BUCKET KEY FILE
 import { createReadStream } from 'node:fs';
 import { S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';

@@ -6,19 +6,19 @@ import { parseArgs } from 'node:util';
 import { PATHS, pathOf } from '../../src/contract/paths.ts';
 import { startMinio } from '../../src/dev/minio/minio.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { findPostgres, startPostgres } from '../support/postgres-server.ts';
+import { findPostgres, startPostgres } from '../support/database/postgres-server.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
 import { type Ask, createAsk, every, type Latencies } from './load/ask.ts';
 import { fillDatabase, type ManySessions, partCountOf, sessionIdOf } from './load/many-sessions.ts';
 
-/** As the engine does. */
+/** As often as the engine reports. */
 const REPORT_EVERY_MS = 1_000;
-const BATCH = 100;
-/** Those who look on: lists, page after page, and progress of one session after the other. */
+const URLS_PER_REQUEST = 100;
+/** The watchers: they request lists, page after page, and the progress of one session after another. */
 const LIST_EVERY_MS = 250;
 const PROGRESS_EVERY_MS = 50;
 const PAGE = 100;
-/** Until code is compiled, connections are open and what is read often is in memory: what 200 clients that begin at once wait for. */
+/** Time until code is compiled, connections are open and hot data is in memory; 200 clients that start at once wait for all of that. */
 const WARM_UP_MS = 20_000;
 const LOADED = { sessions: 10_000, storedParts: 1_000, overdue: 500 };
 
@@ -26,20 +26,19 @@ const OPTIONS = {
   clients: { type: 'string', default: '200' },
   seconds: { type: 'string', default: '75' },
   sessions: { type: 'string', default: String(LOADED.sessions) },
-  /** That each client stores in a second. The engine's part size aims at one: with 8 MiB each, 200 clients fill a link of 13 Gbit/s. */
+  /** Parts that each client stores in a second. The engine's part size aims at one: with 8 MiB each, 200 clients fill a link of 13 Gbit/s. */
   parts: { type: 'string', default: '1' },
 } as const;
 
 /**
- * npm run bench:load -- sqlite|postgres [--clients 200] [--parts 1] [--seconds 75] [--sessions 10000]: one control plane, on a
- * database of so many open sessions of 1,000 stored parts, while so many clients upload and others look on. The parts themselves are
- * not sent: they would not touch the control plane, and this machine has other work. What is measured is the whole of an answer, as a
- * client sees it.
+ * npm run bench:load -- sqlite|postgres [--clients 200] [--parts 1] [--seconds 75] [--sessions 10000]: one control plane, on a database of
+ * the given number of open sessions of 1,000 stored parts, while clients upload and others watch. The parts themselves are not sent: they
+ * would not touch the control plane, and would keep this host busy. Measures the time to the end of each answer, as a client sees it.
  */
 export async function run(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
   const kind = positionals[0];
-  if (kind !== 'sqlite' && kind !== 'postgres') throw new Error('say which: npm run bench:load -- sqlite|postgres');
+  if (kind !== 'sqlite' && kind !== 'postgres') throw new Error('Name the database: npm run bench:load -- sqlite|postgres');
   const many = { ...LOADED, sessions: Number(values.sessions), overdue: Number(values.sessions) / 20 };
   const database = kind === 'sqlite' ? sqliteFile() : await postgresServer();
   try {
@@ -104,7 +103,7 @@ interface Clients {
   readonly partsInReport: number;
 }
 
-/** What the client of the `index`th session asks, at its own moments of each second. */
+/** Sends the requests of the `index`th session's client, at times of its own within each second. */
 function upload(ask: Ask, index: number, partsInReport: number, many: ManySessions) {
   const sessionId = sessionIdOf(index);
   let next = many.storedParts + 1;
@@ -117,17 +116,21 @@ function upload(ask: Ask, index: number, partsInReport: number, many: ManySessio
     return ask('report', { method: 'POST', path: pathOf(PATHS.report, sessionId), body });
   };
   const presign = () => {
-    const partNumbers = Array.from({ length: BATCH }, (_, ahead) => wrap(next + ahead));
+    const partNumbers = Array.from({ length: URLS_PER_REQUEST }, (_, ahead) => wrap(next + ahead));
     const checksums = Object.fromEntries(partNumbers.map((partNumber) => [partNumber, 'AAAAAA==']));
-    return ask(`presign ${BATCH}`, { method: 'POST', path: pathOf(PATHS.presign, sessionId), body: { partNumbers, checksums } });
+    return ask(`presign ${URLS_PER_REQUEST}`, {
+      method: 'POST',
+      path: pathOf(PATHS.presign, sessionId),
+      body: { partNumbers, checksums },
+    });
   };
-  const presignEveryMs = (REPORT_EVERY_MS * BATCH) / partsInReport;
+  const presignEveryMs = (REPORT_EVERY_MS * URLS_PER_REQUEST) / partsInReport;
   return [
     every(REPORT_EVERY_MS, Math.random() * REPORT_EVERY_MS, report),
     every(presignEveryMs, Math.random() * presignEveryMs, presign),
   ];
 
-  /** Those that are not stored, over and over. */
+  /** Cycles through the part numbers that are not stored. */
   function wrap(partNumber: number): number {
     const left = partCountOf(many) - many.storedParts;
     return many.storedParts + 1 + ((partNumber - many.storedParts - 1) % left);
@@ -145,7 +148,7 @@ function listPages(ask: Ask): () => Promise<void> {
 
 function lookAtProgress(ask: Ask, { sessions }: ManySessions): () => Promise<unknown> {
   let seen = 0;
-  // A prime, so that one session after the other is far from the last.
+  // A prime step, so that each session is far from the previous one.
   return () => ask('progress', { method: 'GET', path: pathOf(PATHS.progress, sessionIdOf(1 + ((seen++ * 7_919) % sessions))) });
 }
 
@@ -153,11 +156,11 @@ interface Figures {
   readonly delays: ReadonlyMap<string, number>;
   readonly sweeps: number;
   readonly sweepSeconds: number;
-  /** Of the control plane's process, all threads, since its start. */
+  /** CPU time of the control plane's process, all threads, since its start. */
   readonly cpuSeconds: number;
 }
 
-/** Each look at the pauses begins a new measurement of them. */
+/** Reads the metrics; each reading also starts a new measurement of the pauses. */
 async function readMetrics(ask: Ask): Promise<Figures> {
   const text = await ask('metrics', { method: 'GET', path: PATHS.metrics });
   const figure = (name: string) =>
@@ -179,7 +182,7 @@ async function readMetrics(ask: Ask): Promise<Figures> {
   };
 }
 
-/** Pauses while it waits are those of the sweep: the looks at them are not what ends one. */
+/** Waits for the first sweep, and keeps the longest pause of all readings: each reading resets the measurement, also during the sweep. */
 async function untilSwept(ask: Ask): Promise<Figures> {
   const longest = new Map<string, number>();
   for (;;) {
@@ -204,7 +207,7 @@ function show(latencies: Latencies, ms: number): void {
   console.log();
 }
 
-/** Bytes; the kernel keeps the peak itself. Linux only. */
+/** Peak memory in bytes, which the kernel keeps itself. Linux only. */
 function peakOf(pid: number): number {
   return 1_024 * Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
@@ -214,7 +217,7 @@ function sqliteFile(): { url: string; stop(): Promise<void> } {
   return { url: join(folder, 'partway.db'), stop: async () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** Syncs to the disk, as one in earnest does. */
+/** Starts a PostgreSQL that syncs to the disk, as in production. */
 async function postgresServer(): Promise<{ url: string; stop(): Promise<void> }> {
   const binaries = await findPostgres();
   if (binaries === undefined) throw new Error('PostgreSQL is not installed (initdb and postgres)');

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startMinio } from '../../src/dev/minio/minio.ts';
 import { GiB, MiB } from '../../src/session/part-plan.ts';
-import { startControlPlane } from '../support/control-plane-process.ts';
-import { startCli, summaryOf } from '../support/partway-cli.ts';
+import { startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { startControlPlane } from '../support/server/control-plane-process.ts';
 
 /**
- * npm run bench:memory [-- 1 10 64]: peak memory of the client, and memory of the control plane, for sparse files of so many GiB.
- * Linux only: it reads /proc. MinIO compresses what it stores, so that files of holes need no room there either.
+ * npm run bench:memory [-- 1 10 64]: peak memory of the client, and memory of the control plane, for sparse files of these sizes in GiB.
+ * Linux only: it reads /proc. MinIO compresses what it stores, so sparse files need no room there either.
  */
 export async function run(args: readonly string[]): Promise<void> {
   const sizes = (args.length > 0 ? args : ['1', '10']).map(Number);
@@ -23,7 +23,7 @@ export async function run(args: readonly string[]): Promise<void> {
       const before = readStatus(controlPlane.pid, 'VmRSS');
       const cli = startCli(['upload', file, '--json', '--overwrite'], controlPlane);
       let peak = 0;
-      // The kernel keeps the peak itself, so only the last look before the end counts.
+      // The kernel keeps the peak itself, so the last reading before the end is enough.
       const timer = setInterval(() => {
         peak = Math.max(peak, readStatus(cli.child.pid, 'VmHWM'));
       }, 50);
@@ -50,7 +50,7 @@ function sparseFile(folder: string, gibibytes: number): string {
   return path;
 }
 
-/** Bytes; 0 once the process is gone. */
+/** Bytes; 0 once the process has ended. */
 function readStatus(pid: number | undefined, field: 'VmHWM' | 'VmRSS'): number {
   try {
     const kib = new RegExp(`${field}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];

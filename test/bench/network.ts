@@ -7,7 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findMinio } from '../../src/dev/minio/find.ts';
 import { randomCredentials } from '../../src/dev/minio/minio.ts';
-import { thisMachine } from '../../src/dev/process/user-folders.ts';
+import { thisHost } from '../../src/dev/process/user-folders.ts';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { SCENARIOS, type Scenario } from './network/scenarios.ts';
@@ -121,7 +121,7 @@ function collect(child: ReturnType<Testbed['spawn']>): () => string {
   return () => text;
 }
 
-/** MinIO on a RAM disk and the control plane, on the server's side of the link. */
+/** Starts MinIO on a RAM disk, and the control plane, on the server's side of the link. */
 async function startServers(bed: Testbed, folder: string, stop: AbortSignal): Promise<Target> {
   const target: Target = {
     store: `http://${bed.serverAddress}:9000`,
@@ -174,7 +174,7 @@ async function startServers(bed: Testbed, folder: string, stop: AbortSignal): Pr
 }
 
 async function minioBinary(): Promise<string> {
-  const source = await findMinio(thisMachine, console.error);
+  const source = await findMinio(thisHost, console.error);
   if (source.kind === 'binary') return source.path;
   throw new Error('This benchmark starts MinIO in a network namespace, so it needs a minio program (or Go to build one).');
 }

@@ -7,16 +7,16 @@ import { createMetrics } from '../../src/server/metrics/metrics.ts';
 import { createService } from '../../src/server/service.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { ADDRESS, ADMIN_CALLER, ADMIN_TOKEN, POLICY } from '../support/control-plane.ts';
-import { createRestrictedUser } from '../support/minio.ts';
+import { ADDRESS, ADMIN_CALLER, ADMIN_TOKEN, POLICY } from '../support/server/control-plane.ts';
+import { createRestrictedUser } from '../support/store/minio.ts';
 
 const BATCH = 100;
 const WARM_UP_BATCHES = 100;
 const silent = { info() {}, warn() {}, error() {} };
 
 /**
- * npm run bench:presign [-- 500]: so many batches of 100 part URLs with checksums, inside the service and through the whole app
- * without a socket, one after the other. Signed by an STS session of a real MinIO, whose token is in every URL.
+ * npm run bench:presign [-- 500]: signs that many batches of 100 part URLs with checksums, one after another, inside the service and through
+ * the whole app without a socket. They are signed by an STS session of a real MinIO, whose token is in every URL.
  */
 export async function run([batches = '500']: readonly string[]): Promise<void> {
   const minio = await startMinio({ log: console.error, bucket: 'uploads' });

@@ -8,7 +8,7 @@ import { type RunningMinio, startMinio } from '../../src/dev/minio/minio.ts';
 import { freePort } from '../../src/dev/process/free-port.ts';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { GiB } from '../../src/session/part-plan.ts';
-import { startControlPlane } from '../support/control-plane-process.ts';
+import { startControlPlane } from '../support/server/control-plane-process.ts';
 import { libStorage, partway, peersOnPath, type Target, type Tool } from './network/tools.ts';
 
 const BUCKET = 'bench';
@@ -20,8 +20,8 @@ interface Cost {
 
 /**
  * npm run bench [-- --size 4 --rounds 3 --tools partway,mc]
- * Uploads one file over loopback to MinIO on a RAM disk (where /dev/shm is one), with each tool in turn, round after round: what
- * counts are the ratios within one run. CPU is the client's own, user and system.
+ * Uploads one file over loopback to MinIO on a RAM disk (if /dev/shm is one), with each tool in turn, round after round: the ratios within
+ * one run are what counts. CPU is the client's own, user and system.
  */
 export async function run(args: readonly string[]): Promise<void> {
   const value = (name: string) => (args.includes(`--${name}`) ? args[args.indexOf(`--${name}`) + 1] : undefined);
@@ -34,7 +34,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'partway-throughput-'));
   const file = join(folder, 'film.mp4');
   await ensureGeneratedFile(file, size);
-  // As on a laptop: what a tool remembers of one upload is there for the next one.
+  // As on a laptop, a tool can use what it remembers of one upload for the next one.
   const home = mkdtempSync(join(tmpdir(), 'partway-home-'));
   const costs = new Map<string, Cost[]>(tools.map((tool) => [tool.name, []]));
   const store = await anEmptyStore(join(folder, 'minio'));
@@ -68,7 +68,7 @@ export async function run(args: readonly string[]): Promise<void> {
 
 async function measure(tool: Tool, file: string, home: string, target: Target): Promise<Cost> {
   const key = `film-${randomBytes(4).toString('hex')}`;
-  // The shell's own clock of its child: user and system time, which Node does not tell.
+  // The shell measures its child's user and system time, which Node does not report.
   const child = spawn(
     'bash',
     ['-c', 'TIMEFORMAT="cost %R %U %S"; time "$@"', 'bash', tool.command, ...tool.args(target, file, key)],
@@ -87,7 +87,7 @@ async function measure(tool: Tool, file: string, home: string, target: Target): 
   return { wall: Number(cost[1]), cpu: Number(cost[2]) + Number(cost[3]) };
 }
 
-/** A MinIO that is started anew for each run, at the same address: it keeps what was deleted for minutes, and a RAM disk is small. */
+/** A MinIO that is started again for each run, at the same address: it keeps deleted data for minutes, and a RAM disk is small. */
 async function anEmptyStore(dataDir: string) {
   const credentials = { accessKeyId: 'bench', secretAccessKey: randomBytes(16).toString('hex') };
   const port = await freePort();

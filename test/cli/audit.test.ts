@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { TextOutput } from '../../src/cli/terminal/text-output.ts';
 import { AUDIT_EVENTS, type AuditLine } from '../../src/server/audit/event.ts';
-import { NOON, runForTest, type TestContext } from '../support/cli-run.ts';
-import { test } from '../support/cli-test.ts';
+import { NOON, runForTest, type TestContext } from '../support/client/cli-run.ts';
+import { test } from '../support/client/cli-test.ts';
 
 const HOUR_MS = 3_600_000;
 const CREATED = {

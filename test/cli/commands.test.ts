@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect } from 'vitest';
 import { encodeCrc32 } from '../../src/session/crc32.ts';
-import { test } from '../support/cli-test.ts';
-import { aWireSession } from '../support/wire-sessions.ts';
+import { test } from '../support/client/cli-test.ts';
+import { aWireSession } from '../support/server/wire-sessions.ts';
 
 const BYTES = Buffer.from('hello, world');
 const CHECKSUM = encodeCrc32(crc32(BYTES));

@@ -12,10 +12,10 @@ import type { StoreReport } from '../../src/contract/wire.ts';
 import type { ForgeryVerdict } from '../../src/forgery/verdict.ts';
 import { directAgent } from '../../src/outbound/direct-agent.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { NOON } from '../support/cli-run.ts';
-import { test } from '../support/cli-test.ts';
-import { SIGNER_ID } from '../support/scripted-control-plane.ts';
-import { aWireSession } from '../support/wire-sessions.ts';
+import { NOON } from '../support/client/cli-run.ts';
+import { test } from '../support/client/cli-test.ts';
+import { SIGNER_ID } from '../support/server/scripted-control-plane.ts';
+import { aWireSession } from '../support/server/wire-sessions.ts';
 
 const APP = 'https://app.example.com';
 const DOCTORED = { size: 16 * MiB, strategy: 'single', partSize: 16 * MiB, partCount: 1 } as const;

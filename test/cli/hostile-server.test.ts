@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { test } from '../support/cli-test.ts';
-import { endlessAnswer, hostileControlPlane, type Lie } from '../support/hostile-control-plane.ts';
-import { aWireSession } from '../support/wire-sessions.ts';
+import { test } from '../support/client/cli-test.ts';
+import { endlessAnswer, hostileControlPlane, type Lie } from '../support/server/hostile-control-plane.ts';
+import { aWireSession } from '../support/server/wire-sessions.ts';
 
 async function lying(lies: Record<string, Lie>, stateHome = '/nowhere') {
   const { url } = await hostileControlPlane(lies);

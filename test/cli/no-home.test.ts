@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
-import { TextCollector } from '../support/cli-run.ts';
-import { test } from '../support/cli-test.ts';
+import { TextCollector } from '../support/client/cli-run.ts';
+import { test } from '../support/client/cli-test.ts';
 
 describe('without a home directory', () => {
   test('an upload goes on, and says that it will not be remembered', async ({ server, partway, makeFile }) => {

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
-import { test } from '../support/cli-test.ts';
-import { aWireSession } from '../support/wire-sessions.ts';
+import { test } from '../support/client/cli-test.ts';
+import { aWireSession } from '../support/server/wire-sessions.ts';
 
 const BYTES = Buffer.from('hello, world');
 const SESSION = { size: BYTES.length, strategy: 'single', partSize: BYTES.length, partCount: 1 } as const;

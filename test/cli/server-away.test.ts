@@ -3,9 +3,9 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished } from 'vitest';
 import { freePort } from '../../src/dev/process/free-port.ts';
-import { aContext, TextCollector } from '../support/cli-run.ts';
-import { test } from '../support/cli-test.ts';
-import { aWireSession } from '../support/wire-sessions.ts';
+import { aContext, TextCollector } from '../support/client/cli-run.ts';
+import { test } from '../support/client/cli-test.ts';
+import { aWireSession } from '../support/server/wire-sessions.ts';
 
 const BYTES = Buffer.from('hello, world');
 const SESSION = aWireSession({

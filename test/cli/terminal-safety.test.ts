@@ -7,10 +7,10 @@ import { describe, expect } from 'vitest';
 import { shellQuote } from '../../src/cli/format/shell-quote.ts';
 import { createReporter } from '../../src/cli/progress/create-reporter.ts';
 import { block, encode, encodeLine, joinStyled, keepColours, styled } from '../../src/cli/terminal/styled-text.ts';
-import { aContext, NOON, TextCollector } from '../support/cli-run.ts';
-import { test } from '../support/cli-test.ts';
-import type { ScriptedControlPlane } from '../support/scripted-control-plane.ts';
-import { aWireSession } from '../support/wire-sessions.ts';
+import { aContext, NOON, TextCollector } from '../support/client/cli-run.ts';
+import { test } from '../support/client/cli-test.ts';
+import type { ScriptedControlPlane } from '../support/server/scripted-control-plane.ts';
+import { aWireSession } from '../support/server/wire-sessions.ts';
 
 const NEW_LINE = 'FORGED';
 /** Colours and titles, cursor and clearing, C1, bidi, invisible and broken characters, a line of its own, and what stays readable. */

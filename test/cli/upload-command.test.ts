@@ -9,10 +9,10 @@ import { createRequest } from '../../src/contract/schemas.ts';
 import type { Session } from '../../src/contract/wire.ts';
 import { encodeCrc32 } from '../../src/session/crc32.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { aContext } from '../support/cli-run.ts';
-import { test } from '../support/cli-test.ts';
-import { needsChangeTime } from '../support/file-systems.ts';
-import { aWireSession } from '../support/wire-sessions.ts';
+import { aContext } from '../support/client/cli-run.ts';
+import { test } from '../support/client/cli-test.ts';
+import { needsChangeTime } from '../support/files/file-systems.ts';
+import { aWireSession } from '../support/server/wire-sessions.ts';
 
 const SMALL = Buffer.from('hello, world');
 /** Three parts, the last one short. */

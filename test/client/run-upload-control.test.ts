@@ -1,9 +1,11 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createUploadControl } from '../../src/client/flow/upload-control.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { EngineBench, type StartedRun } from '../support/engine-bench.ts';
-import { aGate } from '../support/faults.ts';
-import { recordedSource, seededBytes } from '../support/sources.ts';
+import { EngineBench } from '../support/client/engine-bench.ts';
+import { recordedSource, seededBytes } from '../support/client/sources.ts';
+import type { StartedRun } from '../support/client/started-run.ts';
+import { aGate } from '../support/proxies/faults.ts';
+import { startTurnClock } from '../support/time/turn-clock.ts';
 
 const PART = 5 * MiB;
 const CHUNKED = { strategy: 'chunked', partSize: PART } as const;
@@ -38,12 +40,12 @@ describe('a paused upload', () => {
     const run = bench.run(session, source, { control, concurrency: 2 });
     await expect.poll(() => bench.proxy.puts.length).toBe(2);
     // In hand already: read, signed, and waiting for a place.
-    await expect.poll(() => timesSigned(3), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => timesSigned(3), { timeout: 60_000 }).toBe(1);
     control.pause();
     gate.open();
 
     const reports = report.mock.calls.length;
-    await expect.poll(() => report.mock.calls.length, { timeout: 10_000 }).toBeGreaterThan(reports + 2);
+    await expect.poll(() => report.mock.calls.length, { timeout: 60_000 }).toBeGreaterThan(reports + 2);
     expect(bench.proxy.puts).toEqual([1, 2]);
     expect(
       run
@@ -131,10 +133,10 @@ describe('a paused upload', () => {
     const run = bench.run(session, source, { control, signal: interruption.signal, drainMs: 60_000 });
     await run.first('paused');
     await beats(run, 4);
-    const interruptedAt = performance.now();
+    const elapsedMs = startTurnClock();
     interruption.abort();
     await expect(run.result).rejects.toMatchObject({ code: 'INTERRUPTED' });
-    expect(performance.now() - interruptedAt).toBeLessThan(2_000);
+    expect(elapsedMs()).toBeLessThan(2_000);
     expect(bench.proxy.puts).toEqual([]);
     // Nor was a part read to be sent.
     expect(source.reads).toHaveLength(reads);
@@ -146,7 +148,7 @@ describe('a paused upload', () => {
     control.pause();
     const run = bench.run(session, source, { control });
     await expect
-      .poll(() => run.eventsOf('verifying').at(-1), { timeout: 10_000 })
+      .poll(() => run.eventsOf('verifying').at(-1), { timeout: 60_000 })
       .toMatchObject({ verifiedBytes: 3 * PART, totalBytes: 3 * PART });
     await beats(run, 4);
     expect(bench.proxy.puts).toEqual([]);
@@ -161,7 +163,7 @@ describe('the limit of a running upload', () => {
     const { bench, bytes, source, session, control } = await start(3, 66, MULTIPART);
     control.bytesPerSecond = 4_096;
     const run = bench.run(session, source, { control });
-    await expect.poll(() => run.eventsOf('progress').at(-1)?.inFlightBytes, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => run.eventsOf('progress').at(-1)?.inFlightBytes, { timeout: 60_000 }).toBeGreaterThan(0);
     control.bytesPerSecond = undefined;
     // An hour at the first rate.
     expect((await run.result).seconds).toBeLessThan(20);

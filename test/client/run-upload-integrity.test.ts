@@ -8,10 +8,10 @@ import { type FileSourceOptions, openFileSource } from '../../src/client/source/
 import { fingerprint } from '../../src/client/source/fingerprint.ts';
 import type { Session } from '../../src/contract/wire.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { EngineBench } from '../support/engine-bench.ts';
-import { FILE_SYSTEMS } from '../support/file-systems.ts';
-import { aFolder, changeUnseen, recordedSource, seededBytes, withFlippedByte, writeOldFile } from '../support/sources.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { EngineBench } from '../support/client/engine-bench.ts';
+import { aFolder, changeUnseen, recordedSource, seededBytes, withFlippedByte, writeOldFile } from '../support/client/sources.ts';
+import { FILE_SYSTEMS } from '../support/files/file-systems.ts';
 
 const PART = 5 * MiB;
 const CHUNKED = { strategy: 'chunked', partSize: PART } as const;
@@ -182,7 +182,7 @@ describe('a file that changes while it is uploaded', () => {
     const session = await bench.open(source, CHUNKED);
     // The last part is held up until the first ones were read again: a client that compares only afterwards would wait for ever.
     bench.proxy.plan = async ({ partNumber }) => {
-      if (partNumber === 7) await vi.waitUntil(() => partsRead.includes(1) && partsRead.includes(2), { timeout: 10_000 });
+      if (partNumber === 7) await vi.waitUntil(() => partsRead.includes(1) && partsRead.includes(2), { timeout: 60_000 });
       return undefined;
     };
     let partsSent = 0;

@@ -1,12 +1,16 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../../src/session/part-plan.ts';
-import { isPut, isPutOf, type SeenRequest } from '../support/fault-proxy.ts';
-import { aGate, answers, holdsAnswer, losesAnswer, resetsAfter, S3_ANSWERS, stallsAfter } from '../support/faults.ts';
-import type { FaultyLink } from '../support/faulty-link.ts';
-import { startFaultyPaths } from '../support/faulty-paths.ts';
-import { recordedSource, seededBytes } from '../support/sources.ts';
+import { startSmallPaths } from '../model/small-paths.ts';
+import { recordedSource, seededBytes } from '../support/client/sources.ts';
+import { isPut, isPutOf, type SeenRequest } from '../support/proxies/fault-proxy.ts';
+import { aGate, answers, holdsAnswer, losesAnswer, resetsAfter, S3_ANSWERS, stallsAfter } from '../support/proxies/faults.ts';
+import type { FaultyLink } from '../support/proxies/faulty-link.ts';
+import { startFaultyPaths } from '../support/proxies/faulty-paths.ts';
+import { startTurnClock } from '../support/time/turn-clock.ts';
 
 const PART = 5 * MiB;
+/** Where the path is what is tested, and not what a store makes of it. */
+const SMALL_PART = 256 * 1024;
 const CHUNKED = { strategy: 'chunked', partSize: PART } as const;
 const MULTIPART = { strategy: 'multipart', partSize: PART } as const;
 
@@ -22,39 +26,39 @@ describe('the way to the store', () => {
     ['resets connections', 'ECONNRESET', (link) => link.reset()],
     ['is a black hole', 'nothing moves', (link) => link.freeze()],
   ])('%s for a while: the upload says so, and goes on by itself', async (_, reason, breakLink) => {
-    const paths = await startFaultyPaths();
-    const bytes = seededBytes(6 * PART, 41);
+    const paths = await startSmallPaths(SMALL_PART);
+    const bytes = seededBytes(6 * SMALL_PART, 41);
     const source = recordedSource(bytes);
-    const session = await paths.open(source, MULTIPART);
-    paths.clientToStore.link.bytesPerSecond = 20 * MiB;
+    const session = await paths.open(source, { strategy: 'multipart' });
+    paths.clientToStore.link.bytesPerSecond = 4 * SMALL_PART;
     const run = paths.run(session, source);
     await run.first('part');
     await breakLink(paths.clientToStore.link);
     expect(await run.first('offline')).toMatchObject({ what: 'the object store', reason });
     paths.clientToStore.link.bytesPerSecond = undefined;
     await paths.clientToStore.link.restore();
-    const restoredAt = performance.now();
+    const elapsedMs = startTurnClock();
     await run.first('online');
-    expect(performance.now() - restoredAt).toBeLessThan(5_000);
+    expect(elapsedMs()).toBeLessThan(5_000);
     expect(await run.result).toMatchObject({ status: 'completed', bytes: bytes.length });
     expect(run.eventsOf('online')).toMatchObject([{ what: 'the object store' }]);
     expect(Buffer.compare(await paths.readObject('video.mp4'), bytes)).toBe(0);
   });
 
   it('comes back without the connections of before: they are given up and replaced within seconds', async () => {
-    const paths = await startFaultyPaths();
-    const bytes = seededBytes(4 * PART, 42);
+    const paths = await startSmallPaths(SMALL_PART);
+    const bytes = seededBytes(4 * SMALL_PART, 42);
     const source = recordedSource(bytes);
-    const session = await paths.open(source, MULTIPART);
-    paths.clientToStore.link.bytesPerSecond = 20 * MiB;
+    const session = await paths.open(source, { strategy: 'multipart' });
+    paths.clientToStore.link.bytesPerSecond = 4 * SMALL_PART;
     const run = paths.run(session, source);
     await run.first('part');
     paths.clientToStore.link.freeze();
     await run.first('offline');
     await paths.clientToStore.link.restore({ stayFrozen: true });
-    const restoredAt = performance.now();
+    const elapsedMs = startTurnClock();
     await run.result;
-    expect(performance.now() - restoredAt).toBeLessThan(8_000);
+    expect(elapsedMs()).toBeLessThan(8_000);
     expect(Buffer.compare(await paths.readObject('video.mp4'), bytes)).toBe(0);
   });
 
@@ -72,12 +76,12 @@ describe('the way to the store', () => {
   });
 
   it('holds one part still while others move: that one is cut and sent again, and nothing else', async () => {
-    const paths = await startFaultyPaths();
-    const bytes = seededBytes(4 * PART, 44);
+    const paths = await startSmallPaths(SMALL_PART);
+    const bytes = seededBytes(4 * SMALL_PART, 44);
     const source = recordedSource(bytes);
-    const session = await paths.open(source, MULTIPART);
+    const session = await paths.open(source, { strategy: 'multipart' });
     const gate = aGate();
-    const stall = paths.clientToStore.inject(stallsAfter(MiB, gate), isPutOf(2), { times: 1 });
+    const stall = paths.clientToStore.inject(stallsAfter(SMALL_PART / 2, gate), isPutOf(2), { times: 1 });
     const run = paths.run(session, source, { stallMs: 1_000 });
     await run.result;
     gate.open();
@@ -89,10 +93,10 @@ describe('the way to the store', () => {
   });
 
   it("has a hotel's sign-in page that answers for the store, more often than a part may fail: no try is used up", async () => {
-    const paths = await startFaultyPaths();
-    const bytes = seededBytes(2 * PART, 51);
+    const paths = await startSmallPaths(SMALL_PART);
+    const bytes = seededBytes(2 * SMALL_PART, 51);
     const source = recordedSource(bytes);
-    const session = await paths.open(source, CHUNKED);
+    const session = await paths.open(source, { strategy: 'chunked' });
     const page = {
       status: 302,
       headers: { location: 'http://sign-in.example/', 'content-type': 'text/html' },
@@ -108,11 +112,11 @@ describe('the way to the store', () => {
   });
 
   it('breaks in mid-body of a single PUT: it is sent again whole, and all that was sent is counted', async () => {
-    const paths = await startFaultyPaths();
-    const bytes = seededBytes(3 * PART, 45);
+    const paths = await startSmallPaths(SMALL_PART);
+    const bytes = seededBytes(3 * SMALL_PART, 45);
     const source = recordedSource(bytes);
     const session = await paths.open(source, { strategy: 'single' });
-    paths.clientToStore.inject(resetsAfter(2 * PART), isPut, { times: 1 });
+    paths.clientToStore.inject(resetsAfter(2 * SMALL_PART), isPut, { times: 1 });
     const { bytesSent } = await paths.run(session, source).result;
     expect(paths.clientToStore.puts.map(({ outcome }) => outcome)).toEqual(['cut', 200]);
     const arrived = paths.clientToStore.puts.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0);
@@ -125,10 +129,10 @@ describe('the way to the store', () => {
 
 describe('the way to the control plane', () => {
   it('is a black hole for a while: parts with a URL arrive meanwhile, and the upload goes on by itself', async () => {
-    const paths = await startFaultyPaths();
-    const bytes = seededBytes(4 * PART, 46);
+    const paths = await startSmallPaths(SMALL_PART);
+    const bytes = seededBytes(4 * SMALL_PART, 46);
     const source = recordedSource(bytes);
-    const session = await paths.open(source, CHUNKED);
+    const session = await paths.open(source, { strategy: 'chunked' });
     const run = paths.run(session, source);
     await run.first('part');
     await paths.clientToServer.link.refuse();
@@ -137,7 +141,7 @@ describe('the way to the control plane', () => {
     await paths.clientToServer.link.restore();
     paths.clientToServer.link.freeze();
     const connections = paths.clientToServer.link.connections;
-    await expect.poll(() => paths.clientToServer.link.connections, { timeout: 10_000 }).toBeGreaterThan(connections);
+    await expect.poll(() => paths.clientToServer.link.connections, { timeout: 60_000 }).toBeGreaterThan(connections);
     await paths.clientToServer.link.restore({ stayFrozen: true });
     expect(await run.result).toMatchObject({ sessionId: session.sessionId, bytesSent: bytes.length });
     expect(Buffer.compare(await paths.readObject('video.mp4'), bytes)).toBe(0);
@@ -146,10 +150,10 @@ describe('the way to the control plane', () => {
   it.each(['parts', 'presign', 'report', 'complete'])(
     'loses an answer to %s: it is asked again, and nothing is sent twice',
     async (call) => {
-      const paths = await startFaultyPaths();
-      const bytes = seededBytes(3 * PART, 47);
+      const paths = await startSmallPaths(SMALL_PART);
+      const bytes = seededBytes(3 * SMALL_PART, 47);
       const source = recordedSource(bytes);
-      const session = await paths.open(source, MULTIPART);
+      const session = await paths.open(source, { strategy: 'multipart' });
       const lost = paths.clientToServer.inject(losesAnswer, isCallTo(call), { times: 1 });
       expect(await paths.run(session, source).result).toMatchObject({ status: 'completed', bytesSent: bytes.length });
       expect(lost.hits).toBe(1);
@@ -161,10 +165,10 @@ describe('the way to the control plane', () => {
   it.each(['parts', 'complete'])(
     'swallows an answer to %s, and the connection stays as if it lived: it is asked again over another one',
     async (call) => {
-      const paths = await startFaultyPaths();
-      const bytes = seededBytes(2 * PART, 52);
+      const paths = await startSmallPaths(SMALL_PART);
+      const bytes = seededBytes(2 * SMALL_PART, 52);
       const source = recordedSource(bytes);
-      const session = await paths.open(source, MULTIPART);
+      const session = await paths.open(source, { strategy: 'multipart' });
       const gate = aGate();
       onTestFinished(gate.open);
       const swallowed = paths.clientToServer.inject(holdsAnswer(gate), isCallTo(call), { times: 1 });
@@ -173,14 +177,13 @@ describe('the way to the control plane', () => {
       expect(swallowed.hits).toBe(1);
       expect(run.eventsOf('offline')).toEqual([]);
     },
-    60_000,
   );
 
   it('has a gateway that answers for it: that is no answer of the control plane', async () => {
-    const paths = await startFaultyPaths();
-    const bytes = seededBytes(2 * PART, 48);
+    const paths = await startSmallPaths(SMALL_PART);
+    const bytes = seededBytes(2 * SMALL_PART, 48);
     const source = recordedSource(bytes);
-    const session = await paths.open(source, CHUNKED);
+    const session = await paths.open(source, { strategy: 'chunked' });
     const page = {
       status: 502,
       headers: { 'content-type': 'text/html' },
@@ -250,7 +253,7 @@ describe('the way from the control plane to the store', () => {
       return source.identity;
     };
     await run.first('finishing');
-    await expect.poll(() => paths.clientToServer.count(isCallTo('complete')), { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => paths.clientToServer.count(isCallTo('complete')), { timeout: 60_000 }).toBeGreaterThan(0);
     await paths.serverToStore.link.restore();
     expect(await run.result).toMatchObject({ status: 'completed', bytesSent: bytes.length });
     expect(Buffer.compare(await paths.readObject('video.mp4'), bytes)).toBe(0);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ByteSource } from '../../src/client/source/byte-source.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { EngineBench } from '../support/engine-bench.ts';
+import { EngineBench } from '../support/client/engine-bench.ts';
+import { recordedSource, seededBytes } from '../support/client/sources.ts';
 import { interpose } from '../support/interpose.ts';
-import { recordedSource, seededBytes } from '../support/sources.ts';
 
 const PART = 5 * MiB;
 const CHUNKED = { strategy: 'chunked', partSize: PART } as const;

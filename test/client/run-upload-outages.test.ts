@@ -1,8 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
 import { MiB } from '../../src/session/part-plan.ts';
-import { EngineBench, type EventOf } from '../support/engine-bench.ts';
-import type { PutFault } from '../support/part-proxy.ts';
-import { recordedSource, seededBytes } from '../support/sources.ts';
+import { EngineBench } from '../support/client/engine-bench.ts';
+import { recordedSource, seededBytes } from '../support/client/sources.ts';
+import type { EventOf } from '../support/client/started-run.ts';
+import type { PutFault } from '../support/proxies/part-proxy.ts';
 
 const PART = 5 * MiB;
 const CHUNKED = { strategy: 'chunked', partSize: PART } as const;

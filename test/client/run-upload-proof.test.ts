@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { VerifyResume } from '../../src/client/source/verify-resume.ts';
 import type { Session } from '../../src/contract/wire.ts';
 import { MiB, partRange } from '../../src/session/part-plan.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { EngineBench } from '../support/engine-bench.ts';
-import { type RecordedSource, recordedSource, seededBytes, withFlippedByte } from '../support/sources.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { EngineBench } from '../support/client/engine-bench.ts';
+import { type RecordedSource, recordedSource, seededBytes, withFlippedByte } from '../support/client/sources.ts';
 
 const PART = 5 * MiB;
 const CHUNKED = { strategy: 'chunked', partSize: PART } as const;

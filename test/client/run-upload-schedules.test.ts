@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { MiB } from '../../src/session/part-plan.ts';
-import { isPut, type SeenRequest } from '../support/fault-proxy.ts';
-import { answers, closesAfter, type Fault, losesAnswer, resetsAfter, S3_ANSWERS } from '../support/faults.ts';
-import { startFaultyPaths } from '../support/faulty-paths.ts';
-import { recordedSource, seededBytes } from '../support/sources.ts';
-import { testSeed } from '../support/stored-bytes.ts';
+import { recordedSource, seededBytes } from '../support/client/sources.ts';
+import { isPut, type SeenRequest } from '../support/proxies/fault-proxy.ts';
+import { answers, closesAfter, type Fault, losesAnswer, resetsAfter, S3_ANSWERS } from '../support/proxies/faults.ts';
+import { startFaultyPaths } from '../support/proxies/faulty-paths.ts';
+import { testSeed } from '../support/store/stored-bytes.ts';
 
 const PART = 5 * MiB;
 const PARTS = 5;

@@ -2,24 +2,32 @@ import { describe, expect, it, vi } from 'vitest';
 import { createUploadControl } from '../../src/client/flow/upload-control.ts';
 import { UploadError } from '../../src/session/errors.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { EngineBench } from '../support/engine-bench.ts';
-import { recordedSource, seededBytes } from '../support/sources.ts';
+import { EngineBench } from '../support/client/engine-bench.ts';
+import { recordedSource, seededBytes } from '../support/client/sources.ts';
 
 const PART = 6 * MiB;
 const CHUNKED = { strategy: 'chunked', partSize: PART } as const;
-/** So that little is in the buffers when a connection is cut. */
-const limited = () => createUploadControl({ bytesPerSecond: 24 * MiB });
+/** So that little is in the buffers when a connection is cut, also where a busy machine lets the proxy read late. */
+const limited = () => createUploadControl({ bytesPerSecond: 12 * MiB });
 
 describe('a way to the store that cuts parts', () => {
   it('leaves the plan as it is where parts are stored, says what helps, and is tried again', async () => {
     const bench = await EngineBench.start();
     const bytes = seededBytes(2 * PART, 61);
     const source = recordedSource(bytes);
-    bench.proxy.plan = ({ partNumber, attempt }) => (partNumber === 2 && attempt <= 4 ? { resetAfter: 4 * MiB } : undefined);
+    // Until it was noticed: on a busy machine buffers on the way take more of one attempt than of another, and the cuts look alike later.
+    bench.proxy.plan = ({ partNumber, attempt }) => {
+      const isCut = partNumber === 2 && attempt <= 40 && run.eventsOf('notice').length === 0;
+      return isCut ? { resetAfter: 4 * MiB } : undefined;
+    };
     const run = bench.run(await bench.open(source, CHUNKED), source, { control: limited() });
     await run.result;
+    // About 4 MiB; more on a busy machine, because what is in buffers on the way is counted in.
     expect(run.eventsOf('notice')).toMatchObject([
-      { code: 'PARTS_CUT', message: expect.stringMatching(/cuts every connection after about 4.* Parts are stored already/) },
+      {
+        code: 'PARTS_CUT',
+        message: expect.stringMatching(/cuts every connection after about \d.* Parts are stored already/),
+      },
     ]);
     expect(run.eventsOf('replanned')).toEqual([]);
     expect(Buffer.compare(await bench.readObject('video.mp4'), bytes)).toBe(0);
@@ -64,7 +72,10 @@ describe('a way to the store that cuts parts', () => {
     const bytes = seededBytes(2 * PART, 64);
     const source = recordedSource(bytes);
     const session = await bench.open(source, { strategy: 'single' });
-    bench.proxy.plan = ({ partNumber, attempt }) => (partNumber === 1 && attempt <= 3 ? { resetAfter: 10 * MiB } : undefined);
+    bench.proxy.plan = ({ partNumber, attempt }) => {
+      const isCut = partNumber === 1 && attempt <= 40 && run.eventsOf('replanned').length === 0;
+      return isCut ? { resetAfter: 10 * MiB } : undefined;
+    };
     const run = bench.run(session, source, { control: limited() });
     const result = await run.result;
     expect(run.eventsOf('replanned')).toMatchObject([

@@ -4,8 +4,8 @@ import { probeUrl } from '../../src/client/network/http-probe.ts';
 import { bytesSource } from '../../src/client/source/byte-source.ts';
 import { runUpload } from '../../src/client/transfer/upload.ts';
 import type { UploadError } from '../../src/session/errors.ts';
-import { aSignedPart, endlessAnswer, hostileControlPlane, type Lie } from '../support/hostile-control-plane.ts';
-import { aWireSession } from '../support/wire-sessions.ts';
+import { aSignedPart, endlessAnswer, hostileControlPlane, type Lie } from '../support/server/hostile-control-plane.ts';
+import { aWireSession } from '../support/server/wire-sessions.ts';
 
 const SESSION = 'GET /api/uploads/{id}';
 const PARTS = 'GET /api/uploads/{id}/parts';

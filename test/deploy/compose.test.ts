@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { isWithin } from '../../src/server/limits/client-address.ts';
 import { parseConfig } from '../../src/server/settings/config.ts';
-import { COMPOSE_ENV, type ComposeService, readCompose, readShieldedCompose } from '../support/compose.ts';
+import { COMPOSE_ENV, type ComposeService, readCompose, readShieldedCompose } from '../support/server/compose.ts';
 
 const source = readFileSync('compose.yaml', 'utf8');
 const { services, networks } = readCompose();
@@ -11,7 +11,7 @@ const service = (name: string): ComposeService => {
   if (found === undefined) throw new Error(`there is no service ${name}`);
   return found;
 };
-/** What starts where a service is named: it, and what it depends on. */
+/** The services that start if one is named: that service, and those that it depends on. */
 function startedBy(name: string): string[] {
   const needed = Object.keys(service(name).depends_on ?? {});
   return [...new Set([name, ...needed.flatMap(startedBy)])].sort();
@@ -19,7 +19,7 @@ function startedBy(name: string): string[] {
 const REPLICAS = ['replica-1', 'replica-2'];
 
 describe('compose.yaml', () => {
-  it('starts one control plane and its MinIO where no profile is named', () => {
+  it('starts one control plane and its MinIO if no profile is named', () => {
     const names = Object.keys(services).filter((name) => service(name).profiles === undefined);
     expect(names.sort()).toEqual(['control-plane', 'minio', 'setup']);
   });
@@ -28,11 +28,11 @@ describe('compose.yaml', () => {
     expect(startedBy('balancer')).toEqual(['balancer', 'minio', 'postgres', 'replica-1', 'replica-2', 'setup']);
   });
 
-  it('keeps the single control plane and the balancer from serving together: they want the same port', () => {
+  it('keeps the single control plane and the balancer from serving together, because both want the same port', () => {
     expect(service('balancer').ports).toEqual(service('control-plane').ports);
   });
 
-  it('demands nothing for the profile where it is not used', () => {
+  it('demands nothing for the profile if it is not used', () => {
     const demanded = [...source.matchAll(/\$\{(\w+):\?/g)].map(([, name]) => name);
     expect([...new Set(demanded)].sort()).toEqual([
       'PARTWAY_MINIO_ROOT_PASSWORD',
@@ -43,7 +43,7 @@ describe('compose.yaml', () => {
     ]);
   });
 
-  it("hands MinIO's root key to MinIO and to the service that makes the bucket alone", () => {
+  it("gives MinIO's root key only to MinIO and to the service that creates the bucket", () => {
     for (const secret of ['secret-of-root', 'id-of-root']) {
       const holders = Object.keys(services).filter((name) => JSON.stringify(service(name)).includes(secret));
       expect(holders.sort()).toEqual(['minio', 'setup']);
@@ -66,12 +66,12 @@ describe('compose.yaml', () => {
       'balancer 127.0.0.1:7373:7373',
       'control-plane 127.0.0.1:7373:7373',
       'minio 127.0.0.1:9000:9000',
-      // Never beside MinIO: it wants the same port.
+      // Starts only with deploy/compose.shield.yaml, which takes this port away from MinIO.
       'shield 127.0.0.1:9000:9000',
     ]);
   });
 
-  it('tells in its head how to make every setting that it demands', () => {
+  it('says in its head how to create every setting that it demands', () => {
     const recipe = source.slice(0, source.indexOf('name: partway'));
     for (const [, name] of source.matchAll(/\$\{(\w+):\?/g))
       expect(recipe).toMatch(new RegExp(`#   ${name}=\\$\\(openssl rand -hex \\d+\\)`));
@@ -82,7 +82,7 @@ describe('compose.yaml with deploy/compose.shield.yaml', () => {
   const shielded = readShieldedCompose().services;
   const overlay = readFileSync('deploy/compose.shield.yaml', 'utf8');
 
-  it("publishes the shield at MinIO's port, and MinIO at none", () => {
+  it("publishes the shield at MinIO's port, and publishes no port of MinIO", () => {
     expect(shielded.minio?.ports).toEqual([]);
     expect(shielded.shield?.ports).toEqual(service('minio').ports);
   });
@@ -99,11 +99,11 @@ describe('compose.yaml with deploy/compose.shield.yaml', () => {
     }
   });
 
-  it('leaves the set-up at MinIO itself: the shield refuses the admin API', () => {
+  it('lets setup reach MinIO directly, because the shield refuses the admin API', () => {
     expect(shielded.setup?.environment?.PARTWAY_S3_ENDPOINT).toBe('http://minio:9000');
   });
 
-  it('takes lists away as a whole: Docker Compose would add to them otherwise', () => {
+  it('resets whole lists, because Docker Compose would otherwise add to them', () => {
     const lists = [...overlay.matchAll(/^ +(?!#).*\[.*$/gm)].map(([line]) => line.trim());
     expect(lists).toEqual(['ports: !reset []', 'profiles: !reset []']);
   });
@@ -132,7 +132,7 @@ describe('the origins whose pages may send parts to the MinIO of compose.yaml', 
 describe('a replica of compose.yaml', () => {
   const configOf = (name: string) => parseConfig(service(name).environment ?? {});
 
-  it.each(REPLICAS)('%s has settings that the server takes, and the database of the profile', (name) => {
+  it.each(REPLICAS)('%s has settings that the server accepts, and the database of the profile', (name) => {
     const { database } = configOf(name);
     expect(database).toMatchObject({ kind: 'postgres' });
     expect(database.kind === 'postgres' && database.url.reveal()).toBe('postgres://partway:secret-of-postgres@postgres/partway');
@@ -142,7 +142,7 @@ describe('a replica of compose.yaml', () => {
     expect(service('replica-1').environment).toEqual(service('replica-2').environment);
   });
 
-  it('believes the balancer, and no other container', () => {
+  it('trusts the balancer, and no other container', () => {
     const { trustedProxies } = configOf('replica-1').edge;
     const attached = service('balancer').networks as Readonly<Record<string, { readonly ipv4_address?: string }>>;
     const address = attached.replicas?.ipv4_address ?? '';
@@ -152,7 +152,7 @@ describe('a replica of compose.yaml', () => {
     expect(Number(address.split('.').at(-1))).toBeLessThan(Number(handedOut?.split('.').at(-1)));
   });
 
-  it('goes on after SIGTERM until the balancer has noticed', () => {
+  it('keeps serving after SIGTERM until the balancer has noticed', () => {
     const [, seconds, checks] = /inter (\d+)s fall (\d+)/.exec(readFileSync('deploy/haproxy.cfg', 'utf8')) ?? [];
     expect(configOf('replica-1').drainDelayMs).toBeGreaterThan(Number(seconds) * Number(checks) * 1_000);
   });
@@ -162,7 +162,7 @@ describe('every base image', () => {
   const dockerfile = readFileSync('Dockerfile', 'utf8');
   const operations = readFileSync('docs/operations.md', 'utf8');
 
-  it('can be set: no line names one itself', () => {
+  it('can be set by a variable: no line names an image without one', () => {
     const froms = [...`${dockerfile}\n${source}`.matchAll(/^ *FROM (\S+)/gm)].map(([, image]) => image);
     expect(froms).toHaveLength(4);
     for (const image of froms) expect(image).toMatch(/^\${1,2}\{?PARTWAY_[A-Z]+_IMAGE\}?$/);
@@ -172,12 +172,12 @@ describe('every base image', () => {
     for (const image of images) expect(image).toMatch(/^\$\{PARTWAY_[A-Z]+_IMAGE:-/);
   });
 
-  it('has the same default in all places: a tag with its digest, the tag being in docs/operations.md', () => {
+  it('has the same default everywhere, a tag with its digest, and docs/operations.md names the tag', () => {
     const defaults = [
       ...dockerfile.matchAll(/^ARG (PARTWAY_\w+_IMAGE)=(\S+)/gm),
       ...source.matchAll(/\$\{(PARTWAY_\w+_IMAGE):-([^}]+)\}/g),
     ].map(([, name, image]) => `${name} ${image}`);
-    // MinIO is built here.
+    // MinIO's image is built here, so it has no digest.
     const pinned = [...new Set(defaults)].filter((line) => !line.startsWith('PARTWAY_MINIO_IMAGE '));
     expect(pinned).toHaveLength(5);
     for (const line of pinned) {

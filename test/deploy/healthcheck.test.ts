@@ -3,10 +3,10 @@ import { resolve } from 'node:path';
 import { pino } from 'pino';
 import { expect, it, onTestFinished } from 'vitest';
 import { type RunningServer, startServer } from '../../src/server/main.ts';
-import { makeCertificate, writeCertificate } from '../support/certificates.ts';
-import { createTestBucket } from '../support/minio.ts';
-import { serverConfig } from '../support/real-server.ts';
-import { aFolder } from '../support/sources.ts';
+import { aFolder } from '../support/client/sources.ts';
+import { makeCertificate, writeCertificate } from '../support/network/certificates.ts';
+import { serverConfig } from '../support/server/real-server.ts';
+import { createTestBucket } from '../support/store/minio.ts';
 
 async function start(env: Record<string, string>): Promise<RunningServer> {
   const config = serverConfig(await createTestBucket(), { PARTWAY_TOKEN: 'the-token-of-the-healthcheck-tests', ...env });
@@ -15,7 +15,7 @@ async function start(env: Record<string, string>): Promise<RunningServer> {
   return server;
 }
 
-/** As the container runs it; its exit code. */
+/** Runs the health check as the container does. @returns its exit code. */
 function check(server: RunningServer, env: Record<string, string> = {}): Promise<number> {
   return new Promise((done) => {
     const options = { env: { ...env, PARTWAY_PORT: new URL(server.url).port } };
@@ -23,14 +23,14 @@ function check(server: RunningServer, env: Record<string, string> = {}): Promise
   });
 }
 
-it("the image's healthcheck passes for a server that is ready, and not once it has stopped", async () => {
+it("the image's health check passes while the server is ready, and fails once it has stopped", async () => {
   const server = await start({});
   expect(await check(server)).toBe(0);
   await server.stop();
   expect(await check(server)).toBe(1);
 });
 
-it('does not pass while the bucket is missing', async () => {
+it('fails while the bucket is missing', async () => {
   expect(await check(await start({ PARTWAY_S3_BUCKET: 'no-such-bucket-of-the-healthcheck' }))).toBe(1);
 });
 

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { startMinio } from '../../src/dev/minio/minio.ts';
 import { SetupError } from '../../src/dev/process/setup-error.ts';
 import { cacheFolder, dataFolder } from '../../src/dev/process/user-folders.ts';
-import { claimFolder } from '../../src/dev/quickstart/folder-lock.ts';
+import { lockFolder } from '../../src/dev/quickstart/folder-lock.ts';
 import { chooseSettings, openFolder, type QuickstartFolder, readSettings } from '../../src/dev/quickstart/settings.ts';
 
 const quiet = () => {};
@@ -25,7 +25,7 @@ async function modeOf(path: string): Promise<string> {
 const ENDED_PID = 2 ** 22 + 1;
 
 describe('the settings of the quick start', () => {
-  it('can be read by their owner alone', async () => {
+  it('can be read only by their owner', async () => {
     const folder = await aFolder();
     await chooseSettings(folder, undefined);
     expect(await modeOf(folder.path)).toBe('700');
@@ -39,7 +39,7 @@ describe('the settings of the quick start', () => {
     expect(await chooseSettings(folder, await readSettings(folder))).toEqual(first);
   });
 
-  it('change a port that somebody else has taken, and nothing else', async () => {
+  it('change a port that another program has taken, and nothing else', async () => {
     const folder = await aFolder();
     const first = await chooseSettings(folder, undefined);
     const other = createServer().listen(first.server.port, '127.0.0.1');
@@ -50,7 +50,7 @@ describe('the settings of the quick start', () => {
     expect(second).toEqual({ ...first, server: { ...first.server, port: second.server.port } });
   });
 
-  it('of an earlier version gain a user for the control plane, and root gets another id: part URLs showed the one it had', async () => {
+  it('of an earlier version get a user for the control plane, and another id for root, because part URLs showed the old one', async () => {
     const folder = await aFolder();
     const { controlPlane: _, ...earlier } = await chooseSettings(folder, undefined);
     await writeFile(folder.credentials, JSON.stringify(earlier));
@@ -66,23 +66,23 @@ describe('the settings of the quick start', () => {
     expect(await chooseSettings(folder, await readSettings(folder))).toEqual(first);
   });
 
-  it('say what to do where they are damaged', async () => {
+  it('say what to do if they are damaged', async () => {
     const folder = await aFolder();
     await writeFile(folder.credentials, '{"minio":');
     await expect(readSettings(folder)).rejects.toThrow(`${folder.credentials} is damaged. Delete it`);
   });
 });
 
-describe('the claim on the quick start folder', () => {
+describe('the lock on the quick start folder', () => {
   it('is refused while another quick start holds it', async () => {
     const folder = await aFolder();
-    const claim = await claimFolder(folder, undefined, quiet);
-    await expect(claimFolder(folder, undefined, quiet)).rejects.toThrow(SetupError);
-    claim.release();
-    (await claimFolder(folder, undefined, quiet)).release();
+    const lock = await lockFolder(folder, undefined, quiet);
+    await expect(lockFolder(folder, undefined, quiet)).rejects.toThrow(SetupError);
+    lock.release();
+    (await lockFolder(folder, undefined, quiet)).release();
   });
 
-  it('takes over from a killed quick start and ends the MinIO that it has left', async () => {
+  it('takes over from a killed quick start and ends the MinIO that it left running', async () => {
     const folder = await aFolder();
     const settings = await chooseSettings(folder, undefined);
     const left = await startMinio({
@@ -95,42 +95,42 @@ describe('the claim on the quick start folder', () => {
     await writeFile(folder.runRecord, JSON.stringify({ pid: ENDED_PID, minioPid: left.pid }));
 
     const lines: string[] = [];
-    (await claimFolder(folder, settings, (line) => lines.push(line))).release();
-    expect(lines).toEqual([`Ending the MinIO that an earlier quick start has left (process ${left.pid}).`]);
+    (await lockFolder(folder, settings, (line) => lines.push(line))).release();
+    expect(lines).toEqual([`Ending the MinIO that an earlier quick start left running (process ${left.pid}).`]);
     expect(() => process.kill(left.pid ?? 0, 0)).toThrow('ESRCH');
   });
 
-  it('leaves a process alone that has the number of a MinIO but does not know our credentials', async () => {
+  it('leaves a process alone that has the recorded process id but does not know our credentials', async () => {
     const folder = await aFolder();
     const settings = await chooseSettings(folder, undefined);
     const stranger = await startMinio({ log: quiet, port: settings.minio.port });
     onTestFinished(() => stranger.stop());
     await writeFile(folder.runRecord, JSON.stringify({ pid: ENDED_PID, minioPid: stranger.pid }));
-    (await claimFolder(folder, settings, quiet)).release();
+    (await lockFolder(folder, settings, quiet)).release();
     expect(process.kill(stranger.pid ?? 0, 0)).toBe(true);
   });
 
   it('does not show credentials in its record', async () => {
     const folder = await aFolder();
     const settings = await chooseSettings(folder, undefined);
-    const claim = await claimFolder(folder, settings, quiet);
-    await claim.record({ minioPid: 1, serverPid: 2 });
+    const lock = await lockFolder(folder, settings, quiet);
+    await lock.record({ minioPid: 1, serverPid: 2 });
     expect(JSON.parse(await readFile(folder.runRecord, 'utf8'))).toEqual({ pid: process.pid, minioPid: 1, serverPid: 2 });
-    claim.release();
+    lock.release();
   });
 });
 
 describe('user folders', () => {
   const home = { HOME: '/home/ada' };
 
-  it('follow the XDG variables, but for relative paths', () => {
+  it('follow the XDG variables, except for relative paths', () => {
     expect(cacheFolder({ platform: 'linux', env: { ...home, XDG_CACHE_HOME: '/fast' } })).toBe(join('/fast', 'partway'));
     expect(dataFolder({ platform: 'linux', env: { ...home, XDG_DATA_HOME: 'here' } })).toBe(
       join('/home/ada/.local/share/partway'),
     );
   });
 
-  it('are those of the system otherwise', () => {
+  it('are otherwise those of the operating system', () => {
     expect(cacheFolder({ platform: 'linux', env: home })).toBe(join('/home/ada/.cache/partway'));
     expect(cacheFolder({ platform: 'darwin', env: home })).toBe(join('/home/ada/Library/Caches/partway'));
     expect(dataFolder({ platform: 'darwin', env: home })).toBe(join('/home/ada/Library/Application Support/partway'));

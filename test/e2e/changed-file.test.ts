@@ -5,9 +5,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestContext } from 'vitest';
 import { ControlPlane } from '../../src/client/index.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { mountFat, mountWithoutChangeTime } from '../support/file-systems.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
 import {
   type CliEvent,
   type CliResult,
@@ -16,9 +13,12 @@ import {
   runCli,
   startCli,
   summaryOf,
-} from '../support/partway-cli.ts';
-import { changeUnseen, seededBytes, writeOldFile } from '../support/sources.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+} from '../support/client/partway-cli.ts';
+import { changeUnseen, seededBytes, writeOldFile } from '../support/client/sources.ts';
+import { mountFat, mountWithoutChangeTime } from '../support/files/file-systems.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 const SIZE = 48 * MiB;
 /** In the first part, between the samples of the fingerprint. */
@@ -94,7 +94,7 @@ describe.each<[string, (context: TestContext) => Promise<string>]>([
     expectChanged(await run('resume', sessionId, '--json'));
 
     expect(await new ControlPlane(controlPlane).parts(sessionId)).toMatchObject({ status: 'open' });
-  }, 60_000);
+  });
 
   it('is not completed when a part changes that is stored already, while the rest is sent', async (context) => {
     const { path, start } = await aFile(await folderOf(context));
@@ -103,7 +103,7 @@ describe.each<[string, (context: TestContext) => Promise<string>]>([
     await changeUnseen(path, UNSAMPLED);
 
     expectChanged(await cli.finished);
-  }, 60_000);
+  });
 
   it('is not "already uploaded" when it changed after it was completed', async (context) => {
     const { path, run, key } = await aFile(await folderOf(context));
@@ -117,7 +117,7 @@ describe.each<[string, (context: TestContext) => Promise<string>]>([
     expect(again.stdout).toBe('');
     expect(again.stderr).toContain('the object has other bytes');
     expect(await hashOfObject(sharedMinio(), bucket, key)).toBe(before);
-  }, 60_000);
+  });
 
   it('and whose bytes are as they were is resumed, and verified', async (context) => {
     const { path, start, run, key } = await aFile(await folderOf(context));
@@ -129,30 +129,26 @@ describe.each<[string, (context: TestContext) => Promise<string>]>([
     expect(resumed.exitCode, resumed.stderr).toBe(0);
     expect(summaryOf(resumed)).toMatchObject({ proof: 'full', bytesSent: SIZE - storedBytes });
     expect(await hashOfObject(sharedMinio(), bucket, key)).toBe(await hashOfFile(path));
-  }, 60_000);
+  });
 });
 
 describe('an upload', () => {
   it.each<[string, (path: string) => Promise<void>]>([
     ['touched', (path) => utimes(path, 1_600_000_000, 1_600_000_000)],
     ['made read-only', (path) => chmod(path, 0o444)],
-  ])(
-    'goes on when its file is %s, and ends verified',
-    async (_, change) => {
-      const { path, start, key } = await aFile(await ownFolder());
-      const cli = start('upload', path, ...SLOWLY);
-      await untilParts(cli, 3);
-      await change(path);
+  ])('goes on when its file is %s, and ends verified', async (_, change) => {
+    const { path, start, key } = await aFile(await ownFolder());
+    const cli = start('upload', path, ...SLOWLY);
+    await untilParts(cli, 3);
+    await change(path);
 
-      const result = await cli.finished;
+    const result = await cli.finished;
 
-      expect(result.exitCode, result.stderr).toBe(0);
-      expect(summaryOf(result)).toMatchObject({ proof: 'full', bytesSent: SIZE });
-      expect(result.events.filter(({ type }) => type === 'rereading')).not.toEqual([]);
-      expect(await hashOfObject(sharedMinio(), bucket, key)).toBe(await hashOfFile(path));
-    },
-    60_000,
-  );
+    expect(result.exitCode, result.stderr).toBe(0);
+    expect(summaryOf(result)).toMatchObject({ proof: 'full', bytesSent: SIZE });
+    expect(result.events.filter(({ type }) => type === 'rereading')).not.toEqual([]);
+    expect(await hashOfObject(sharedMinio(), bucket, key)).toBe(await hashOfFile(path));
+  });
 
   it('of a file on FUSE says why the file is read once more', async (context) => {
     const { path, run } = await aFile(await mountWithoutChangeTime(context));
@@ -162,7 +158,7 @@ describe('an upload', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/ verified\n$/) });
     expect(stderr).toContain('its file system keeps no change time');
     expect(stderr).toContain('comparing 48.0 MiB of stored parts with the file');
-  }, 60_000);
+  });
 
   it.skipIf(process.platform !== 'linux')('of a file that says 0 bytes and has more does not begin', async () => {
     const { run } = await aFile(await ownFolder());

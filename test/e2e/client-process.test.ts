@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { runCli } from '../support/partway-cli.ts';
+import { runCli } from '../support/client/partway-cli.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
 
 describe('the client process', () => {
   let folder: string;

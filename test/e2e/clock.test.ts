@@ -4,10 +4,10 @@ import { bytesSource } from '../../src/client/source/byte-source.ts';
 import { openUpload } from '../../src/client/transfer/open-upload.ts';
 import { runUpload } from '../../src/client/transfer/upload.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { startControlPlane } from '../support/control-plane-process.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { seededBytes } from '../support/sources.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { seededBytes } from '../support/client/sources.ts';
+import { startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
 
 const YEAR_MS = 365 * 86_400_000;
 

@@ -1,13 +1,13 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { runCli, summaryOf } from '../support/partway-cli.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+import { runCli, summaryOf } from '../support/client/partway-cli.ts';
+import { aLargeFolder } from '../support/files/large-folder.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, removeLargeObject, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 const MB = 1000 ** 2;
 
@@ -17,7 +17,7 @@ describe('files of every size and name', () => {
   let controlPlane: ControlPlaneProcess;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'partway-e2e-'));
+    folder = aLargeFolder();
     bucket = await createTestBucket();
     controlPlane = await startControlPlane({ store: sharedMinio(), bucket });
   });
@@ -34,6 +34,7 @@ describe('files of every size and name', () => {
     return { summary: summaryOf(result), plan: [strategy.strategy, strategy.partCount] };
   }
 
+  // Which strategy a size gets on which network is proven in test/session/strategy.test.ts; here each strategy is tried.
   it.each([
     ['0 bytes', 0, [], 'single', 1],
     ['1 byte', 1, [], 'single', 1],
@@ -44,23 +45,18 @@ describe('files of every size and name', () => {
     ['one byte below 100 MB', 100 * MB - 1, ['--network', 'unreliable'], 'single', 1],
     ['exactly 100 MB on a reliable network', 100 * MB, ['--network', 'reliable'], 'single', 1],
     ['exactly 100 MB on an unreliable network', 100 * MB, ['--network', 'unreliable'], 'chunked', 10],
-    ['exactly 1 GB on a reliable network', 1000 * MB, ['--network', 'reliable'], 'single', 1],
-    ['exactly 1 GB on an unreliable network', 1000 * MB, ['--network', 'unreliable'], 'chunked', 96],
     ['one byte above 1 GB', 1000 * MB + 1, [], 'multipart', 120],
-  ])(
-    'uploads %s',
-    async (name, size, flags, strategy, partCount) => {
-      await ensureGeneratedFile(join(folder, name), size);
+  ])('uploads %s', async (name, size, flags, strategy, partCount) => {
+    await ensureGeneratedFile(join(folder, name), size);
 
-      const { summary, plan } = await uploadAndCompare(name, flags);
+    const { summary, plan } = await uploadAndCompare(name, flags);
 
-      expect(plan).toStrictEqual([strategy, partCount]);
-      expect(summary).toMatchObject({ status: 'completed', bytes: size, bytesSent: size });
-      // Room for the next one.
-      truncateSync(join(folder, name), 0);
-    },
-    120_000,
-  );
+    expect(plan).toStrictEqual([strategy, partCount]);
+    expect(summary).toMatchObject({ status: 'completed', bytes: size, bytesSent: size });
+    // Room for the next one.
+    truncateSync(join(folder, name), 0);
+    await removeLargeObject(bucket, name);
+  });
 
   it.each([
     'with spaces  and + plus.mp4',

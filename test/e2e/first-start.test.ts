@@ -2,8 +2,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../src/dev/process/free-port.ts';
-import { runCli, startCli } from '../support/partway-cli.ts';
-import { aFolder } from '../support/sources.ts';
+import { runCli, startCli } from '../support/client/partway-cli.ts';
+import { aFolder } from '../support/client/sources.ts';
 
 let folder: string;
 let env: Record<string, string>;

@@ -9,15 +9,15 @@ import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts'
 import { MiB } from '../../src/session/part-plan.ts';
 import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { startByteProxy } from '../support/byte-proxy.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { limitedDisk, mountSmallDisk, type TestDisk } from '../support/full-disk.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { type CliResult, runCli, startCli, summaryOf } from '../support/partway-cli.ts';
-import { anS3Store } from '../support/s3-stores.ts';
-import { sendRequest } from '../support/send-request.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { type CliResult, runCli, startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { limitedDisk, mountSmallDisk, type TestDisk } from '../support/files/full-disk.ts';
+import { sendRequest } from '../support/network/send-request.ts';
+import { type ByteProxy, startByteProxy } from '../support/proxies/byte-proxy.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { anS3Store } from '../support/store/s3-stores.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 const PART_COUNT = 10;
 const SIZE = PART_COUNT * 5 * MiB;
@@ -25,7 +25,12 @@ const SMALL = Buffer.from('a small file');
 /** Of nobody in particular: what root may do says nothing. */
 const NOBODY = 65_534;
 
+/** So slow that no upload comes to its end before a test has filled the disk, and so fast that parts do. */
+const SLOW_BYTES_PER_SECOND = 2 * MiB;
+
 let folder: string;
+/** Before the store of the latest control plane. */
+let proxy: ByteProxy;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'partway-e2e-'));
   await ensureGeneratedFile(join(folder, 'film.mp4'), SIZE);
@@ -43,10 +48,8 @@ describe.each<[string, (context: TestContext) => Promise<TestDisk>, RegExp]>([
     const api = new ControlPlane(controlPlane);
     const complete = await openSmall(api, 'complete');
     const abandoned = await openSmall(api, 'abandoned');
-    const cli = startCli(['upload', 'film.mp4', '--strategy', 'multipart', '--part-size', '5MiB', '--json'], {
-      ...controlPlane,
-      cwd: folder,
-    });
+    const flags = ['--strategy', 'multipart', '--part-size', '5MiB', '--concurrency', '1', '--json'];
+    const cli = startCli(['upload', 'film.mp4', ...flags], { ...controlPlane, cwd: folder });
     onTestFinished(() => void cli.child.kill('SIGKILL'));
     await cli.event(({ type }) => type === 'part');
 
@@ -69,6 +72,7 @@ describe.each<[string, (context: TestContext) => Promise<TestDisk>, RegExp]>([
     for (const key of ['complete', 'film.mp4']) expect(await store.headObject(key)).toBeUndefined();
 
     await disk.makeRoom(controlPlane.pid);
+    proxy.bytesPerSecond = undefined;
 
     const result = await cli.finished;
     expect(result.exitCode, result.stderr).toBe(0);
@@ -82,7 +86,7 @@ describe.each<[string, (context: TestContext) => Promise<TestDisk>, RegExp]>([
     await controlPlane.restart();
     for (const key of ['complete', 'film.mp4', 'abandoned', 'another'])
       await expect.poll(() => store.listMultipartUploads(key), { message: key }).toEqual([]);
-  }, 120_000);
+  });
 });
 
 it('what was acknowledged is kept through a kill -9 and a start while there is still no room', async (context) => {
@@ -133,7 +137,7 @@ describe('a database that can only be read', () => {
 });
 
 async function startOn(disk: TestDisk, bucket: string): Promise<ControlPlaneProcess> {
-  const proxy = await startByteProxy(sharedMinio().endpoint, { bytesPerSecond: 6 * MiB });
+  proxy = await startByteProxy(sharedMinio().endpoint, { bytesPerSecond: SLOW_BYTES_PER_SECOND });
   const controlPlane = await startControlPlane({
     store: sharedMinio(),
     bucket,

@@ -2,9 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { hostileControlPlane, type Lie } from '../support/hostile-control-plane.ts';
-import { startCli } from '../support/partway-cli.ts';
-import { aFolder, seededBytes } from '../support/sources.ts';
+import { startCli } from '../support/client/partway-cli.ts';
+import { aFolder, seededBytes } from '../support/client/sources.ts';
+import { hostileControlPlane, type Lie } from '../support/server/hostile-control-plane.ts';
 
 /** Announces an answer, sends its beginning and nothing more. Resolves when the client waits for the rest. */
 function answerThatStops() {

@@ -1,15 +1,15 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ControlPlane } from '../../src/client/index.ts';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { GiB, MiB } from '../../src/session/part-plan.ts';
-import { type ByteProxy, startByteProxy } from '../support/byte-proxy.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { type CliEvent, startCli, summaryOf } from '../support/partway-cli.ts';
-import { hashOfFile, hashOfObject, testSeed } from '../support/stored-bytes.ts';
+import { type CliEvent, startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { aLargeFolder } from '../support/files/large-folder.ts';
+import { type ByteProxy, startByteProxy } from '../support/proxies/byte-proxy.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, removeLargeObject, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject, testSeed } from '../support/store/stored-bytes.ts';
 
 const PARTS_IN_FLIGHT = 4;
 const PART_SIZE = 8 * MiB;
@@ -22,14 +22,15 @@ describe('1 GiB, killed -9 and resumed', () => {
   let controlPlane: ControlPlaneProcess;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'partway-e2e-'));
+    folder = aLargeFolder();
     file = join(folder, 'film.mp4');
     await ensureGeneratedFile(file, GiB);
     bucket = await createTestBucket();
     proxy = await startByteProxy(sharedMinio().endpoint);
     controlPlane = await startControlPlane({ store: sharedMinio(), bucket, publicEndpoint: proxy.url });
-  }, 60_000);
+  });
   afterAll(async () => {
+    await removeLargeObject(bucket, 'film.mp4');
     await controlPlane.stop();
     await proxy.close();
     rmSync(folder, { recursive: true, force: true });
@@ -55,13 +56,14 @@ describe('1 GiB, killed -9 and resumed', () => {
     expect(second.exitCode, second.stderr).toBe(0);
     const summary = summaryOf(second);
     expect(summary).toMatchObject({ sessionId, status: 'completed', bytes: GiB });
-    // Nothing that the store holds is sent again …
-    expect(summary.bytesSent, `seed ${seed}`).toBe(GiB - held.storedBytes);
+    // Nothing that the store held is sent again (a part of the killed client may have arrived since it was asked) …
+    expect(summary.bytesSent, `seed ${seed}`).toBeLessThanOrEqual(GiB - held.storedBytes);
+    expect(summary.bytesSent, `seed ${seed}`).toBeGreaterThanOrEqual(GiB - held.storedBytes - PARTS_IN_FLIGHT * PART_SIZE);
     // … and both runs together wasted at most the parts in flight. Request headers take below 2 KiB a part.
     const wasted = proxy.bytesUp - GiB - 130 * 2 * 1024;
     expect(wasted, `seed ${seed}`).toBeLessThanOrEqual(PARTS_IN_FLIGHT * PART_SIZE);
     expect(await hashOfObject(sharedMinio(), bucket, 'film.mp4')).toBe(await hashOfFile(file));
-  }, 180_000);
+  });
 });
 
 function sessionIdOf(event: CliEvent): string {

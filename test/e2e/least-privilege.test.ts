@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { runCli } from '../support/partway-cli.ts';
+import { runCli } from '../support/client/partway-cli.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
 
 let controlPlane: ControlPlaneProcess;
 afterEach(() => controlPlane.stop());

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../../src/session/part-plan.ts';
-import { startByteProxy } from '../support/byte-proxy.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { newStateHome, runCli, startCli } from '../support/partway-cli.ts';
+import { newStateHome, runCli, startCli } from '../support/client/partway-cli.ts';
+import { startByteProxy } from '../support/proxies/byte-proxy.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
 
 describe('--network auto, for a file between 100 MB and 1 GB', () => {
   let folder: string;

@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../../src/session/part-plan.ts';
-import { startControlPlane } from '../support/control-plane-process.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { aNetworkNamespace, joinByDelay, type NetworkNamespace } from '../support/network-namespace.ts';
-import { startCli, summaryOf } from '../support/partway-cli.ts';
-import { aFolder, seededBytes } from '../support/sources.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+import { startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { aFolder, seededBytes } from '../support/client/sources.ts';
+import { aNetworkNamespace, joinByDelay, type NetworkNamespace } from '../support/network/network-namespace.ts';
+import { startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 const SERVER_PORT = 7373;
 const STORE_PORT = 9000;

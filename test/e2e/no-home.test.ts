@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { aFolder } from '../support/client/sources.ts';
 import { skipBecause } from '../support/skip-because.ts';
-import { aFolder } from '../support/sources.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../bin/partway.js', import.meta.url));
 const run = promisify(execFile);

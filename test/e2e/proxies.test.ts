@@ -6,12 +6,12 @@ import * as tls from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { makeCertificate, writeCertificate } from '../support/certificates.ts';
-import { startControlPlane } from '../support/control-plane-process.ts';
-import { type ForwardProxyOptions, startForwardProxy } from '../support/forward-proxy.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { startCli, summaryOf } from '../support/partway-cli.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+import { startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { makeCertificate, writeCertificate } from '../support/network/certificates.ts';
+import { type ForwardProxyOptions, startForwardProxy } from '../support/proxies/forward-proxy.ts';
+import { startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 /** Names that the proxy alone can resolve: what arrives went through it. */
 const SERVER = 'control.test';
@@ -30,7 +30,7 @@ describe.each(['http', 'https'] as const)('where server and store are behind a p
     const asked = protocol === 'http' ? [`POST ${server}/api/uploads`, `PUT ${store}/`] : connects(server, store);
     for (const what of asked) expect(proxy.asked.join('\n')).toContain(what);
     expect(result.stdout + result.stderr).not.toMatch(/pass-of-the-proxy|YW5uOnBhc3M/);
-  }, 60_000);
+  });
 
   it('an upload waits while the proxy is away, and goes on through it', async () => {
     const { proxy, start, bucket, folder } = await setUp(protocol);
@@ -46,7 +46,7 @@ describe.each(['http', 'https'] as const)('where server and store are behind a p
     expect(result.events.map(({ type }) => type)).toContain('online');
     expect(await hashOfObject(sharedMinio(), bucket, 'film.mp4')).toBe(await hashOfFile(join(folder, 'film.mp4')));
     expect(again.connections).toBeGreaterThan(0);
-  }, 60_000);
+  });
 
   it('doctor says which way leads through which proxy', async () => {
     const { proxy, cli } = await setUp(protocol);
@@ -55,7 +55,7 @@ describe.each(['http', 'https'] as const)('where server and store are behind a p
     expect(stdout).toContain(`the way to the server: through the proxy ${proxy.url}`);
     expect(stdout).toContain(`the way to the store: through the proxy ${proxy.url}`);
     expect(stdout + stderr).not.toContain('pass-of-the-proxy');
-  }, 60_000);
+  });
 });
 
 it('a proxy that refuses tunnels is named with what it wants', async () => {
@@ -64,7 +64,7 @@ it('a proxy that refuses tunnels is named with what it wants', async () => {
   expect(exitCode).not.toBe(0);
   expect(stderr).toContain(`the proxy ${proxy.url} answered HTTP 407: it wants a name and a password`);
   expect(stderr).not.toContain('pass-of-the-proxy');
-}, 60_000);
+});
 
 it('NO_PROXY and this machine are left out', async () => {
   const { proxy, cli, direct } = await setUp('http');
@@ -73,7 +73,7 @@ it('NO_PROXY and this machine are left out', async () => {
   const refused = await cli(['list'], { NO_PROXY: '.test' });
   expect(refused.stderr).toMatch(/ENOTFOUND|EAI_AGAIN/);
   expect(proxy.connections).toBe(0);
-}, 60_000);
+});
 
 const SOCKS = 'socks5://ann:pass-of-the-proxy@127.0.0.1:9';
 
@@ -121,7 +121,7 @@ it('the server reaches its store through a proxy, and its log says so without na
   expect(log).toContain(`the object store is reached through the proxy ${proxy.url}`);
   expect(log).toContain('the webhook is reached without a proxy');
   expect(log).not.toMatch(/pass-of-the-proxy|YW5uOnBhc3M/);
-}, 60_000);
+});
 
 const PARTWAY_WEBHOOK_SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 

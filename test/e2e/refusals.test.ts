@@ -7,10 +7,10 @@ import { startMinio } from '../../src/dev/minio/minio.ts';
 import { freePort } from '../../src/dev/process/free-port.ts';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { type CliResult, newStateHome, runCli, startCli } from '../support/partway-cli.ts';
+import { type CliResult, newStateHome, runCli, startCli } from '../support/client/partway-cli.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
 import { skipBecause } from '../support/skip-because.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
 
 const NOBODY = 65_534;
 
@@ -145,7 +145,7 @@ describe('what cannot be uploaded is refused with what happened, what it means a
       await minio.stop();
       execFileSync('umount', [disk]);
     }
-  }, 120_000);
+  });
 
   /** 24 MiB in three parts, interrupted by SIGKILL once the first is stored. */
   async function interruptedUpload(name: string) {

@@ -11,13 +11,13 @@ import type { Progress } from '../../src/contract/wire.ts';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { encodeCrc32 } from '../../src/session/crc32.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { startBalancer } from '../support/balancer.ts';
-import { startByteProxy } from '../support/byte-proxy.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { startCli, summaryOf } from '../support/partway-cli.ts';
-import { createTestDatabase, needsPostgres } from '../support/postgres.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+import { startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { createTestDatabase, needsPostgres } from '../support/database/postgres.ts';
+import { startBalancer } from '../support/proxies/balancer.ts';
+import { startByteProxy } from '../support/proxies/byte-proxy.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 const TOKEN = 'the-token-of-both-replicas';
 const SIZE = 96 * MiB;
@@ -58,7 +58,7 @@ describe('two servers on one PostgreSQL database', () => {
 
     expect((await watching.last).status).toBe('completed');
     expect(await atTwo.object(sessionId)).toMatchObject({ bucket, size: bytes.length });
-  }, 60_000);
+  });
 
   it('finish an upload whose requests go to both, though one is killed -9 in its midst', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'partway-e2e-'));
@@ -87,7 +87,7 @@ describe('two servers on one PostgreSQL database', () => {
     expect(summaryOf(result)).toMatchObject({ status: 'completed', bytes: SIZE });
     expect(new Set(balancer.answeredBy.slice(answeredBefore))).toStrictEqual(new Set([1]));
     expect(await hashOfObject(sharedMinio(), bucket, 'film.mp4')).toBe(await hashOfFile(file));
-  }, 120_000);
+  });
 });
 
 /** The live stream of a session at one server: what it has told, until the session ended. */

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { type CliEvent, startCli } from '../support/partway-cli.ts';
-import { hashOfFile, hashOfObject, testSeed } from '../support/stored-bytes.ts';
+import { type CliEvent, startCli } from '../support/client/partway-cli.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject, testSeed } from '../support/store/stored-bytes.ts';
 
 const FILES = ['a.mov', 'b.mov', 'c.mov'];
 const PARTS_PER_FILE = 4;
@@ -25,7 +25,7 @@ describe('three files, one after another', () => {
     for (const name of FILES) await ensureGeneratedFile(join(folder, name), PARTS_PER_FILE * PART, name);
     bucket = await createTestBucket();
     controlPlane = await startControlPlane({ store: sharedMinio(), bucket });
-  }, 60_000);
+  });
   afterAll(async () => {
     await controlPlane.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -62,7 +62,7 @@ describe('three files, one after another', () => {
     expect(result.stderr).toContain(`waiting for the partway server at ${controlPlane.server} (cannot be reached: ECONNREFUSED)`);
     for (const name of FILES)
       expect(await hashOfObject(sharedMinio(), bucket, name), name).toBe(await hashOfFile(join(folder, name)));
-  }, 180_000);
+  });
 });
 
 /** A number that looks random and is the same for the same seed. */

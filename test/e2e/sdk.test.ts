@@ -9,10 +9,10 @@ import { publint } from 'publint';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { encodeCrc32 } from '../../src/session/crc32.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { startControlPlane } from '../support/control-plane-process.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { seededBytes } from '../support/sources.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+import { seededBytes } from '../support/client/sources.ts';
+import { startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../src/dev/process/free-port.ts';
-import { startCli } from '../support/partway-cli.ts';
-import { aFolder } from '../support/sources.ts';
+import { startCli } from '../support/client/partway-cli.ts';
+import { aFolder } from '../support/client/sources.ts';
 
 const TOKEN = 'the-token-of-hostile-names';
 /** Turns text red, reverses it, hides in it, erases the line, breaks it. */

@@ -2,6 +2,9 @@ import { CreateMultipartUploadCommand, ListObjectsV2Command, ListPartsCommand, S
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { forgePart } from '../../src/forgery/forged-part.ts';
 import { tryForgery } from '../../src/forgery/try-forgery.ts';
+import { aTarArchive } from '../support/files/tar-archive.ts';
+import { RawConnection } from '../support/network/raw-connection.ts';
+import { type Recorder, type ShieldKind, startShieldedMinio } from '../support/proxies/shield.ts';
 import {
   aForgedArchiveHead,
   aForgedHead,
@@ -13,11 +16,8 @@ import {
   FORGING_WORD as WORD,
   withLines,
   withQuery,
-} from '../support/forged-head.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { RawConnection } from '../support/raw-connection.ts';
-import { type Recorder, type ShieldKind, startShieldedMinio } from '../support/shield.ts';
-import { aTarArchive } from '../support/tar-archive.ts';
+} from '../support/store/forged-head.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
 
 const FORGED = Buffer.from('forged');
 const ARCHIVE = aTarArchive('unpacked', 'forged').toString('latin1');

@@ -7,14 +7,14 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { FORGING_WORD } from '../support/forged-head.ts';
-import { sharedMinio } from '../support/minio.ts';
-import { runCli, summaryOf } from '../support/partway-cli.ts';
-import { RawConnection } from '../support/raw-connection.ts';
-import { sendRequest } from '../support/send-request.ts';
-import { type Recorder, type ShieldKind, startShieldedMinio } from '../support/shield.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+import { runCli, summaryOf } from '../support/client/partway-cli.ts';
+import { RawConnection } from '../support/network/raw-connection.ts';
+import { sendRequest } from '../support/network/send-request.ts';
+import { type Recorder, type ShieldKind, startShieldedMinio } from '../support/proxies/shield.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { FORGING_WORD } from '../support/store/forged-head.ts';
+import { sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 const root = sharedMinio();
 const clients: S3Client[] = [];
@@ -66,7 +66,7 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])('the shield in %s', (kind) => {
     expect(verify.exitCode, verify.stderr).toBe(0);
     // It went this way, and nothing past it.
     expect(recorder.sent.match(/PUT \S+partNumber=\d+/g)?.length).toBeGreaterThan(3);
-  }, 60_000);
+  });
 
   it('lets doctor find nothing wrong', async () => {
     const server = await startServerBehindIt();
@@ -83,7 +83,7 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])('the shield in %s', (kind) => {
     connection.send(
       `PUT ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\nContent-Length: ${first.length + rest.length}\r\nConnection: close\r\n\r\n${first}`,
     );
-    await expect.poll(() => recorder.sent.includes(first), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => recorder.sent.includes(first), { timeout: 60_000 }).toBe(true);
     connection.send(rest);
     const { status, headers } = await connection.answer();
     expect({ status, etag: headers.etag }).toEqual({ status: 200, etag: expect.stringMatching(/^"[0-9a-f]{32}"$/) });

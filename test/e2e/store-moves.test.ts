@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { startControlPlane } from '../support/control-plane-process.ts';
-import { startFaultyLink } from '../support/faulty-link.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { startCli, summaryOf } from '../support/partway-cli.ts';
-import { hashOfFile, hashOfObject } from '../support/stored-bytes.ts';
+import { startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { startFaultyLink } from '../support/proxies/faulty-link.ts';
+import { startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { hashOfFile, hashOfObject } from '../support/store/stored-bytes.ts';
 
 const SIZE = 30 * MiB;
 
@@ -45,4 +45,4 @@ it('a client that waits for the store follows it to another address', async () =
   );
   expect(result.stderr).toContain(`has moved from ${oldAddress.url} to ${newAddress.url}`);
   expect(await hashOfObject(sharedMinio(), bucket, 'film.mp4')).toBe(await hashOfFile(join(folder, 'film.mp4')));
-}, 120_000);
+});

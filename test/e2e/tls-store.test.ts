@@ -3,13 +3,13 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { makeCertificate } from '../support/certificates.ts';
-import { startControlPlane } from '../support/control-plane-process.ts';
-import { startDamagingRelay } from '../support/damaging-relay.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { type CliOptions, runCli, startCli, summaryOf } from '../support/partway-cli.ts';
-import { aFolder, seededBytes } from '../support/sources.ts';
-import { aTlsPort, REFUSALS } from '../support/tls-port.ts';
+import { type CliOptions, runCli, startCli, summaryOf } from '../support/client/partway-cli.ts';
+import { aFolder, seededBytes } from '../support/client/sources.ts';
+import { makeCertificate } from '../support/network/certificates.ts';
+import { aTlsPort, REFUSALS } from '../support/network/tls-port.ts';
+import { startDamagingRelay } from '../support/proxies/damaging-relay.ts';
+import { startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
 
 const MiB = 1024 ** 2;
 
@@ -100,7 +100,7 @@ describe('a store behind TLS', () => {
     const reasons = result.events.filter(({ type }) => type === 'offline').map(({ reason }) => reason);
     expect(reasons).toContainEqual(expect.stringContaining('does not speak TLS'));
     expect(relay.isDone).toBe(true);
-  }, 90_000);
+  });
 
   it('with a certificate that this computer does not trust ends the upload at once, with what to do', async () => {
     const { file, untrusting } = await aTlsStore();
@@ -112,7 +112,7 @@ describe('a store behind TLS', () => {
     const { stdout } = await runCli(['doctor'], untrusting);
     expect(stdout).toContain('cannot be trusted from this machine');
     expect(stdout).toContain('export NODE_EXTRA_CA_CERTS=');
-  }, 90_000);
+  });
 
   it('with a certificate that the server does not trust is told so by its log, /readyz and doctor, each with what to set', async () => {
     const endpoint = `https://127.0.0.1:${await startTlsFront(makeCertificate('store'))}`;
@@ -137,5 +137,5 @@ describe('a store behind TLS', () => {
     const told = (await readFile(logFile, 'utf8')).split('\n').filter((line) => line.includes('"check":"bucket"'));
     expect(told).toHaveLength(1);
     expect(told[0]).toMatch(words);
-  }, 90_000);
+  });
 });

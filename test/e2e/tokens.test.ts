@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MiB } from '../../src/session/part-plan.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../support/control-plane-process.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { type CliResult, runCli, startCli } from '../support/partway-cli.ts';
+import { type CliResult, runCli, startCli } from '../support/client/partway-cli.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../support/server/control-plane-process.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
 
 describe('tokens, from making one to revoking it, while the server runs', () => {
   let folder: string;

@@ -6,10 +6,10 @@ import { ControlPlane } from '../../src/client/control-plane/control-plane.ts';
 import type { Session } from '../../src/contract/wire.ts';
 import { startMinio } from '../../src/dev/minio/minio.ts';
 import { MiB } from '../../src/session/part-plan.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { startControlPlane } from '../support/control-plane-process.ts';
-import { sendRequest } from '../support/send-request.ts';
-import { machineWithClock, needsShiftedClock } from '../support/shifted-clock.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { sendRequest } from '../support/network/send-request.ts';
+import { startControlPlane } from '../support/server/control-plane-process.ts';
+import { hostWithClock, needsShiftedClock } from '../support/time/shifted-clock.ts';
 
 const DAY = 86_400;
 const PARTS = [Buffer.alloc(5 * MiB, 'a'), Buffer.from('the end')] as const;
@@ -18,8 +18,8 @@ const FILE = Buffer.concat(PARTS);
 /** A control plane and a MinIO of its own, each started with the clock that the test wants. */
 async function startBoth(context: TestContext, env: Readonly<Record<string, string>> = {}) {
   needsShiftedClock(context);
-  const { machine, setClock } = await machineWithClock(context);
-  const minio = await startMinio({ log: () => {}, bucket: 'uploads', machine });
+  const { host, setClock } = await hostWithClock(context);
+  const minio = await startMinio({ log: () => {}, bucket: 'uploads', host });
   onTestFinished(() => minio.stop());
   const logs = mkdtempSync(join(tmpdir(), 'partway-clock-log-'));
   onTestFinished(() => rmSync(logs, { recursive: true }));
@@ -88,7 +88,7 @@ describe.each([
     await putPart(api, session, 2);
     const completed = await api.complete(session.sessionId, { checksum: checksumOf(FILE) });
     expect(completed).toMatchObject({ status: 'completed', checksum: checksumOf(FILE) });
-  }, 120_000);
+  });
 });
 
 it('a server that need not hold anything expires what is due at its start: so the clock that the tests set is what it goes by', async (context) => {
@@ -100,4 +100,4 @@ it('a server that need not hold anything expires what is due at its start: so th
 
   expect(await metric('partway_sweep_results_total{result="expired"}')).toBe(1);
   expect(await api.get(session.sessionId)).toMatchObject({ status: 'expired' });
-}, 120_000);
+});

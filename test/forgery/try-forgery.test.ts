@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { tryForgery } from '../../src/forgery/try-forgery.ts';
 import { judgeForgery } from '../../src/forgery/verdict.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
 
 const error = (status: number, code: string, message = '') => ({
   status,

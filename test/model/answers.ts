@@ -1,6 +1,6 @@
 import { PROBLEM_MEDIA_TYPE, PROBLEMS } from '../../src/contract/problems.ts';
 import type { ErrorCode, ServiceErrorCode } from '../../src/session/errors.ts';
-import { type CannedAnswer, S3_ANSWERS } from '../support/faults.ts';
+import { type CannedAnswer, S3_ANSWERS } from '../support/proxies/faults.ts';
 
 interface Possible {
   readonly answer: CannedAnswer;

@@ -1,5 +1,5 @@
 import { type ByteSource, bytesSource, type SourceIdentity } from '../../src/client/source/byte-source.ts';
-import { withFlippedByte } from '../support/sources.ts';
+import { withFlippedByte } from '../support/client/sources.ts';
 
 export type Contents = 'original' | 'changed';
 

@@ -1,4 +1,4 @@
-import type { PutWatch, SeenRequest } from '../support/fault-proxy.ts';
+import type { PutWatch, SeenRequest } from '../support/proxies/fault-proxy.ts';
 
 /** By this header of its PUTs the ledger knows a client; presigned URLs do not sign it. */
 export const CLIENT_HEADER = 'x-model-client';

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { GetObjectCommand, NoSuchKey, S3Client } from '@aws-sdk/client-s3';
 import type { RunningMinio } from '../../src/dev/minio/minio.ts';
 import { createS3ObjectStore } from '../../src/object-store/s3.ts';
-import { POLICY } from '../support/control-plane.ts';
+import { POLICY } from '../support/server/control-plane.ts';
 import type { ModelStore } from './model-store.ts';
 
 /**

@@ -12,9 +12,9 @@ import { sweep } from '../../src/server/lifecycle/sweeper.ts';
 import { createMetrics } from '../../src/server/metrics/metrics.ts';
 import { createService } from '../../src/server/service.ts';
 import type { SessionStore } from '../../src/session-store/port/session-store.ts';
-import { POLICY } from '../support/control-plane.ts';
-import type { ObjectStoreMethod } from '../support/fake-object-store.ts';
 import { interpose } from '../support/interpose.ts';
+import { POLICY } from '../support/server/control-plane.ts';
+import type { ObjectStoreMethod } from '../support/store/fake-object-store.ts';
 import type { StoreFault } from './schedule.ts';
 
 export const TOKEN = 'the-token-of-the-model-tests';

@@ -2,10 +2,10 @@ import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type ObjectStore, ObjectStoreError } from '../../src/object-store/port.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { FakeObjectStore } from '../support/fake-object-store.ts';
-import { type CannedAnswer, S3_ANSWERS } from '../support/faults.ts';
+import { checksumOf } from '../suites/object-store.ts';
 import { interpose } from '../support/interpose.ts';
+import { type CannedAnswer, S3_ANSWERS } from '../support/proxies/faults.ts';
+import { FakeObjectStore } from '../support/store/fake-object-store.ts';
 
 /** An object store that a schedule can harm: one in this process, or a real MinIO. */
 export interface ModelStore {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import type { ObjectStoreFailure } from '../../src/object-store/port.ts';
 import type { ErrorCode } from '../../src/session/errors.ts';
-import type { ObjectStoreMethod } from '../support/fake-object-store.ts';
+import type { ObjectStoreMethod } from '../support/store/fake-object-store.ts';
 import { CALL_ANSWERS, type CallAnswer, PART_ANSWERS, type PartAnswer } from './answers.ts';
 
 /** What befalls one upload. Plain data: a failing one is printed whole, and smaller ones are tried. */

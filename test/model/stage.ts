@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CompleteInput } from '../../src/object-store/port.ts';
+import type { Strategy } from '../../src/session/strategy.ts';
 import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { type FaultProxy, type SeenRequest, startFaultProxy } from '../support/fault-proxy.ts';
+import { seededBytes } from '../support/client/sources.ts';
+import { type FaultProxy, type SeenRequest, startFaultProxy } from '../support/proxies/fault-proxy.ts';
 import {
   answers,
   closesAfter,
@@ -13,8 +15,7 @@ import {
   losesAnswer,
   resetsAfter,
   stallsAfter,
-} from '../support/faults.ts';
-import { seededBytes } from '../support/sources.ts';
+} from '../support/proxies/faults.ts';
 import { CALL_ANSWERS, PART_ANSWERS } from './answers.ts';
 import { ChangingFile } from './changing-file.ts';
 import { Ledger } from './ledger.ts';
@@ -68,7 +69,7 @@ export async function setUp(schedule: Schedule, setting: Setting): Promise<Stage
     // Killed in the midst of Complete, a store may have lost any of its parts.
     for (const uploadId of completing) ledger.lost(uploadId);
   });
-  const sessions = withPlan(openSqliteStore(':memory:'), schedule, setting);
+  const sessions = withParts(openSqliteStore(':memory:'), setting.partSize, schedule.strategy);
   const server = await ModelServer.start({
     sessions,
     objects,
@@ -131,14 +132,14 @@ function aFile(key: string, schedule: Schedule, { partSize, pieceSize }: Setting
   });
 }
 
-/** The wire allows no parts below S3's 5 MiB, and the session store keeps any plan: there it is exchanged for the schedule's. */
-function withPlan(sessions: SessionStore, { strategy }: Schedule, { partSize }: Setting): SessionStore {
+/** The wire allows no parts below S3's 5 MiB, and the session store keeps any plan: there the plan of a session is given other parts. */
+export function withParts(sessions: SessionStore, partSize: number, strategy?: Strategy): SessionStore {
   const insert: SessionStore['insert'] = (session, ...conditions) => {
-    const plan = {
-      strategy,
-      partSize: strategy === 'single' ? session.size : partSize,
-      partCount: strategy === 'single' ? 1 : Math.ceil(session.size / partSize),
-    };
+    const wanted = strategy ?? session.plan.strategy;
+    const plan =
+      wanted === 'single'
+        ? { strategy: wanted, partSize: session.size, partCount: 1 }
+        : { strategy: wanted, partSize, partCount: Math.ceil(session.size / partSize) };
     return sessions.insert({ ...session, plan }, ...conditions);
   };
   return new Proxy(sessions, {

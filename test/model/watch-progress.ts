@@ -1,4 +1,4 @@
-import { adminService } from '../support/control-plane.ts';
+import { adminService } from '../support/server/control-plane.ts';
 import type { Stage } from './stage.ts';
 
 const EVERY_MS = 40;

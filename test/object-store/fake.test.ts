@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { describeObjectStore, expectFailure } from '../contract/object-store.ts';
-import { FakeObjectStore } from '../support/fake-object-store.ts';
+import { describeObjectStore, expectFailure } from '../suites/object-store.ts';
+import { FakeObjectStore } from '../support/store/fake-object-store.ts';
 
 describeObjectStore('the fake', async () => {
   const store = new FakeObjectStore();

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { ObjectStoreError, type ObjectStoreFailure } from '../../src/object-store/port.ts';
-import { expectFailure } from '../contract/object-store.ts';
-import { answer, cannedS3, hangUp, s3Error } from '../support/canned-s3.ts';
+import { expectFailure } from '../suites/object-store.ts';
+import { answer, cannedS3, hangUp, s3Error } from '../support/store/canned-s3.ts';
 
 const upload = { key: 'k', contentType: null, contentDisposition: null, metadata: {}, tags: {} };
 const input = {

@@ -4,8 +4,8 @@ import { createRequest } from '../../src/contract/schemas.ts';
 import type { NewUpload } from '../../src/object-store/port.ts';
 import { contentDispositionHeader } from '../../src/server/lifecycle/content-disposition.ts';
 import { findMetadataFault, findTagsFault, SESSION_METADATA } from '../../src/session/object-attributes.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { anS3Store, putPart, readAttributes, type S3Store, withClient } from '../support/s3-stores.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { anS3Store, putPart, readAttributes, type S3Store, withClient } from '../support/store/s3-stores.ts';
 
 const BYTES = Buffer.from('bytes');
 const PLAIN = { contentType: null, contentDisposition: null, metadata: {}, tags: {} };

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { ObjectStoreError, type ObjectStoreFailure } from '../../src/object-store/port.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { startFaultProxy } from '../support/fault-proxy.ts';
-import { resetsAfter } from '../support/faults.ts';
-import { sharedMinio } from '../support/minio.ts';
-import { anS3Store, putPart, type S3Store } from '../support/s3-stores.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { startFaultProxy } from '../support/proxies/fault-proxy.ts';
+import { resetsAfter } from '../support/proxies/faults.ts';
+import { sharedMinio } from '../support/store/minio.ts';
+import { anS3Store, putPart, type S3Store } from '../support/store/s3-stores.ts';
 
 /** MinIO has milliseconds between the cut and its last write: each round meets another moment. */
 const ROUNDS = 24;

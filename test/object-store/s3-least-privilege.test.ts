@@ -5,11 +5,11 @@ import type { S3Target } from '../../src/dev/minio/bucket.ts';
 import { randomCredentials } from '../../src/dev/minio/minio.ts';
 import type { S3ObjectStoreOptions } from '../../src/object-store/s3.ts';
 import { sessionPolicy } from '../../src/object-store/sts-credentials.ts';
-import { checksumOf, expectFailure } from '../contract/object-store.ts';
-import { answer, cannedS3With, s3Error } from '../support/canned-s3.ts';
-import { createRestrictedUser, createTestBucket, sharedMinio } from '../support/minio.ts';
-import { anS3Store, aRestrictedS3Store, putObject, putPart, type S3Store } from '../support/s3-stores.ts';
-import { sendRequest } from '../support/send-request.ts';
+import { checksumOf, expectFailure } from '../suites/object-store.ts';
+import { sendRequest } from '../support/network/send-request.ts';
+import { answer, cannedS3With, s3Error } from '../support/store/canned-s3.ts';
+import { createRestrictedUser, createTestBucket, sharedMinio } from '../support/store/minio.ts';
+import { anS3Store, aRestrictedS3Store, putObject, putPart, type S3Store } from '../support/store/s3-stores.ts';
 
 const bytes = Buffer.from('these bytes and no others');
 const noMetadata = { contentType: null, contentDisposition: null, metadata: {}, tags: {} };

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { PartToPresign } from '../../src/object-store/port.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { anS3Store, putObject, putPart, type S3Store } from '../support/s3-stores.ts';
-import { sendRequest } from '../support/send-request.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { sendRequest } from '../support/network/send-request.ts';
+import { anS3Store, putObject, putPart, type S3Store } from '../support/store/s3-stores.ts';
 
 const bytes = Buffer.from('these bytes and no others');
 const checksum = checksumOf(bytes);

@@ -7,8 +7,8 @@ import {
   type SigningSession,
   sessionSeconds,
 } from '../../src/object-store/signing-credentials.ts';
-import { expectFailure } from '../contract/object-store.ts';
-import { TestClock } from '../support/control-plane.ts';
+import { expectFailure } from '../suites/object-store.ts';
+import { TestClock } from '../support/server/control-plane.ts';
 
 const MINUTE = 60_000;
 const account = { accessKeyId: 'account', secretAccessKey: 'of the account' };

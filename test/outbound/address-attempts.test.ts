@@ -19,8 +19,8 @@ import { createPost } from '../../src/server/webhooks/post.ts';
 import { PostgresDatabase } from '../../src/session-store/postgres/driver.ts';
 import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
 import { statement } from '../../src/session-store/postgres/statement.ts';
-import { startSlowListener } from '../support/slow-handshake.ts';
-import { aFolder } from '../support/sources.ts';
+import { aFolder } from '../support/client/sources.ts';
+import { startSlowListener } from '../support/network/slow-handshake.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -13,8 +13,8 @@ import type { MakeAgent } from '../../src/outbound/direct-agent.ts';
 import { agentsThrough } from '../../src/outbound/proxy-agents.ts';
 import { ProxyFailure } from '../../src/outbound/proxy-failure.ts';
 import { parseProxies } from '../../src/outbound/proxy-settings.ts';
-import { makeCertificate } from '../support/certificates.ts';
-import { type ForwardProxy, type ForwardProxyOptions, startForwardProxy } from '../support/forward-proxy.ts';
+import { makeCertificate } from '../support/network/certificates.ts';
+import { type ForwardProxy, type ForwardProxyOptions, startForwardProxy } from '../support/proxies/forward-proxy.ts';
 
 const certificate = makeCertificate('target', ['target.test']);
 const closing: (() => unknown)[] = [];

@@ -13,11 +13,11 @@ import { type RunningServer, startServer } from '../../src/server/main.ts';
 import { NO_LIMITS } from '../../src/session/access.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { readProblem } from '../support/control-plane.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { serverConfig } from '../support/real-server.ts';
-import { type Answer, sendRequest } from '../support/send-request.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { type Answer, sendRequest } from '../support/network/send-request.ts';
+import { readProblem } from '../support/server/control-plane.ts';
+import { serverConfig } from '../support/server/real-server.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
 
 const ADMIN = newToken(TOKEN_PREFIX);
 const SECRET = Buffer.from('what an uploader must never read or replace');

@@ -3,9 +3,9 @@ import { ObjectStoreError } from '../../src/object-store/port.ts';
 import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { adminService, ServiceBench } from '../support/control-plane.ts';
+import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/database/postgres.ts';
 import type { Around } from '../support/interpose.ts';
-import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/postgres.ts';
+import { adminService, ServiceBench } from '../support/server/control-plane.ts';
 import { checkInvariants, finishWhatIsOpen, operations, type Scene, settleDown } from './interrupted-operations.ts';
 
 /**
@@ -102,30 +102,26 @@ describe('with PostgreSQL', () => {
 
 function describeOperations(openEmptyStore: () => Promise<{ store: SessionStore; close(): Promise<void> }>): void {
   describe.each(operations)('$name', (operation) => {
-    it.each(faults)(
-      'survives a failing %s, %s, as a %s',
-      async (store, moment, kind) => {
-        for (let nth = 1; nth <= ENOUGH; nth++) {
-          const fault = new Fault(store, moment, kind, nth);
-          const { store: sessions, close } = await openEmptyStore();
-          const scene = aScene(fault, sessions);
-          const sessionId = await operation.prepare(scene);
-          await fault.during(() => operation.run(scene, sessionId));
-          try {
-            await settleDown(scene.bench);
-            await checkInvariants(scene.bench, operation);
-            await finishWhatIsOpen(scene.bench);
-          } catch (error) {
-            throw new Error(`after a ${fault}`, { cause: error });
-          } finally {
-            await close();
-          }
-          if (fault.hit === undefined) return;
+    it.each(faults)('survives a failing %s, %s, as a %s', async (store, moment, kind) => {
+      for (let nth = 1; nth <= ENOUGH; nth++) {
+        const fault = new Fault(store, moment, kind, nth);
+        const { store: sessions, close } = await openEmptyStore();
+        const scene = aScene(fault, sessions);
+        const sessionId = await operation.prepare(scene);
+        await fault.during(() => operation.run(scene, sessionId));
+        try {
+          await settleDown(scene.bench);
+          await checkInvariants(scene.bench, operation);
+          await finishWhatIsOpen(scene.bench);
+        } catch (error) {
+          throw new Error(`after a ${fault}`, { cause: error });
+        } finally {
+          await close();
         }
-        throw new Error(`more than ${ENOUGH} calls`);
-      },
-      30_000,
-    );
+        if (fault.hit === undefined) return;
+      }
+      throw new Error(`more than ${ENOUGH} calls`);
+    });
   });
 }
 

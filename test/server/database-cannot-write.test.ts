@@ -11,7 +11,7 @@ import {
   ServiceBench,
   SMALL_FILE,
   SMALL_FILE_CHECKSUM,
-} from '../support/control-plane.ts';
+} from '../support/server/control-plane.ts';
 import { checkInvariants, finishWhatIsOpen, operations, type Scene, settleDown } from './interrupted-operations.ts';
 
 /** A real SQLite database that refuses to be written from a chosen moment on, by its own means: whoever runs the tests, wherever. */

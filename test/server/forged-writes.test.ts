@@ -9,11 +9,11 @@ import { type PolicyDocument, signingKeyPolicy } from '../../src/dev/minio/polic
 import type { MinioCredentials } from '../../src/dev/minio/server.ts';
 import { newToken, TOKEN_PREFIX } from '../../src/server/access/auth.ts';
 import { startServer } from '../../src/server/main.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { forgePut, forgeSnowball, type KnownId } from '../support/forged-requests.ts';
-import { createRestrictedBucket, sharedMinio } from '../support/minio.ts';
-import { collectLog, serverConfig } from '../support/real-server.ts';
-import { type Answer, sendRequest } from '../support/send-request.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { type Answer, sendRequest } from '../support/network/send-request.ts';
+import { collectLog, serverConfig } from '../support/server/real-server.ts';
+import { forgePut, forgeSnowball, type KnownId } from '../support/store/forged-requests.ts';
+import { createRestrictedBucket, sharedMinio } from '../support/store/minio.ts';
 
 const BYTES = Buffer.from('the bytes of the upload');
 const REFUSED = { status: 403, code: 'AccessDenied' };
@@ -210,6 +210,6 @@ describe('root, whom no policy binds', () => {
     const server = await aServer(env, sharedMinio());
     await aSession(server);
     expect((await server.ask('GET', '/readyz')).status).toBe(200);
-    await vi.waitFor(() => expect(server.log()).toContain('PARTWAY_S3_ALLOW_FORGERY lets uploads begin all the same'));
+    await vi.waitFor(() => expect(server.log()).toContain('PARTWAY_S3_ALLOW_FORGERY lets uploads begin all the same'), 30_000);
   });
 });

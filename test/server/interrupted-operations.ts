@@ -3,8 +3,8 @@ import { sweep } from '../../src/server/lifecycle/sweeper.ts';
 import { isTerminal } from '../../src/session/machine.ts';
 import { partNumbersOf } from '../../src/session/part-ranges.ts';
 import type { UploadSession } from '../../src/session/session.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { type AdminService, adminService, POLICY, type ServiceBench, TINY_FILE } from '../support/control-plane.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { type AdminService, adminService, POLICY, type ServiceBench, TINY_FILE } from '../support/server/control-plane.ts';
 
 /** All that is done to sessions, to be interrupted by whatever a test can think of, and what must hold afterwards. */
 

@@ -6,8 +6,8 @@ import type * as wire from '../../src/contract/wire.ts';
 import { sweep } from '../../src/server/lifecycle/sweeper.ts';
 import { backUpSqlite } from '../../src/session-store/sqlite/backup.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { checksumOf } from '../contract/object-store.ts';
-import { ControlPlaneBench, SMALL_FILE, SMALL_FILE_CHECKSUM } from '../support/control-plane.ts';
+import { checksumOf } from '../suites/object-store.ts';
+import { ControlPlaneBench, SMALL_FILE, SMALL_FILE_CHECKSUM } from '../support/server/control-plane.ts';
 
 /** A control plane on a file, and the same one after yesterday's backup took the place of its database. The object store is as it is today. */
 let today: ControlPlaneBench;

@@ -3,9 +3,9 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { bytesSource, ControlPlane, openUpload, runUpload } from '../../src/client/index.ts';
 import { startServer } from '../../src/server/main.ts';
 import { describeDatabase } from '../../src/server/settings/file-locations.ts';
-import { createTestBucket, sharedMinio } from '../support/minio.ts';
-import { createTestDatabase, needsPostgres } from '../support/postgres.ts';
-import { collectLog, serverConfig } from '../support/real-server.ts';
+import { createTestDatabase, needsPostgres } from '../support/database/postgres.ts';
+import { collectLog, serverConfig } from '../support/server/real-server.ts';
+import { createTestBucket, sharedMinio } from '../support/store/minio.ts';
 
 it('the log of a whole upload, with refusals and a store that fails, holds no token, URL, signature or key', async () => {
   const token = `pw_${randomBytes(24).toString('hex')}`;

@@ -8,7 +8,7 @@ import { moveToPostgres } from '../../src/session-store/move-to-postgres.ts';
 import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { createEmptyDatabase, createTestDatabase, needsPostgres, type TestDatabase } from '../support/postgres.ts';
+import { createEmptyDatabase, createTestDatabase, needsPostgres, type TestDatabase } from '../support/database/postgres.ts';
 import {
   aNewSession,
   aReport,
@@ -18,7 +18,7 @@ import {
   insertOpenSession,
   NOON,
   storedParts,
-} from '../support/sessions.ts';
+} from '../support/database/sessions.ts';
 
 needsPostgres();
 

@@ -2,7 +2,7 @@ import { createServer, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { expect, it, onTestFinished } from 'vitest';
 import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
-import { makeCertificate } from '../support/certificates.ts';
+import { makeCertificate } from '../support/network/certificates.ts';
 
 it('a certificate of PostgreSQL that is not trusted is told in words, with what to set', async () => {
   const { cert, key } = makeCertificate('postgres');

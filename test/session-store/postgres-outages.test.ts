@@ -3,8 +3,8 @@ import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished }
 import { type SessionStore, SessionStoreUnavailable } from '../../src/session-store/port/session-store.ts';
 import { SessionStoreStartError } from '../../src/session-store/port/start-error.ts';
 import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
-import { createTestDatabase, databaseAt, needsPostgres, type TestDatabase } from '../support/postgres.ts';
-import { findPostgres, startPostgres } from '../support/postgres-server.ts';
+import { createTestDatabase, databaseAt, needsPostgres, type TestDatabase } from '../support/database/postgres.ts';
+import { findPostgres, startPostgres } from '../support/database/postgres-server.ts';
 import {
   aNewSession,
   aReport,
@@ -14,7 +14,7 @@ import {
   mustGet,
   NOON,
   storedParts,
-} from '../support/sessions.ts';
+} from '../support/database/sessions.ts';
 import { skipBecause } from '../support/skip-because.ts';
 
 needsPostgres();

@@ -4,7 +4,7 @@ import { LOCK_KEYS } from '../../src/session-store/postgres/locks.ts';
 import type { Statement } from '../../src/session-store/postgres/statement.ts';
 import { STATEMENTS } from '../../src/session-store/postgres/statements.ts';
 import { LIST_START } from '../../src/session-store/sql/list-cursor.ts';
-import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/postgres.ts';
+import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/database/postgres.ts';
 
 needsPostgres();
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { InsertOutcome, NewSession, OwnerLimits, SessionStore } from '../../src/session-store/port/session-store.ts';
 import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
-import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/postgres.ts';
+import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/database/postgres.ts';
 import {
   aNewSession,
   aReport,
@@ -14,7 +14,7 @@ import {
   mustGet,
   NOON,
   storedParts,
-} from '../support/sessions.ts';
+} from '../support/database/sessions.ts';
 
 needsPostgres();
 

@@ -18,7 +18,7 @@ import type { SessionStore, SessionStoreUnavailable } from '../../src/session-st
 import { backUpSqlite } from '../../src/session-store/sqlite/backup.ts';
 import { loadSqlite } from '../../src/session-store/sqlite/driver.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { aNewSession, insertOpenSession, insertSession } from '../support/sessions.ts';
+import { aNewSession, insertOpenSession, insertSession } from '../support/database/sessions.ts';
 
 let folder: string;
 let file: string;
@@ -85,7 +85,7 @@ describe('a database whose file', () => {
   it.each(MISHAPS)('%s records nothing more, and says why', async (_, reason, happen) => {
     const store = await aServedStore();
     const { sessionId } = await insertOpenSession(store);
-    await vi.waitFor(() => expect(readFileSync(file).includes(sessionId)).toBe(true), 10_000);
+    await vi.waitFor(() => expect(readFileSync(file).includes(sessionId)).toBe(true), 30_000);
 
     await happen();
 
@@ -105,11 +105,11 @@ describe('a database whose file', () => {
   it.each(MISHAPS)('%s is told within seconds while nobody asks for anything', async (_, reason, happen) => {
     const store = await aServedStore();
     const { sessionId } = await insertOpenSession(store);
-    await vi.waitFor(() => expect(readFileSync(file).includes(sessionId)).toBe(true), 10_000);
+    await vi.waitFor(() => expect(readFileSync(file).includes(sessionId)).toBe(true), 30_000);
 
     await happen();
 
-    await vi.waitFor(() => expect(losses).toEqual([lost(reason)]), 10_000);
+    await vi.waitFor(() => expect(losses).toEqual([lost(reason)]), 30_000);
   });
 
   it('came back stays lost until the next start: it may have been changed meanwhile', async () => {
@@ -130,7 +130,7 @@ describe('a database whose file', () => {
     const { sessionId } = await insertOpenSession(store);
     writeFileSync(file, other);
 
-    await vi.waitFor(() => expect(losses).toHaveLength(1), 10_000);
+    await vi.waitFor(() => expect(losses).toHaveLength(1), 30_000);
     await store.close();
 
     expect(readFileSync(file).equals(other)).toBe(true);
@@ -180,11 +180,11 @@ describe('a database whose file', () => {
     const other = new (loadSqlite())(file);
     onTestFinished(() => void other.close());
     other.exec('CREATE TABLE filling (bytes); INSERT INTO filling VALUES (zeroblob(4000000)); DROP TABLE filling');
-    await vi.waitFor(() => expect(readFileSync(file).length).toBeGreaterThan(4_000_000), 10_000);
+    await vi.waitFor(() => expect(readFileSync(file).length).toBeGreaterThan(4_000_000), 30_000);
 
     other.exec('VACUUM');
 
-    await vi.waitFor(() => expect(readFileSync(file).length).toBeLessThan(4_000_000), 10_000);
+    await vi.waitFor(() => expect(readFileSync(file).length).toBeLessThan(4_000_000), 30_000);
     expect(await store.insert(aNewSession())).toEqual({ outcome: 'inserted' });
     expect(losses).toEqual([]);
   });

@@ -4,8 +4,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { mountSmallDisk } from '../support/full-disk.ts';
-import { aNewSession } from '../support/sessions.ts';
+import { aNewSession } from '../support/database/sessions.ts';
+import { mountSmallDisk } from '../support/files/full-disk.ts';
 
 const PAGE = 4_096;
 /** Much more than a session takes. */

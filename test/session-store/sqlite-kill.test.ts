@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { insertOpenSession } from '../support/sessions.ts';
+import { insertOpenSession } from '../support/database/sessions.ts';
 
 const WRITER = fileURLToPath(new URL('./write-until-killed.js', import.meta.url));
 const BUILT_STORE = fileURLToPath(new URL('../../dist/session-store/sqlite/session-store.js', import.meta.url));

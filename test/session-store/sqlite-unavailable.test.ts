@@ -6,7 +6,7 @@ import { type SessionStore, SessionStoreUnavailable } from '../../src/session-st
 import { openSqliteDatabase, type SqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
 import { explainSqliteError } from '../../src/session-store/sqlite/errors.ts';
 import { createSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import { aNewSession, aReport, insertOpenSession, mustGet, storedParts } from '../support/sessions.ts';
+import { aNewSession, aReport, insertOpenSession, mustGet, storedParts } from '../support/database/sessions.ts';
 
 let file: string;
 let db: SqliteDatabase;

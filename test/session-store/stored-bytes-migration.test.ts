@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { POSTGRES_MIGRATIONS } from '../../src/session-store/postgres/migrate.ts';
 import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
 import { SQLITE_MIGRATIONS } from '../../src/session-store/sqlite/migrate.ts';
-import { createEmptyDatabase, needsPostgres } from '../support/postgres.ts';
+import { createEmptyDatabase, needsPostgres } from '../support/database/postgres.ts';
 
 /** The statements of the migrations before the one that counts stored bytes, and of that one. */
 function migrations(folder: string): { before: string; counting: string } {

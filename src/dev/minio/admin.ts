@@ -4,13 +4,13 @@ import type { S3Target } from './bucket.ts';
 import type { PolicyDocument } from './policy.ts';
 import type { MinioCredentials } from './server.ts';
 
-/** MinIO's admin API, as far as it makes users; with the root key. Every call may be repeated. @throws Error with MinIO's own words. */
+/** The calls of MinIO's admin API that manage users; they need the root key. Every call may be repeated. @throws Error with MinIO's own message. */
 export interface MinioAdmin {
   putPolicy(name: string, policy: PolicyDocument): Promise<void>;
-  /** Makes the user, or gives it this secret. Access keys have 3 to 20 characters, secrets 8 to 40. */
+  /** Creates the user, or gives it this secret. Access keys have 3 to 20 characters, secrets 8 to 40. */
   putUser(user: MinioCredentials): Promise<void>;
   setUserEnabled(accessKeyId: string, enabled: boolean): Promise<void>;
-  /** The user has this policy then, and no other. */
+  /** Replaces all policies of the user by this one. */
   attachPolicy(name: string, accessKeyId: string): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ export function minioAdmin(root: S3Target): MinioAdmin {
 
 function adminUrl(endpoint: string, operation: string, query: Query): URL {
   const url = new URL(`/minio/admin/v3/${operation}`, endpoint);
-  // Sorted, as SigV4 signs it.
+  // SigV4 signs the query sorted.
   url.search = Object.entries(query)
     .map(([name, value]) => `${encodeRfc3986(name)}=${encodeRfc3986(value)}`)
     .sort()
@@ -47,7 +47,10 @@ function adminUrl(endpoint: string, operation: string, query: Query): URL {
   return url;
 }
 
-/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html, for the service that MinIO calls s3. */
+/**
+ * Signs a request by SigV4, for the service name s3, which MinIO expects for its admin API, too:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+ */
 function signedHeaders(root: S3Target, method: string, url: URL, body: Buffer, at: Date): Record<string, string> {
   const date = at.toISOString().replace(/[-:]|\.\d+/g, '');
   const scope = `${date.slice(0, 8)}/${root.region}/s3/aws4_request`;
@@ -71,8 +74,8 @@ function hmac(key: string | Buffer, text: string): Buffer {
 }
 
 /**
- * MinIO takes secrets only encrypted with the root secret: salt, 0x02 (PBKDF2 and AES-256-GCM), nonce, and the one last
- * package of DARE, whose additional data is the tag of an empty message (measured; github.com/secure-io/sio-go).
+ * Encrypts a secret with the root secret, which is the only form that MinIO accepts: salt, 0x02 (PBKDF2 and AES-256-GCM), nonce, and a
+ * single, last DARE package, whose additional data is the tag of an empty message (measured; github.com/secure-io/sio-go).
  */
 async function encryptForMinio(text: string, rootSecret: string): Promise<Buffer> {
   const [salt, nonce] = [randomBytes(32), randomBytes(8)];

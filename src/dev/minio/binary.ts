@@ -5,14 +5,14 @@ import { DEFAULT_MINIO_SETTINGS, endpointOf, MINIO_REGION, type MinioServer, typ
 /** Runs a MinIO executable. */
 export async function launchBinary(
   path: string,
-  { dataDir, port, credentials, settings, machine }: MinioSite,
+  { dataDir, port, credentials, settings, host }: MinioSite,
 ): Promise<MinioServer> {
   const server = startServerProcess({
     name: 'MinIO',
     command: path,
     args: ['server', dataDir, '--address', `127.0.0.1:${port}`],
     env: {
-      ...withoutMinioSettings(machine.env),
+      ...withoutMinioSettings(host.env),
       // No web console: it would listen on every interface.
       MINIO_BROWSER: 'off',
       ...DEFAULT_MINIO_SETTINGS,
@@ -24,7 +24,7 @@ export async function launchBinary(
     secrets: [credentials.secretAccessKey, credentials.accessKeyId],
   });
   const endpoint = endpointOf(port);
-  // A signed request as well: with the port taken by another MinIO, that one answers the health check while ours is still failing.
+  // Sends a signed request as well: if another MinIO has the port, it answers the health check while ours is still failing.
   const isReady = async () =>
     (await answersOk(`${endpoint}/minio/health/cluster`)) &&
     (await acceptsCredentials({ endpoint, region: MINIO_REGION, ...credentials }));
@@ -32,7 +32,7 @@ export async function launchBinary(
   return server;
 }
 
-/** What the developer has set for another MinIO (MINIO_VOLUMES, MINIO_ROOT_USER_FILE …) must not reach this one. */
+/** Keeps the developer's settings for another MinIO (MINIO_VOLUMES, MINIO_ROOT_USER_FILE …) away from this one. */
 function withoutMinioSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('MINIO_')));
 }

@@ -7,21 +7,21 @@ export interface S3Target {
   readonly secretAccessKey: string;
 }
 
-/** Makes the bucket unless it is there. */
+/** Creates the bucket unless it exists. */
 export async function createBucket(target: S3Target, bucket: string): Promise<void> {
   await withClient(target, async (client) => {
     try {
       await client.send(new CreateBucketCommand({ Bucket: bucket }));
     } catch (error) {
       if (hasName(error, 'BucketAlreadyOwnedByYou')) return;
-      // A key without the right to create buckets will do where somebody else has created it.
+      // A key without the right to create buckets is enough if the bucket exists already.
       if (hasName(error, 'AccessDenied') && (await bucketAnswers(client, bucket))) return;
       throw error;
     }
   });
 }
 
-/** Whether the server at this endpoint is the one that knows these credentials, and serves requests already. */
+/** Whether the server at this endpoint knows these credentials and already serves requests. */
 export async function acceptsCredentials(target: S3Target): Promise<boolean> {
   return withClient(target, (client) =>
     client.send(new ListBucketsCommand({})).then(

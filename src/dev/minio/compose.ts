@@ -8,15 +8,15 @@ import { DEFAULT_MINIO_SETTINGS, endpointOf, MINIO_REGION, type MinioServer, typ
 
 const run = promisify(execFile);
 
-/** Runs only the MinIO of compose.yaml, on the data folder and the port that a MinIO binary would have had. */
+/** Runs only the MinIO of compose.yaml, on the data folder and the port that a MinIO binary would have used. */
 export async function launchInCompose(
   { dockerPath, composeFile }: { dockerPath: string; composeFile: string },
   site: MinioSite,
 ): Promise<MinioServer> {
-  // One project per data folder: a second start finds the container of the first, and two runs do not meet.
+  // One project per data folder: a second start finds the container of the first, and runs on different folders do not collide.
   const project = `partway-dev-${createHash('sha256').update(site.dataDir).digest('hex').slice(0, 12)}`;
   const prefix = ['compose', '--file', composeFile, '--project-name', project];
-  const env = { ...site.machine.env, ...composeVariables(site) };
+  const env = { ...site.host.env, ...composeVariables(site) };
   const compose = (...args: string[]) => run(dockerPath, [...prefix, ...args], { env });
   const down = ['down', '--timeout', '10'];
 
@@ -25,7 +25,7 @@ export async function launchInCompose(
     await compose(...down);
     forget();
   };
-  site.log('Starting MinIO with docker compose. The first time, its image is built: some minutes.');
+  site.log('Starting MinIO with docker compose. The first time, its image is built, which takes some minutes.');
   try {
     await compose('up', '--detach', '--wait', 'minio');
   } catch (error) {
@@ -57,10 +57,10 @@ function composeVariables({ port, dataDir, credentials, settings }: MinioSite): 
     PARTWAY_MINIO_ROOT_USER: credentials.accessKeyId,
     PARTWAY_MINIO_ROOT_PASSWORD: credentials.secretAccessKey,
     PARTWAY_S3_STALE_UPLOADS_EXPIRY: MINIO_API_STALE_UPLOADS_EXPIRY,
-    // compose.yaml gives MinIO the public origin and these others; all of them are in the first one here.
+    // compose.yaml joins the two lists of origins for MinIO; here the first one contains all of them.
     PARTWAY_PUBLIC_ORIGIN: MINIO_API_CORS_ALLOW_ORIGIN,
     PARTWAY_CORS_ORIGINS: '',
-    // compose.yaml demands these, for services that are not started here.
+    // compose.yaml demands these for services that are not started here.
     PARTWAY_TOKEN: randomBytes(24).toString('hex'),
     PARTWAY_S3_ACCESS_KEY_ID: randomBytes(10).toString('hex'),
     PARTWAY_S3_SECRET_ACCESS_KEY: randomBytes(20).toString('hex'),

@@ -11,8 +11,8 @@ export interface ControlPlaneAccount {
 }
 
 /**
- * The user that the control plane is at MinIO, with the policy it needs and no other right: made, or made so again. Idempotent;
- * a control plane that runs with it notices nothing. @throws SetupError where the user would be root.
+ * Creates or updates the control plane's user at MinIO, with the policy that it needs and no other right. Idempotent; a running control plane
+ * that uses it notices nothing. @throws SetupError if the user would be root.
  */
 export async function ensureControlPlaneAccount(root: S3Target, account: ControlPlaneAccount): Promise<S3Target> {
   const { bucket, keyPrefix, credentials } = account;

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { SetupError } from '../process/setup-error.ts';
-import type { Machine } from '../process/user-folders.ts';
+import type { Host } from '../process/user-folders.ts';
 import type { S3Target } from './bucket.ts';
 import { buildMinio, builtMinioPath, type Log } from './build.ts';
 import { findOnPath, isExecutable } from './find-on-path.ts';
 
-/** Where a MinIO comes from, in the order of preference. */
+/** The sources of a MinIO, in order of preference. */
 export type MinioSource =
   | { readonly kind: 'given'; readonly target: S3Target }
   | { readonly kind: 'binary'; readonly path: string; readonly origin: string }
@@ -15,20 +15,20 @@ export type MinioSource =
 const COMPOSE_FILE = fileURLToPath(new URL('../../../compose.yaml', import.meta.url));
 const DOCKER_ANSWERS_WITHIN_MS = 20_000;
 
-export async function findMinio(machine: Machine, log: Log): Promise<MinioSource> {
-  const target = givenEndpoint(machine.env);
+export async function findMinio(host: Host, log: Log): Promise<MinioSource> {
+  const target = givenEndpoint(host.env);
   if (target !== undefined) return { kind: 'given', target };
 
-  const onPath = await findOnPath('minio', machine);
+  const onPath = await findOnPath('minio', host);
   if (onPath !== undefined) return { kind: 'binary', path: onPath, origin: 'minio on PATH' };
 
-  const built = builtMinioPath(machine);
+  const built = builtMinioPath(host);
   if (await isExecutable(built)) return { kind: 'binary', path: built, origin: 'built before' };
 
-  const go = await tryBuilding(machine, log);
+  const go = await tryBuilding(host, log);
   if ('path' in go) return { kind: 'binary', path: go.path, origin: 'built just now' };
 
-  const docker = await tryDocker(machine);
+  const docker = await tryDocker(host);
   if ('dockerPath' in docker) return { kind: 'compose', dockerPath: docker.dockerPath, composeFile: COMPOSE_FILE };
 
   throw new SetupError(explainChoices(built, go.unavailable, docker.unavailable));
@@ -42,29 +42,29 @@ function givenEndpoint(env: NodeJS.ProcessEnv): S3Target | undefined {
   if (!accessKeyId || !secretAccessKey) {
     throw new SetupError(
       'PARTWAY_DEV_S3_ENDPOINT is set, but not the credentials for it.\n' +
-        'Set PARTWAY_DEV_S3_ACCESS_KEY_ID and PARTWAY_DEV_S3_SECRET_ACCESS_KEY too, or unset PARTWAY_DEV_S3_ENDPOINT to have a MinIO started.',
+        'Set PARTWAY_DEV_S3_ACCESS_KEY_ID and PARTWAY_DEV_S3_SECRET_ACCESS_KEY too, or unset PARTWAY_DEV_S3_ENDPOINT to start a MinIO here.',
     );
   }
   return { endpoint, accessKeyId, secretAccessKey, region: env.PARTWAY_DEV_S3_REGION || 'us-east-1' };
 }
 
-async function tryBuilding(machine: Machine, log: Log): Promise<{ path: string } | { unavailable: string }> {
-  const goPath = await findOnPath('go', machine);
+async function tryBuilding(host: Host, log: Log): Promise<{ path: string } | { unavailable: string }> {
+  const goPath = await findOnPath('go', host);
   if (goPath === undefined) return { unavailable: 'not found on PATH' };
   try {
-    return { path: await buildMinio(goPath, machine, log) };
+    return { path: await buildMinio(goPath, host, log) };
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     return { unavailable: error.message };
   }
 }
 
-async function tryDocker(machine: Machine): Promise<{ dockerPath: string } | { unavailable: string }> {
-  const dockerPath = await findOnPath('docker', machine);
+async function tryDocker(host: Host): Promise<{ dockerPath: string } | { unavailable: string }> {
+  const dockerPath = await findOnPath('docker', host);
   if (dockerPath === undefined) return { unavailable: 'not found on PATH' };
-  // The client alone answers `compose version`; `info` fails where no engine runs.
+  // `compose version` needs only the client; `info` fails if no engine runs.
   for (const args of [['compose', 'version'], ['info']]) {
-    const failure = await failureOf(dockerPath, args, machine.env);
+    const failure = await failureOf(dockerPath, args, host.env);
     if (failure !== undefined) return { unavailable: `docker ${args.join(' ')} failed: ${failure}` };
   }
   return { dockerPath };
@@ -79,7 +79,7 @@ function failureOf(command: string, args: string[], env: NodeJS.ProcessEnv): Pro
 }
 
 function explainChoices(built: string, go: string, docker: string): string {
-  return `There is no MinIO to work with, and none could be made. Tried, in this order:
+  return `There is no MinIO to work with, and none could be built or started. Tried, in this order:
   an endpoint from the environment   PARTWAY_DEV_S3_ENDPOINT is not set
   minio on PATH                      not found
   a build made before                none at ${built}

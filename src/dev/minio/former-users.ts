@@ -5,9 +5,9 @@ import type { S3Target } from './bucket.ts';
 import { type ConfiguredIds, FORMER_IDS } from './guessable-ids.ts';
 
 /**
- * Disables the users of earlier versions, whose ids everyone knows: MinIO keeps users in its data. Proves by a forged part for each that
- * MinIO no longer takes its id; the URLs and sessions that the user signed end with it. May be repeated.
- * @returns the ids that it disabled. @throws SetupError where MinIO still takes one.
+ * Disables the users of earlier versions, which MinIO keeps in its data, and whose ids everyone knows. A forged part for each then proves that
+ * MinIO no longer accepts its id; the URLs and sessions that the user signed end with it. May be repeated.
+ * @returns the ids that it disabled. @throws SetupError if MinIO still accepts one.
  */
 export async function disableFormerUsers(
   root: S3Target,
@@ -20,14 +20,14 @@ export async function disableFormerUsers(
     if ((await forgeryFor(id)) === 'no-such-id') continue;
     await minioAdmin(root).setUserEnabled(id, false);
     const verdict = await forgeryFor(id);
-    if (verdict !== 'no-such-id') throw new SetupError(explainStillTaken(id, verdict));
+    if (verdict !== 'no-such-id') throw new SetupError(explainStillAccepted(id, verdict));
     disabled.push(id);
   }
   return disabled;
 }
 
-function explainStillTaken(id: string, verdict: string): string {
-  return `MinIO's user "${id}" of an earlier version was disabled, but MinIO still answers to its id (a forged part: ${verdict}).
+function explainStillAccepted(id: string, verdict: string): string {
+  return `MinIO's user "${id}" of an earlier version was disabled, but MinIO still accepts its id (a forged part: ${verdict}).
 Everyone knows that id, so the control plane is not started. Disable the user by hand, then run docker compose up again:
   mc admin user disable root ${id}`;
 }

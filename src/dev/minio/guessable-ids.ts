@@ -1,9 +1,9 @@
 import { SetupError } from '../process/setup-error.ts';
 
-/** The ids that compose.yaml gave root and the server's user before it demanded ids that cannot be guessed. */
+/** The ids that compose.yaml once gave root and the server's user, before it demanded ids that cannot be guessed. */
 export const FORMER_IDS: readonly string[] = ['partway', 'partway-root'];
 const WELL_KNOWN: ReadonlySet<string> = new Set([...FORMER_IDS, 'minioadmin']);
-/** Below this a name or a word is likely; `openssl rand -hex 10` has 20 characters. */
+/** A shorter id is probably a name or a word; `openssl rand -hex 10` has 20 characters. */
 const LEAST_LENGTH_OF_ROOT = 12;
 
 export interface ConfiguredIds {
@@ -12,8 +12,8 @@ export interface ConfiguredIds {
 }
 
 /**
- * Refuses access key ids that can be guessed. MinIO takes forged writes that name an id it knows (CVE-2026-41145): a policy stops them for
- * the server's user, and none binds root. @throws SetupError with the lines that put others into .env.
+ * Refuses access key ids that can be guessed. MinIO accepts forged writes that name an id it knows (CVE-2026-41145): a policy stops them for
+ * the server's user, but no policy binds root. @throws SetupError with the commands that put other ids into .env.
  */
 export function refuseGuessableIds({ root, user }: ConfiguredIds): void {
   const faults = [
@@ -24,8 +24,8 @@ export function refuseGuessableIds({ root, user }: ConfiguredIds): void {
   throw new SetupError(
     [
       ...faults.map(({ name, id }) => `${name} is "${id}", which can be guessed.`),
-      'MinIO takes forged writes that name an id it knows (CVE-2026-41145), so ids must be as hard to guess as keys.',
-      'Put others into .env, then run docker compose up again. Objects and unfinished uploads stay:',
+      'MinIO accepts forged writes that name an id it knows (CVE-2026-41145), so ids must be as hard to guess as keys.',
+      'Put other ids into .env, then run docker compose up again. Objects and unfinished uploads stay:',
       ...faults.map(({ name }) => `  echo "${name}=$(openssl rand -hex 10)" >> .env`),
     ].join('\n'),
   );

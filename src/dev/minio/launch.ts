@@ -10,22 +10,25 @@ export type OwnMinioSource = Exclude<MinioSource, { kind: 'given' }>;
 
 const PORT_TRIES = 5;
 
-/** Resolves when the server is ready. Throws ServerStartError when it ends before. */
+/** Resolves when the server is ready. @throws ServerStartError if it ends before that. */
 export function launchMinio(source: OwnMinioSource, site: MinioSite): Promise<MinioServer> {
   return source.kind === 'binary' ? launchBinary(source.path, site) : launchInCompose(source, site);
 }
 
-/** Between finding a port free and MinIO listening on it, somebody else may take it: then another one is tried, unless this one was asked for. */
+/**
+ * Starts MinIO on the port `asked`, or on a free one. Another program may take a free port before MinIO listens on it; then another port is
+ * tried, unless this one was asked for.
+ */
 export async function launchOnFreePort(
   source: OwnMinioSource,
-  unplaced: Omit<MinioSite, 'port'>,
+  siteWithoutPort: Omit<MinioSite, 'port'>,
   asked: number | undefined,
 ): Promise<{ site: MinioSite; server: MinioServer }> {
   if (asked !== undefined && !(await isPortFree(asked))) {
-    throw new SetupError(`Port ${asked} of 127.0.0.1 is taken by another program. End that one, or choose another port.`);
+    throw new SetupError(`Port ${asked} of 127.0.0.1 is in use by another program. End that program, or choose another port.`);
   }
   for (let tries = 1; ; tries += 1) {
-    const site = { ...unplaced, port: asked ?? (await freePort()) };
+    const site = { ...siteWithoutPort, port: asked ?? (await freePort()) };
     try {
       return { site, server: await launchMinio(source, site) };
     } catch (error) {

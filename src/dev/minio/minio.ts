@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { atExit } from '../process/at-exit.ts';
 import { SetupError } from '../process/setup-error.ts';
-import { type Machine, thisMachine } from '../process/user-folders.ts';
+import { type Host, thisHost } from '../process/user-folders.ts';
 import { createBucket, type S3Target } from './bucket.ts';
 import type { Log } from './build.ts';
 import { findMinio } from './find.ts';
@@ -14,43 +14,46 @@ import { endpointOf, MINIO_REGION, type MinioCredentials, type MinioServer, type
 
 export interface StartMinioOptions {
   readonly log: Log;
-  /** Kept at stop. Left out: a temporary folder, removed at stop. */
+  /** Kept by `stop`. Default: a temporary folder, which `stop` removes. */
   readonly dataDir?: string;
-  /** Left out: a free one. */
+  /** Default: a free one. */
   readonly port?: number;
-  /** Left out: random ones. */
+  /** Default: random ones. */
   readonly credentials?: MinioCredentials;
   /** MinIO's own settings, MINIO_…. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Created unless it is there. */
+  /** Created unless it exists. */
   readonly bucket?: string;
   /** Where to look for MinIO, Go and Docker; tests pass their own. */
-  readonly machine?: Machine;
+  readonly host?: Host;
 }
 
 export interface RunningMinio extends S3Target {
   readonly bucket: string | undefined;
-  /** Undefined where MinIO is not a process of ours: in a container, or given by the environment. */
+  /** Undefined if MinIO is not a child process: it runs in a container, or the environment names it. */
   readonly pid: number | undefined;
-  /** Undefined where MinIO was given by the environment. */
+  /** Undefined if the environment names the MinIO. */
   readonly dataDir: string | undefined;
-  /** Ends MinIO, by SIGKILL unless told; resolves when it has ended. The data stays. */
+  /** Ends MinIO, by SIGKILL by default; resolves when it has ended. The data stays. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts it again with the same port, data and credentials, stopping it first if it runs. Resolves when it is ready. */
+  /** Starts MinIO again with the same port, data and credentials, after stopping it if it runs. Resolves when it is ready. */
   restart(): Promise<void>;
-  /** Idempotent. Does nothing to a MinIO that was given by the environment. */
+  /** Idempotent. Does nothing to a MinIO that the environment names. */
   stop(): Promise<void>;
 }
 
-/** The one way to get a MinIO: for the quick start, the tests and the benchmarks. It is ready when this resolves, and ends with this process at the latest. */
+/**
+ * Starts a MinIO for the quick start, the tests and the benchmarks: the only way to get one. It is ready when this resolves, and ends with this
+ * process at the latest.
+ */
 export async function startMinio(options: StartMinioOptions): Promise<RunningMinio> {
-  const source = await findMinio(options.machine ?? thisMachine, options.log);
+  const source = await findMinio(options.host ?? thisHost, options.log);
   const minio = source.kind === 'given' ? givenMinio(source.target, options) : await ownMinio(source, options);
   try {
     if (options.bucket !== undefined) await createBucket(minio, options.bucket);
   } catch (error) {
     await minio.stop();
-    throw new SetupError(`The bucket ${options.bucket} could not be made at ${minio.endpoint}: ${String(error)}`, {
+    throw new SetupError(`The bucket ${options.bucket} could not be created at ${minio.endpoint}: ${String(error)}`, {
       cause: error,
     });
   }
@@ -62,7 +65,7 @@ function givenMinio(target: S3Target, { bucket, log }: StartMinioOptions): Runni
   const refuse = async () => {
     throw new SetupError(
       `The object store at ${target.endpoint} was not started here, so it is neither killed nor restarted here.\n` +
-        'Unset PARTWAY_DEV_S3_ENDPOINT to run this with a MinIO of its own.',
+        'Unset PARTWAY_DEV_S3_ENDPOINT to start a MinIO here instead.',
     );
   };
   return { ...target, bucket, pid: undefined, dataDir: undefined, kill: refuse, restart: refuse, stop: async () => {} };
@@ -98,11 +101,11 @@ async function ownMinio(source: OwnMinioSource, options: StartMinioOptions): Pro
   };
 }
 
-function siteOf({ credentials, env = {}, machine = thisMachine, log }: StartMinioOptions): Omit<MinioSite, 'dataDir' | 'port'> {
-  return { credentials: credentials ?? randomCredentials(), settings: env, machine, log };
+function siteOf({ credentials, env = {}, host = thisHost, log }: StartMinioOptions): Omit<MinioSite, 'dataDir' | 'port'> {
+  return { credentials: credentials ?? randomCredentials(), settings: env, host, log };
 }
 
-/** The id is as hard to guess as a key: root's id alone lets anyone write (CVE-2026-41145). MinIO takes 3 to 20 characters. */
+/** Makes an id that is as hard to guess as a key: root's id alone lets anyone write (CVE-2026-41145). MinIO accepts ids of 3 to 20 characters. */
 export function randomCredentials(): MinioCredentials {
   return { accessKeyId: randomBytes(10).toString('hex'), secretAccessKey: randomBytes(20).toString('hex') };
 }

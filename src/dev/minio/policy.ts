@@ -1,4 +1,4 @@
-/** A policy document of S3's access rights, as MinIO's admin API takes it. */
+/** An S3 policy document, in the form that MinIO's admin API expects. */
 export interface PolicyDocument {
   readonly Version: '2012-10-17';
   readonly Statement: readonly PolicyStatement[];
@@ -12,15 +12,15 @@ interface PolicyStatement {
 }
 
 /**
- * The two ways of signing a request. MinIO leaves the type empty for requests whose signature it does not check (CVE-2026-41145,
- * CVE-2026-40344), so this condition on PutObject refuses forged writes (measured).
+ * A condition that accepts the two ways of signing a request. For requests whose signature MinIO does not check, it leaves the type empty
+ * (CVE-2026-41145, CVE-2026-40344), so on PutObject this condition refuses forged writes (measured).
  */
 const SIGNED = { StringEquals: { 's3:authType': ['REST-HEADER', 'REST-QUERY-STRING'] } };
 
 /**
- * What the control plane's own key needs, and no more; docs/minio-policy.md shows it. Objects may be read (HEAD) only by
- * requests that are signed in a header: a presigned URL that is made to copy (x-amz-copy-source) reads nothing. PutObject takes both
- * types of signature: the key itself signs in headers, and a session that it asks for may do no more than the key.
+ * The rights that the control plane's own key needs, and no more; docs/minio-policy.md shows them. Only requests that are signed in a header may
+ * read objects (HEAD): a presigned URL that is turned into a copy (x-amz-copy-source) reads nothing. PutObject accepts both types of signature:
+ * the key itself signs in headers, and a session that it requests may do no more than the key.
  */
 export function controlPlanePolicy(bucket: string, keyPrefix = ''): PolicyDocument {
   const bucketArn = `arn:aws:s3:::${bucket}`;
@@ -36,7 +36,7 @@ export function controlPlanePolicy(bucket: string, keyPrefix = ''): PolicyDocume
         Resource: [objectArn],
         Condition: { StringEquals: { 's3:authType': ['REST-HEADER'] } },
       },
-      // MinIO takes no condition on the prefix for this one (measured).
+      // MinIO accepts no condition on the prefix for this action (measured).
       { Effect: 'Allow', Action: ['s3:ListBucketMultipartUploads'], Resource: [bucketArn] },
       {
         Effect: 'Allow',
@@ -48,7 +48,7 @@ export function controlPlanePolicy(bucket: string, keyPrefix = ''): PolicyDocume
   };
 }
 
-/** The rights of a key pair that does nothing but sign part URLs (PARTWAY_S3_SIGNING_ACCESS_KEY_ID). */
+/** The rights of a key pair that only signs part URLs (PARTWAY_S3_SIGNING_ACCESS_KEY_ID). */
 export function signingKeyPolicy(bucket: string, keyPrefix = ''): PolicyDocument {
   const objectArn = `arn:aws:s3:::${bucket}/${keyPrefix}*`;
   return {

@@ -1,11 +1,11 @@
 /**
- * Clean-up for when this process ends, however it ends (kill -9 apart). Without it a stopped test run leaves servers behind:
- * a signal ends a Node process without an 'exit' event unless somebody listens to the signal.
+ * Clean-up functions that run when this process ends, however it ends (except by kill -9). Without them a stopped test run leaves servers
+ * behind: a signal ends a Node process without an 'exit' event unless it has a listener for the signal.
  */
 const cleanups = new Set<() => void>();
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
-/** `cleanup` must be synchronous. Returns a function that takes it off the list. */
+/** Registers `cleanup`, which must be synchronous. Returns a function that removes it again. */
 export function atExit(cleanup: () => void): () => void {
   if (cleanups.size === 0) listen();
   cleanups.add(cleanup);
@@ -21,7 +21,7 @@ function runCleanups(): void {
 }
 
 function exitOnSignal(signal: NodeJS.Signals): void {
-  // Somebody else who listens (the quick start, vitest) decides when to go; 'exit' still comes here then.
+  // Another listener (the quick start's, vitest's) decides when to exit; the 'exit' event then runs the clean-up.
   if (process.listenerCount(signal) === 1) process.exit(SIGNALS[signal as keyof typeof SIGNALS]);
 }
 

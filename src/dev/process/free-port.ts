@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /**
- * A port on 127.0.0.1 that nobody listens on; `preferred` if that is free. Taken from below the range that systems use for
- * outgoing connections (32768 and up): otherwise one of those could sit on the port while a killed server is started again.
+ * Finds a free port on 127.0.0.1: `preferred` if that is free. Chooses below the range that systems use for outgoing connections (32768 and up),
+ * so that no such connection occupies the port while a killed server is started again.
  */
 export async function freePort(preferred?: number): Promise<number> {
   if (preferred !== undefined && (await isPortFree(preferred))) return preferred;

@@ -9,11 +9,11 @@ export interface ServerCommand {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  /** Values that the output may contain and that must never be shown. */
+  /** Values that the output may contain, and that are never shown. */
   readonly secrets: readonly string[];
-  /** Run as somebody else; needs root. */
+  /** Runs the server as another user; needs root. */
   readonly user?: { readonly uid: number; readonly gid: number };
-  /** Gets all that it writes, for reading after something went wrong. Started anew each time. */
+  /** Receives everything that the server writes, to be read after a failure. Each start begins a new file. */
   readonly logFile?: string;
 }
 
@@ -21,12 +21,12 @@ export interface ServerProcess {
   readonly name: string;
   readonly pid: number | undefined;
   readonly running: boolean;
-  /** Settles when the process has ended, whatever ended it. */
+  /** Resolves when the process has ended, for whatever reason. */
   readonly ended: Promise<void>;
-  /** How it ended and the last lines it wrote, for an error message. */
+  /** Says how it ended, with the last lines that it wrote, for an error message. */
   describeEnd(): string;
   kill(signal: NodeJS.Signals): Promise<void>;
-  /** SIGTERM, and SIGKILL for a process that does not go. Idempotent. */
+  /** Sends SIGTERM, and SIGKILL to a process that does not end. Idempotent. */
   stop(): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export function startServerProcess({ name, command, args, env, secrets, user, lo
   const child = spawn(command, args, {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
-    // Its own process group: Ctrl-C in the terminal reaches us only, and we stop servers after their clients have finished.
+    // Its own process group: Ctrl-C in the terminal reaches only this process, which stops servers after their clients have finished.
     detached: process.platform !== 'win32',
     windowsHide: true,
     ...user,
@@ -62,7 +62,7 @@ export function startServerProcess({ name, command, args, env, secrets, user, lo
       resolve();
     };
     child.once('error', (error) => settle(`could not be started (${error.message})`));
-    // 'close' and not 'exit': all output has been read by then.
+    // 'close' instead of 'exit': by then all output has been read.
     child.once('close', (code, signal) => settle(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`));
   });
   const kill = async (signal: NodeJS.Signals) => {
@@ -88,7 +88,7 @@ export function startServerProcess({ name, command, args, env, secrets, user, lo
   };
 }
 
-/** Resolves when `isReady` says so while the process lives; otherwise stops it and says what it wrote. */
+/** Resolves when `isReady` is true while the process lives. @throws ServerStartError with its output, after stopping it. */
 export async function untilReady(server: ServerProcess, isReady: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (server.running && Date.now() < deadline) {

@@ -1,4 +1,4 @@
-/** Something about this machine or this command line, which the person at it can change. Shown without a stack. */
+/** A fault in this host's set-up or in the command line, which its user can fix. Shown without a stack. */
 export class SetupError extends Error {
   override readonly name = 'SetupError';
 }

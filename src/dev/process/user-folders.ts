@@ -1,25 +1,25 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
-/** What a developer's machine is like; tests pass their own instead of changing the process they run in. */
-export interface Machine {
+/** Environment and platform of a developer's host; tests pass their own instead of changing the process that they run in. */
+export interface Host {
   readonly env: NodeJS.ProcessEnv;
   readonly platform: NodeJS.Platform;
 }
 
-export const thisMachine: Machine = { env: process.env, platform: process.platform };
+export const thisHost: Host = { env: process.env, platform: process.platform };
 
-/** Things that can be made again: the MinIO build. */
-export function cacheFolder(machine: Machine = thisMachine): string {
-  return userFolder(machine, 'XDG_CACHE_HOME', { darwin: ['Library', 'Caches'], other: ['.cache'] });
+/** Folder for files that can be made again: the MinIO build. */
+export function cacheFolder(host: Host = thisHost): string {
+  return userFolder(host, 'XDG_CACHE_HOME', { darwin: ['Library', 'Caches'], other: ['.cache'] });
 }
 
-/** Things that cannot: uploaded objects, the database, credentials. */
-export function dataFolder(machine: Machine = thisMachine): string {
-  return userFolder(machine, 'XDG_DATA_HOME', { darwin: ['Library', 'Application Support'], other: ['.local', 'share'] });
+/** Folder for files that cannot be made again: uploaded objects, the database, credentials. */
+export function dataFolder(host: Host = thisHost): string {
+  return userFolder(host, 'XDG_DATA_HOME', { darwin: ['Library', 'Application Support'], other: ['.local', 'share'] });
 }
 
-function userFolder({ env, platform }: Machine, variable: string, under: { darwin: string[]; other: string[] }): string {
+function userFolder({ env, platform }: Host, variable: string, under: { darwin: string[]; other: string[] }): string {
   const named = env[variable];
   // The XDG specification: a relative path is invalid and must be ignored.
   if (named !== undefined && isAbsolute(named)) return join(named, 'partway');

@@ -1,11 +1,11 @@
 import { SetupError } from '../process/setup-error.ts';
 
 export interface QuickstartArguments {
-  /** Undefined: a generated file. */
+  /** Undefined for a generated file. */
   readonly file: string | undefined;
-  /** Given to `partway upload` as they are. */
+  /** Passed to `partway upload` unchanged. */
   readonly uploadOptions: readonly string[];
-  /** Stay up for uploads from elsewhere instead of uploading. */
+  /** Keeps the servers running for uploads from elsewhere, instead of uploading. */
   readonly serve: boolean;
 }
 
@@ -19,7 +19,7 @@ export function parseArguments(args: readonly string[]): QuickstartArguments {
   return { file: first, uploadOptions: rest, serve: false };
 }
 
-/** The command line that does the same again, to be copied into a shell. */
+/** The same command line, quoted so that it can be pasted into a shell. */
 export function repeatCommand({ file, uploadOptions }: QuickstartArguments): string {
   if (file === undefined) return 'npm run quickstart';
   return ['npm run quickstart --', ...[file, ...uploadOptions].map(quote)].join(' ');

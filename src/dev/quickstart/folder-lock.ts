@@ -9,15 +9,15 @@ import { isPortFree } from '../process/free-port.ts';
 import { SetupError } from '../process/setup-error.ts';
 import { type QuickstartFolder, readIfThere, type SavedSettings, serverUrl } from './settings.ts';
 
-/** Who works in the folder. */
+/** The processes that work in the folder. */
 interface RunRecord {
   readonly pid: number;
   readonly minioPid?: number | undefined;
   readonly serverPid?: number | undefined;
 }
 
-export interface Claim {
-  /** Remembers the servers, for the next run to end them if this one is killed. */
+export interface FolderLock {
+  /** Records the servers, so that the next run can end them if this one is killed. */
   record(servers: Omit<RunRecord, 'pid'>): Promise<void>;
   release(): void;
 }
@@ -25,10 +25,10 @@ export interface Claim {
 const GONE_WITHIN_MS = 15_000;
 
 /**
- * Makes this process the only one at work in the folder: two MinIOs on the same data take no notice of each other and would
- * damage it. Servers that a killed quick start has left are ended, and only those: they must know our credentials.
+ * Makes this process the only one that works in the folder: two MinIOs on the same data do not notice each other, and would damage it. Ends
+ * servers that a killed quick start has left, and only those: they must know our credentials.
  */
-export async function claimFolder(folder: QuickstartFolder, saved: SavedSettings | undefined, log: Log): Promise<Claim> {
+export async function lockFolder(folder: QuickstartFolder, saved: SavedSettings | undefined, log: Log): Promise<FolderLock> {
   const previous = await readRecord(folder);
   if (previous !== undefined) {
     if (isAlive(previous.pid)) throw new SetupError(explainOtherRun(previous.pid, folder.runRecord));
@@ -54,19 +54,19 @@ async function readRecord(folder: QuickstartFolder): Promise<RunRecord | undefin
   try {
     return text === undefined ? undefined : (JSON.parse(text) as RunRecord);
   } catch {
-    // Cut off while it was written: nothing had been started yet that it could name.
+    // The record was cut off while it was written: no server that it could name had been started yet.
     return undefined;
   }
 }
 
 async function endLeftovers({ minioPid, serverPid }: RunRecord, { minio, server }: SavedSettings, log: Log): Promise<void> {
   if (serverPid !== undefined && (await answersToToken(serverUrl(server.port), server.token))) {
-    log(`Ending the control plane that an earlier quick start has left (process ${serverPid}).`);
+    log(`Ending the control plane that an earlier quick start left running (process ${serverPid}).`);
     await endProcess(serverPid, server.port);
   }
   const target = { endpoint: endpointOf(minio.port), region: MINIO_REGION, ...minio };
   if (minioPid !== undefined && (await acceptsCredentials(target))) {
-    log(`Ending the MinIO that an earlier quick start has left (process ${minioPid}).`);
+    log(`Ending the MinIO that an earlier quick start left running (process ${minioPid}).`);
     await endProcess(minioPid, minio.port);
   }
 }
@@ -93,7 +93,7 @@ function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    // Somebody else's process is alive, too.
+    // A process of another user is alive, too.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

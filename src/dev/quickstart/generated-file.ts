@@ -7,8 +7,8 @@ import { pipeline } from 'node:stream/promises';
 const BLOCK = 4 * 1024 * 1024;
 
 /**
- * A file of `size` bytes that nothing can compress, the same bytes every time: the key stream of AES-256-CTR under a key made of
- * `seed`, at gigabytes a second. Kept if it is there, since a file has its name only once it is whole.
+ * Creates a file of `size` bytes that cannot be compressed, the same bytes every time: the key stream of AES-256-CTR under a key made from
+ * `seed`, at gigabytes a second. An existing file is kept, since a file gets its name only once it is complete.
  */
 export async function ensureGeneratedFile(path: string, size: number, seed = 'partway'): Promise<void> {
   if ((await sizeOf(path)) === size) return;

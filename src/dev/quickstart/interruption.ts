@@ -1,14 +1,14 @@
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 export interface Interruption {
-  /** The exit code that says so; undefined while nobody has interrupted. */
+  /** The exit code for the signal; undefined until one arrives. */
   exitCode(): number | undefined;
-  /** Called at the first signal, and at once if there was one already. */
+  /** Calls `react` at the first signal, and at once if there was one already. */
   onInterrupt(react: (signal: NodeJS.Signals) => void): void;
   stopListening(): void;
 }
 
-/** Takes signals over, so that this process can end its own in good order instead of dying on the spot. */
+/** Handles signals, so that this process can shut down its servers in order instead of ending at once. */
 export function listenForInterruption(): Interruption {
   let received: keyof typeof SIGNALS | undefined;
   let react: (signal: NodeJS.Signals) => void = () => {};

@@ -1,7 +1,7 @@
 import { quote } from './arguments.ts';
 import type { QuickstartFolder } from './settings.ts';
 
-/** The last event of `partway upload --json`, as far as it is shown here. */
+/** The fields of the last event of `partway upload --json` that are shown here. */
 export interface UploadSummary {
   readonly sessionId: string;
   readonly status: string;
@@ -13,13 +13,13 @@ export interface UploadSummary {
 export function describeUpload({ bytes, bytesSent, seconds, sessionId }: UploadSummary): string {
   if (bytesSent === 0 && bytes > 0) return `This file is stored already, by session ${sessionId}: nothing had to be sent.`;
   const rate = seconds > 0 ? `, ${mebibytes(bytesSent / seconds)}/s` : '';
-  const resumed = bytesSent < bytes ? ` of ${mebibytes(bytes)}; the rest was there` : '';
+  const resumed = bytesSent < bytes ? ` of ${mebibytes(bytes)}; the rest was stored already` : '';
   return `completed: session ${sessionId}, sent ${mebibytes(bytesSent)}${resumed}, in ${seconds.toFixed(1)} s${rate}`;
 }
 
 export function describeStop(repeat: string): string {
   return `
-Stopped. What the object store holds stays there. To go on where this stopped, run the same command again:
+Stopped. What the object store holds stays there. To continue from there, run the same command again:
   ${repeat}`;
 }
 
@@ -29,13 +29,13 @@ Stopped while verifying. The upload itself is complete. To verify it, run the sa
   ${repeat}`;
 }
 
-export function describeStay(folder: QuickstartFolder): string {
+export function describeKeptFiles(folder: QuickstartFolder): string {
   return `
-Everything is kept for the next time, and is shut down now:
+The servers are being shut down. Everything is kept for the next time:
   objects       ${folder.objects}
   database      ${folder.database}
-  credentials   ${folder.credentials}  (readable by you alone)
-To go on:
+  credentials   ${folder.credentials}  (only you can read them)
+To continue:
   npm run quickstart                      the same again: nothing is sent twice
   npm run quickstart -- path/to/file      upload a file of yours
   npm run quickstart -- --serve           start MinIO and the control plane, and leave them running

@@ -8,7 +8,7 @@ import { serverUrl } from './settings.ts';
 
 const PARTWAY = fileURLToPath(new URL('../../../bin/partway.js', import.meta.url));
 
-/** `partway serve`, ready when this resolves. */
+/** Starts `partway serve`; it is ready when this resolves. */
 export async function startControlPlane(
   folder: QuickstartFolder,
   { server }: QuickstartSettings,
@@ -41,7 +41,7 @@ export async function startControlPlane(
 
 export interface CommandResult {
   readonly exitCode: number;
-  /** The last line on stdout, where it was asked for. */
+  /** The last line on stdout, if stdout was kept. */
   readonly lastLine: string;
 }
 
@@ -50,7 +50,7 @@ export interface RunningCommand {
   interrupt(): void;
 }
 
-/** Runs a command of the CLI in this terminal. With `keepStdout`, its stdout comes here and its progress, on stderr, still shows. */
+/** Runs a command of the CLI in this terminal. With `keepStdout`, its stdout is captured, and its progress on stderr still shows. */
 export function runPartway(args: readonly string[], { server }: QuickstartSettings, keepStdout = false): RunningCommand {
   const child = spawn(process.execPath, [PARTWAY, ...args], {
     env: { ...process.env, PARTWAY_SERVER: serverUrl(server.port), PARTWAY_TOKEN: server.token },
@@ -69,17 +69,17 @@ export function runPartway(args: readonly string[], { server }: QuickstartSettin
   return { result, interrupt: () => child.kill('SIGINT') };
 }
 
-/** A long upload writes an event a second; only the last one is of interest. */
+/** Keeps the last lines only: a long upload writes an event a second, and only the last one is needed. */
 function lastLines(text: string): string {
   return text.split('\n').slice(-3).join('\n');
 }
 
-/** The one setting that the quick start takes from its own environment: MinIO is told the same. */
+/** Passes on the one setting that the quick start takes from its own environment; MinIO gets the same origins. */
 function corsOriginsOf({ PARTWAY_CORS_ORIGINS }: NodeJS.ProcessEnv): Record<string, string> {
   return PARTWAY_CORS_ORIGINS === undefined ? {} : { PARTWAY_CORS_ORIGINS };
 }
 
-/** What is set for another control plane must not reach this one. */
+/** Keeps the user's settings for another control plane away from this one. */
 function withoutPartwaySettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('PARTWAY_')));
 }

@@ -1,4 +1,4 @@
-/** `npm run quickstart`: from a fresh clone to a verified upload in one command. Works only through the built CLI, as a user would. */
+/** `npm run quickstart`: from a fresh clone to a verified upload in one command. Uses only the built CLI, as a user would. */
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { S3Target } from '../minio/bucket.ts';
@@ -8,12 +8,12 @@ import { type RunningMinio, startMinio } from '../minio/minio.ts';
 import { SetupError } from '../process/setup-error.ts';
 import { dataFolder } from '../process/user-folders.ts';
 import { parseArguments, type QuickstartArguments, repeatCommand } from './arguments.ts';
-import { claimFolder } from './folder-lock.ts';
+import { lockFolder } from './folder-lock.ts';
 import { ensureGeneratedFile } from './generated-file.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import {
+  describeKeptFiles,
   describeServing,
-  describeStay,
   describeStop,
   describeUnverified,
   describeUpload,
@@ -38,21 +38,21 @@ const say = (text: string) => process.stdout.write(`${text}\n`);
 async function main(args: QuickstartArguments): Promise<number> {
   const folder = await openFolder(join(dataFolder(), 'quickstart'));
   const saved = await readSettings(folder);
-  const claim = await claimFolder(folder, saved, say);
+  const lock = await lockFolder(folder, saved, say);
   try {
     const file = args.serve ? undefined : await fileToUpload(args.file, folder);
     const settings = await chooseSettings(folder, saved);
-    return await withServers(folder, settings, claim.record, (interruption) =>
+    return await withServers(folder, settings, lock.record, (interruption) =>
       file === undefined ? serve(folder, settings, interruption) : uploadAndVerify(file, args, settings, folder, interruption),
     );
   } finally {
-    claim.release();
+    lock.release();
   }
 }
 
 async function fileToUpload(given: string | undefined, folder: QuickstartFolder): Promise<string> {
   if (given !== undefined) {
-    // npm runs scripts in the project's folder; the path was typed in another one.
+    // npm runs scripts in the project's folder; the user may have typed the path in another one.
     const file = resolve(process.env.INIT_CWD ?? '.', given);
     const found = await stat(file).catch(() => undefined);
     if (found === undefined)
@@ -61,12 +61,12 @@ async function fileToUpload(given: string | undefined, folder: QuickstartFolder)
     return file;
   }
   const file = join(folder.path, GENERATED_NAME);
-  say(`No file given: taking a generated one of 1 GiB, ${file}`);
+  say(`No file given: uploading a generated one of 1 GiB, ${file}`);
   await ensureGeneratedFile(file, GENERATED_SIZE);
   return file;
 }
 
-/** Runs `work` with MinIO and the control plane up, and takes them down again, the control plane first. */
+/** Runs `work` while MinIO and the control plane run, and then stops them, the control plane first. */
 async function withServers(
   folder: QuickstartFolder,
   settings: QuickstartSettings,
@@ -85,7 +85,7 @@ async function withServers(
     await record({ minioPid: minio.pid });
     const controlPlane = await startControlPlane(folder, settings, { ...(await accountAt(minio, settings)), bucket: BUCKET });
     say(`The control plane is ready at ${serverUrl(settings.server.port)}`);
-    // From here on there may be an upload to pause; before, Ctrl-C ends everything at once.
+    // From here on there may be an upload to pause; before this, Ctrl-C ends everything at once.
     const interruption = listenForInterruption();
     try {
       await record({ minioPid: minio.pid, serverPid: controlPlane.pid });
@@ -99,7 +99,7 @@ async function withServers(
   }
 }
 
-/** At a MinIO of ours, the control plane has a user of its own; for one that was given, credentials were given too. */
+/** The control plane's account: a user of its own at a MinIO that was started here; otherwise the credentials that came with the endpoint. */
 async function accountAt(minio: RunningMinio, { controlPlane }: QuickstartSettings): Promise<S3Target> {
   if (minio.dataDir === undefined) {
     const { endpoint, region, accessKeyId, secretAccessKey } = minio;
@@ -132,7 +132,7 @@ async function uploadAndVerify(
     return interruption.exitCode() ?? 1;
   }
   if (verify.exitCode !== 0) return verify.exitCode;
-  say(describeStay(folder));
+  say(describeKeptFiles(folder));
   return 0;
 }
 
@@ -152,7 +152,7 @@ async function serve(folder: QuickstartFolder, settings: QuickstartSettings, int
 async function run(args: string[], settings: QuickstartSettings, interruption: Interruption, keepStdout = false) {
   const command = runPartway(args, settings, keepStdout);
   interruption.onInterrupt((signal) => {
-    // A terminal sends Ctrl-C to the CLI as well; a second one would tell it to hurry.
+    // A terminal sends Ctrl-C to the CLI as well; a second SIGINT would end the CLI at once.
     if (signal !== 'SIGINT' || !process.stdin.isTTY) command.interrupt();
   });
   return command.result;

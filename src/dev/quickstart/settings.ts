@@ -6,19 +6,19 @@ import type { MinioCredentials } from '../minio/server.ts';
 import { freePort } from '../process/free-port.ts';
 import { SetupError } from '../process/setup-error.ts';
 
-/** What must stay the same from one quick start to the next, so that sessions of the last one can be resumed. */
+/** Settings that stay the same from one quick start to the next, so that sessions of the last one can be resumed. */
 export interface QuickstartSettings {
-  /** Its root key, which makes the bucket and the control plane's user, and nothing else. */
+  /** MinIO's root key, which creates the bucket and the control plane's user, and does nothing else. */
   readonly minio: MinioCredentials & { readonly port: number };
-  /** What the control plane is at MinIO. */
+  /** The control plane's user at MinIO. */
   readonly controlPlane: MinioCredentials;
   readonly server: { readonly port: number; readonly token: string };
 }
 
-/** As an earlier quick start wrote them: before there was a user for it, the control plane had the root key. */
+/** Settings that an earlier quick start saved: before the control plane had a user of its own, it used the root key. */
 export type SavedSettings = Omit<QuickstartSettings, 'controlPlane'> & Partial<Pick<QuickstartSettings, 'controlPlane'>>;
 
-/** The folder of the quick start and what lies in it. */
+/** The folder of the quick start, and the paths in it. */
 export interface QuickstartFolder {
   readonly path: string;
   readonly objects: string;
@@ -31,7 +31,7 @@ export interface QuickstartFolder {
 
 export async function openFolder(path: string): Promise<QuickstartFolder> {
   await mkdir(path, { recursive: true, mode: 0o700 });
-  // A folder that was there keeps its mode otherwise.
+  // Otherwise an existing folder would keep its mode.
   await chmod(path, 0o700);
   return {
     path,
@@ -44,10 +44,10 @@ export async function openFolder(path: string): Promise<QuickstartFolder> {
   };
 }
 
-/** Settings of the last run, or new ones. Ports are those of the last run where they are free. */
+/** Returns the settings of the last run, or new ones. It keeps the ports of the last run if they are free. */
 export async function chooseSettings(folder: QuickstartFolder, saved: SavedSettings | undefined): Promise<QuickstartSettings> {
   const minioPort = await freePort(saved?.minio.port);
-  // Before the control plane had a user, part URLs showed root's id; whoever knows that needs no key at MinIO (CVE-2026-41145).
+  // Before the control plane had a user, part URLs showed root's id, and anyone who knows that id needs no key at MinIO (CVE-2026-41145).
   const root = saved?.controlPlane === undefined ? randomCredentials() : saved.minio;
   const serverPort = await freePort(saved?.server.port);
   const settings = {
@@ -67,10 +67,10 @@ export async function readSettings(folder: QuickstartFolder): Promise<SavedSetti
     const settings = JSON.parse(text) as SavedSettings;
     if (settings.minio.secretAccessKey && settings.server.token) return settings;
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new SetupError(
-    `${folder.credentials} is damaged. Delete it and run the same command again: new credentials are made then.`,
+    `${folder.credentials} is damaged. Delete it and run the same command again: that creates new credentials.`,
   );
 }
 
@@ -83,7 +83,7 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** For a shell to read in, so that the token need not be typed or shown. */
+/** Commands for a shell to source, so that the token need not be typed or shown. */
 function clientEnv({ server }: QuickstartSettings): string {
   return `export PARTWAY_SERVER=${serverUrl(server.port)}\nexport PARTWAY_TOKEN=${server.token}\n`;
 }

@@ -13,7 +13,10 @@ const CLAIM_MS = 2 * ATTEMPT_TIMEOUT_MS;
  * Sends what is due until stopped. No more is claimed than goes on the wire at once, so nothing waits for its turn while its claim
  * runs out. Any number of replicas may do this on one database. Stopping breaks attempts off: they are made again.
  */
-export function startDispatcher(deps: DeliveryDeps, { pollIntervalMs = POLL_INTERVAL_MS } = {}): { stop(): Promise<void> } {
+export function startDispatcher(
+  deps: DeliveryDeps,
+  { pollIntervalMs = POLL_INTERVAL_MS, claimMs = CLAIM_MS } = {},
+): { stop(): Promise<void> } {
   const { outbox, now, log } = deps;
   const stop = new AbortController();
   const underWay = new Set<Promise<void>>();
@@ -41,7 +44,7 @@ export function startDispatcher(deps: DeliveryDeps, { pollIntervalMs = POLL_INTE
   async function claimAndSend(): Promise<void> {
     try {
       while (underWay.size < CONCURRENCY && !stop.signal.aborted && now() >= quietUntil) {
-        const events = await outbox.claim(now(), now() + CLAIM_MS, CONCURRENCY - underWay.size);
+        const events = await outbox.claim(now(), now() + claimMs, CONCURRENCY - underWay.size);
         if (events.length === 0) return;
         for (const event of events) send(event);
       }

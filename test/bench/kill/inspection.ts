@@ -8,29 +8,29 @@ import { sweep } from '../../../src/server/lifecycle/sweeper.ts';
 import { isTerminal } from '../../../src/session/machine.ts';
 import type { UploadSession } from '../../../src/session/session.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
-import { POLICY } from '../../support/control-plane.ts';
-import { hashOfObject } from '../../support/stored-bytes.ts';
+import { POLICY } from '../../support/server/control-plane.ts';
+import { hashOfObject } from '../../support/store/stored-bytes.ts';
 import { BUCKET, type Scene } from './scene.ts';
 import { couldNotBegin, type Upload } from './uploading.ts';
 
 export interface Inspection {
   readonly violations: readonly string[];
-  /** What the sweeps had to do. */
+  /** Results of the sweeps. */
   readonly repaired: number;
   readonly released: number;
-  /** Sessions that had to begin at the store again. */
+  /** Sessions that needed another generation of multipart upload. */
   readonly healed: number;
   /** Folders of unfinished uploads on MinIO's disk, whether it lists them or not. */
   readonly multipartFolders: number;
 }
 
 const ROUND_MS = 30 * 60_000;
-/** What one sweep repairs, the next may have to release. */
+/** More than one, because the next sweep may have to release what one has repaired. */
 const ROUNDS = 3;
 const AT_ONCE = 4;
 const EVER = Number.MAX_SAFE_INTEGER;
 
-/** What must be true when it is all over. The control planes have ended; MinIO and the database run. */
+/** Checks what must be true at the end, when the control planes have ended, and MinIO and the database run. */
 export async function inspect(uploads: readonly Upload[], scene: Scene): Promise<Inspection> {
   const sessions = await scene.openSessions();
   const objects = createS3ObjectStore({ ...scene.store, publicEndpoint: scene.store.endpoint, bucket: BUCKET });
@@ -53,7 +53,7 @@ export async function inspect(uploads: readonly Upload[], scene: Scene): Promise
   }
 }
 
-/** As the server does, with a clock by which no request can be under way any more. */
+/** Sweeps as the server does, with a clock by which no request can be running any more. */
 async function sweepAll(sessions: SessionStore, objects: ObjectStore, violations: string[]) {
   const done = { repaired: 0, released: 0 };
   const complain = (fields: object, message: string) => {
@@ -80,14 +80,14 @@ async function allSessions(sessions: SessionStore): Promise<UploadSession[]> {
   return all;
 }
 
-/** By the word of the clients and of the database. */
+/** Compares what the clients report with what the database records. */
 function judgeSessions(uploads: readonly Upload[], recorded: readonly UploadSession[]): string[] {
   const violations: string[] = [];
   for (const { fileName, size, runs } of uploads) {
     const last = runs.at(-1);
     if (last?.exitCode !== 0) violations.push(`${fileName}: not completed, ${last?.code}: ${last?.words}`);
-    const told = new Set(runs.flatMap(({ sessionId }) => sessionId ?? []));
-    if (told.size > 1) violations.push(`${fileName}: its runs were told of several sessions: ${[...told].join(', ')}`);
+    const seen = new Set(runs.flatMap(({ sessionId }) => sessionId ?? []));
+    if (seen.size > 1) violations.push(`${fileName}: its runs had several sessions: ${[...seen].join(', ')}`);
     const own = recorded.filter(({ key }) => key === fileName);
     if (own.length !== 1) violations.push(`${fileName}: ${own.length} sessions`);
     for (const session of own) {
@@ -98,13 +98,13 @@ function judgeSessions(uploads: readonly Upload[], recorded: readonly UploadSess
   }
   const names = new Set(uploads.map(({ fileName }) => fileName));
   for (const { key, sessionId, status } of recorded) {
-    if (!names.has(key)) violations.push(`${sessionId} is of a key that nobody uploaded: ${key}`);
+    if (!names.has(key)) violations.push(`${sessionId} has a key that no client uploaded: ${key}`);
     if (!isTerminal(status)) violations.push(`${sessionId} is ${status} for ever`);
   }
   return violations;
 }
 
-/** By the word of the store: every object read, every key listed. */
+/** Compares the files with the store: reads every object and lists every key. */
 async function judgeObjects(uploads: readonly Upload[], objects: ObjectStore, { store }: Scene): Promise<string[]> {
   const limit = pLimit(AT_ONCE);
   const judged = uploads.map(({ fileName, hash }) =>
@@ -112,7 +112,7 @@ async function judgeObjects(uploads: readonly Upload[], objects: ObjectStore, { 
       const violations: string[] = [];
       const stored = await hashOfObject(store, BUCKET, fileName).catch((error: unknown) => `nothing (${error})`);
       if (stored !== hash) violations.push(`${fileName}: the object is not the file: ${stored} instead of ${hash}`);
-      // MinIO lists uploads of an exact key only.
+      // MinIO lists uploads by exact key only.
       const unfinished = await objects.listMultipartUploads(fileName);
       if (unfinished.length > 0) violations.push(`${fileName}: the store still holds ${unfinished.length} multipart uploads`);
       return violations;
@@ -135,14 +135,14 @@ async function judgeRemains(uploads: readonly Upload[], sessions: SessionStore):
   return violations;
 }
 
-/** One folder a key, with one a upload in it. */
+/** Counts MinIO's folders: one for each key, which contains one for each upload. */
 async function countUploadFolders(folder: string): Promise<number> {
   const keys = await readdir(folder).catch(() => []);
   const uploads = await Promise.all(keys.map((key) => readdir(`${folder}/${key}`).catch(() => [])));
   return uploads.flat().length;
 }
 
-/** Runs that ended early though their upload had begun. */
+/** Runs that ended early although their upload had begun. */
 export function resumedRuns(uploads: readonly Upload[]) {
   return uploads.flatMap(({ runs }) => runs).filter((run) => run.exitCode !== 0 && !couldNotBegin(run));
 }

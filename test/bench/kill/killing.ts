@@ -3,28 +3,28 @@ import type { Strike, Victim } from './plan.ts';
 
 /** A server that is killed and comes back. */
 export interface Mortal {
-  /** Undefined where it cannot be told. */
+  /** Undefined if it is not known. */
   readonly pid?: number | undefined;
-  /** How it ended, and its last words. */
+  /** Says how it ended, with its last output. */
   describeEnd?(): string;
-  /** SIGKILL. */
+  /** Sends SIGKILL. */
   kill(): Promise<void>;
-  /** Rejects where it cannot start now: a control plane without its database, for example. */
+  /** Rejects if it cannot start now: a control plane without its database, for example. */
   restart(): Promise<void>;
 }
 
-/** A supervisor would wait about as long. */
+/** About as long as a supervisor would wait. */
 const NEXT_START_MS = 500;
-/** By then whatever it may need is up again. */
+/** By then everything that it may need is running again. */
 const LONGEST_START_MS = 120_000;
 
 /** Kills servers by plan and starts each again after its time. */
 export class Killing {
-  /** How often, by who was killed together. */
+  /** Number of kills, by the servers that were killed together. */
   readonly kills = new Map<string, number>();
-  /** Not killed, being down or on the way up at that moment. */
+  /** Servers that were not killed, because they were down or starting at that moment. */
   spared = 0;
-  /** Starts that failed, and were tried again. */
+  /** Starts that failed and were tried again. */
   failedStarts = 0;
   readonly violations: string[] = [];
   readonly #servers: ReadonlyMap<Victim, Mortal>;
@@ -34,7 +34,7 @@ export class Killing {
     this.#servers = servers;
   }
 
-  /** Resolves when the last one is up again. */
+  /** Resolves when the last server runs again. */
   async carryOut(strikes: readonly Strike[]): Promise<void> {
     const beginning = performance.now();
     const underWay: Promise<void>[] = [];
@@ -83,7 +83,7 @@ export class Killing {
     }
   }
 
-  /** A server that ends by itself is a finding: nobody but the plan may end one. */
+  /** Reports a server that ended by itself: only the plan may end one. */
   #checkAlive(victim: Victim, server: Mortal): void {
     const { pid } = server;
     if (pid === undefined || isAlive(pid)) return;
@@ -91,7 +91,7 @@ export class Killing {
   }
 }
 
-/** A server that cannot start says why in a sentence, without a stack. */
+/** Whether a start ended in a crash: a server that merely cannot start says why in a sentence, without a stack. */
 function isCrash(error: unknown): boolean {
   return error instanceof Error && /^[ |]+at \S+ \(?.*:\d+:\d+\)?$/m.test(error.message);
 }

@@ -3,13 +3,13 @@ import { MODES, planStrikes, planUpload } from './plan.ts';
 
 const MINUTES = 5 * 60_000;
 
-it.each(MODES)('%s: the seed decides who is killed when, and what is uploaded', (mode) => {
+it.each(MODES)('%s: the seed decides which server is killed when, and what is uploaded', (mode) => {
   expect(planStrikes(mode, 7, MINUTES)).toStrictEqual(planStrikes(mode, 7, MINUTES));
   expect(planStrikes(mode, 7, MINUTES)).not.toStrictEqual(planStrikes(mode, 8, MINUTES));
   expect(planUpload(mode, 7, 3, 1)).toStrictEqual(planUpload(mode, 7, 3, 1));
 });
 
-it.each(MODES)('%s: everybody is killed, alone and with another, for 1 to 8 s, and in time', (mode) => {
+it.each(MODES)('%s: every server is killed, alone and with another one, for 1 to 8 s, before the end', (mode) => {
   const strikes = planStrikes(mode, 1, MINUTES);
   const groups = new Set(strikes.map(({ victims }) => victims.length));
   expect(groups).toStrictEqual(new Set([1, 2]));
@@ -20,12 +20,12 @@ it.each(MODES)('%s: everybody is killed, alone and with another, for 1 to 8 s, a
       expect(downMs).toBeLessThanOrEqual(8_000);
     }
   }
-  const everybody = mode === 'replicas' ? ['database', 'replica 1', 'replica 2'] : ['MinIO', 'control plane'];
+  const everyServer = mode === 'replicas' ? ['database', 'replica 1', 'replica 2'] : ['MinIO', 'control plane'];
   const killed = new Set(strikes.flatMap(({ victims }) => victims.map(({ victim }) => victim)));
-  expect([...killed].sort()).toStrictEqual(everybody);
+  expect([...killed].sort()).toStrictEqual(everyServer);
 });
 
-it('no two uploads have one name, and nearly all differ in size', () => {
+it('no two uploads have the same name, and nearly all differ in size', () => {
   const uploads = Array.from({ length: 500 }, (_, index) => planUpload('single', 1, index % 50, Math.floor(index / 50)));
   expect(new Set(uploads.map(({ fileName }) => fileName)).size).toBe(500);
   expect(new Set(uploads.map(({ size }) => size)).size).toBeGreaterThan(495);

@@ -3,28 +3,28 @@ import { MiB } from '../../../src/session/part-plan.ts';
 export const MODES = ['replicas', 'single'] as const;
 export type Mode = (typeof MODES)[number];
 
-/** What is killed; the names are those of the summary. */
+/** The servers that are killed; the summary uses the same names. */
 export type Victim = 'replica 1' | 'replica 2' | 'database' | 'control plane' | 'MinIO';
 
-/** One or several killed at nearly the same moment. */
+/** One or several servers that are killed at nearly the same moment. */
 export interface Strike {
-  /** Since the beginning. */
+  /** Counted from the beginning. */
   readonly atMs: number;
   readonly victims: readonly { readonly victim: Victim; readonly afterMs: number; readonly downMs: number }[];
 }
 
 export interface PlannedUpload {
-  /** Also the object's key: no other upload has it. */
+  /** Also the object's key; no other upload has the same. */
   readonly fileName: string;
   readonly size: number;
 }
 
 interface Style {
-  /** Each as likely as the others. */
+  /** All are equally likely. */
   readonly groups: readonly (readonly Victim[])[];
   readonly gapMs: readonly [number, number];
   readonly fileSize: readonly [number, number];
-  /** A share of the link to the store, by which an upload takes about a minute. */
+  /** Share of the link to the store, chosen so that an upload takes about a minute. */
   readonly bytesPerSecondOfClient: number;
 }
 
@@ -44,7 +44,7 @@ export const STYLES: Readonly<Record<Mode, Style>> = {
   },
   single: {
     groups: [['control plane'], ['MinIO'], ['control plane', 'MinIO'], ['control plane']],
-    // Longer: a part that is on its way when MinIO dies is gone, and some must arrive.
+    // Longer gaps: a part in transit is lost when MinIO dies, and some parts must arrive.
     gapMs: [7_000, 17_000],
     fileSize: [6 * MiB, 16 * MiB],
     bytesPerSecondOfClient: 0.5 * MiB,
@@ -52,10 +52,10 @@ export const STYLES: Readonly<Record<Mode, Style>> = {
 };
 
 const DOWN_MS = [1_000, 8_000] as const;
-/** Two that die together do not die in the same instant. */
+/** Servers that are killed together are not killed at the same instant. */
 const TOGETHER_MS = [0, 400] as const;
 
-/** Who is killed when: the same for the same seed. How far everybody has come by then is the machine's doing. */
+/** Plans which server is killed when: the same seed gives the same plan. How far the uploads are at that moment depends on this host. */
 export function planStrikes(mode: Mode, seed: number, lastMs: number): Strike[] {
   const { groups, gapMs } = STYLES[mode];
   const random = createRandom(`strikes ${seed}`);
@@ -71,13 +71,13 @@ export function planStrikes(mode: Mode, seed: number, lastMs: number): Strike[] 
   return strikes;
 }
 
-/** A client's uploads, one after another. */
+/** Plans one of the uploads that a client makes one after another. */
 export function planUpload(mode: Mode, seed: number, client: number, turn: number): PlannedUpload {
   const fileName = `client-${String(client).padStart(2, '0')}-file-${String(turn).padStart(3, '0')}.bin`;
   return { fileName, size: createRandom(`${fileName} ${seed}`).between(STYLES[mode].fileSize) };
 }
 
-/** Decisions that follow from the seed (mulberry32, seeded by an FNV-1a hash of the text). */
+/** Pseudo-random decisions from the seed (mulberry32, seeded by an FNV-1a hash of the text). */
 function createRandom(seed: string) {
   let state = 0x811c9dc5;
   for (const character of seed) state = Math.imul(state ^ character.charCodeAt(0), 0x01000193);

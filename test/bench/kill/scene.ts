@@ -4,30 +4,30 @@ import { startMinio } from '../../../src/dev/minio/minio.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import { openPostgresStore } from '../../../src/session-store/postgres/session-store.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
-import { startBalancer } from '../../support/balancer.ts';
-import { type ByteProxy, startByteProxy } from '../../support/byte-proxy.ts';
-import { type ControlPlaneProcess, startControlPlane } from '../../support/control-plane-process.ts';
-import { findPostgres, startPostgres } from '../../support/postgres-server.ts';
+import { findPostgres, startPostgres } from '../../support/database/postgres-server.ts';
+import { startBalancer } from '../../support/proxies/balancer.ts';
+import { type ByteProxy, startByteProxy } from '../../support/proxies/byte-proxy.ts';
+import { type ControlPlaneProcess, startControlPlane } from '../../support/server/control-plane-process.ts';
 import type { Mortal } from './killing.ts';
 import { type Mode, STYLES, type Victim } from './plan.ts';
 
 export const BUCKET = 'uploads';
-const TOKEN = 'the-token-of-everybody';
+const TOKEN = 'the-token-of-every-client';
 
 /** The servers of a mode. */
 export interface Scene {
   readonly token: string;
-  /** Clients are spread over these. */
+  /** The clients are spread over these. */
   readonly urls: readonly string[];
   readonly mortals: ReadonlyMap<Victim, Mortal>;
   readonly store: S3Target;
-  /** Where MinIO keeps unfinished uploads. */
+  /** The folder in which MinIO keeps unfinished uploads. */
   readonly multipartFolder: string;
-  /** From the clients to the store. */
+  /** The link from the clients to the store. */
   readonly link: ByteProxy;
-  /** Ends the control planes in good order. */
+  /** Stops the control planes by SIGTERM. */
   stopControlPlanes(): Promise<void>;
-  /** The database of the control planes, once they have ended. */
+  /** Opens the database of the control planes, once they have ended. */
   openSessions(): Promise<SessionStore>;
   close(): Promise<void>;
 }
@@ -42,7 +42,7 @@ export async function setScene(mode: Mode, folder: string, clients: number): Pro
       bucket: BUCKET,
       publicEndpoint: link.url,
       env: { PARTWAY_TOKEN: TOKEN, PARTWAY_AUDIT_LOG: 'off', ...env },
-      // Up is up, whether what it needs is there or not.
+      // A started server counts as up, whether its database and store are there or not.
       untilReady: false,
       logFile: (count) => join(folder, `${name}-${count}.log`),
     });
@@ -66,7 +66,7 @@ export async function setScene(mode: Mode, folder: string, clients: number): Pro
 type Start = (name: string, env: Readonly<Record<string, string>>) => Promise<ControlPlaneProcess>;
 type Servers = Pick<Scene, 'urls' | 'mortals' | 'stopControlPlanes' | 'openSessions' | 'close'>;
 
-/** Two on one PostgreSQL: a third of the clients knows one of them, a third the other, a third a balancer in front of both. */
+/** Starts two servers on one PostgreSQL. A third of the clients uses one of them, a third the other, and a third a balancer in front of both. */
 async function startReplicas(start: Start): Promise<Servers> {
   const binaries = await findPostgres();
   if (binaries === undefined) throw new Error('PostgreSQL is not installed (initdb and postgres).');

@@ -9,20 +9,20 @@ export interface Outcome {
   readonly uploads: readonly Upload[];
   readonly killing: Killing;
   readonly inspection: Inspection;
-  /** Everything that clients sent to the store, headers included. */
+  /** All bytes that clients sent to the store, headers included. */
   readonly bytesOnLink: number;
-  /** What the control planes logged as errors. */
+  /** Lines that the control planes logged as errors. */
   readonly loggedErrors: readonly LoggedError[];
 }
 
 interface LoggedError {
-  /** The code of the problem that was answered, or what could not be done. */
+  /** The code of the problem in the answer, or the message of the log line. */
   readonly name: string;
   readonly words: string;
 }
 
 export function violationsOf({ killing, inspection, loggedErrors }: Outcome): string[] {
-  // A database or a store that is away is foreseen, and has a code of its own.
+  // A database or a store that is away is expected, and has a code of its own.
   const unforeseen = loggedErrors.filter(({ name }) => name === 'INTERNAL').map(({ words }) => `INTERNAL: ${words}`);
   return [...killing.violations, ...inspection.violations, ...new Set(unforeseen)];
 }
@@ -40,21 +40,21 @@ export function summarise(outcome: Outcome): string {
     `uploads          ${completed.length} of ${uploads.length} completed, ${(bytes / GiB).toFixed(2)} GiB (${bytes} bytes)`,
     `time to complete ${round(seconds[Math.floor(seconds.length / 2)])} s in the middle, ${round(seconds.at(-1))} s at the longest`,
     `sent to MinIO    ${(bytesOnLink / bytes).toFixed(3)} times the files`,
-    `sent again       ${tally(count(uploads.flatMap(({ runs }) => runs.flatMap(({ retries }) => retries))))}`,
-    `kills            ${killed}: ${tally(killing.kills)}`,
+    `sent again       ${describeCounts(count(uploads.flatMap(({ runs }) => runs.flatMap(({ retries }) => retries))))}`,
+    `kills            ${killed}: ${describeCounts(killing.kills)}`,
     `                 ${killing.spared} spared, being down already; ${killing.failedStarts} starts tried again`,
     `could not begin  ${countByCode(refused)}`,
     `resumed          ${countByCode(resumed)}`,
     `healed           ${inspection.healed} sessions`,
     `swept            ${inspection.repaired} repaired, ${inspection.released} released; ${inspection.multipartFolders} upload folders left on MinIO's disk`,
-    `logged errors    ${tally(count(loggedErrors.map(({ name }) => name)))}`,
+    `logged errors    ${describeCounts(count(loggedErrors.map(({ name }) => name)))}`,
     `violations       ${violations.length}`,
     ...violations.map((violation) => `  - ${violation}`),
   ].join('\n');
 }
 
 function countByCode(runs: readonly { readonly code: string | undefined }[]): string {
-  return `${runs.length} runs: ${tally(count(runs.map(({ code }) => String(code))))}`;
+  return `${runs.length} runs: ${describeCounts(count(runs.map(({ code }) => String(code))))}`;
 }
 
 function count(names: readonly string[]): Map<string, number> {
@@ -63,7 +63,7 @@ function count(names: readonly string[]): Map<string, number> {
   return counts;
 }
 
-function tally(counts: ReadonlyMap<string, number>): string {
+function describeCounts(counts: ReadonlyMap<string, number>): string {
   const sorted = [...counts].sort(([, a], [, b]) => b - a);
   return sorted.length === 0 ? 'none' : sorted.map(([name, times]) => `${times} × ${name}`).join(', ');
 }
@@ -74,7 +74,7 @@ function round(seconds: number | undefined): string {
 
 const ERROR_LEVEL = 50;
 
-/** From the log of every start; a killed process may leave half a line. */
+/** Reads the logs of all starts; a killed process may leave half a line. */
 export function readLoggedErrors(folder: string): LoggedError[] {
   const logs = readdirSync(folder).filter((name) => name.endsWith('.log'));
   return logs.flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n')).flatMap(errorOf);

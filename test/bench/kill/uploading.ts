@@ -5,20 +5,20 @@ import { EXIT } from '../../../src/cli/errors/exit-codes.ts';
 import { atExit } from '../../../src/dev/process/at-exit.ts';
 import { answersOk } from '../../../src/dev/process/server-process.ts';
 import { ensureGeneratedFile } from '../../../src/dev/quickstart/generated-file.ts';
-import { type CliResult, startCli } from '../../support/partway-cli.ts';
-import { hashOfFile } from '../../support/stored-bytes.ts';
+import { type CliResult, startCli } from '../../support/client/partway-cli.ts';
+import { hashOfFile } from '../../support/store/stored-bytes.ts';
 import type { PlannedUpload } from './plan.ts';
 
 /** One CLI process, from its start to its end. */
 export interface Run {
   readonly exitCode: number | null;
-  /** The error that it ended with; undefined where it succeeded. */
+  /** The error that it ended with; undefined if it succeeded. */
   readonly code: string | undefined;
   readonly words: string;
-  /** Undefined where the server could not be asked for a session. */
+  /** Undefined if the run never got a session from the server. */
   readonly sessionId: string | undefined;
   readonly bytesSent: number;
-  /** Why parts were sent again. */
+  /** The reasons why parts were sent again. */
   readonly retries: readonly string[];
 }
 
@@ -32,19 +32,19 @@ export interface Uploader {
   readonly client: number;
   readonly server: string;
   readonly token: string;
-  /** Of the files. */
+  /** Holds the files. */
   readonly folder: string;
-  /** So that other seeds give other bytes. */
+  /** Different seeds give different bytes. */
   readonly seed: number;
-  /** Whoever still runs is killed. */
+  /** Kills the commands that still run. */
   readonly giveUp: AbortSignal;
 }
 
-/** Smallest parts: the more of them, the more there is to lose. Few at a time, or none would arrive between two kills. */
+/** The smallest parts, because more parts mean more that can be lost. Only a few at a time, or none would arrive between two kills. */
 const FLAGS = ['--strategy', 'multipart', '--part-size', '5MiB', '--concurrency', '2', '--json'];
 const LOOK_AGAIN_MS = 300;
 
-/** Makes the file and uploads it, resuming once where the command ended early. */
+/** Creates the file and uploads it, and resumes once if the command ended early. */
 export async function upload({ fileName, size }: PlannedUpload, uploader: Uploader): Promise<Upload> {
   const path = join(uploader.folder, fileName);
   await ensureGeneratedFile(path, size, `${fileName} ${uploader.seed}`);
@@ -59,7 +59,7 @@ export async function upload({ fileName, size }: PlannedUpload, uploader: Upload
   return { fileName, size, hash, runs, seconds: (performance.now() - startedAt) / 1_000 };
 }
 
-/** A server that is away when a command begins is an answer (exit code 5), and the command is given again; what has begun must go on. */
+/** A command that finds its server away may end (exit code 5), and is repeated; a command that has begun its upload must finish it. */
 function mayGoOn(runs: readonly Run[]): boolean {
   if (runs.at(-1)?.exitCode === EXIT.ok) return false;
   return runs.filter((run) => !couldNotBegin(run)).length < 2;
@@ -97,7 +97,7 @@ function runOf({ exitCode, signal, events, stderr }: CliResult): Run {
   const failed = last?.type === 'error';
   return {
     exitCode,
-    code: exitCode === EXIT.ok ? undefined : String(failed ? last.code : (signal ?? 'no error told')),
+    code: exitCode === EXIT.ok ? undefined : String(failed ? last.code : (signal ?? 'no error reported')),
     words: failed ? String(last.message) : stderr.slice(-600),
     sessionId: session?.sessionId,
     retries: events.flatMap(({ type, reason }) => (type === 'retry' ? String(reason) : [])),

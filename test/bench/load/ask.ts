@@ -6,13 +6,13 @@ export interface Call {
   readonly body?: object;
 }
 
-/** `name` is what the call is counted as. Resolves to the body. */
+/** Sends a call, which is counted under `name`. Resolves to the body of the answer. */
 export type Ask = (name: string, call: Call) => Promise<string>;
 
-/** Milliseconds from the request to the end of its answer, by name of the call. */
+/** Milliseconds from the request to the end of its answer, by the name of the call. */
 export type Latencies = Map<string, number[]>;
 
-/** Asks over connections that are kept, as clients do, and writes down how long each answer took. */
+/** Sends calls over kept-alive connections, as clients do, and records how long each answer took. */
 export function createAsk(
   { server, token }: { readonly server: string; readonly token: string },
   latencies: Latencies,
@@ -36,7 +36,7 @@ export function createAsk(
         });
       });
       asked.on('error', (error) => {
-        // The server closed it, idle, in the instant in which it was taken.
+        // The server closed the idle connection at the moment when it was reused.
         if (asked.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET') askOnce(resolve, reject);
         else reject(new Error(`${name}: no answer`, { cause: error }));
       });
@@ -54,9 +54,9 @@ function note(latencies: Latencies, name: string, ms: number): void {
 }
 
 /**
- * Begins `work` every `ms`, whatever the answers take: who waited for them would ask less when they are slow, and measure less.
- * Moments are counted from the start, not from the last one: a pause would bring those within it together for good, as `setInterval`
- * does, and independent clients do not come in step. `stop` waits for what is under way. @throws what the first failure was.
+ * Begins `work` every `ms`, however long the answers take: a client that waited for slow answers would send fewer requests, and so hide their
+ * cost. Times are counted from the start, not from the last call. Otherwise a pause would align all calls that fall into it permanently, as
+ * `setInterval` does, but independent clients are not aligned. `stop` waits for running calls. @throws the first failure.
  */
 export function every(ms: number, offsetMs: number, work: () => Promise<unknown>): { stop(): Promise<void> } {
   const running = new Set<Promise<unknown>>();

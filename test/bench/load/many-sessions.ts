@@ -7,20 +7,20 @@ import { openSqliteStore } from '../../../src/session-store/sqlite/session-store
 export interface ManySessions {
   readonly sessions: number;
   readonly storedParts: number;
-  /** So many of them, the last ones, have been idle for longer than any session lives: the first sweep expires them. */
+  /** How many of them, the last ones, have been idle for longer than any session lives: the first sweep expires them. */
   readonly overdue: number;
 }
 
 export const PART_SIZE = 8 * MiB;
-/** Of each session: as many again as are stored are left to be sent. */
+/** Parts of each session: as many are left to be sent as are stored. */
 export const partCountOf = ({ storedParts }: Pick<ManySessions, 'storedParts'>): number => 2 * storedParts;
 
-/** The `index`th session, from 1. */
+/** Id of the `index`th session, counted from 1. */
 export function sessionIdOf(index: number): string {
   return `ses_${String(index).padStart(26, '0')}`;
 }
 
-/** Fills a new database, by SQL: through the API it would take an hour. The uploads exist on record alone. */
+/** Fills a new database by SQL, because the API would take an hour. The uploads exist only in the database. */
 export async function fillDatabase(url: string, bucket: string, many: ManySessions): Promise<void> {
   if (url.startsWith('postgres:')) await fillPostgres(url, bucket, many);
   else await fillSqlite(url, bucket, many);
@@ -33,12 +33,12 @@ async function fillSqlite(path: string, bucket: string, many: ManySessions): Pro
     `${name}(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM ${name} WHERE n < ${last})`;
   const ids = `WITH RECURSIVE ${numbers('s', many.sessions)}, ${numbers('p', many.storedParts)}`;
   db.pragma('synchronous = OFF');
-  // It counts what a session stores; here the rows of sessions say so from the start.
+  // This trigger counts stored bytes; here the rows of sessions contain the sums from the start.
   const { sql: trigger } = db.prepare("SELECT sql FROM sqlite_schema WHERE name = 'parts_stored'").get() as { sql: string };
   db.exec('DROP TRIGGER parts_stored');
   for (const insert of inserts(`printf('ses_%026d', s.n)`, bucket, many)) db.exec(insert(ids));
   db.exec(trigger);
-  // On disk before anything is measured: else the first commit waits for more than a gigabyte.
+  // Written to disk before anything is measured: otherwise the first commit would wait for more than a gigabyte.
   db.pragma('synchronous = FULL');
   db.pragma('wal_checkpoint(TRUNCATE)');
   db.close();
@@ -50,16 +50,16 @@ async function fillPostgres(url: string, bucket: string, many: ManySessions): Pr
   await client.connect();
   const numbers = (name: string, last: number) => `${name}(n) AS (SELECT generate_series(1, ${last}))`;
   const ids = `WITH ${numbers('s', many.sessions)}, ${numbers('p', many.storedParts)}`;
-  // Neither triggers nor foreign keys.
+  // Disables triggers and foreign keys.
   await client.query('SET session_replication_role = replica');
   for (const insert of inserts(`'ses_' || lpad(s.n::text, 26, '0')`, bucket, many)) await client.query(insert(ids));
-  // What autovacuum and the checkpointer would have done by then.
+  // In real use, autovacuum and the checkpointer would have done this long before.
   await client.query('VACUUM ANALYZE');
   await client.query('CHECKPOINT');
   await client.end();
 }
 
-/** In both databases' SQL; `s` are the sessions' numbers, `p` those of the parts. */
+/** INSERT statements for both databases; `s` are the sessions' numbers, `p` the parts' numbers. */
 function inserts(sessionId: string, bucket: string, { sessions, storedParts, overdue }: ManySessions) {
   const partCount = partCountOf({ storedParts });
   const now = Date.now();

@@ -9,19 +9,19 @@ const LOSSES = [0, 0.01, 0.03, 0.1];
 const CONNECTIONS = [1, 2, 4, 8, 16];
 const SAMPLE_MS = 500;
 const SAMPLES = 20;
-/** Connections start slowly, and end raggedly. */
+/** Left out of the recording, because connections start slowly and do not end together. */
 const WARM_UP_SAMPLES = 4;
 const PORT = 9_000;
 const PROFILES = fileURLToPath(new URL('../../client/link-profiles.json', import.meta.url));
 
-/** Counts what arrives, and prints it each half second. */
+/** Counts the bytes that arrive, and prints the count each half second. */
 const SINK = `
   let bytes = 0;
   require('node:net').createServer((socket) => socket.on('error', () => {}).on('data', (data) => { bytes += data.length; }))
     .listen(${PORT}, '0.0.0.0', () => console.log('ready'));
   setInterval(() => { console.log(bytes); bytes = 0; }, ${SAMPLE_MS});`;
 
-/** Sends over so many connections until it is killed. */
+/** Sends over the given number of connections until it is killed. */
 const SOURCE = `
   const [address, connections] = process.argv.slice(1);
   const piece = Buffer.alloc(65536);
@@ -33,8 +33,8 @@ const SOURCE = `
 
 /**
  * node test/bench/run.js network/record-links
- * What links carry with so many connections, in bytes per half second, recorded for the tests of the adaptive number of parts
- * in flight. Needs what bench:network needs.
+ * Records what links carry with different numbers of connections, in bytes per half second, for the tests of the controller of parts in
+ * flight. Has the same requirements as bench:network.
  */
 export async function run(): Promise<void> {
   const bed = createTestbed(MEGABITS);

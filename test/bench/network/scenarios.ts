@@ -6,13 +6,13 @@ import type { Testbed } from './testbed.ts';
 const OUTAGE_MS = 60_000;
 const SLEEP_MS = 120_000;
 
-/** What happens while a file is uploaded. */
+/** One course of events while a file is uploaded. */
 export interface Scenario {
   readonly name: string;
   readonly loss: number;
-  /** Runs beside the upload, until it is told that the upload is over. Resolves to how long the link was down, in seconds. */
+  /** Runs beside the upload, until `over` says that the upload has ended. Resolves to how long the link was down, in seconds. */
   disturb?(run: Disturbed): Promise<Disturbance>;
-  /** Killed with SIGKILL once half of the file is on the wire; the same command is repeated. */
+  /** Kills the client with SIGKILL once half of the file is on the wire, and repeats the same command. */
   readonly killHalfWay?: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface Disturbed {
 
 export interface Disturbance {
   readonly downSeconds: number;
-  /** From the end of the outage until the client sent at least 256 KiB again. */
+  /** Seconds from the end of the outage until the client had sent at least 256 KiB again. */
   readonly recoverySeconds?: number;
 }
 
@@ -54,7 +54,7 @@ async function oneOutage(
   return { downSeconds: outageMs / 1_000, ...(await recovery(bed, over)) };
 }
 
-/** Like a lid that closes: the process stands still, the world goes on. */
+/** Acts like a closed laptop lid: the process stands still while everything else continues. */
 async function sleep({ bed, process: child, fileSize, over }: Disturbed): Promise<Disturbance> {
   await bed.untilSent(fileSize / 3);
   child.kill('SIGSTOP');

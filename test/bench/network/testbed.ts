@@ -2,22 +2,22 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /**
- * Two hosts on one machine: network namespaces joined by a veth pair. The client's side is shaped (tc tbf) and the server's
- * side loses packets (nft). Needs root, iproute2 and nftables; leaves nothing behind.
+ * Two virtual hosts on one computer: network namespaces joined by a veth pair. The client's side is shaped (tc tbf) and the server's side
+ * drops packets (nft). Needs root, iproute2 and nftables; leaves nothing behind.
  */
 export interface Testbed {
   readonly serverAddress: string;
   /** Runs a program on one of the hosts. */
   spawn(host: Host, command: string, args: readonly string[], options?: SpawnOptions): ChildProcess;
-  /** Share of packets, in both directions, that get lost: 0.01 is one in a hundred. */
+  /** Drops this share of packets, in both directions: 0.01 is one in a hundred. */
   setLoss(share: number): void;
-  /** Every packet vanishes, in both directions. */
+  /** Drops every packet, in both directions. */
   blackout(on: boolean): void;
-  /** Connections are reset, and new ones refused. */
+  /** Resets connections, and refuses new ones. */
   refuse(on: boolean): void;
-  /** Bytes that the client put on the wire so far, headers and retransmissions included. */
+  /** Bytes that the client has put on the wire, headers and retransmissions included. */
   bytesOnWire(): number;
-  /** Resolves when the client has put so many more bytes on the wire. */
+  /** Resolves when the client has put this many more bytes on the wire. */
   untilSent(bytes: number): Promise<void>;
   remove(): void;
 }
@@ -27,7 +27,7 @@ export type Host = 'client' | 'server';
 export interface SpawnOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** Where its output goes: kept for an error message, or thrown away. */
+  /** Destination of its output: kept for an error message, or discarded. */
   readonly keepOutput?: boolean;
 }
 
@@ -61,7 +61,7 @@ export function createTestbed(megabitsPerSecond: number): Testbed {
     on(host, 'ip', 'link', 'set', device[host], 'up');
     on(host, 'ip', 'link', 'set', 'lo', 'up');
   }
-  // Segmentation offload would make a packet, and each lost one, up to 64 KiB large.
+  // With segmentation offload a packet, and so each lost one, could have up to 64 KiB.
   for (const host of ['client', 'server'] as const) on(host, 'ip', 'link', 'set', 'dev', device[host], 'gso_max_segs', '1');
   on(
     'client',

@@ -13,7 +13,7 @@ export interface Target {
   readonly secretAccessKey: string;
 }
 
-/** One uploader: the command line that uploads `file` to `key`, as its manual says, with its defaults. */
+/** One uploader: the command line that uploads `file` to `key` as its manual recommends, with its defaults. */
 export interface Tool {
   readonly name: string;
   readonly command: string;
@@ -24,7 +24,7 @@ export interface Tool {
 export const partway: Tool = {
   name: 'partway',
   command: process.execPath,
-  // What a person on a bad link says, and what --network auto finds out by itself after the first interruption.
+  // A user on a bad link sets this flag, and --network auto decides the same after the first interruption.
   args: (_target, file, key) => [PARTWAY, 'upload', file, '--key', key, '--network', 'unreliable', '--quiet'],
   env: ({ controlPlane, token }) => ({ PARTWAY_SERVER: controlPlane, PARTWAY_TOKEN: token }),
 };
@@ -80,7 +80,7 @@ const PEERS: readonly Tool[] = [
   },
 ];
 
-/** The SDK's own multipart upload: it has no command line, so it is compared for speed only. */
+/** The SDK's own multipart upload. It has no command line, so only its speed is compared. */
 export const libStorage: Tool = {
   name: 'lib-storage',
   command: process.execPath,

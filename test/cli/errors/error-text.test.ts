@@ -7,7 +7,7 @@ import { bytesSource } from '../../../src/client/source/byte-source.ts';
 import { keepsChanging } from '../../../src/client/source/source-changes.ts';
 import { UploadError } from '../../../src/session/errors.ts';
 import { GiB } from '../../../src/session/part-plan.ts';
-import { aWireSession } from '../../support/wire-sessions.ts';
+import { aWireSession } from '../../support/server/wire-sessions.ts';
 
 const LINUX = { platform: 'linux' } as const;
 const SUBJECT = { sessionId: 'ses_1', path: "/cards/it's A.mov" };

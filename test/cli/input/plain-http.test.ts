@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { plainHttpWarning } from '../../../src/cli/input/plain-http.ts';
-import { test } from '../../support/cli-test.ts';
-import { aClosedPort } from '../../support/part-server.ts';
+import { test } from '../../support/client/cli-test.ts';
+import { aClosedPort } from '../../support/store/part-server.ts';
 
 describe('a token over plain HTTP', () => {
   it.each([

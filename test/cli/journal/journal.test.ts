@@ -11,7 +11,7 @@ import {
   withRunStarted,
 } from '../../../src/cli/journal/journal-entry.ts';
 import { JournalRecorder } from '../../../src/cli/journal/journal-recorder.ts';
-import { NOON } from '../../support/cli-run.ts';
+import { NOON } from '../../support/client/cli-run.ts';
 import { skipBecause } from '../../support/skip-because.ts';
 
 const DAY_MS = 86_400_000;

@@ -4,9 +4,9 @@ import { renderProgressLine as render, renderProgressSentence } from '../../../s
 import { type UploadPhase, type UploadView, updateView, viewOf } from '../../../src/cli/progress/upload-view.ts';
 import { encodeLine } from '../../../src/cli/terminal/styled-text.ts';
 import { GiB, MiB } from '../../../src/session/part-plan.ts';
-import { NOON } from '../../support/cli-run.ts';
-import { someFigures } from '../../support/progress-figures.ts';
-import { aWireSession } from '../../support/wire-sessions.ts';
+import { NOON } from '../../support/client/cli-run.ts';
+import { someFigures } from '../../support/client/progress-figures.ts';
+import { aWireSession } from '../../support/server/wire-sessions.ts';
 
 /** In the time zone of whoever runs the tests. */
 const AT_14_26 = new Date(2026, 10, 23, 14, 26).getTime();

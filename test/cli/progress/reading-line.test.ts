@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { ReadingLine } from '../../../src/cli/progress/reading-line.ts';
-import { aContext, NOON, TextCollector } from '../../support/cli-run.ts';
+import { aContext, NOON, TextCollector } from '../../support/client/cli-run.ts';
 
 it('the line about a file that is read goes on after the wall clock was set back', () => {
   let now = NOON;

@@ -4,9 +4,9 @@ import { stoppingWords } from '../../../src/cli/progress/stopping-words.ts';
 import { updateView, viewOf } from '../../../src/cli/progress/upload-view.ts';
 import { listenForInterruption } from '../../../src/cli/upload/interruption.ts';
 import type { UploadEvent } from '../../../src/client/progress/events.ts';
-import { aContext, NOON } from '../../support/cli-run.ts';
-import { someFigures } from '../../support/progress-figures.ts';
-import { aWireSession } from '../../support/wire-sessions.ts';
+import { aContext, NOON } from '../../support/client/cli-run.ts';
+import { someFigures } from '../../support/client/progress-figures.ts';
+import { aWireSession } from '../../support/server/wire-sessions.ts';
 
 describe('listenForInterruption', () => {
   it.each([

@@ -8,10 +8,10 @@ import { ControlPlane } from '../../../src/client/control-plane/control-plane.ts
 import { directAgent, type MakeAgent } from '../../../src/outbound/direct-agent.ts';
 import { UnusableProxy } from '../../../src/outbound/proxy-failure.ts';
 import { UploadError } from '../../../src/session/errors.ts';
-import { makeCertificate } from '../../support/certificates.ts';
-import { aClosedPort } from '../../support/part-server.ts';
-import { aTlsPort, REFUSALS } from '../../support/tls-port.ts';
-import { aWireProgress, aWireSession } from '../../support/wire-sessions.ts';
+import { makeCertificate } from '../../support/network/certificates.ts';
+import { aTlsPort, REFUSALS } from '../../support/network/tls-port.ts';
+import { aWireProgress, aWireSession } from '../../support/server/wire-sessions.ts';
+import { aClosedPort } from '../../support/store/part-server.ts';
 
 const TOKEN = 'pw_this-must-never-be-shown';
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ControlPlane } from '../../../src/client/control-plane/control-plane.ts';
 import { judgeProbes, probeNetwork } from '../../../src/client/control-plane/network-probe.ts';
-import { aClosedPort } from '../../support/part-server.ts';
+import { aClosedPort } from '../../support/store/part-server.ts';
 
 describe('the verdict on a network', () => {
   it.each([

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createStoreProbe } from '../../../src/client/network/store-probe.ts';
 import type { PresignedPart } from '../../../src/contract/wire.ts';
-import { aClosedPort, startPartServer, takePart } from '../../support/part-server.ts';
+import { aClosedPort, startPartServer, takePart } from '../../support/store/part-server.ts';
 
 const { signal } = new AbortController();
 

@@ -5,10 +5,10 @@ import { type AddressInfo, createServer, Socket } from 'node:net';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ConnectionFailure, type PartBody, type PartRequest, putPart } from '../../../src/client/part/put-part.ts';
-import { makeCertificate } from '../../support/certificates.ts';
 import { collectWarnings } from '../../support/collect-warnings.ts';
-import { startDamagingRelay } from '../../support/damaging-relay.ts';
-import { aClosedPort, type PartHandler, startPartServer, takePart } from '../../support/part-server.ts';
+import { makeCertificate } from '../../support/network/certificates.ts';
+import { startDamagingRelay } from '../../support/proxies/damaging-relay.ts';
+import { aClosedPort, type PartHandler, startPartServer, takePart } from '../../support/store/part-server.ts';
 
 const MiB = 1024 ** 2;
 /** More than the kernel takes for both ends of a loopback connection, so that a store that does not read is noticed. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hasChangeTime, keepsChangeTime, settlesInMs } from '../../../src/client/source/change-time.ts';
-import { FILE_SYSTEMS } from '../../support/file-systems.ts';
+import { FILE_SYSTEMS } from '../../support/files/file-systems.ts';
 
 describe('a file system', () => {
   it.each([

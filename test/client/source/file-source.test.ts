@@ -7,9 +7,9 @@ import { type ByteSource, blobSource } from '../../../src/client/source/byte-sou
 import { checksumOf, checksumOfRange } from '../../../src/client/source/checksum.ts';
 import { type FileSourceOptions, openFileSource } from '../../../src/client/source/file-source.ts';
 import { isUnchanged } from '../../../src/client/source/identity.ts';
+import { aFolder, changeUnseen, seededBytes, writeOldFile } from '../../support/client/sources.ts';
 import { collectWarnings } from '../../support/collect-warnings.ts';
-import { FILE_SYSTEMS } from '../../support/file-systems.ts';
-import { aFolder, changeUnseen, seededBytes, writeOldFile } from '../../support/sources.ts';
+import { FILE_SYSTEMS } from '../../support/files/file-systems.ts';
 
 const run = promisify(execFile);
 const bytes = seededBytes(700_000, 4);

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { blobSource } from '../../../src/client/source/byte-source.ts';
 import { openFileSource } from '../../../src/client/source/file-source.ts';
 import { fingerprint } from '../../../src/client/source/fingerprint.ts';
-import { aFolder, recordedSource, seededBytes, withFlippedByte } from '../../support/sources.ts';
+import { aFolder, recordedSource, seededBytes, withFlippedByte } from '../../support/client/sources.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;

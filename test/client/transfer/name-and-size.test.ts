@@ -6,9 +6,9 @@ import { type ByteSource, bytesSource } from '../../../src/client/source/byte-so
 import { openFileSource } from '../../../src/client/source/file-source.ts';
 import { openUpload } from '../../../src/client/transfer/open-upload.ts';
 import type { UploadError } from '../../../src/session/errors.ts';
-import { hostileControlPlane } from '../../support/hostile-control-plane.ts';
+import { aFolder } from '../../support/client/sources.ts';
+import { hostileControlPlane } from '../../support/server/hostile-control-plane.ts';
 import { skipBecause } from '../../support/skip-because.ts';
-import { aFolder } from '../../support/sources.ts';
 
 const SMALL = new Uint8Array(3);
 

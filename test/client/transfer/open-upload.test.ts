@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { openUpload } from '../../../src/client/transfer/open-upload.ts';
 import { MiB } from '../../../src/session/part-plan.ts';
-import { EngineBench } from '../../support/engine-bench.ts';
-import { recordedSource, seededBytes } from '../../support/sources.ts';
+import { EngineBench } from '../../support/client/engine-bench.ts';
+import { recordedSource, seededBytes } from '../../support/client/sources.ts';
 
 const PART = 5 * MiB;
 const bytes = seededBytes(2 * PART, 71);

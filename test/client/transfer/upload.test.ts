@@ -3,9 +3,9 @@ import { createUploadControl } from '../../../src/client/flow/upload-control.ts'
 import { encodeCrc32 } from '../../../src/session/crc32.ts';
 import { MiB } from '../../../src/session/part-plan.ts';
 import { STRATEGIES, type Strategy } from '../../../src/session/strategy.ts';
-import { checksumOf } from '../../contract/object-store.ts';
-import { EngineBench } from '../../support/engine-bench.ts';
-import { recordedSource, seededBytes } from '../../support/sources.ts';
+import { checksumOf } from '../../suites/object-store.ts';
+import { EngineBench } from '../../support/client/engine-bench.ts';
+import { recordedSource, seededBytes } from '../../support/client/sources.ts';
 
 const PART = 5 * MiB;
 
@@ -124,7 +124,7 @@ describe('an upload', () => {
     bench.proxy.plan = ({ partNumber }) => (partNumber === 3 ? held : undefined);
     const run = bench.run(session, source);
     await expect
-      .poll(async () => bench.controlPlane.progress(session.sessionId), { timeout: 5_000 })
+      .poll(async () => bench.controlPlane.progress(session.sessionId), { timeout: 60_000 })
       .toMatchObject({ status: 'open', storedBytes: 2 * PART, partsStored: 2, partCount: 3 });
     release();
     await run.result;

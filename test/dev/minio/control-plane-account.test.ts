@@ -23,8 +23,8 @@ import { ensureControlPlaneAccount } from '../../../src/dev/minio/control-plane-
 import { randomCredentials } from '../../../src/dev/minio/minio.ts';
 import { controlPlanePolicy, signingKeyPolicy } from '../../../src/dev/minio/policy.ts';
 import { SetupError } from '../../../src/dev/process/setup-error.ts';
-import { createRestrictedBucket, createTestBucket, sharedMinio } from '../../support/minio.ts';
-import { sendRequest } from '../../support/send-request.ts';
+import { sendRequest } from '../../support/network/send-request.ts';
+import { createRestrictedBucket, createTestBucket, sharedMinio } from '../../support/store/minio.ts';
 
 function clientOf({ endpoint, region, accessKeyId, secretAccessKey }: S3Target): S3Client {
   const client = new S3Client({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, forcePathStyle: true });
@@ -32,7 +32,7 @@ function clientOf({ endpoint, region, accessKeyId, secretAccessKey }: S3Target):
   return client;
 }
 
-/** "yes", or the store's word for no. */
+/** "yes", or the store's word for its refusal. */
 async function outcome(call: Promise<unknown>): Promise<string> {
   return call.then(
     () => 'yes',
@@ -42,7 +42,7 @@ async function outcome(call: Promise<unknown>): Promise<string> {
 }
 
 describe("the control plane's user", () => {
-  it('may do what uploads need within the prefix, and nothing outside', async () => {
+  it('may do what uploads need below its prefix, and nothing elsewhere', async () => {
     const { bucket, user } = await createRestrictedBucket('team/');
     const client = clientOf(user);
     const create = (Key: string) => outcome(client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key })));
@@ -71,7 +71,7 @@ describe("the control plane's user", () => {
     expect(Buckets?.map(({ Name }) => Name)).toEqual([bucket]);
   });
 
-  it('reads nothing by a presigned URL', async () => {
+  it('reads nothing through a presigned URL', async () => {
     const { bucket, user } = await createRestrictedBucket();
     await clientOf(sharedMinio()).send(new PutObjectCommand({ Bucket: bucket, Key: 'a', Body: 'secret' }));
     const read = new GetObjectCommand({ Bucket: bucket, Key: 'a' });
@@ -80,7 +80,7 @@ describe("the control plane's user", () => {
     expect([byUser.status, byUser.code, byRoot.status]).toEqual([403, 'AccessDenied', 200]);
   });
 
-  it('may be made again and again, by each start, with another prefix too', async () => {
+  it('can be created again by each start, also with another prefix', async () => {
     const bucket = await createTestBucket();
     const credentials = randomCredentials();
     const first = await ensureControlPlaneAccount(sharedMinio(), { bucket, credentials });
@@ -98,14 +98,14 @@ describe("the control plane's user", () => {
 });
 
 describe("MinIO's admin API", () => {
-  it('says in its own words what it refuses, without a secret', async () => {
+  it('reports a refusal in its own words, without a secret', async () => {
     const credentials = { accessKeyId: 'ok-name', secretAccessKey: 'short' };
     const failure = await minioAdmin(sharedMinio()).putUser(credentials).catch(String);
     expect(failure).toMatch(/MinIO refused add-user \(400\): .*secret/i);
     expect(failure).not.toContain(sharedMinio().secretAccessKey);
   });
 
-  it('is closed to others than root', async () => {
+  it('is closed to every user except root', async () => {
     const { user } = await createRestrictedBucket();
     await expect(minioAdmin(user).putUser(randomCredentials())).rejects.toThrow('MinIO refused add-user (403)');
   });
@@ -136,7 +136,7 @@ describe('the setup service of compose.yaml', () => {
     PARTWAY_S3_SECRET_ACCESS_KEY: user.secretAccessKey,
   });
 
-  it('makes bucket and user, twice without complaint, and shows no secret', async () => {
+  it('creates bucket and user, succeeds when it runs again, and shows no secret', async () => {
     const user = randomCredentials();
     const bucket = `test-${user.accessKeyId}`;
     const env = settings(bucket, user);
@@ -147,7 +147,7 @@ describe('the setup service of compose.yaml', () => {
     expect(await outcome(client.send(new ListMultipartUploadsCommand({ Bucket: bucket })))).toBe('yes');
   });
 
-  it('says what is missing, and ends with 1', async () => {
+  it('says what is missing, and exits with 1', async () => {
     const { MINIO_ROOT_PASSWORD: _, ...env } = settings('b', randomCredentials());
     expect(await run(env)).toBe('1: MINIO_ROOT_PASSWORD is not set\n');
   });

@@ -8,17 +8,17 @@ import { startMinio } from '../../../src/dev/minio/minio.ts';
 import { endpointOf } from '../../../src/dev/minio/server.ts';
 import { freePort } from '../../../src/dev/process/free-port.ts';
 import { answersOk, startServerProcess, untilReady } from '../../../src/dev/process/server-process.ts';
-import { thisMachine } from '../../../src/dev/process/user-folders.ts';
-import { COMPOSE_ENV, readCompose } from '../../support/compose.ts';
-import { sendRequest } from '../../support/send-request.ts';
+import { thisHost } from '../../../src/dev/process/user-folders.ts';
+import { sendRequest } from '../../support/network/send-request.ts';
+import { COMPOSE_ENV, readCompose } from '../../support/server/compose.ts';
 import { skipBecause } from '../../support/skip-because.ts';
 
 const CONTROL_PLANE = 'http://127.0.0.1:7373';
 const [APP, LOCAL_APP, FOREIGN] = ['https://app.example.com', 'http://localhost:5173', 'https://evil.example'];
-/** As people write it, and as `parseOrigins` of the server takes it. */
+/** A list as users write it, and as the server's `parseOrigins` accepts it. */
 const LIST = ` ${APP}, ${LOCAL_APP} ,`;
 
-/** What a browser would be told: the allowed origin of the preflight, and that of the refusal of an unsigned PUT. */
+/** The allowed origins that a browser would see: in the answer to a preflight, and in the refusal of an unsigned PUT. */
 async function allowed(endpoint: string, origin: string): Promise<(string | undefined)[]> {
   const asked = { origin, 'access-control-request-method': 'PUT', 'access-control-request-headers': 'content-type' };
   const answers = [
@@ -35,7 +35,7 @@ async function expectOnlyOwnOrigins(endpoint: string): Promise<void> {
 }
 
 describe('the origins that MinIO is given', () => {
-  it('begin with that of the control plane, and have neither spaces nor empty items', () => {
+  it('begin with that of the control plane, and contain neither spaces nor empty items', () => {
     expect(allowedOrigins(CONTROL_PLANE, LIST)).toBe(`${CONTROL_PLANE},${APP},${LOCAL_APP}`);
     for (const none of [undefined, '', ' ', ', ,']) expect(allowedOrigins(CONTROL_PLANE, none)).toBe(CONTROL_PLANE);
     expect(allowedOrigins(CONTROL_PLANE, '*')).toBe(`${CONTROL_PLANE},*`);
@@ -43,22 +43,22 @@ describe('the origins that MinIO is given', () => {
 });
 
 describe('pages of other origins get no CORS headers', () => {
-  it('from a MinIO that is started as the quick start does it', async () => {
+  it('from a MinIO that is started as the quick start starts it', async () => {
     const env = { MINIO_API_CORS_ALLOW_ORIGIN: allowedOrigins(CONTROL_PLANE, LIST) };
     const minio = await startMinio({ log: () => {}, env });
     onTestFinished(() => minio.stop());
     await expectOnlyOwnOrigins(minio.endpoint);
   });
 
-  it('from a MinIO that is started with no word about origins', async () => {
+  it('from a MinIO that is started without a setting for origins', async () => {
     const minio = await startMinio({ log: () => {} });
     onTestFinished(() => minio.stop());
     expect(await allowed(minio.endpoint, FOREIGN)).toEqual([undefined, undefined]);
   });
 
   it('from the MinIO of compose.yaml, however PARTWAY_CORS_ORIGINS is written', async (context) => {
-    const source = await findMinio(thisMachine, () => {});
-    if (source.kind !== 'binary') skipBecause(context, 'there is no MinIO program on this machine');
+    const source = await findMinio(thisHost, () => {});
+    if (source.kind !== 'binary') skipBecause(context, 'there is no MinIO program on this host');
     const { entrypoint = [], environment } = readCompose({ ...COMPOSE_ENV, PARTWAY_CORS_ORIGINS: LIST }).services.minio ?? {};
     const [command = '', ...script] = entrypoint;
     const dataDir = mkdtempSync(join(tmpdir(), 'partway-cors-'));

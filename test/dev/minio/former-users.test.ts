@@ -9,8 +9,8 @@ import { ensureControlPlaneAccount } from '../../../src/dev/minio/control-plane-
 import { type RunningMinio, startMinio } from '../../../src/dev/minio/minio.ts';
 import type { MinioCredentials } from '../../../src/dev/minio/server.ts';
 import { tryForgery } from '../../../src/forgery/try-forgery.ts';
-import { createTestBucket, sharedMinio } from '../../support/minio.ts';
-import { anUnguessableId, aSecret, runSetup } from '../../support/setup-store.ts';
+import { createTestBucket, sharedMinio } from '../../support/store/minio.ts';
+import { anUnguessableId, aSecret, runSetup } from '../../support/store/setup-store.ts';
 
 const BUCKET = 'uploads';
 
@@ -33,8 +33,8 @@ async function assumeRole({ endpoint, region, accessKeyId, secretAccessKey }: S3
   return { id: Credentials.AccessKeyId, token: Credentials.SessionToken };
 }
 
-describe('data of a MinIO that ran with the ids which compose.yaml had before', () => {
-  it('takes forged parts that name them, and none any more once it was set up with others', async () => {
+describe('the data of a MinIO that ran with the ids of earlier versions of compose.yaml', () => {
+  it('accepts forged parts that name those ids, until setup has run with other ids', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'partway-former-'));
     onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
     const before = await startOn(dataDir, { accessKeyId: 'partway-root', secretAccessKey: aSecret() });
@@ -55,13 +55,13 @@ MinIO's user "partway" of an earlier version is disabled: a forged request in it
     );
     expect(await forge(after, 'partway-root')).toBe('no-such-id');
     expect(await forge(after, 'partway')).toBe('no-such-id');
-    // What anyone has seen in a part URL of before.
+    // Anyone may have seen this session in an earlier part URL.
     expect(['shielded', 'no-such-id']).toContain(await forge(after, session.id, session.token));
-    // Each later start finds nothing to do.
+    // A later run of setup finds nothing to do.
     expect(await runSetup(after, user, BUCKET)).toBe(`The bucket uploads and the control plane's user are ready.\n`);
-  }, 120_000);
+  });
 
-  it('keeps a user that has the name of the former root from serving forgeries, too', async () => {
+  it('disables a user with the name of the former root, too, so that it serves no forgeries', async () => {
     const root = await startMinio({ log: () => {}, bucket: BUCKET });
     onTestFinished(() => root.stop());
     await minioAdmin(root).putUser({ accessKeyId: 'partway-root', secretAccessKey: aSecret() });
@@ -69,7 +69,7 @@ MinIO's user "partway" of an earlier version is disabled: a forged request in it
     const user = { accessKeyId: anUnguessableId(), secretAccessKey: aSecret() };
     expect(await runSetup(root, user, BUCKET)).toContain('MinIO\'s user "partway-root" of an earlier version is disabled');
     expect(await forge(root, 'partway-root')).toBe('no-such-id');
-  }, 60_000);
+  });
 });
 
 describe('the setup service of compose.yaml', () => {
@@ -87,13 +87,16 @@ describe('the setup service of compose.yaml', () => {
     },
   );
 
-  it.each(['minioadmin', 'partway', 'partway-root'])("refuses %s as the server's user, before it makes anything", async (id) => {
-    const bucket = `test-${anUnguessableId()}`;
-    const output = await runSetup(sharedMinio(), { accessKeyId: id, secretAccessKey: aSecret() }, bucket);
-    expect(output).toContain('echo "PARTWAY_S3_ACCESS_KEY_ID=$(openssl rand -hex 10)" >> .env');
-    expect(output).not.toContain('PARTWAY_MINIO_ROOT_USER');
-    expect(
-      await tryForgery({ ...sharedMinio(), bucket: await createTestBucket(), keyPrefix: '', accessKeyId: id, at: new Date() }),
-    ).toBe('no-such-id');
-  });
+  it.each(['minioadmin', 'partway', 'partway-root'])(
+    "refuses %s as the server's user, before it creates anything",
+    async (id) => {
+      const bucket = `test-${anUnguessableId()}`;
+      const output = await runSetup(sharedMinio(), { accessKeyId: id, secretAccessKey: aSecret() }, bucket);
+      expect(output).toContain('echo "PARTWAY_S3_ACCESS_KEY_ID=$(openssl rand -hex 10)" >> .env');
+      expect(output).not.toContain('PARTWAY_MINIO_ROOT_USER');
+      expect(
+        await tryForgery({ ...sharedMinio(), bucket: await createTestBucket(), keyPrefix: '', accessKeyId: id, at: new Date() }),
+      ).toBe('no-such-id');
+    },
+  );
 });

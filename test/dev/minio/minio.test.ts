@@ -14,8 +14,8 @@ import { type RunningMinio, type StartMinioOptions, startMinio } from '../../../
 import { freePort, isPortFree } from '../../../src/dev/process/free-port.ts';
 import { answersOk } from '../../../src/dev/process/server-process.ts';
 import { SetupError } from '../../../src/dev/process/setup-error.ts';
-import type { Machine } from '../../../src/dev/process/user-folders.ts';
-import { sharedMinio } from '../../support/minio.ts';
+import type { Host } from '../../../src/dev/process/user-folders.ts';
+import { sharedMinio } from '../../support/store/minio.ts';
 
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -34,8 +34,8 @@ async function start(options: Partial<StartMinioOptions> = {}): Promise<RunningM
   return minio;
 }
 
-/** A machine on which nothing is installed, but for the programs given as shell scripts. */
-async function bareMachine(programs: Record<string, string> = {}): Promise<Machine & { folder: string }> {
+/** A host with nothing installed, except the given programs, which are shell scripts. */
+async function bareHost(programs: Record<string, string> = {}): Promise<Host & { folder: string }> {
   const folder = await temporaryFolder();
   for (const [name, script] of Object.entries(programs)) {
     await writeFile(join(folder, name), `#!/bin/sh\n${script}\n`);
@@ -60,7 +60,7 @@ function isAlive(pid: number | undefined): boolean {
 }
 
 describe('startMinio', () => {
-  it('is ready, with the bucket made, when it resolves', async () => {
+  it('resolves when MinIO is ready and the bucket exists', async () => {
     const minio = await start({ bucket: 'uploads' });
     const client = clientOf(minio);
     await client.send(new PutObjectCommand({ Bucket: 'uploads', Key: 'a', Body: 'stored' }));
@@ -68,7 +68,7 @@ describe('startMinio', () => {
     expect(await stored.Body?.transformToString()).toBe('stored');
   });
 
-  it('keeps port, credentials and data over a kill and a restart', async () => {
+  it('keeps port, credentials and data across a kill and a restart', async () => {
     const minio = await start({ bucket: 'uploads' });
     const client = clientOf(minio);
     await client.send(new PutObjectCommand({ Bucket: 'uploads', Key: 'a', Body: 'stored' }));
@@ -84,7 +84,7 @@ describe('startMinio', () => {
     expect(await stored.Body?.transformToString()).toBe('stored');
   });
 
-  it('leaves neither a process nor temporary data after stop, which may be repeated', async () => {
+  it('leaves neither a process nor temporary data after stop, which can be repeated', async () => {
     const minio = await start();
     const { pid, dataDir } = minio;
     expect(isAlive(pid)).toBe(true);
@@ -94,7 +94,7 @@ describe('startMinio', () => {
     expect(existsSync(dataDir ?? '')).toBe(false);
   });
 
-  it('keeps a data folder that was asked for, and the bucket in it', async () => {
+  it('keeps a data folder that the caller named, and the bucket in it', async () => {
     const dataDir = join(await temporaryFolder(), 'data');
     const credentials = { accessKeyId: 'developer', secretAccessKey: randomBytes(16).toString('hex') };
     const first = await start({ dataDir, credentials, bucket: 'uploads' });
@@ -103,23 +103,23 @@ describe('startMinio', () => {
     await start({ dataDir, credentials, bucket: 'uploads' });
   });
 
-  it('makes other credentials for every MinIO', async () => {
+  it('creates different credentials for every MinIO', async () => {
     const [first, second] = await Promise.all([start(), start()]);
     expect(first.secretAccessKey).not.toBe(second.secretAccessKey);
     expect(first.endpoint).not.toBe(second.endpoint);
   });
 
-  it('refuses a port that was asked for and is taken', async () => {
+  it('refuses a port that the caller named if it is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     cleanups.push(() => new Promise((resolve) => other.close(() => resolve())));
     await new Promise((resolve) => other.once('listening', resolve));
     const port = (other.address() as { port: number }).port;
-    await expect(start({ port })).rejects.toThrow(`Port ${port} of 127.0.0.1 is taken`);
+    await expect(start({ port })).rejects.toThrow(`Port ${port} of 127.0.0.1 is in use`);
   });
 });
 
-describe('when the process that started MinIO goes', () => {
-  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('MinIO goes and its temporary data is removed: %s', async (signal) => {
+describe('when the process that started MinIO ends', () => {
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('MinIO ends and its temporary data is removed: %s', async (signal) => {
     const script = `import { startMinio } from '${pathToFileURL(resolve('dist/dev/minio/minio.js'))}';
 const { endpoint, dataDir } = await startMinio({ log: () => {} });
 console.log(JSON.stringify({ endpoint, dataDir }));
@@ -131,47 +131,47 @@ setInterval(() => {}, 60_000);`;
     child.kill(signal);
     expect((await closed)[0]).toBe(128 + constants.signals[signal]);
     expect(existsSync(dataDir)).toBe(false);
-    await expect.poll(() => isPortFree(Number(new URL(endpoint).port)), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => isPortFree(Number(new URL(endpoint).port)), { timeout: 60_000 }).toBe(true);
   });
 });
 
 describe('a MinIO that does not come up', () => {
   it('is reported with its last output, in which credentials are hidden', async () => {
-    const machine = await bareMachine({ minio: 'echo "FATAL no luck with $MINIO_ROOT_USER $MINIO_ROOT_PASSWORD" >&2; exit 3' });
+    const host = await bareHost({ minio: 'echo "FATAL no luck with $MINIO_ROOT_USER $MINIO_ROOT_PASSWORD" >&2; exit 3' });
     const credentials = { accessKeyId: 'somebody', secretAccessKey: 'not-to-be-seen' };
-    const failure = await start({ machine, credentials }).catch((error: Error) => error);
+    const failure = await start({ host, credentials }).catch((error: Error) => error);
     expect(failure).toBeInstanceOf(Error);
     expect(String(failure)).toContain('MinIO did not start. MinIO ended with exit code 3');
     expect(String(failure)).toContain('FATAL no luck with *** ***');
   });
 
-  it('is tried on other ports while it finds its port taken', async () => {
-    const machine = await bareMachine({
+  it('is tried on other ports while its port is in use', async () => {
+    const host = await bareHost({
       minio: 'echo x >> "$HOME/tries"; echo "FATAL Specified port is already in use" >&2; exit 1',
     });
-    await expect(start({ machine })).rejects.toThrow('already in use');
-    expect(await readFile(join(machine.folder, 'tries'), 'utf8')).toBe('x\n'.repeat(5));
+    await expect(start({ host })).rejects.toThrow('already in use');
+    expect(await readFile(join(host.folder, 'tries'), 'utf8')).toBe('x\n'.repeat(5));
   });
 
   it('is not mistaken for another MinIO that answers on its port', async () => {
     const { endpoint } = sharedMinio();
-    // What a lost race for the port looks like: the server in the way is healthy, ours fails a moment later.
-    const machine = await bareMachine({ minio: 'read -r line < "$HOME/gate"; echo "FATAL port is already in use" >&2; exit 1' });
-    execFileSync('mkfifo', [join(machine.folder, 'gate')]);
+    // This is a lost race for the port: the server that has it is healthy, ours fails a moment later.
+    const host = await bareHost({ minio: 'read -r line < "$HOME/gate"; echo "FATAL port is already in use" >&2; exit 1' });
+    execFileSync('mkfifo', [join(host.folder, 'gate')]);
     const site = {
-      dataDir: machine.folder,
+      dataDir: host.folder,
       port: Number(new URL(endpoint).port),
       credentials: { accessKeyId: 'somebody', secretAccessKey: 'else-entirely' },
       settings: {},
-      machine,
+      host,
       log: () => {},
     };
-    const launching = launchBinary(join(machine.folder, 'minio'), site).then(
+    const launching = launchBinary(join(host.folder, 'minio'), site).then(
       () => 'ready',
       (error: Error) => error.message,
     );
     await answersOk(`${endpoint}/minio/health/cluster`);
-    await writeFile(join(machine.folder, 'gate'), 'go\n');
+    await writeFile(join(host.folder, 'gate'), 'go\n');
     expect(await launching).toContain('MinIO did not start');
   });
 });
@@ -180,15 +180,15 @@ describe('finding MinIO', () => {
   it('prefers an endpoint from the environment, and neither starts nor stops anything there', async () => {
     const given = sharedMinio();
     const lines: string[] = [];
-    const machine = await bareMachine({ minio: 'exit 1' });
+    const host = await bareHost({ minio: 'exit 1' });
     const env = {
-      ...machine.env,
+      ...host.env,
       PARTWAY_DEV_S3_ENDPOINT: given.endpoint,
       PARTWAY_DEV_S3_ACCESS_KEY_ID: given.accessKeyId,
       PARTWAY_DEV_S3_SECRET_ACCESS_KEY: given.secretAccessKey,
     };
     const bucket = `test-${randomBytes(8).toString('hex')}`;
-    const minio = await start({ machine: { ...machine, env }, bucket, log: (line) => lines.push(line) });
+    const minio = await start({ host: { ...host, env }, bucket, log: (line) => lines.push(line) });
     expect(minio).toMatchObject({ ...given, bucket, pid: undefined, dataDir: undefined });
     await expect(minio.kill()).rejects.toThrow('was not started here');
     await minio.stop();
@@ -197,13 +197,13 @@ describe('finding MinIO', () => {
   });
 
   it('asks for the credentials of a given endpoint', async () => {
-    const machine = await bareMachine();
-    const env = { ...machine.env, PARTWAY_DEV_S3_ENDPOINT: 'http://127.0.0.1:1' };
-    await expect(start({ machine: { ...machine, env } })).rejects.toThrow('PARTWAY_DEV_S3_SECRET_ACCESS_KEY');
+    const host = await bareHost();
+    const env = { ...host.env, PARTWAY_DEV_S3_ENDPOINT: 'http://127.0.0.1:1' };
+    await expect(start({ host: { ...host, env } })).rejects.toThrow('PARTWAY_DEV_S3_SECRET_ACCESS_KEY');
   });
 
-  it('lists what can be done where there is nothing', async () => {
-    const failure = await start({ machine: await bareMachine() }).catch((error: Error) => error);
+  it('lists what the user can do if there is no way to get one', async () => {
+    const failure = await start({ host: await bareHost() }).catch((error: Error) => error);
     expect(failure).toBeInstanceOf(SetupError);
     const message = String(failure);
     for (const choice of ['https://go.dev/dl/', 'minio program on PATH', 'Docker', 'PARTWAY_DEV_S3_ENDPOINT']) {
@@ -211,53 +211,53 @@ describe('finding MinIO', () => {
     }
   });
 
-  it('says why neither Go nor Docker could help', async () => {
-    const machine = await bareMachine({
+  it('says why neither Go nor Docker worked', async () => {
+    const host = await bareHost({
       go: 'echo "go: invalid go version" >&2; exit 1',
       docker: 'if [ "$1" = info ]; then echo "Cannot connect to the Docker daemon" >&2; exit 1; fi',
     });
-    const failure = String(await start({ machine }).catch((error: Error) => error));
+    const failure = String(await start({ host }).catch((error: Error) => error));
     expect(failure).toContain('go install failed (exit code 1):\ngo: invalid go version');
     expect(failure).toContain('docker info failed: Cannot connect to the Docker daemon');
   });
 
-  it('asks Docker for the MinIO of compose.yaml alone, with the credentials in the environment', async () => {
-    const machine = await bareMachine({
+  it('starts only the MinIO of compose.yaml with Docker, and passes the credentials in the environment', async () => {
+    const host = await bareHost({
       docker: `echo "$@" >> "$HOME/calls"
 case "$*" in *" up "*) echo "no space for $PARTWAY_MINIO_DATA on port $PARTWAY_MINIO_PORT" >&2; exit 1;; esac`,
     });
     const credentials = { accessKeyId: 'somebody', secretAccessKey: 'not-to-be-seen' };
-    const dataDir = join(machine.folder, 'data');
-    await expect(start({ machine, credentials, dataDir, port: await freePort() })).rejects.toThrow(
+    const dataDir = join(host.folder, 'data');
+    await expect(start({ host, credentials, dataDir, port: await freePort() })).rejects.toThrow(
       `no space for ${dataDir} on port 2`,
     );
-    const calls = await readFile(join(machine.folder, 'calls'), 'utf8');
+    const calls = await readFile(join(host.folder, 'calls'), 'utf8');
     expect(calls).toMatch(/compose --file \S+compose\.yaml --project-name partway-dev-\w+ up --detach --wait minio\n/);
-    // What a failed start may have left is taken down.
+    // Whatever a failed start may have left is removed.
     expect(calls).toMatch(/ down --timeout 10\n$/);
     expect(calls).not.toContain(credentials.secretAccessKey);
   });
 
-  it('gives Docker all that compose.yaml demands, and the origins that it was given', async () => {
-    const machine = await bareMachine({ docker: 'case "$*" in *" up "*) export -p > "$HOME/exported"; exit 1;; esac' });
+  it('passes to Docker every variable that compose.yaml demands, and the given origins', async () => {
+    const host = await bareHost({ docker: 'case "$*" in *" up "*) export -p > "$HOME/exported"; exit 1;; esac' });
     const env = { MINIO_API_CORS_ALLOW_ORIGIN: 'http://127.0.0.1:1,https://app.example.com' };
-    await expect(start({ machine, env })).rejects.toThrow('docker compose could not start MinIO');
-    const exported = await readFile(join(machine.folder, 'exported'), 'utf8');
+    await expect(start({ host, env })).rejects.toThrow('docker compose could not start MinIO');
+    const exported = await readFile(join(host.folder, 'exported'), 'utf8');
     for (const [, name] of (await readFile('compose.yaml', 'utf8')).matchAll(/\$\{(\w+):\?/g))
       expect(exported).toMatch(new RegExp(`^export ${name}=.`, 'm'));
     expect(exported).toMatch(/^export PARTWAY_PUBLIC_ORIGIN=.http:\/\/127\.0\.0\.1:1,https:\/\/app\.example\.com.$/m);
   });
 
-  it('builds with Go into the cache folder, and runs what it has built', async () => {
-    const machine = await bareMachine({
-      // Stands in for the real build of three minutes: what it puts in GOBIN is what gets run.
+  it('builds with Go into the cache folder, and runs the result', async () => {
+    const host = await bareHost({
+      // Stands in for the real build, which takes three minutes: whatever it puts into GOBIN is run.
       go: `[ "$1 $2" = "install -v" ] || exit 9
 printf '#!/bin/sh\\necho built and run; exit 4\\n' > "$GOBIN/minio" && /bin/chmod +x "$GOBIN/minio"`,
     });
-    await expect(start({ machine })).rejects.toThrow(/exit code 4[\s\S]*built and run/);
-    expect(existsSync(join(machine.folder, '.cache/partway/minio'))).toBe(true);
+    await expect(start({ host })).rejects.toThrow(/exit code 4[\s\S]*built and run/);
+    expect(existsSync(join(host.folder, '.cache/partway/minio'))).toBe(true);
     // The build is kept: the second time, Go is not needed.
-    await rm(join(machine.folder, 'go'));
-    await expect(start({ machine })).rejects.toThrow('exit code 4');
+    await rm(join(host.folder, 'go'));
+    await expect(start({ host })).rejects.toThrow('exit code 4');
   });
 });

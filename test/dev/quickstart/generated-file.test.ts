@@ -13,7 +13,7 @@ async function aPath(): Promise<string> {
 
 const SIZE = 9 * 1024 * 1024 + 7;
 
-it('makes the same bytes every time, and leaves nothing unfinished', async () => {
+it('generates the same bytes every time, and leaves no unfinished file', async () => {
   const digests: string[] = [];
   for (const path of [await aPath(), await aPath()]) {
     await ensureGeneratedFile(path, SIZE);
@@ -25,7 +25,7 @@ it('makes the same bytes every time, and leaves nothing unfinished', async () =>
   expect(digests[0]).toBe(digests[1]);
 });
 
-it('keeps a whole file and replaces one of another size', async () => {
+it('keeps a complete file and replaces one of another size', async () => {
   const path = await aPath();
   await ensureGeneratedFile(path, SIZE);
   const then = new Date('2020-01-01');

@@ -1,16 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { QuickstartSettings } from '../../../src/dev/quickstart/settings.ts';
-import { sharedMinio } from '../../support/minio.ts';
-import { sendRequest } from '../../support/send-request.ts';
+import { sendRequest } from '../../support/network/send-request.ts';
+import { sharedMinio } from '../../support/store/minio.ts';
 
 /**
- * Stands in for the CLI, so that every outcome can be had at will: the real one is in test/e2e. `upload` behaves as the name
- * of the file says.
+ * Stands in for the CLI, so that a test can choose every outcome; test/e2e tests the real one. `upload` behaves as the name of the file
+ * says.
  */
 const FAKE_PARTWAY = `
 import { createServer } from 'node:http';
@@ -42,11 +43,17 @@ if (command === 'serve') {
 
 interface Quickstart {
   readonly root: string;
-  /** PARTWAY's folder in XDG_DATA_HOME. */
+  /** The quick start's folder in XDG_DATA_HOME. */
   readonly folder: string;
-  /** What it keeps in credentials.json. */
+  /** The contents of credentials.json. */
   credentials(): Promise<QuickstartSettings>;
   run(args: string[], env?: NodeJS.ProcessEnv): { child: ChildProcess; output(): string; ended: Promise<number> };
+}
+
+/** The program that `npm run quickstart` starts after the build. */
+function quickstartScript(): string {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: { quickstart: string } };
+  return scripts.quickstart.split(' ').at(-1) ?? '';
 }
 
 async function aQuickstart(): Promise<Quickstart> {
@@ -65,7 +72,7 @@ async function aQuickstart(): Promise<Quickstart> {
     folder,
     credentials: async () => JSON.parse(await readFile(join(folder, 'credentials.json'), 'utf8')),
     run: (args, env = {}) => {
-      const child = spawn(process.execPath, ['dist/dev/quickstart/quickstart.js', ...args], {
+      const child = spawn(process.execPath, [quickstartScript(), ...args], {
         cwd: root,
         env: { ...process.env, INIT_CWD: root, XDG_DATA_HOME: join(root, 'data'), ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -105,7 +112,7 @@ describe('npm run quickstart', () => {
     for (const secret of [minio.secretAccessKey, minio.accessKeyId, server.token]) expect(run.output()).not.toContain(secret);
   });
 
-  it("runs the control plane with a user of its own: MinIO's root key stays here", async () => {
+  it("runs the control plane with a user of its own, and does not pass MinIO's root key on", async () => {
     const quickstart = await aQuickstart();
     const run = quickstart.run(['video.bin']);
     expect(await run.ended, run.output()).toBe(0);
@@ -119,7 +126,7 @@ describe('npm run quickstart', () => {
     expect(run.output()).not.toContain(controlPlane.secretAccessKey);
   });
 
-  it('goes on with the folder of an earlier version, in which there was no such user', async () => {
+  it('continues with the folder of an earlier version, which had no such user', async () => {
     const quickstart = await aQuickstart();
     expect(await quickstart.run(['video.bin']).ended).toBe(0);
     const { controlPlane: first, ...earlier } = await quickstart.credentials();
@@ -132,7 +139,7 @@ describe('npm run quickstart', () => {
     expect(minio.accessKeyId).not.toBe(earlier.minio.accessKeyId);
   });
 
-  it('uses the credentials of an endpoint from the environment as they are', async () => {
+  it('uses the credentials of an endpoint from the environment unchanged', async () => {
     const quickstart = await aQuickstart();
     const root = sharedMinio();
     const run = quickstart.run(['video.bin'], {
@@ -161,7 +168,7 @@ describe('npm run quickstart', () => {
     expect(run.output()).not.toContain('verified');
   });
 
-  it('pauses the upload on Ctrl-C, stops everything, and says how to go on', async () => {
+  it('interrupts the upload on Ctrl-C, stops everything, and says how to continue', async () => {
     const quickstart = await aQuickstart();
     const run = quickstart.run(['slow.bin', '--key', 'a b']);
     run.child.stderr?.on('data', (text: string) => {
@@ -172,7 +179,7 @@ describe('npm run quickstart', () => {
     expect(await isServerAlive(quickstart)).toBe(false);
   });
 
-  it('stays up with --serve until it is told to stop, with a MinIO that answers pages of its own origins alone', async () => {
+  it('keeps running with --serve until a signal, with a MinIO that answers only pages of its own origins', async () => {
     const quickstart = await aQuickstart();
     const run = quickstart.run(['--serve'], { PARTWAY_CORS_ORIGINS: 'https://app.example.com, http://localhost:5173' });
     await new Promise<void>((resolve) => {
@@ -198,7 +205,7 @@ describe('npm run quickstart', () => {
     expect(await isServerAlive(quickstart)).toBe(false);
   });
 
-  it('shows what a control plane wrote that did not start, but for its secrets', async () => {
+  it('shows the output of a control plane that did not start, without its secrets', async () => {
     const run = (await aQuickstart()).run(['video.bin'], { FAKE_SERVE: 'fails' });
     expect(await run.ended).toBe(1);
     expect(run.output()).toContain('The control plane ended with exit code 7');
@@ -206,7 +213,7 @@ describe('npm run quickstart', () => {
     expect(run.output()).toContain('token ***');
   });
 
-  it('refuses a path that is no file before it starts anything', async () => {
+  it('refuses a path that is not a file before it starts anything', async () => {
     const run = (await aQuickstart()).run(['missing.bin']);
     expect(await run.ended).toBe(1);
     expect(run.output()).toMatch(/^\nThere is no file .*missing\.bin\. Check the path/);

@@ -11,7 +11,7 @@ import { noAudit } from '../../../src/server/audit/event.ts';
 import { NO_LIMITS } from '../../../src/session/access.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
-import { aToken, NOON } from '../../support/sessions.ts';
+import { aToken, NOON } from '../../support/database/sessions.ts';
 
 const ADMIN = 'admin-token-of-the-tests';
 

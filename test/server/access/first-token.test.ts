@@ -6,8 +6,8 @@ import { atTerminal, firstTokenPath, inFile } from '../../../src/server/access/f
 import { noAudit } from '../../../src/server/audit/event.ts';
 import { Secret } from '../../../src/server/core/secret.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
-import { NOON } from '../../support/sessions.ts';
-import { aFolder } from '../../support/sources.ts';
+import { aFolder } from '../../support/client/sources.ts';
+import { NOON } from '../../support/database/sessions.ts';
 
 let folder: string;
 let path: string;

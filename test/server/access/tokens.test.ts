@@ -5,8 +5,8 @@ import { type AuditEvent, noAudit } from '../../../src/server/audit/event.ts';
 import { NO_LIMITS } from '../../../src/session/access.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
+import { insertInStatus, NOON } from '../../support/database/sessions.ts';
 import { interpose } from '../../support/interpose.ts';
-import { insertInStatus, NOON } from '../../support/sessions.ts';
 
 let store: SessionStore;
 let audited: AuditEvent[];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AuditLog, createAuditLog } from '../../../src/server/audit/audit-log.ts';
 import type { AuditEvent, AuditLine } from '../../../src/server/audit/event.ts';
-import { TestClock } from '../../support/control-plane.ts';
+import { TestClock } from '../../support/server/control-plane.ts';
 import { skipBecause } from '../../support/skip-because.ts';
 
 const MINUTE_MS = 60_000;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createClientClocks } from '../../../src/server/clock/client-clocks.ts';
-import { NOON } from '../../support/sessions.ts';
+import { NOON } from '../../support/database/sessions.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

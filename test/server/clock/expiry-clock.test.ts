@@ -1,7 +1,7 @@
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { type ClockNews, createExpiryClock, type ExpiryClock } from '../../../src/server/clock/expiry-clock.ts';
-import { FakeObjectStore } from '../../support/fake-object-store.ts';
-import { NOON } from '../../support/sessions.ts';
+import { NOON } from '../../support/database/sessions.ts';
+import { FakeObjectStore } from '../../support/store/fake-object-store.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

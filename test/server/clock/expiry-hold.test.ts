@@ -8,7 +8,7 @@ import {
   observe,
   startHold,
 } from '../../../src/server/clock/expiry-hold.ts';
-import { NOON } from '../../support/sessions.ts';
+import { NOON } from '../../support/database/sessions.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ControlPlaneBench } from '../../support/control-plane.ts';
+import { ControlPlaneBench } from '../../support/server/control-plane.ts';
 
 it('what time a client has is heard under its token, with all its capabilities, and only of clients that are let in', async () => {
   const heard: unknown[] = [];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ControlPlaneBench, type LogLine, SMALL_FILE } from '../../support/control-plane.ts';
+import { ControlPlaneBench, type LogLine, SMALL_FILE } from '../../support/server/control-plane.ts';
 
 /** What was logged for the request, and the id that its client was told. */
 async function logOf(bench: ControlPlaneBench, ask: () => Promise<Response>): Promise<{ lines: LogLine[]; requestId: string }> {

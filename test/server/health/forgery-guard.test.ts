@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type ForgeryVerdict, ObjectStoreError } from '../../../src/object-store/port.ts';
 import { createForgeryGuard, type ForgeryGuard } from '../../../src/server/health/forgery-guard.ts';
-import { ControlPlaneBench, POLICY, TestClock } from '../../support/control-plane.ts';
+import { ControlPlaneBench, POLICY, TestClock } from '../../support/server/control-plane.ts';
 
 const SECOND = 1_000;
 const refusal = { code: 'STORE_OPEN_TO_FORGERY' };

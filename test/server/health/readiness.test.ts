@@ -3,7 +3,7 @@ import { PROBLEMS } from '../../../src/contract/problems.ts';
 import type * as wire from '../../../src/contract/wire.ts';
 import { createForgeryGuard } from '../../../src/server/health/forgery-guard.ts';
 import { createReadiness } from '../../../src/server/health/readiness.ts';
-import { ControlPlaneBench } from '../../support/control-plane.ts';
+import { ControlPlaneBench } from '../../support/server/control-plane.ts';
 
 let bench: ControlPlaneBench;
 let readiness: (requestId: string) => Promise<wire.Readiness>;

@@ -4,9 +4,9 @@ import { createForgeryGuard } from '../../../src/server/health/forgery-guard.ts'
 import { createReadiness } from '../../../src/server/health/readiness.ts';
 import { startChecks } from '../../../src/server/health/start-checks.ts';
 import { startServer } from '../../../src/server/main.ts';
-import { ServiceBench } from '../../support/control-plane.ts';
-import { createTestBucket, sharedMinio } from '../../support/minio.ts';
-import { collectLog, serverConfig } from '../../support/real-server.ts';
+import { ServiceBench } from '../../support/server/control-plane.ts';
+import { collectLog, serverConfig } from '../../support/server/real-server.ts';
+import { createTestBucket, sharedMinio } from '../../support/store/minio.ts';
 
 const WARN = 40;
 

@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { StoreReport } from '../../../src/contract/wire.ts';
 import { createForgeryGuard } from '../../../src/server/health/forgery-guard.ts';
 import { createStoreReport } from '../../../src/server/health/store-report.ts';
-import { ControlPlaneBench } from '../../support/control-plane.ts';
-import { NOON } from '../../support/sessions.ts';
+import { NOON } from '../../support/database/sessions.ts';
+import { ControlPlaneBench } from '../../support/server/control-plane.ts';
 
 let bench: ControlPlaneBench;
 beforeEach(() => {

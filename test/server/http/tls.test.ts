@@ -7,11 +7,11 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { ConfigError } from '../../../src/server/core/config-error.ts';
 import { type Listening, type ListenOptions, listen } from '../../../src/server/http/listen.ts';
 import { readTlsPair, type TlsFiles } from '../../../src/server/http/tls.ts';
-import { makeCertificate, writeCertificate } from '../../support/certificates.ts';
-import { EdgeBench } from '../../support/edge-bench.ts';
-import { RawConnection } from '../../support/raw-connection.ts';
+import { aFolder } from '../../support/client/sources.ts';
+import { makeCertificate, writeCertificate } from '../../support/network/certificates.ts';
+import { RawConnection } from '../../support/network/raw-connection.ts';
+import { EdgeBench } from '../../support/server/edge-bench.ts';
 import { skipBecause } from '../../support/skip-because.ts';
-import { aFolder } from '../../support/sources.ts';
 
 const LOOK_MS = 20;
 const ONE = makeCertificate('one');

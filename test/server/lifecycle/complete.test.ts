@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { sweep } from '../../../src/server/lifecycle/sweeper.ts';
 import type { ErrorCode, UploadError } from '../../../src/session/errors.ts';
-import { checksumOf } from '../../contract/object-store.ts';
-import { type AdminService, adminService, ServiceBench, TINY_FILE } from '../../support/control-plane.ts';
+import { checksumOf } from '../../suites/object-store.ts';
 import type { Around } from '../../support/interpose.ts';
+import { type AdminService, adminService, ServiceBench, TINY_FILE } from '../../support/server/control-plane.ts';
 
 const CHECKSUM = checksumOf(TINY_FILE);
 const OTHER_CHECKSUM = checksumOf(Buffer.from('another file'));

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { planSweep } from '../../../src/server/lifecycle/sweep-plan.ts';
 import { sweep } from '../../../src/server/lifecycle/sweeper.ts';
-import { ServiceBench, TINY_FILE } from '../../support/control-plane.ts';
-import { aReport } from '../../support/sessions.ts';
+import { aReport } from '../../support/database/sessions.ts';
+import { ServiceBench, TINY_FILE } from '../../support/server/control-plane.ts';
 
 const DAY_MS = 86_400_000;
 

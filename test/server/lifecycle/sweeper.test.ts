@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { hashToken } from '../../../src/server/access/auth.ts';
 import { startSweeper, sweep } from '../../../src/server/lifecycle/sweeper.ts';
 import { type SessionStore, SessionStoreUnavailable } from '../../../src/session-store/port/session-store.ts';
-import { type AdminService, adminService, POLICY, ServiceBench, TINY_FILE } from '../../support/control-plane.ts';
-import { FakeObjectStore } from '../../support/fake-object-store.ts';
 import { interpose } from '../../support/interpose.ts';
+import { type AdminService, adminService, POLICY, ServiceBench, TINY_FILE } from '../../support/server/control-plane.ts';
+import { FakeObjectStore } from '../../support/store/fake-object-store.ts';
 
 const GRACE = 15 * 60_000;
 
@@ -160,10 +160,10 @@ describe('while the clock is not believed', () => {
       async () => mayExpire,
     );
     onTestFinished(() => sweeper.stop());
-    await vi.waitFor(() => expect(reports.length).toBeGreaterThan(2));
+    await vi.waitFor(() => expect(reports.length).toBeGreaterThan(2), 30_000);
     expect(await statusOf(sessionId)).toBe('open');
     mayExpire = true;
-    await vi.waitFor(async () => expect(await statusOf(sessionId)).toBe('expired'));
+    await vi.waitFor(async () => expect(await statusOf(sessionId)).toBe('expired'), 30_000);
   });
 });
 
@@ -387,14 +387,14 @@ describe('the sweeper of a running server', () => {
     onTestFinished(() => void vi.useRealTimers());
     const atStart = await leaveAborting('a');
     const sweeper = startSweeper(bench.deps, 60_000);
-    await vi.waitFor(async () => expect(await statusOf(atStart)).toBe('aborted'));
+    await vi.waitFor(async () => expect(await statusOf(atStart)).toBe('aborted'), 30_000);
 
     const later = await leaveAborting('b');
     vi.advanceTimersByTime(60_000);
     bench.clock.advance(GRACE + 1);
     expect(await statusOf(later)).toBe('aborting');
     vi.advanceTimersByTime(60_000);
-    await vi.waitFor(async () => expect(await statusOf(later)).toBe('aborted'));
+    await vi.waitFor(async () => expect(await statusOf(later)).toBe('aborted'), 30_000);
 
     await sweeper.stop();
     expect(vi.getTimerCount()).toBe(0);
@@ -408,7 +408,7 @@ describe('the sweeper of a running server', () => {
       return call();
     });
     const sweeper = startSweeper({ ...bench.deps, sessions }, INTERVAL);
-    await vi.waitFor(() => expect(stopped).toBeDefined());
+    await vi.waitFor(() => expect(stopped).toBeDefined(), 30_000);
     await stopped;
     expect(await Promise.all(ids.map(statusOf))).toEqual(['aborted', 'aborting']);
 
@@ -446,18 +446,18 @@ describe('the sweeper of a running server', () => {
     onTestFinished(() => void vi.useRealTimers());
     const [one, two] = [aReplica(), aReplica()];
     const first = startSweeper(one.deps, INTERVAL);
-    await vi.waitFor(() => expect(one.sweeps).toBe(1));
+    await vi.waitFor(() => expect(one.sweeps).toBe(1), 30_000);
     const second = startSweeper(two.deps, INTERVAL);
     for (const sweeps of [2, 3, 4]) {
       bench.clock.advance(INTERVAL);
       vi.advanceTimersByTime(INTERVAL);
-      await vi.waitFor(() => expect(one.sweeps).toBe(sweeps));
+      await vi.waitFor(() => expect(one.sweeps).toBe(sweeps), 30_000);
     }
     expect(two.sweeps).toBe(0);
 
     await first.stop();
     vi.advanceTimersByTime(INTERVAL);
-    await vi.waitFor(() => expect(two.sweeps).toBe(1));
+    await vi.waitFor(() => expect(two.sweeps).toBe(1), 30_000);
     await second.stop();
   });
 
@@ -471,7 +471,7 @@ describe('the sweeper of a running server', () => {
     vi.advanceTimersByTime(INTERVAL);
     bench.clock.advance(1);
     vi.advanceTimersByTime(INTERVAL);
-    await vi.waitFor(() => expect(replica.sweeps).toBe(1));
+    await vi.waitFor(() => expect(replica.sweeps).toBe(1), 30_000);
     await sweeper.stop();
     expect(replica.sweeps).toBe(1);
   });
@@ -506,10 +506,10 @@ describe('the sweeper of a running server', () => {
   it('of a database of its own need not wait for a lease that it held before it was killed', async () => {
     const stuck = await leaveAborting('a');
     const killed = startSweeper(bench.deps, INTERVAL);
-    await vi.waitFor(async () => expect(await statusOf(stuck)).toBe('aborted'));
+    await vi.waitFor(async () => expect(await statusOf(stuck)).toBe('aborted'), 30_000);
     const next = await leaveAborting('b');
     const restarted = startSweeper(bench.deps, INTERVAL);
-    await vi.waitFor(async () => expect(await statusOf(next)).toBe('aborted'));
+    await vi.waitFor(async () => expect(await statusOf(next)).toBe('aborted'), 30_000);
     await Promise.all([killed.stop(), restarted.stop()]);
   });
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { maxPartListBytes } from '../../../src/contract/paths.ts';
 import type { BodyLimits } from '../../../src/server/limits/body-limit.ts';
-import { ADMIN_TOKEN, readProblem } from '../../support/control-plane.ts';
-import { EdgeBench } from '../../support/edge-bench.ts';
-import { RawConnection } from '../../support/raw-connection.ts';
+import { RawConnection } from '../../support/network/raw-connection.ts';
+import { ADMIN_TOKEN, readProblem } from '../../support/server/control-plane.ts';
+import { EdgeBench } from '../../support/server/edge-bench.ts';
 
 const KiB = 1_024;
 

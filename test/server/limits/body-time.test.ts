@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type BodyTime, createBodyTime } from '../../../src/server/limits/body-time.ts';
-import { ADMIN_TOKEN, readProblem } from '../../support/control-plane.ts';
-import { EdgeBench } from '../../support/edge-bench.ts';
+import { ADMIN_TOKEN, readProblem } from '../../support/server/control-plane.ts';
+import { EdgeBench } from '../../support/server/edge-bench.ts';
 
 /** A limit on a clock that moves when the test says so. */
 class Bench {

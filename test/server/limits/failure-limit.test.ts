@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAuthenticate, hashToken, newToken, TOKEN_PREFIX } from '../../../src/server/access/auth.ts';
 import { guardAuthentication } from '../../../src/server/limits/failure-limit.ts';
 import { UploadError } from '../../../src/session/errors.ts';
-import { ADMIN_TOKEN } from '../../support/control-plane.ts';
-import { EdgeBench } from '../../support/edge-bench.ts';
+import { aToken } from '../../support/database/sessions.ts';
 import { interpose } from '../../support/interpose.ts';
-import { aToken } from '../../support/sessions.ts';
+import { ADMIN_TOKEN } from '../../support/server/control-plane.ts';
+import { EdgeBench } from '../../support/server/edge-bench.ts';
 
 const HERE = '192.0.2.1';
 const THERE = '198.51.100.1';

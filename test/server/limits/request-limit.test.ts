@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { costOfBody, costOfCreate, costOfList, costOfPresign, costOfReport } from '../../../src/server/limits/request-cost.ts';
 import { createAddressLimit, createRequestLimit } from '../../../src/server/limits/request-limit.ts';
 import { parseConfig } from '../../../src/server/settings/config.ts';
-import { checksumOf } from '../../contract/object-store.ts';
-import { ADMIN_TOKEN, readProblem } from '../../support/control-plane.ts';
-import { EdgeBench } from '../../support/edge-bench.ts';
+import { checksumOf } from '../../suites/object-store.ts';
+import { ADMIN_TOKEN, readProblem } from '../../support/server/control-plane.ts';
+import { EdgeBench } from '../../support/server/edge-bench.ts';
 
 const FILES_PER_SECOND = 200;
 const SECONDS = 2;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { StreamLimits } from '../../../src/server/limits/stream-limit.ts';
-import { ADMIN_TOKEN, readProblem } from '../../support/control-plane.ts';
-import { EdgeBench } from '../../support/edge-bench.ts';
+import { ADMIN_TOKEN, readProblem } from '../../support/server/control-plane.ts';
+import { EdgeBench } from '../../support/server/edge-bench.ts';
 
 async function watched(streams: StreamLimits) {
   const bench = new EdgeBench({ edge: { streams } });

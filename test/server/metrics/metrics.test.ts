@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ObjectStoreError } from '../../../src/object-store/port.ts';
 import { startSweeper } from '../../../src/server/lifecycle/sweeper.ts';
 import { deliver } from '../../../src/server/webhooks/delivery.ts';
-import { ControlPlaneBench, SMALL_FILE, SMALL_FILE_REQUEST } from '../../support/control-plane.ts';
-import { EdgeBench } from '../../support/edge-bench.ts';
-import { RawConnection } from '../../support/raw-connection.ts';
+import { RawConnection } from '../../support/network/raw-connection.ts';
+import { ControlPlaneBench, SMALL_FILE, SMALL_FILE_REQUEST } from '../../support/server/control-plane.ts';
+import { EdgeBench } from '../../support/server/edge-bench.ts';
 
 let bench: ControlPlaneBench;
 beforeEach(() => {
@@ -179,7 +179,7 @@ describe('sweeps', () => {
       bench.metrics.swept(sweep);
       told += 1;
     });
-    await vi.waitFor(() => expect(told).toBe(1));
+    await vi.waitFor(() => expect(told).toBe(1), 30_000);
     await sweeper.stop();
   }
 
@@ -294,8 +294,13 @@ describe('the process', () => {
     while (performance.now() < until);
     await turn();
     expect(await read(longest)).toBeGreaterThan(0.1);
-    await turn();
-    expect(await read('partway_event_loop_delay_seconds{quantile="0.5"}')).toBeLessThan(0.01);
+    // A busy machine has pauses of its own, but not in every reading.
+    await expect
+      .poll(async () => {
+        await turn();
+        return read('partway_event_loop_delay_seconds{quantile="0.5"}');
+      })
+      .toBeLessThan(0.01);
     expect(await read('process_resident_memory_bytes')).toBeGreaterThan(1e6);
     expect(await read('partway_build_info{version="1.2.3"}')).toBe(1);
     watching.stop();

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { ServiceBench } from '../../support/control-plane.ts';
+import { ServiceBench } from '../../support/server/control-plane.ts';
 
 const page = readFileSync('docs/operations.md', 'utf8');
 

@@ -8,7 +8,7 @@ import { parseConfig, withDatabaseFiles } from '../../../src/server/settings/con
 import { describeDatabase, findAuditLog } from '../../../src/server/settings/file-locations.ts';
 import { SECRET_SETTINGS } from '../../../src/server/settings/secret-files.ts';
 import { unknownSettings } from '../../../src/server/settings/unknown-settings.ts';
-import { aFolder } from '../../support/sources.ts';
+import { aFolder } from '../../support/client/sources.ts';
 
 const DAY = 86_400_000;
 const SECRETS = { token: 'swordfish-admin-token', key: 'swordfish-access-key', secret: 'swordfish-secret-key' };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { askedForMs, LONGEST_WAIT_MS, nextAttemptAt } from '../../../src/server/webhooks/backoff.ts';
-import { NOON } from '../../support/sessions.ts';
+import { NOON } from '../../support/database/sessions.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60_000;

@@ -9,9 +9,16 @@ import type { UploadEvent } from '../../../src/session/upload-event.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import { openPostgresStore } from '../../../src/session-store/postgres/session-store.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
+import { createTestDatabase, needsPostgres } from '../../support/database/postgres.ts';
+import {
+  aUniqueName,
+  expected,
+  insertInStatus,
+  insertOpenSession,
+  insertSession,
+  NOON,
+} from '../../support/database/sessions.ts';
 import { interpose } from '../../support/interpose.ts';
-import { createTestDatabase, needsPostgres } from '../../support/postgres.ts';
-import { aUniqueName, expected, insertInStatus, insertOpenSession, insertSession, NOON } from '../../support/sessions.ts';
 
 const SECOND = 1_000;
 const HOUR = 3_600_000;
@@ -22,6 +29,10 @@ const BROKEN = { status: 500, retryAfter: undefined };
 const sign: Sign = (event) => ({ headers: { 'webhook-id': event.eventId }, body: JSON.stringify(event) });
 const eventOf = (message: Message) => JSON.parse(message.body) as UploadEvent;
 type Answer = (event: UploadEvent, signal: AbortSignal) => WebhookAnswer | Promise<WebhookAnswer>;
+
+/** Never answers. */
+const untilStopped: Answer = (_event, signal) =>
+  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
 
 /** A dispatcher on a clock that stands still until it is moved, and a webhook that answers as it is told. */
 class Bench {
@@ -255,10 +266,29 @@ describe('the dispatcher', () => {
     await bench.untilAll('delivered', 2);
   });
 
+  it('sends what another dispatcher claimed and never settled, as soon as the claim has run out and not before', async () => {
+    const { sessionId } = await insertSession(store);
+    const claimMs = 5 * SECOND;
+    const stuck = new Bench(store);
+    stuck.answer = untilStopped;
+    const stuckDispatcher = startDispatcher(stuck.deps, { pollIntervalMs: 2, claimMs });
+    await stuck.until(() => stuck.sent.length === 1);
+    bench.now += claimMs - 1;
+    bench.start();
+    await otherwiseSent(store);
+    expect(bench.sent).toStrictEqual([]);
+
+    bench.now += 1;
+    await bench.untilAll('delivered', 1);
+    await stuckDispatcher.stop();
+
+    expect(bench.sent.map(({ eventId }) => eventId)).toStrictEqual([(await onlyEvent(sessionId)).eventId]);
+    expect(await onlyEvent(sessionId)).toMatchObject({ status: 'delivered', attempts: 2 });
+  });
+
   it('stops at once: what is on the wire is broken off, and due again', async () => {
     const { sessionId } = await insertSession(store);
-    bench.answer = (_event, signal) =>
-      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+    bench.answer = untilStopped;
     const dispatcher = bench.start();
     await bench.until(() => bench.sent.length === 1);
 

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { Secret } from '../../../src/server/core/secret.ts';
 import { parseSigningSecrets } from '../../../src/server/settings/signing-secrets.ts';
 import { createSign } from '../../../src/server/webhooks/message.ts';
-import { anEvent, OTHER_WEBHOOK_SECRET, WEBHOOK_SECRET } from '../../support/events.ts';
-import { NOON } from '../../support/sessions.ts';
-import { verify } from '../../support/webhook-receiver.ts';
+import { NOON } from '../../support/database/sessions.ts';
+import { verify } from '../../support/network/webhook-receiver.ts';
+import { anEvent, OTHER_WEBHOOK_SECRET, WEBHOOK_SECRET } from '../../support/server/events.ts';
 
 describe('a message', () => {
   it('says what happened to which upload, and its signature is right', () => {

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../../src/dev/process/free-port.ts';
 import { isConnectionError } from '../../../src/outbound/connection-errors.ts';
 import { createPost, type Post } from '../../../src/server/webhooks/post.ts';
-import { answersWith, NEVER_ANSWERS, WebhookReceiver } from '../../support/webhook-receiver.ts';
+import { answersWith, NEVER_ANSWERS, WebhookReceiver } from '../../support/network/webhook-receiver.ts';
 
 const MESSAGE = { headers: { 'content-type': 'application/json', 'webhook-id': 'evt_1' }, body: '{"ü":1}' };
 const NO_END = new AbortController().signal;

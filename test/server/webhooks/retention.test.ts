@@ -2,8 +2,8 @@ import { beforeEach, expect, it } from 'vitest';
 import { forgetOldEvents } from '../../../src/server/webhooks/retention.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
+import { aUniqueName, insertInStatus, insertSession, NOON } from '../../support/database/sessions.ts';
 import { interpose } from '../../support/interpose.ts';
-import { aUniqueName, insertInStatus, insertSession, NOON } from '../../support/sessions.ts';
 
 const DAY = 86_400_000;
 const log = { info() {}, warn() {}, error() {} };

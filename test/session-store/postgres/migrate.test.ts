@@ -8,8 +8,8 @@ import { migratePostgres, POSTGRES_MIGRATIONS } from '../../../src/session-store
 import { openPostgresStore } from '../../../src/session-store/postgres/session-store.ts';
 import { LEDGER_SQL, readMigrations } from '../../../src/session-store/sql/migrate.ts';
 import { SQLITE_MIGRATIONS } from '../../../src/session-store/sqlite/migrate.ts';
-import { createEmptyDatabase, needsPostgres, type TestDatabase } from '../../support/postgres.ts';
-import { insertOpenSession } from '../../support/sessions.ts';
+import { createEmptyDatabase, needsPostgres, type TestDatabase } from '../../support/database/postgres.ts';
+import { insertOpenSession } from '../../support/database/sessions.ts';
 
 it('the migrations of both databases have the same numbers and names', () => {
   const names = (folder: string) => readMigrations(folder).map(({ number, name }) => `${number} ${name}`);

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { openPostgresStore } from '../../../src/session-store/postgres/session-store.ts';
-import { createTestDatabase, needsPostgres } from '../../support/postgres.ts';
-import { insertSession, NOON } from '../../support/sessions.ts';
+import { createTestDatabase, needsPostgres } from '../../support/database/postgres.ts';
+import { insertSession, NOON } from '../../support/database/sessions.ts';
 
 const HOUR = 3_600_000;
 

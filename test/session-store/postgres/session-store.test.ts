@@ -1,7 +1,7 @@
 import { afterAll } from 'vitest';
 import { openPostgresStore } from '../../../src/session-store/postgres/session-store.ts';
-import { describeSessionStore } from '../../contract/session-store.ts';
-import { createTestDatabase, needsPostgres, type TestDatabase } from '../../support/postgres.ts';
+import { describeSessionStore } from '../../suites/session-store.ts';
+import { createTestDatabase, needsPostgres, type TestDatabase } from '../../support/database/postgres.ts';
 
 needsPostgres();
 

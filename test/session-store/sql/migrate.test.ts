@@ -7,7 +7,7 @@ import { pendingMigrations, readMigrations } from '../../../src/session-store/sq
 import { openSqliteDatabase, type SqliteDatabase } from '../../../src/session-store/sqlite/driver.ts';
 import { migrateSqlite, SQLITE_MIGRATIONS } from '../../../src/session-store/sqlite/migrate.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
-import { insertOpenSession } from '../../support/sessions.ts';
+import { insertOpenSession } from '../../support/database/sessions.ts';
 
 let folder: string;
 let file: string;

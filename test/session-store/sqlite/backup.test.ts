@@ -7,7 +7,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { backUpSqlite } from '../../../src/session-store/sqlite/backup.ts';
 import { openSqliteDatabase, sqlitePackage } from '../../../src/session-store/sqlite/driver.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
-import { aReport, insertOpenSession, mustGet, storedParts } from '../../support/sessions.ts';
+import { aReport, insertOpenSession, mustGet, storedParts } from '../../support/database/sessions.ts';
 
 let folder: string;
 let database: string;

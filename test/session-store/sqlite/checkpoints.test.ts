@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startCheckpoints } from '../../../src/session-store/sqlite/checkpoints.ts';
 import { openSqliteDatabase, type SqliteDatabase } from '../../../src/session-store/sqlite/driver.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
-import { insertSession } from '../../support/sessions.ts';
+import { insertSession } from '../../support/database/sessions.ts';
 
 const OFTEN_MS = 5;
 const MiB = 1_024 * 1_024;
@@ -32,7 +32,7 @@ describe('checkpoints in a thread', () => {
     const checkpoints = startCheckpoints(file, db, { everyMs: OFTEN_MS });
     db.exec("INSERT INTO films VALUES ('The Third Man')");
 
-    await vi.waitFor(() => expect(readFileSync(file).includes('The Third Man')).toBe(true), 10_000);
+    await vi.waitFor(() => expect(readFileSync(file).includes('The Third Man')).toBe(true), 30_000);
     await checkpoints.stop();
   });
 
@@ -52,7 +52,7 @@ describe('checkpoints in a thread', () => {
     const checkpoints = startCheckpoints(path.join(folder, 'no-such.db'), db, { everyMs: OFTEN_MS });
     expect(autocheckpoint()).toEqual({ wal_autocheckpoint: 16_384 });
 
-    await vi.waitFor(() => expect(autocheckpoint()).toEqual({ wal_autocheckpoint: 1_000 }), 10_000);
+    await vi.waitFor(() => expect(autocheckpoint()).toEqual({ wal_autocheckpoint: 1_000 }), 30_000);
     await checkpoints.stop();
   });
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SessionStoreStartError } from '../../../src/session-store/port/start-error.ts';
 import { openSqliteDatabase, withoutSync } from '../../../src/session-store/sqlite/driver.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
-import { describeSessionStore } from '../../contract/session-store.ts';
+import { describeSessionStore } from '../../suites/session-store.ts';
 import {
   aNewSession,
   aReport,
@@ -16,7 +16,7 @@ import {
   insertSession,
   NOON,
   storedParts,
-} from '../../support/sessions.ts';
+} from '../../support/database/sessions.ts';
 
 let folder: string;
 let file: string;
