@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import type { ArgsDef, CommandMeta } from 'citty';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS, isGroup, type Leaf, SECTIONS } from '../../src/cli/commands.ts';
-import { test } from '../support/cli/cli-test.ts';
+import { test } from '../support/client/cli-test.ts';
 
 interface Named {
   readonly words: readonly string[];

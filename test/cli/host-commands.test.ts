@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { test } from '../support/cli/cli-test.ts';
+import { test } from '../support/client/cli-test.ts';
 
 const ON_HOST = [
   ['token', 'list'],
