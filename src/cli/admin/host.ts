@@ -3,9 +3,8 @@ import type { createEventAdmin } from '../../server/admin/events.ts';
 import type { AuditLine } from '../../server/audit/event.ts';
 import type { AuditBatch, AuditFilter, AuditRecord } from '../../server/audit/read-audit.ts';
 import type { PlannedSweep } from '../../server/lifecycle/sweep-plan.ts';
-import { UploadError } from '../../session/errors.ts';
-import { UsageError } from '../input/usage-error.ts';
 import type { CliContext } from '../terminal/context.ts';
+import { explainingDatabase } from './database-failure.ts';
 
 /*
  * Commands on the server's own host work on its database and its audit log, whether the server runs or not. Each function loads the
@@ -30,7 +29,7 @@ export async function withTokenAdmin<T>(
   { mayMakeDatabase = false } = {},
 ): Promise<T> {
   const { openTokenAdmin } = await import('../../server/admin/tokens.ts');
-  return onHost(async () => {
+  return explainingDatabase(async () => {
     const { admin, newFile, close } = await openTokenAdmin(env, now, { mayMake: mayMakeDatabase });
     if (newFile !== undefined) stderr.line(`note: made a new database, ${newFile}`);
     return work(admin).finally(close);
@@ -44,7 +43,7 @@ export async function isTokenName(name: string): Promise<boolean> {
 
 export async function withEventAdmin<T>({ env, now }: CliContext, work: (admin: EventAdmin) => Promise<T>): Promise<T> {
   const { openEventAdmin } = await import('../../server/admin/events.ts');
-  return onHost(async () => {
+  return explainingDatabase(async () => {
     const { admin, close } = await openEventAdmin(env, now);
     return work(admin).finally(close);
   });
@@ -53,19 +52,19 @@ export async function withEventAdmin<T>({ env, now }: CliContext, work: (admin: 
 /** Returns the size of the copy, in bytes. */
 export async function backUpDatabase({ env }: CliContext, destination: string): Promise<number> {
   const { backUpMachineDatabase } = await import('../../server/admin/database.ts');
-  return onHost(() => backUpMachineDatabase(env, destination));
+  return explainingDatabase(() => backUpMachineDatabase(env, destination));
 }
 
 /** Returns the number of rows that were copied, for each table. */
 export async function migrateStore({ env }: CliContext): Promise<Readonly<Record<string, number>>> {
   const { moveMachineDatabase } = await import('../../server/admin/database.ts');
-  return onHost(() => moveMachineDatabase(env));
+  return explainingDatabase(() => moveMachineDatabase(env));
 }
 
 /** Plans what the server's sweeper would do now. */
 export async function planSweep({ env, now }: CliContext): Promise<readonly PlannedSweep[]> {
   const { planSweepOf } = await import('../../server/admin/sweep.ts');
-  return onHost(() => planSweepOf(env, now()));
+  return explainingDatabase(() => planSweepOf(env, now()));
 }
 
 export async function auditEventNames(): Promise<readonly string[]> {
@@ -77,31 +76,11 @@ export async function auditEventNames(): Promise<readonly string[]> {
 export async function findAuditLog({ env }: CliContext): Promise<string | undefined> {
   const { findAuditLog: find } = await import('../../server/settings/file-locations.ts');
   const { withDatabaseFiles } = await import('../../server/settings/config.ts');
-  return onHost(() => find(withDatabaseFiles(env)));
+  return explainingDatabase(() => find(withDatabaseFiles(env)));
 }
 
 /** @throws the system's error */
 export async function* readAuditLog(path: string, filter: AuditFilter): AsyncGenerator<AuditBatch> {
   const { readAudit } = await import('../../server/audit/read-audit.ts');
   yield* readAudit(path, filter);
-}
-
-/** Explains a wrong setting or an unusable database as wrong usage, and a database that is full or away as a passing state. */
-async function onHost<T>(work: () => T | Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const { startFailureOf } = await import('../../server/admin/start-failure.ts');
-    const failure = startFailureOf(error);
-    switch (failure?.kind) {
-      case 'settings':
-        throw new UsageError(failure.error.faults);
-      case 'database':
-        throw new UsageError(failure.error.message, failure.error.hint);
-      case 'database-away':
-        throw new UploadError('STORE_UNAVAILABLE', failure.error.message, { cause: error });
-      case undefined:
-        throw error;
-    }
-  }
 }

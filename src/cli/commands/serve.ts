@@ -1,4 +1,5 @@
 import { defineCommand } from 'citty';
+import { HOST_ERROR_CODES } from '../../session/host-errors.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { ServerFailed } from '../errors/server-failed.ts';
 import { type CommandModule, contextOf } from '../input/command.ts';
@@ -13,20 +14,20 @@ const command = defineCommand({
       const { main } = await import('../../server/main.ts');
       await main(env);
     } catch (error) {
-      throw await explainStartFailure(error);
+      throw explainStartFailure(error);
     }
     return EXIT.ok;
   },
 });
 
-/** Loads the server's error classes only now: a start that failed may take its time. */
-async function explainStartFailure(error: unknown): Promise<Error> {
-  const { startFailureOf } = await import('../../server/admin/start-failure.ts');
-  const failure = startFailureOf(error);
-  if (failure?.kind === 'settings')
-    return new UsageError(failure.error.faults, 'Set these and run it again. All settings: partway serve --help');
+/** Recognises wrong settings by the code, because importing the classes would load the server for every other command's help. */
+function explainStartFailure(error: unknown): Error {
+  const { code, faults, state } = error as { code?: unknown; faults?: unknown; state?: unknown };
+  if (code === HOST_ERROR_CODES.settings && Array.isArray(faults)) {
+    return new UsageError(faults.map(String), 'Set these and run it again. All settings: partway serve --help');
+  }
   // A supervisor need not start it again if only other settings help.
-  const isWrongSetting = failure?.kind === 'database' && failure.error.state === undefined;
+  const isWrongSetting = code === HOST_ERROR_CODES.databaseUnusable && state === undefined;
   return new ServerFailed(error, isWrongSetting ? EXIT.usage : EXIT.failure);
 }
 

@@ -1,6 +1,9 @@
+import { HOST_ERROR_CODES } from '../../session/host-errors.ts';
+
 /** Every fault of a configuration at once, so that it is mended in one go. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
+  readonly code = HOST_ERROR_CODES.settings;
   readonly faults: readonly string[];
   constructor(faults: readonly string[]) {
     super(

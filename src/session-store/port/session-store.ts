@@ -1,4 +1,5 @@
 import type { Limits, Scope } from '../../session/access.ts';
+import { HOST_ERROR_CODES } from '../../session/host-errors.ts';
 import type { Status } from '../../session/machine.ts';
 import type { PartPlan } from '../../session/part-plan.ts';
 import type { EndsAs, Instant, StoredPart, UploadSession } from '../../session/session.ts';
@@ -20,6 +21,7 @@ export type Unavailability = 'away' | 'full' | 'read-only' | 'disk-error' | File
  */
 export class SessionStoreUnavailable extends Error {
   override readonly name = 'SessionStoreUnavailable';
+  readonly code = HOST_ERROR_CODES.databaseUnavailable;
   readonly reason: Unavailability;
 
   constructor(message: string, reason: Unavailability = 'away', options?: { cause?: unknown }) {

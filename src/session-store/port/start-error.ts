@@ -1,3 +1,4 @@
+import { HOST_ERROR_CODES } from '../../session/host-errors.ts';
 import type { Unavailability } from './session-store.ts';
 
 /** A state of the database that may end without a change of the settings; `in-use` is another server that has the file. */
@@ -9,6 +10,7 @@ export type PassingState = Unavailability | 'in-use';
  */
 export class SessionStoreStartError extends Error {
   override readonly name = 'SessionStoreStartError';
+  readonly code = HOST_ERROR_CODES.databaseUnusable;
   /** What to do next, in words for a person. */
   readonly hint: string;
   /** Undefined where only other settings, or another version of partway, would help. */
