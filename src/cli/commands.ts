@@ -10,7 +10,7 @@ export const SECTIONS = {
 /** A command that one file of `commands/` defines. The file is loaded only to run the command or to show its help. */
 export interface Leaf {
   readonly name: string;
-  /** With it, a line of `partway --help` fits into 80 columns. */
+  /** So short that its line in `partway --help` fits into 80 columns. */
   readonly summary: string;
   readonly load: () => Promise<{ readonly default: CommandModule }>;
 }

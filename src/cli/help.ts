@@ -13,7 +13,7 @@ type Row = readonly [string, string];
 const ENVIRONMENT_ROWS: readonly Row[] = [
   ['PARTWAY_SERVER', `The control plane (${DEFAULT_SERVER})`],
   ['PARTWAY_TOKEN', 'Its token; `partway serve` shows it when it first starts'],
-  ['XDG_STATE_HOME', "Where the journal of this machine's uploads is kept, and the sockets that `partway pause` speaks to"],
+  ['XDG_STATE_HOME', "Folder of this machine's journal of uploads, and of the sockets that `partway pause` uses"],
   ['NO_COLOR, FORCE_COLOR', 'Colours off, or on'],
   ['PARTWAY_DEBUG=1', 'Show where an error came from'],
 ];
@@ -39,7 +39,7 @@ export function renderHelp(style: OutputStyle): StyledText {
   return joinStyled(parts, '\n');
 }
 
-/** One column width for all sections, so that summaries stand below each other. */
+/** Uses one column width for all sections, so that the summaries are aligned. */
 function commandSections(style: OutputStyle): StyledText[] {
   const rows = columns(COMMANDS.map((entry): Row => [usageOf(entry), entry.summary]));
   return Object.entries(SECTIONS).map(([name, title]) => {
@@ -53,7 +53,7 @@ function usageOf(entry: (typeof COMMANDS)[number]): string {
   return `${entry.name} ${entry.usage}`.trimEnd();
 }
 
-/** `group` is the first word of a command that has two. */
+/** `group` is the first word of a sub-command, such as `token`. */
 export async function renderCommandHelp(
   { command, examples, environment = ENVIRONMENT_ROWS }: CommandModule,
   group: string | undefined,
@@ -76,7 +76,7 @@ export function renderGroupHelp({ name, summary, subCommands }: CommandGroup, st
 
 async function usageText(command: CommandDef, parent: string, style: OutputStyle): Promise<StyledText> {
   const usage = await renderUsage(command, { meta: { name: parent, version: packageVersion() } });
-  // citty colours what goes into pipes, too.
+  // citty uses colours even in a pipe.
   return keepColours(`${(style.colour ? usage : stripVTControlCharacters(usage)).replaceAll(/ +$/gm, '').trimEnd()}\n`);
 }
 

@@ -10,12 +10,12 @@ import { UsageError } from './input/usage-error.ts';
 import type { CliContext } from './terminal/context.ts';
 import { colourError, styleOf } from './terminal/output-style.ts';
 
-/** Runs one command line. Never throws: every failure becomes words on stderr and an exit code. */
+/** Runs one command line. Never throws: every failure becomes a message on stderr and an exit code. */
 export async function runCli(argv: readonly string[], context: CliContext): Promise<ExitCode> {
   try {
     return await dispatch(argv, context);
   } catch (thrown) {
-    return tellFailure(thrown, context, beforeDashes(argv).includes('--json'));
+    return reportFailure(thrown, context, beforeDashes(argv).includes('--json'));
   }
 }
 
@@ -130,8 +130,8 @@ function beforeDashes(words: readonly string[]): readonly string[] {
   return dashes === -1 ? words : words.slice(0, dashes);
 }
 
-/** Explains a failure: to people on stderr, and to programs that asked for JSON on stdout. */
-export function tellFailure(thrown: unknown, context: CliContext, json: boolean): ExitCode {
+/** Explains a failure to people on stderr, and on stdout to programs that asked for JSON. */
+export function reportFailure(thrown: unknown, context: CliContext, json: boolean): ExitCode {
   const { error, subject } = unwrapFailure(thrown);
   const explained = explainError(error, subject, context);
   context.stderr.line(colourError(explained.text, styleOf(context.stderr, context)));

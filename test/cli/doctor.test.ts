@@ -308,7 +308,7 @@ describe('doctor', () => {
     server.refuse('GET /api/store', 'ROUTE_NOT_FOUND', 'There is no GET /api/store.');
     const { exitCode, stdout } = await partway(['doctor']);
     expect(exitCode).toBe(0);
-    expect(stdout.text).toContain('info  part URLs are signed with: not told: the server is older than this program');
+    expect(stdout.text).toContain('info  part URLs are signed with: unknown: the server is older than this program');
     expect(server.content.length).toBe(16 * MiB);
   });
 

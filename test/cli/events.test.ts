@@ -129,7 +129,7 @@ describe('partway events', () => {
     const { exitCode, stderr } = await partway(['events', 'replay', ...words], onServerOf(folder));
 
     expect(exitCode).toBe(2);
-    expect(stderr.text).toContain('Name one event, or say --dead.');
+    expect(stderr.text).toContain('Name one event, or give --dead.');
   });
 
   test.for([['list'], ['replay', 'evt_1']])('%j makes no database where there is none', async (words, { partway, folder }) => {

@@ -113,7 +113,7 @@ describe('partway token', () => {
   test.for([[], ['--quota', '2TB'], ['camera-1']])('is a usage error without --name: %j', async (words, { partway, folder }) => {
     const { exitCode, stdout, stderr } = await partway(['token', 'create', ...words], onServerOf(folder));
     expect([exitCode, stdout.text]).toEqual([2, '']);
-    expect(stderr.text).toContain('--name is missing (Whose it is: sessions belong to the name).');
+    expect(stderr.text).toContain('--name is missing (Name of the owner: sessions belong to the name).');
     expect(stderr.text).toContain('See: partway token create --help');
     expect(stderr.text).not.toContain('bug');
   });
@@ -128,7 +128,7 @@ describe('partway token', () => {
 
     const { exitCode, stdout } = await partway(['token', 'revoke', 'camera-1', '--abort'], server);
     expect(exitCode).toBe(0);
-    expect(stdout.text).toMatch(/^revoked tok_\w+ "camera-1"\n1 session told to abort: .*\n1 session cannot be stopped: .*\n$/);
+    expect(stdout.text).toMatch(/^revoked tok_\w+ "camera-1"\n1 session aborted: .*\n1 session cannot be stopped: .*\n$/);
 
     const again = await partway(['token', 'revoke', 'camera-1', '--abort'], server);
     expect(again.stdout.text).toContain('"camera-1" was revoked before\n');

@@ -15,7 +15,7 @@ function cellsOf(line: AuditLine): string[] {
   return [toSecond(line.at), event, token, address, sessionId, size === undefined ? '' : formatSize(size), about(line)];
 }
 
-/** In UTC, as the server's own log has it. */
+/** In UTC, like the server's own log. */
 function toSecond(at: string): string {
   return `${new Date(at).toISOString().slice(0, 19)}Z`;
 }

@@ -15,18 +15,18 @@ import { UsageError } from '../input/usage-error.ts';
 import type { CliContext } from '../terminal/context.ts';
 import { absolutePath } from '../upload/sending.ts';
 
-/** Of a table, whose columns can be laid out only when all rows are known. */
+/** Limits the table, whose columns can be laid out only when all rows are known. */
 const DEFAULT_LAST = 200;
 const MAX_LAST = 100_000;
 const EVENTS = 'created, completed, aborted, expired, refused, granted, token-created, token-revoked';
 
 const command = defineCommand({
-  meta: { name: 'audit', description: "Show who did what, from the audit log on the server's own machine" },
+  meta: { name: 'audit', description: "Show who did what, from the audit log on the server's own host" },
   args: {
-    session: { type: 'string', valueHint: 'id', description: 'Only what is about this session' },
-    token: { type: 'string', valueHint: 'name', description: 'Only what was done with this token, by its name or id' },
+    session: { type: 'string', valueHint: 'id', description: 'Only events of this session' },
+    token: { type: 'string', valueHint: 'name', description: 'Only events of this token, by its name or id' },
     event: { type: 'string', valueHint: 'event,event', description: `Only these: ${EVENTS}` },
-    since: { type: 'string', valueHint: 'duration', description: 'Only what is not older: 90s, 30m, 24h, 7d' },
+    since: { type: 'string', valueHint: 'duration', description: 'Only events of this last time: 90s, 30m, 24h, 7d' },
     last: {
       type: 'string',
       valueHint: 'n',
@@ -54,7 +54,7 @@ const command = defineCommand({
 interface Question {
   readonly path: string;
   readonly filter: AuditFilter;
-  /** Undefined: all, written as they are read. */
+  /** Undefined for all events, written as they are read. */
   readonly last: number | undefined;
   readonly json: boolean;
 }
@@ -110,7 +110,7 @@ function explainReadFailure(error: unknown, path: string): unknown {
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return new UsageError(
       `There is no audit log at ${path}.`,
-      "Run this on the server's machine, as its user, with its PARTWAY_AUDIT_LOG or PARTWAY_DATABASE_URL.",
+      "Run this on the server's host, as its user, with its PARTWAY_AUDIT_LOG or PARTWAY_DATABASE_URL.",
     );
   }
   if (code === 'EACCES' || code === 'EPERM') {

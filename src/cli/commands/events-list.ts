@@ -6,12 +6,12 @@ import { EXIT } from '../errors/exit-codes.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 import { FlagReader } from '../input/flag-reader.ts';
 
-/** Of a table, whose columns can be laid out only when all rows are known. */
+/** Limits the table, whose columns can be laid out only when all rows are known. */
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 100_000;
 
 const command = defineCommand({
-  meta: { name: 'list', description: "List what the webhook is told, newest first, on the server's machine" },
+  meta: { name: 'list', description: "List the events of the webhook, newest first, on the server's host" },
   args: {
     status: { type: 'enum', options: [...DELIVERY_STATUSES], description: 'Only events of this status' },
     session: { type: 'string', valueHint: 'id', description: 'Only events of this session' },
@@ -54,7 +54,7 @@ async function* firstOf(events: AsyncIterable<UploadEvent>, count: number): Asyn
 export default {
   command,
   examples: [
-    'partway events list --status dead                       what the webhook never took',
+    'partway events list --status dead                       events that the webhook never accepted',
     'partway events list --session ses_01kaz3v8f6q2m4n7x9y0w5r1td',
     'partway events list --json | jq -r .type | sort | uniq -c   all of them, one a line',
   ],

@@ -18,7 +18,7 @@ const command = defineCommand({
     }
     for (const [table, rows] of Object.entries(moved)) context.stdout.write(`${table.padEnd(18)} ${rows}\n`);
     context.stderr.write(
-      'Copied. From now on: PARTWAY_DATABASE_URL is what PARTWAY_TARGET_DATABASE_URL was. Keep the SQLite file as a backup,\nand start no server on it again.\n',
+      'Copied. From now on, set PARTWAY_DATABASE_URL to what PARTWAY_TARGET_DATABASE_URL was. Keep the SQLite file as a backup,\nand start no server on it again.\n',
     );
     return EXIT.ok;
   },

@@ -41,9 +41,9 @@ function renderPlan(planned: readonly PlannedSweep[]): string {
   return table + total + (expiring.length === 0 ? '' : HELD_NOTE);
 }
 
-/** This command sees neither how long the server has run nor what its clock is compared with. */
+/** The command knows neither how long the server has run nor which clocks the server compares with its own. */
 const HELD_NOTE =
-  'By the clock of this machine, now. A running server expires nothing within PARTWAY_EXPIRY_HOLD of its start or while its clock is in doubt.\n';
+  'By the clock of this host, now. A running server expires nothing within PARTWAY_EXPIRY_HOLD of its start or while its clock is in doubt.\n';
 
 export default {
   command,

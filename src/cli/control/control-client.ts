@@ -13,7 +13,7 @@ export interface ControlOptions {
   /** As typed. If left out, the only session that is uploaded here. */
   readonly sessionId: string | undefined;
   readonly request: ControlRequest;
-  /** The command as it would be typed, without the session id. */
+  /** The command as typed, without the session id. */
   readonly command: string;
 }
 

@@ -2,7 +2,7 @@ import type { CommandDef } from 'citty';
 import { VERIFY_RESUME } from '../../client/source/verify-resume.ts';
 import type { CliContext } from '../terminal/context.ts';
 
-/** What `partway <command> --help` adds to citty's usage. */
+/** A command of citty, with what `partway <command> --help` shows below citty's usage. */
 export interface CommandModule {
   // biome-ignore lint/suspicious/noExplicitAny: citty's own type for a command with whatever arguments
   readonly command: CommandDef<any>;
@@ -11,7 +11,7 @@ export interface CommandModule {
   readonly environment?: readonly (readonly [string, string])[];
 }
 
-/** citty hands its `data` through untyped: it is the context that `runCli` put in. */
+/** Types citty's `data`, which is the context that `runCli` passed in. */
 export function contextOf(data: unknown): CliContext {
   return data as CliContext;
 }
@@ -19,12 +19,12 @@ export function contextOf(data: unknown): CliContext {
 export const JSON_FLAG = { type: 'boolean', description: 'Write JSON to stdout, one object a line' } as const;
 export const QUIET_FLAG = { type: 'boolean', description: 'Show no progress, only the result, warnings and errors' } as const;
 export const SESSION_ID = { type: 'positional', description: 'The id of an upload session: ses_…', required: true } as const;
-/** Not `as const` as a whole: citty wants its options writable. */
+/** Not `as const` as a whole, because citty requires writable options. */
 const VERIFY_RESUME_FLAG = {
   type: 'enum' as const,
   options: [...VERIFY_RESUME],
   default: 'full' as const,
-  description: 'Stored parts that the journal does not vouch for: compare all with the file, one in 16 (at least 8), or none',
+  description: 'Compare stored parts that the journal does not vouch for with the file: all, one in 16 (at least 8), or none',
 };
 export const RUNNING_SESSION_ID = {
   type: 'positional',

@@ -11,13 +11,13 @@ import type { OfflineEvent } from './upload-view.ts';
 
 export interface HumanReporterOptions {
   readonly context: CliContext;
-  /** Of stderr. */
+  /** The style of stderr. */
   readonly style: OutputStyle;
-  /** Off where stdout belongs to JSON. */
+  /** False if stdout belongs to JSON. */
   readonly printResult: boolean;
 }
 
-/** The result on stdout, warnings and errors on stderr, and nothing else. The other reporters for people add to it. */
+/** Prints the result to stdout, warnings and errors to stderr, and nothing else. The other reporters for people extend it. */
 export class QuietReporter implements Reporter {
   protected readonly context: CliContext;
   protected readonly style: OutputStyle;
@@ -39,7 +39,7 @@ export class QuietReporter implements Reporter {
     if (event.type === 'notice') this.warn(event.message);
   }
 
-  /** A command that stands still without a word looks broken, so this is told with --quiet as well. */
+  /** Reports waiting with --quiet as well: a command that stands still in silence looks broken. */
   waiting(event: UploadEvent, maxOutageMs: number | undefined): void {
     if (event.type === 'offline' && !this.#isWaiting) {
       this.#isWaiting = true;

@@ -11,8 +11,8 @@ export interface RawOutput {
 }
 
 /**
- * Takes all text of the commands. Escapes what a terminal would obey, so that no command can forget to; escape sequences of our own
- * pass as `StyledText`.
+ * Takes all text of the commands. Escapes what a terminal would obey, so that no command can forget to; partway's own escape
+ * sequences pass as `StyledText`.
  */
 export class TextOutput {
   readonly #raw: RawOutput;

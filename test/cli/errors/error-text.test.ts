@@ -172,13 +172,13 @@ describe('after an interruption', () => {
   });
 });
 
-describe('an unforeseen error', () => {
+describe('an unexpected error', () => {
   const bug = new TypeError('x is not a function');
 
   it('is told without a stack', () => {
     const { text, exitCode } = explainError(bug, {}, LINUX);
     expect(text).toBe(
-      'error: x is not a function\n  This was not foreseen: probably a bug in partway. What is stored stays stored.\n  Please report it. PARTWAY_DEBUG=1 shows where it happened.',
+      'error: x is not a function\n  This is unexpected: probably a bug in partway. What is stored stays stored.\n  Please report it. PARTWAY_DEBUG=1 shows where it happened.',
     );
     expect(exitCode).toBe(1);
     expect(debugTrace(bug, { env: {} })).toBe('');
