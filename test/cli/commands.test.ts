@@ -19,13 +19,13 @@ describe('the command line', () => {
     for (const name of ['constructor', '__proto__', '--']) expect((await partway([name])).exitCode).toBe(2);
   });
 
-  test('is a usage error without any words', async ({ partway }) => {
+  test('is a usage error without arguments', async ({ partway }) => {
     const { exitCode, stdout, stderr } = await partway([]);
     expect([exitCode, stdout.text]).toEqual([2, '']);
     expect(stderr.text).toContain('Usage');
   });
 
-  test('tells programs of a usage error as well', async ({ partway }) => {
+  test('reports a usage error to programs as well', async ({ partway }) => {
     const { stdout } = await partway(['list', '--json', '--al']);
     expect(stdout.jsonLines).toEqual([
       { type: 'error', code: 'USAGE', message: 'There is no flag --al. Did you mean --all?', hint: 'See: partway list --help' },
@@ -93,7 +93,7 @@ describe('status', () => {
 });
 
 describe('abort', () => {
-  test('says what was released, and is content when there is nothing left', async ({ server, partway }) => {
+  test('says how much was released, and succeeds if there is nothing left', async ({ server, partway }) => {
     server.session = aWireSession({ storedBytes: 48 * 1024 ** 2, partsStored: 3 });
     const { sessionId } = server.session;
     expect((await partway(['abort', sessionId])).stdout.text).toBe(

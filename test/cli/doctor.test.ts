@@ -66,7 +66,7 @@ describe("an answer that is not the store's", () => {
     expect(finding.advice).toContain(advice);
   });
 
-  it('may be none at all: how far it came is told', () => {
+  it('may be missing: the finding says how much was sent', () => {
     const failure = new LinkFailure(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
     const broken = { host: 'store:9000', failure, sentBytes: 3 * MiB, size: 16 * MiB, ms: 3_000 };
     expect(judgeBrokenTrial(broken).detail).toBe(
@@ -88,7 +88,7 @@ describe("an answer that is not the store's", () => {
   });
 });
 
-describe('what signs part URLs', () => {
+describe('the signer of part URLs', () => {
   const none = { canRead: false, canList: false, canDelete: false };
   const judge = (signing: Partial<StoreReport['signing']>) =>
     judgeSigning({
@@ -97,7 +97,7 @@ describe('what signs part URLs', () => {
       signing: { credentials: 'key', expiresAt: null, ...none, ...signing },
     });
 
-  it('is good where it can only put', () => {
+  it('is good if it can only put', () => {
     expect(judge({}).outcome).toBe('ok');
     expect(judge({ credentials: 'sts', expiresAt: '2026-11-24T14:00:00.000Z' })).toMatchObject({
       outcome: 'ok',
@@ -129,7 +129,7 @@ describe('forged writes', () => {
     expect(judgeForgedWrite(verdict, 'store:9000').outcome).toBe(outcome);
   });
 
-  it('in the name of an id that can be guessed fail whatever the others say, and are not called refused where nothing is known', () => {
+  it('under an id that can be guessed fail whatever the other ids say, and are not called refused if nothing is known', () => {
     const judge = (...verdicts: ForgeryVerdict[]) =>
       judgeWellKnownIds(verdicts.map((verdict, index) => [`id-${index}`, verdict]));
     expect(judge('no-such-id', 'shielded', 'no-hole').outcome).toBe('ok');
@@ -141,13 +141,13 @@ describe('forged writes', () => {
 describe('origins of pages', () => {
   const SERVER = 'https://uploads.example.com';
 
-  it('that the server allows as * are named as the cause where the store allows any', () => {
+  it('that the server allows as * are named as the cause if the store allows any', () => {
     const results = [{ origin: 'https://partway-doctor.invalid', allowed: true }];
     const [finding] = judgeOrigins({ server: `${SERVER}/`, configured: ['*'] }, results);
     expect(finding).toMatchObject({ outcome: 'warn', advice: expect.stringContaining('PARTWAY_CORS_ORIGINS instead of *') });
   });
 
-  it('are tried ten at the most, and nothing that is none', async () => {
+  it('are at most ten, and text that is no origin is not tried', async () => {
     const asked: string[] = [];
     const store = createServer(({ headers }, response) => {
       asked.push(headers.origin ?? '');
@@ -180,7 +180,7 @@ describe('clocks', () => {
     expect(judgeClock('the store', -61_000)).toMatchObject([{ outcome: 'warn', detail: '1 min 1 s behind this machine' }]);
   });
 
-  it('that are not told are not judged', () => {
+  it('that are unknown are not judged', () => {
     expect(judgeClock('the store', clockOffset(undefined, NOON))).toEqual([]);
     expect(judgeClock('the store', clockOffset('yesterday', NOON))).toEqual([]);
   });
@@ -201,7 +201,7 @@ describe('doctor', () => {
     });
   });
 
-  test('sends a part as large as it is told', async ({ server, partway }) => {
+  test('sends a part of the size that --size asks for', async ({ server, partway }) => {
     server.session = aWireSession({ ...DOCTORED, size: 64, partSize: 64 });
     const { stdout } = await partway(['doctor', '--size', '64B']);
     expect(server.bodies.get('POST /api/uploads')).toMatchObject({ size: 64 });
@@ -223,7 +223,7 @@ describe('doctor', () => {
     expect(server.requests.filter((request) => request === 'DELETE /api/uploads/{id}')).toHaveLength(2);
   });
 
-  test('fails where the store does not show what proves a part', async ({ server, partway }) => {
+  test('fails if the store does not show the checksum that proves a part', async ({ server, partway }) => {
     server.session = aWireSession(DOCTORED);
     server.showsChecksums = false;
     const { exitCode, stdout } = await partway(['doctor']);
@@ -283,7 +283,7 @@ describe('doctor', () => {
     );
   });
 
-  test('names each origin that the store refuses, and what MinIO must be told', async ({ server, partway }) => {
+  test('names each origin that the store refuses, and the setting of MinIO that allows it', async ({ server, partway }) => {
     server.session = aWireSession(DOCTORED);
     server.storeReport = { ...server.storeReport, corsOrigins: [APP] };
     server.allowsOrigin = () => false;
@@ -303,7 +303,7 @@ describe('doctor', () => {
     expect(exitCode).toBe(0);
   });
 
-  test('takes an older server, which cannot say what signs part URLs, as it is', async ({ server, partway }) => {
+  test('does not fail for an older server, which cannot say what signs part URLs', async ({ server, partway }) => {
     server.session = aWireSession(DOCTORED);
     server.refuse('GET /api/store', 'ROUTE_NOT_FOUND', 'There is no GET /api/store.');
     const { exitCode, stdout } = await partway(['doctor']);
@@ -312,7 +312,7 @@ describe('doctor', () => {
     expect(server.content.length).toBe(16 * MiB);
   });
 
-  test('fails where the store gives nothing to sign with', async ({ server, partway }) => {
+  test('fails if the store gives no credentials to sign with', async ({ server, partway }) => {
     server.session = aWireSession(DOCTORED);
     server.refuse('GET /api/store', 'STORE_REFUSED', 'AccessDenied (403): Access Denied.');
     const { exitCode, stdout } = await partway(['doctor']);
@@ -320,7 +320,7 @@ describe('doctor', () => {
     expect(stdout.text).toContain('fail  part URLs are signed with: AccessDenied (403)');
   });
 
-  test('fails where the store takes writes in the name of the signer, and says what to do', async ({ server, partway }) => {
+  test('fails if the store accepts forged writes of the signer, and says what to do', async ({ server, partway }) => {
     server.session = aWireSession(DOCTORED);
     server.forgeable.add(SIGNER_ID);
     const { exitCode, stdout } = await partway(['doctor']);
@@ -343,14 +343,14 @@ describe('doctor', () => {
     },
   );
 
-  test('stops where the rest could only fail as well', async ({ server, partway }) => {
+  test('stops if the remaining checks could only fail as well', async ({ server, partway }) => {
     const { exitCode, stdout } = await partway(['doctor'], { env: {} });
     expect(exitCode).toBe(1);
     expect(stdout.lines[0]).toContain('fail  configuration: PARTWAY_TOKEN is not set.');
     expect(server.requests).toEqual([]);
   });
 
-  test('makes no session with a token that is refused', async ({ server, partway }) => {
+  test('creates no session with a token that is refused', async ({ server, partway }) => {
     server.refuse('GET /api/uploads', 'UNAUTHORIZED', 'The token is unknown.');
     const { exitCode, stdout } = await partway(['doctor']);
     expect(exitCode).toBe(1);

@@ -40,7 +40,7 @@ describe('partway events', () => {
       (await history.store.outbox.ofSession(session.sessionId)).find((event) => event.eventId === eventId)?.status;
   });
 
-  test('list shows events, newest first, with what became of them', async ({ partway, folder }) => {
+  test('list shows events with their delivery, newest first', async ({ partway, folder }) => {
     history = await aHistory(folder);
     const { exitCode, stdout } = await partway(['events', 'list'], onServerOf(folder));
 
@@ -77,7 +77,7 @@ describe('partway events', () => {
     ]);
   });
 
-  test('list shows those of a session, of a status, or a number of them', async ({ partway, folder }) => {
+  test('list shows the events of a session, of a status, or a number of events', async ({ partway, folder }) => {
     history = await aHistory(folder);
     const idsOf = async (...flags: string[]) =>
       (await partway(['events', 'list', '--json', ...flags], onServerOf(folder))).stdout.jsonLines.map(
@@ -94,7 +94,7 @@ describe('partway events', () => {
     expect(stderr.text).toContain('There are more');
   });
 
-  test('replay makes an event due again, whatever became of it', async ({ partway, folder }) => {
+  test('replay makes an event due again, whatever its delivery', async ({ partway, folder }) => {
     history = await aHistory(folder);
     const { exitCode, stdout } = await partway(['events', 'replay', history.delivered.eventId], onServerOf(folder));
 
@@ -105,7 +105,7 @@ describe('partway events', () => {
     expect(await status(history.dead)).toBe('dead');
   });
 
-  test('replay --dead makes all that are dead due again, and no others', async ({ partway, folder }) => {
+  test('replay --dead makes all dead events due again, and no others', async ({ partway, folder }) => {
     history = await aHistory(folder);
     const { stdout } = await partway(['events', 'replay', '--dead', '--json'], onServerOf(folder));
 
@@ -116,7 +116,7 @@ describe('partway events', () => {
     expect(again.stdout.text).toBe('0 dead events are due again\n');
   });
 
-  test('replay of an event that there is not says so', async ({ partway, folder }) => {
+  test('replay of an unknown event says so', async ({ partway, folder }) => {
     history = await aHistory(folder);
     const { exitCode, stderr } = await partway(['events', 'replay', 'evt_unknown'], onServerOf(folder));
 

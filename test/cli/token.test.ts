@@ -12,7 +12,7 @@ function onServerOf(folder: string): Partial<TestContext> {
 }
 
 describe('partway token', () => {
-  test('makes a token that is all of stdout, and says on stderr what it may', async ({ partway, folder }) => {
+  test('prints only the token to stdout, and its permissions to stderr', async ({ partway, folder }) => {
     const limits = [
       '--prefix',
       'camera-1/',
@@ -37,7 +37,7 @@ describe('partway token', () => {
     expect(stderr.text).not.toContain(stdout.text.trim());
   });
 
-  test('lists tokens with their state and limits, never the tokens', async ({ partway, folder }) => {
+  test('lists tokens with their state and limits, never their secrets', async ({ partway, folder }) => {
     const { stdout: made } = await partway(
       ['token', 'create', '--name', 'a', '--scope', 'upload,read', '--json'],
       onServerOf(folder),
@@ -59,7 +59,7 @@ describe('partway token', () => {
     expect(lines).not.toContain('hash');
   });
 
-  test('writes what it did into the audit log of the server', async ({ partway, folder }) => {
+  test('writes its actions into the audit log of the server', async ({ partway, folder }) => {
     await partway(['token', 'create', '--name', 'a'], onServerOf(folder));
     await partway(['token', 'revoke', 'a'], onServerOf(folder));
 
@@ -74,7 +74,7 @@ describe('partway token', () => {
     ]);
   });
 
-  test('tells all faults at once, and makes nothing', async ({ partway, folder }) => {
+  test('names all faults at once, and makes no token', async ({ partway, folder }) => {
     const flags = [
       '--name',
       'a b',
@@ -102,7 +102,7 @@ describe('partway token', () => {
     expect(stderr.text).toContain('"team" covers "team-2/…" as well');
   });
 
-  test('looks for a database, and makes none, where tokens are to be listed or revoked', async ({ partway, folder }) => {
+  test('makes no database to list or revoke tokens', async ({ partway, folder }) => {
     for (const words of [['list'], ['revoke', 'a']]) {
       const { exitCode, stderr } = await partway(['token', ...words], onServerOf(folder));
       expect(exitCode).toBe(2);
@@ -137,7 +137,7 @@ describe('partway token', () => {
     await after.close();
   });
 
-  test('says so where a name is taken, and what to do', async ({ partway, folder }) => {
+  test('says that a name is taken, and what to do', async ({ partway, folder }) => {
     await partway(['token', 'create', '--name', 'a'], onServerOf(folder));
     const { exitCode, stderr } = await partway(['token', 'create', '--name', 'a'], onServerOf(folder));
     expect(exitCode).toBe(8);

@@ -41,7 +41,7 @@ describe('an error says what happened, what it means, and what to type', () => {
     );
   });
 
-  it('when the server says of a finished object something else than was sent, also once the session is completed', () => {
+  it('when the server describes a finished object other than the one that was sent, also after the session completed', () => {
     const error = new UploadError('RESULT_MISMATCH', "The server's answer is not about what was sent.");
     for (const session of [aWireSession({ status: 'open' }), aWireSession({ status: 'completed' })]) {
       const { text, exitCode } = explainError(error, { ...SUBJECT, session }, LINUX);
@@ -89,7 +89,7 @@ describe('an error says what happened, what it means, and what to type', () => {
     expect(exitCode).toBe(6);
   });
 
-  it('with no command for an id that cannot be one: it would be words of a shell', () => {
+  it('with no command for an impossible id, which would become words of a shell', () => {
     for (const sessionId of ['$(id)', '--overwrite', 'a b', '../x']) {
       const { text } = explainError(new UploadError('OUTAGE_TOO_LONG', 'No answer.'), { ...SUBJECT, sessionId }, LINUX);
       expect(text).not.toContain(sessionId);
@@ -119,7 +119,7 @@ describe('an error says what happened, what it means, and what to type', () => {
     );
   });
 
-  it('without offering to discard what is complete', () => {
+  it('without offering to discard a completed upload', () => {
     const error = new UploadError('SOURCE_CHANGED', 'The object has other bytes.', { hint: 'Upload it under another key.' });
     const { text } = explainError(error, { ...SUBJECT, session: aWireSession({ status: 'completed' }) }, LINUX);
     expect(text).not.toContain('partway abort');
@@ -136,7 +136,7 @@ describe('an error says what happened, what it means, and what to type', () => {
   });
 });
 
-it('tells all faults of a wrong command line', () => {
+it('names all faults of a wrong command line', () => {
   const error = new UsageError(['--key needs a value.', 'FILE is missing.'], 'See: partway upload --help');
   expect(explainError(error, {}, LINUX)).toMatchObject({
     code: 'USAGE',
@@ -175,7 +175,7 @@ describe('after an interruption', () => {
 describe('an unexpected error', () => {
   const bug = new TypeError('x is not a function');
 
-  it('is told without a stack', () => {
+  it('is explained without a stack', () => {
     const { text, exitCode } = explainError(bug, {}, LINUX);
     expect(text).toBe(
       'error: x is not a function\n  This is unexpected: probably a bug in partway. What is stored stays stored.\n  Please report it. PARTWAY_DEBUG=1 shows where it happened.',

@@ -38,7 +38,7 @@ describe('parseEnvironment', () => {
     expect(() => parseEnvironment(env)).not.toThrow(/pass/);
   });
 
-  it('takes a SOCKS proxy in ALL_PROXY for a server that is reached without it', () => {
+  it('accepts a SOCKS proxy in ALL_PROXY if the server is reached without it', () => {
     const env = { PARTWAY_TOKEN: 'secret', ALL_PROXY: 'socks5://proxy.example' };
     expect(parseEnvironment(env).server).toBe('http://127.0.0.1:7373');
     const control = { ...env, PARTWAY_SERVER: 'https://control.test' };
