@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import { type CommandDef, defineCommand, renderUsage } from 'citty';
+import { packageVersion } from '../installation/package-version.ts';
 import { COMMANDS, type CommandGroup, isGroup, SECTIONS } from './commands.ts';
 import { EXIT_CODE_MEANINGS } from './errors/exit-codes.ts';
 import type { CommandModule } from './input/command.ts';
@@ -62,7 +62,7 @@ export async function renderCommandHelp(
   const parts = [
     await usageText(command, group === undefined ? 'partway' : `partway ${group}`, style),
     section('EXAMPLES', examples, style),
-    section('ENVIRONMENT', columns(environment), style),
+    section('ENVIRONMENT', columns(typeof environment === 'function' ? await environment() : environment), style),
     section('EXIT CODES', exitCodeLines(), style),
   ];
   return joinStyled(parts, '\n');
@@ -78,11 +78,6 @@ async function usageText(command: CommandDef, parent: string, style: OutputStyle
   const usage = await renderUsage(command, { meta: { name: parent, version: packageVersion() } });
   // citty uses colours even in a pipe.
   return keepColours(`${(style.colour ? usage : stripVTControlCharacters(usage)).replaceAll(/ +$/gm, '').trimEnd()}\n`);
-}
-
-export function packageVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-  return manifest.version;
 }
 
 function exitCodeLines(): string[] {

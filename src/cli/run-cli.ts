@@ -1,10 +1,11 @@
 import { type ArgsDef, type CommandDef, defineCommand, runCommand } from 'citty';
+import { packageVersion } from '../installation/package-version.ts';
 import { didYouMean } from '../text/did-you-mean.ts';
 import { COMMANDS, type CommandGroup, isGroup, type Leaf } from './commands.ts';
 import { debugTrace, errorLine, explainError } from './errors/error-text.ts';
 import { EXIT, type ExitCode } from './errors/exit-codes.ts';
 import { unwrapFailure } from './errors/failure.ts';
-import { packageVersion, renderCommandHelp, renderGroupHelp, renderHelp } from './help.ts';
+import { renderCommandHelp, renderGroupHelp, renderHelp } from './help.ts';
 import { checkArguments } from './input/strict-args.ts';
 import { UsageError } from './input/usage-error.ts';
 import type { CliContext } from './terminal/context.ts';
@@ -71,7 +72,8 @@ function routes(entries: readonly (Leaf | CommandGroup)[], run: RunLeaf, parents
 
 async function runLeaf(leaf: Leaf, path: readonly string[], words: readonly string[], context: CliContext): Promise<ExitCode> {
   const { command, environment } = (await leaf.load()).default;
-  const variables = environment?.map(([variable]) => variable);
+  const rows = typeof environment === 'function' ? await environment() : environment;
+  const variables = rows?.map(([variable]) => variable);
   checkArguments(words, ((await command.args) ?? {}) as ArgsDef, path.join(' '), variables);
   const { result } = await runCommand(command, { rawArgs: [...words], data: context });
   return result as ExitCode;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /*
- * Lists and records of requests, checked up to the first entry that is wrong. Zod's own collect every fault: 130,000 of them took
+ * Schemas of lists and records whose check stops at the first wrong entry. Zod's own collect every fault: 130,000 of them took
  * seconds of the server's only thread and ended in a RangeError. Entries are checked synchronously.
  */
 
@@ -17,7 +17,7 @@ const FirstFaultArray = z.core.$constructor('FirstFaultArray', (inst: z.ZodArray
   const { parse } = inst._zod;
   inst._zod.parse = (payload, context) => {
     const items = payload.value as unknown;
-    // Zod refuses what is no list, or is too long, before it looks at an item.
+    // Zod refuses a value that is not a list, or is too long, before it looks at an item.
     if (!Array.isArray(items) || items.length > def.most) return parse(payload, context);
     const output: unknown[] = [];
     const atOnce = { ...context, async: false };
@@ -46,7 +46,7 @@ const FirstFaultRecord = z.core.$constructor('FirstFaultRecord', (inst: z.ZodRec
   };
 });
 
-/** An array of so many items at most. Its check stops at the first wrong item, and looks at none where there are too many. */
+/** An array of at most `most` items. Its check stops at the first wrong item, and looks at none if there are too many. */
 export function firstFaultArray<Item extends z.ZodType>(element: Item, most: number): z.ZodArray<Item> {
   return (new FirstFaultArray({ type: 'array', element, most }) as unknown as z.ZodArray<Item>).max(most);
 }
@@ -59,7 +59,7 @@ export function firstFaultRecord<Name extends z.ZodString, Value extends z.ZodTy
   return new FirstFaultRecord({ type: 'record', keyType, valueType }) as unknown as z.ZodRecord<Name, Value>;
 }
 
-/** Further checks are left out: they would see an unchecked value. */
+/** Skips further checks, which would see an unchecked value. */
 function withIssues(payload: Payload, issues: readonly z.core.$ZodRawIssue[]): Payload {
   payload.issues.push(...issues.map((issue) => ({ ...issue, continue: false })));
   return payload;

@@ -1,7 +1,7 @@
 import { UploadError } from '../session/errors.ts';
 import { S3_LIMITS } from '../session/part-plan.ts';
 
-/** The paths of the control plane, shared by the server that mounts them and the clients that call them. No zod here. */
+/** Paths of the control plane, for the server that mounts them and the clients that call them. This file loads no zod. */
 export const PATHS = {
   uploads: '/api/uploads',
   upload: '/api/uploads/{sessionId}',
@@ -13,7 +13,7 @@ export const PATHS = {
   object: '/api/uploads/{sessionId}/object',
   progress: '/api/uploads/{sessionId}/progress',
   capabilities: '/api/uploads/{sessionId}/capabilities',
-  /** The same progress, under the path that the first users were promised. */
+  /** The same progress under an older path, which the first users were promised. */
   progressByUploadId: '/api/upload/{upload_id}/progress',
   store: '/api/store',
   healthz: '/healthz',
@@ -24,27 +24,28 @@ export const PATHS = {
 } as const;
 
 /**
- * Before the path of any operation on a session: for clients that cannot send headers (an EventSource, a form). Takes
- * capability tokens only, which open one session and nothing else.
+ * Prefix for the path of any operation on a session, for clients that cannot send headers (an EventSource, a form). It takes capability
+ * tokens only, which give access to one session and nothing else.
  */
 export const CAPABILITY_PATH = '/c/{capability}';
 
 export type PathTemplate = (typeof PATHS)[keyof typeof PATHS];
 
 /**
- * Wider than the ids that servers make, and without anything that a URL, a file system or a shell takes for more than a name:
- * `..`, `/`, `%`, a space, a leading `-` …
+ * Allows more than the ids that servers generate, but nothing that a URL, a file system or a shell treats specially: `..`, `/`, `%`, a
+ * space, a leading `-` …
  */
 const SESSION_ID = /^\w[\w-]{0,99}$/;
 
-/** Whether this can be the id of an upload session. Checked where ids come in, and again where one becomes a path, a file name or a shell word. */
+/** Whether this can be the id of an upload session. Checked where ids enter, and again before one becomes a path, a file name or a shell word. */
 export function isSessionId(value: unknown): value is string {
   return typeof value === 'string' && SESSION_ID.test(value);
 }
 
 /**
- * Fills `{sessionId}` in. A mistyped id cannot reach another route: no percent-encoding keeps a URL from reading `..` as a step up.
- * @throws UploadError `SESSION_NOT_FOUND` for what no server can have made.
+ * Fills in `{sessionId}`. Invalid ids are refused, because percent-encoding does not keep a URL from reading `..` as a step up: a
+ * mistyped id could reach another route.
+ * @throws UploadError `SESSION_NOT_FOUND` for an id that no server can have generated.
  */
 export function pathOf(template: PathTemplate, sessionId = ''): string {
   return template.replace('{sessionId}', () => {
@@ -55,16 +56,16 @@ export function pathOf(template: PathTemplate, sessionId = ''): string {
   });
 }
 
-/** A client is asked to presign in windows, so that a URL is young when it is used. */
+/** Limit on part numbers in one presign request: clients ask for URLs in windows, so that a URL is still fresh when it is used. */
 export const MAX_PRESIGN_BATCH = 1_000;
 export const MAX_LIST_PAGE = 200;
-/** How long a capability token may live, in seconds: 30 days. */
+/** Longest life of a capability token, in seconds: 30 days. */
 export const MAX_CAPABILITY_SECONDS = 30 * 86_400;
-/** Largest body that creates a session or asks for URLs, in bytes: 1,000 part numbers with checksums take half of it. */
+/** Largest body of a request that creates a session or asks for URLs, in bytes. 1,000 part numbers with checksums take half of it. */
 export const MAX_PLAIN_BODY_BYTES = 64 * 1024;
-/** A report or a completion may have so many bytes more for each part of its session; twice what a client needs. */
+/** Additional bytes for each part of the session in a report or a completion: twice as many as a client needs. */
 export const BODY_BYTES_PER_PART = 200;
-/** Largest body of all: a report of 10,000 stored parts. */
+/** Largest body of any request: a report of 10,000 stored parts. */
 export const MAX_BODY_BYTES = maxPartListBytes(S3_LIMITS.maxPartCount);
 /** Largest body of all other requests, in bytes. */
 export const MAX_SMALL_BODY_BYTES = 4 * 1024;
@@ -74,7 +75,7 @@ const PATHS_THAT_LIST_PARTS = [PATHS.report, PATHS.complete].map(
 );
 const PRESIGN = new RegExp(`^${PATHS.presign.replace('{sessionId}', '[^/]+')}$`);
 
-/** Finds the session whose stored parts the body may list; undefined where a body lists none. */
+/** Returns the session whose stored parts a body at this path may list, or undefined if such a body lists none. */
 export function sessionOfPartList(path: string): string | undefined {
   for (const pattern of PATHS_THAT_LIST_PARTS) {
     const sessionId = pattern.exec(path)?.[1];
@@ -83,7 +84,7 @@ export function sessionOfPartList(path: string): string | undefined {
   return undefined;
 }
 
-/** Largest body that lists the stored parts of a session with so many parts. */
+/** Largest body that lists the stored parts of a session with `partCount` parts. */
 export function maxPartListBytes(partCount: number): number {
   return MAX_PLAIN_BODY_BYTES + partCount * BODY_BYTES_PER_PART;
 }

@@ -3,7 +3,7 @@ import { PATHS } from './paths.ts';
 import { PROBLEM_MEDIA_TYPE } from './problems.ts';
 import * as schemas from './schemas.ts';
 
-/** Operation → method, path and schemas. The server mounts these; /openapi.json is made of them. */
+/** Method, path and schemas of each operation. The server mounts them, and generates /openapi.json from them. */
 
 const json = <Schema extends z.ZodType>(schema: Schema, description: string) =>
   ({ description, content: { 'application/json': { schema } } }) as const;
@@ -13,19 +13,19 @@ const body = <Schema extends z.ZodType>(schema: Schema, required: boolean) =>
 const problems = {
   default: { description: 'A problem', content: { [PROBLEM_MEDIA_TYPE]: { schema: schemas.problem } } },
 } as const;
-/** What a route asks of the token; the authorization matrix (test/server) has a row for each. */
+/** The rights that a route needs. The authorization matrix (test/server) has a row for each route. */
 export type Access =
-  /** Scope `upload`, and whatever the token is limited to. */
+  /** Scope `upload`, within the limits of the token. */
   | 'create'
   /** Any scope; a capability has none. */
   | 'use'
-  /** `read`, of a token that is limited to no bucket and no prefix: it is about everybody's sessions. */
+  /** `read`, and a token without a limit to a bucket or a prefix, because the answer covers all sessions. */
   | 'oversee'
   /** The session's owner, its capability, or `read`. */
   | 'see'
   /** The session's owner, its capability, or `admin`. */
   | 'change'
-  /** The session's owner or `admin`: no capability grants another. */
+  /** The session's owner or `admin`. A capability cannot grant another one. */
   | 'grant';
 
 const needs = <A extends Access>(access: A) => ({ security: [{ bearer: [] as string[] }], 'x-partway-access': access });
@@ -48,7 +48,7 @@ export const createUpload = {
   },
   responses: {
     201: json(schemas.session, 'The session was created'),
-    200: json(schemas.session, 'The session that this request or this file has already'),
+    200: json(schemas.session, 'The existing session of this request or this file'),
     ...problems,
   },
 } as const;
@@ -77,7 +77,7 @@ export const abortUpload = {
   operationId: 'abortUpload',
   method: 'delete',
   path: PATHS.upload,
-  summary: 'Abort: the stored parts are deleted. Idempotent; never touches a completed object',
+  summary: 'Abort and delete the stored parts. Idempotent; never touches a completed object',
   ...needs('change'),
   request: { params: sessionParams },
   responses: { 200: json(schemas.session, 'The session, aborted'), ...problems },
@@ -90,14 +90,14 @@ export const presignParts = {
   summary: 'Presigned URLs for a batch of parts',
   ...needs('change'),
   request: { params: sessionParams, body: body(schemas.presignRequest, true) },
-  responses: { 200: json(schemas.presignResponse, 'One URL a part, in the order asked'), ...problems },
+  responses: { 200: json(schemas.presignResponse, 'One URL for each part, in the order of the request'), ...problems },
 } as const;
 
 export const listParts = {
   operationId: 'listParts',
   method: 'get',
   path: PATHS.parts,
-  summary: 'What the object store really holds, and what is missing',
+  summary: 'The parts that the object store holds, and those that are missing',
   ...needs('change'),
   request: { params: sessionParams },
   responses: { 200: json(schemas.partsResponse, 'Stored parts and missing ranges'), ...problems },
@@ -117,7 +117,7 @@ export const reportProgress = {
   operationId: 'reportProgress',
   method: 'post',
   path: PATHS.report,
-  summary: 'Tell what is stored and in flight, for those who watch',
+  summary: 'Report what is stored and in flight, for progress watchers',
   ...needs('change'),
   request: { params: sessionParams, body: body(schemas.reportRequest, true) },
   responses: { 200: json(schemas.progress, 'The progress as recorded'), ...problems },
@@ -127,7 +127,7 @@ export const completeUpload = {
   operationId: 'completeUpload',
   method: 'post',
   path: PATHS.complete,
-  summary: 'Complete: the store assembles and checks the object. Idempotent',
+  summary: 'Complete: the object store assembles and checks the object. Idempotent',
   ...needs('change'),
   request: { params: sessionParams, body: body(schemas.completeRequest, false) },
   responses: { 200: json(schemas.session, 'The session, completed'), ...problems },
@@ -137,25 +137,25 @@ export const grantCapability = {
   operationId: 'grantCapability',
   method: 'post',
   path: PATHS.capabilities,
-  summary: 'Make a token for this session alone, for a browser or a script',
+  summary: 'Create a token for this session only, for a browser or a script',
   ...needs('grant'),
   request: { params: sessionParams, body: body(schemas.capabilityRequest, false) },
-  responses: { 201: json(schemas.capability, 'The token, shown this once'), ...problems },
+  responses: { 201: json(schemas.capability, 'The token, shown only this once'), ...problems },
 } as const;
 
 export const getObject = {
   operationId: 'getObject',
   method: 'get',
   path: PATHS.object,
-  summary: 'What the object store says of the object now',
+  summary: 'The object as the object store describes it now',
   ...needs('see'),
   request: { params: sessionParams },
-  responses: { 200: json(schemas.storedObject, 'Size, ETag and checksum as the store has them'), ...problems },
+  responses: { 200: json(schemas.storedObject, 'Size, ETag and checksum from the object store'), ...problems },
 } as const;
 
 const progressResponses = {
   200: {
-    description: 'The progress now; a stream of it, an event for each change, when asked with Accept: text/event-stream',
+    description: 'The current progress; with Accept: text/event-stream, a stream with an event for each change',
     content: { 'application/json': { schema: schemas.progress }, 'text/event-stream': { schema: z.string() } },
   },
   ...problems,
@@ -175,7 +175,7 @@ export const getProgressByUploadId = {
   operationId: 'getProgressByUploadId',
   method: 'get',
   path: PATHS.progressByUploadId,
-  summary: 'The same progress; upload_id is the session id',
+  summary: 'The same progress under another path; upload_id is the session id',
   ...needs('see'),
   request: { params: z.object({ upload_id: schemas.sessionId }) },
   responses: progressResponses,
@@ -185,9 +185,9 @@ export const getStore = {
   operationId: 'getStore',
   method: 'get',
   path: PATHS.store,
-  summary: 'Where uploads go, and what part URLs are signed with',
+  summary: 'Where uploads go, and which credentials sign part URLs',
   ...needs('use'),
-  responses: { 200: json(schemas.storeReport, 'Bucket, key prefix, and what the signing credentials can do'), ...problems },
+  responses: { 200: json(schemas.storeReport, 'Bucket, key prefix, and the rights of the signing credentials'), ...problems },
 } as const;
 
 export const getMetrics = {
@@ -210,13 +210,13 @@ export const healthz = {
   method: 'get',
   path: PATHS.healthz,
   summary: 'Whether the process answers',
-  responses: { 200: json(z.object({ ok: z.literal(true) }), 'It does'), ...problems },
+  responses: { 200: json(z.object({ ok: z.literal(true) }), 'The process answers'), ...problems },
 } as const;
 
 export const readyz = {
   operationId: 'readyz',
   method: 'get',
   path: PATHS.readyz,
-  summary: 'Whether the database and the bucket can be used, and part URLs be signed; asked at most once a second',
-  responses: { 200: json(schemas.readiness, 'They can'), ...problems },
+  summary: 'Whether the database and the bucket work and part URLs can be signed; checked at most once a second',
+  responses: { 200: json(schemas.readiness, 'All checks passed'), ...problems },
 } as const;

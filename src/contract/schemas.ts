@@ -1,28 +1,16 @@
 import { z } from 'zod';
-import { CRC32_BASE64 } from '../session/crc32.ts';
+import { CHECKSUM } from '../session/checksum.ts';
 import { SERVICE_ERROR_CODES } from '../session/errors.ts';
 import { STATUSES } from '../session/machine.ts';
-import { DISPOSITIONS, findMetadataFault, findTagsFault } from '../session/object-attributes.ts';
+import { DISPOSITIONS } from '../session/object-attributes.ts';
 import { UNPRINTABLE } from '../session/object-key.ts';
 import { S3_LIMITS } from '../session/part-plan.ts';
 import { STRATEGIES } from '../session/strategy.ts';
+import { bytes, crc32, etag, instant, metadata, partNumber, tags } from './fields.ts';
 import { firstFaultArray, firstFaultRecord } from './first-fault.ts';
 import { MAX_CAPABILITY_SECONDS, MAX_LIST_PAGE, MAX_PRESIGN_BATCH } from './paths.ts';
 
-const bytes = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
-const instant = z.iso.datetime().meta({ description: 'ISO 8601, UTC' });
-const partNumber = z.number().int().min(1).max(S3_LIMITS.maxPartCount);
-const crc32 = z.string().regex(CRC32_BASE64).meta({ description: 'CRC32 as base64 of four bytes, big-endian' });
-const etag = z.string().min(1).max(200);
-// They travel as headers at the object store, so neither names nor values may hold what a header cannot.
-const metadata = firstFaultRecord(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/), z.string().max(1_000))
-  .superRefine(withoutFault(findMetadataFault))
-  .meta({ description: 'Of the object; names are lower case there. URL-encoded, with names counted twice, at most 1.9 KB' });
-const tags = firstFaultRecord(z.string().min(1).max(128), z.string().max(256))
-  .superRefine(withoutFault(findTagsFault))
-  .meta({ description: 'Of the object, at most 10: letters (A to Z), digits, spaces and + - = . _ : / @' });
-
-/** `ses_` and 26 characters of Crockford base32, lower case. Anything else is answered like an unknown id. */
+/** `ses_` and 26 characters of Crockford base32 in lower case. Any other text is answered like an unknown id. */
 export const sessionId = z
   .string()
   .min(1)
@@ -44,30 +32,30 @@ export const createRequest = z
     contentType: z
       .string()
       .max(200)
-      // A header at the store: one line of ASCII.
+      // A header at the object store: one line of ASCII.
       .regex(/^[\w.+-]+\/[\w.+-]+(?:[ \t]*;[ \t]*[\w.+-]+=(?:[\w.+-]+|"[ !#-[\]-~]*"))*$/)
       .optional(),
     contentTypeGuessed: z.boolean().optional().meta({
       description:
-        'True where the client guessed `contentType`, from the extension of the file name for example: a new session gets it, and one that the same file has keeps its own. Otherwise `contentType` is what was asked for, and another one of a session with stored parts is 409',
+        'True if the client guessed `contentType`, for example from the file name: a new session gets it, and an existing session of the same file keeps its own. If false, `contentType` was asked for, and a session with stored parts and another type answers 409',
     }),
-    key: z.string().max(1_024).optional().meta({ description: 'Object key; the file name if left out' }),
+    key: z.string().max(1_024).optional().meta({ description: 'Object key; the file name if omitted' }),
     keyTemplate: z.string().min(1).max(1_024).optional().meta({
-      description: 'Object key with {date}, {sessionId}, {fileName} and {owner} to be filled in; not together with `key`',
+      description: 'Template of the object key with {date}, {sessionId}, {fileName} and {owner}; not together with `key`',
     }),
     metadata: metadata.optional(),
     tags: tags.optional(),
     contentDisposition: z
       .enum(DISPOSITIONS)
       .optional()
-      .meta({ description: 'How browsers treat the object, under its file name; left out: no such header' }),
+      .meta({ description: 'Whether browsers show the object or save it under its file name; no such header if omitted' }),
     strategy: z.enum(STRATEGIES).optional(),
     partSize: bytes.optional(),
     bytesPerSecond: z
       .number()
       .positive()
       .optional()
-      .meta({ description: 'Speed to expect of the link: a new plan gets parts that take seconds rather than minutes' }),
+      .meta({ description: 'Expected speed of the link: a new plan gets parts that take seconds rather than minutes' }),
     fingerprint: z
       .string()
       .min(1)
@@ -98,9 +86,7 @@ export const session = z
     etag: etag.nullable(),
     checksum: crc32.nullable().meta({ description: 'CRC32 of the whole object, once completed' }),
     createdAt: instant,
-    expiresAt: instant
-      .nullable()
-      .meta({ description: 'When the session expires unless something happens to it; null when it has ended' }),
+    expiresAt: instant.nullable().meta({ description: 'When the session expires if it is not used; null when it has ended' }),
     partsKeptUntil: instant
       .nullable()
       .meta({ description: 'When the object store itself may delete the parts; null when it holds none' }),
@@ -124,7 +110,7 @@ export const presignRequest = z
       .refine((numbers) => new Set(numbers).size === numbers.length, 'part numbers must not repeat'),
     checksums: firstFaultRecord(z.string().regex(/^[1-9]\d{0,4}$/), crc32)
       .optional()
-      .meta({ description: 'Part number to CRC32. With it, the URL takes these bytes and no others.' }),
+      .meta({ description: 'CRC32 by part number. With it, the URL accepts these bytes and no others.' }),
   })
   .meta({ id: 'PresignParts' });
 
@@ -134,8 +120,7 @@ export const presignedPart = z
     method: z.literal('PUT'),
     url: z.string(),
     headers: z.record(z.string(), z.string()).meta({
-      description:
-        'All headers to send. Without `checksums`, add `x-amz-checksum-crc32` with the CRC32 of the bytes: the store demands it.',
+      description: `All headers to send. Without \`checksums\`, add \`${CHECKSUM.header}\` with the ${CHECKSUM.algorithm} of the bytes: the object store requires it.`,
     }),
     start: bytes.meta({ description: 'First byte of the file to send' }),
     end: bytes.meta({ description: 'One past the last byte' }),
@@ -153,21 +138,21 @@ export const partsResponse = z
     status: z.enum(STATUSES),
     storedBytes: bytes,
     parts: z.array(storedPart).meta({ description: 'Stored as planned' }),
-    missing: z.array(partNumberRange).meta({ description: 'All other parts of the plan, those in `unproven` included' }),
+    missing: z.array(partNumberRange).meta({ description: 'All other parts of the plan, including those in `unproven`' }),
     unproven: z.array(storedPart).meta({
       description:
-        'Parts that the store lists with another size than planned or without a CRC32. Sending one again helps only if it was sent wrongly, or without a CRC32',
+        'Parts that the object store lists with a size other than planned, or without a CRC32. Sending one again helps only if it was sent wrongly, or without a CRC32',
     }),
     generation: z.number().int().positive().meta({
       description:
-        'Grows when the store loses the multipart upload, or the plan changes: parts of an earlier generation are gone',
+        'Grows when the object store loses the multipart upload, or the plan changes: parts of an earlier generation are gone',
     }),
   })
-  .meta({ id: 'PartList', description: 'What the object store really holds' });
+  .meta({ id: 'PartList', description: 'The parts that the object store holds' });
 
 export const planRequest = z
   .strictObject({ strategy: z.enum(STRATEGIES).optional(), partSize: bytes.optional() })
-  .meta({ id: 'PlanParts', description: 'How to cut the file from now on; what is left out is chosen as for a new session' });
+  .meta({ id: 'PlanParts', description: 'How to cut the file from now on; omitted fields are chosen as for a new session' });
 
 export const reportRequest = z
   .strictObject({
@@ -176,7 +161,7 @@ export const reportRequest = z
     inFlightBytes: bytes.default(0),
     bytesPerSecond: z.number().nonnegative().finite().default(0),
   })
-  .meta({ id: 'Report', description: 'What a client has stored and has in flight; for watchers, never as proof' });
+  .meta({ id: 'Report', description: 'What a client has stored and has in flight: for progress watchers, never as proof' });
 
 export const completeRequest = z
   .strictObject({
@@ -203,7 +188,7 @@ export const progress = z
 export const capabilityRequest = z
   .strictObject({
     expiresInSeconds: z.number().int().min(60).max(MAX_CAPABILITY_SECONDS).optional().meta({
-      description: 'How long it lives; as long as an idle session if left out. Never longer than the token that makes it',
+      description: 'Life of the token; that of an idle session if omitted. It never outlives the token that grants it',
     }),
   })
   .meta({ id: 'GrantCapability' });
@@ -212,7 +197,9 @@ export const capability = z
   .object({
     capabilityId: z.string().meta({ description: 'Names the token in the audit log' }),
     token: z.string().meta({ description: 'For `Authorization: Bearer`; only its hash is stored' }),
-    basePath: z.string().meta({ description: 'Before the path of any operation on the session, where no header can be sent' }),
+    basePath: z
+      .string()
+      .meta({ description: 'Prefix for the path of any operation on the session, for clients that cannot send headers' }),
     sessionId,
     expiresAt: instant,
   })
@@ -226,27 +213,27 @@ export const storedObject = z
     size: bytes,
     etag,
     checksum: crc32.nullable(),
-    uploadedBySession: z.boolean().meta({ description: 'Whether the object carries the id of this session' }),
+    uploadedBySession: z.boolean().meta({ description: 'Whether the object has the id of this session in its metadata' }),
     sinceCompletion: z
       .object({
-        rewritten: z.boolean().meta({ description: 'The ETag is another one: the object was written again' }),
+        rewritten: z.boolean().meta({ description: 'The ETag is different: the object was written again' }),
         sameSize: z.boolean(),
-        sameChecksum: z.boolean().meta({ description: 'By CRC32, which proves against accidents, not against malice' }),
+        sameChecksum: z.boolean().meta({ description: 'Compared by CRC32, which detects accidents but not malice' }),
       })
       .nullable()
       .optional()
-      .meta({ description: 'The object compared with what was recorded when the session completed; null before' }),
+      .meta({ description: 'The object compared with the record of its completion; null before completion' }),
   })
-  .meta({ id: 'StoredObject', description: 'What the object store answers when asked about the object now' });
+  .meta({ id: 'StoredObject', description: 'The object as the object store describes it now' });
 
 export const storeReport = z
   .object({
     bucket: z.string(),
-    keyPrefix: z.string().meta({ description: 'All keys of this server begin with it' }),
+    keyPrefix: z.string().meta({ description: 'All keys of this server begin with this prefix' }),
     signing: z
       .object({
         credentials: z.enum(['sts', 'key', 'shared']).meta({
-          description: 'A temporary session that can only put, a key pair of its own, or the key of the server itself',
+          description: 'A temporary session that can only put, a separate key pair, or the key of the server itself',
         }),
         expiresAt: instant.nullable().meta({ description: 'When the session ends; null for keys' }),
         canRead: z.boolean(),
@@ -254,16 +241,16 @@ export const storeReport = z
         canDelete: z.boolean(),
       })
       .meta({
-        description: 'What part URLs are signed with, and what else that is good for: tried at the store, a minute ago at most',
+        description:
+          'The credentials that sign part URLs, and their other rights, tried at the object store within the last minute',
       }),
     forgedWrites: z.enum(['open', 'shielded', 'no-hole', 'no-such-id', 'unknown']).optional().meta({
       description:
-        'Whether the store takes a write that its signer did not sign, tried by the server: open; refused by a policy or a proxy (shielded); the signature is checked (no-hole); otherwise nothing is known',
+        'Whether the object store accepts a write with a forged signature, tried by the server: open; refused by a policy or a proxy (shielded); the signature is checked (no-hole); otherwise unknown',
     }),
-    corsOrigins: z
-      .array(z.string())
-      .optional()
-      .meta({ description: 'Origins whose pages may call this API; `*` is any. The store must let their pages send parts' }),
+    corsOrigins: z.array(z.string()).optional().meta({
+      description: 'Origins whose pages may call this API; `*` is any. The object store must let their pages send parts',
+    }),
   })
   .meta({ id: 'StoreReport' });
 
@@ -273,7 +260,7 @@ export const problem = z
     title: z.string(),
     status: z.number().int(),
     detail: z.string(),
-    instance: z.string().meta({ description: 'The id of the request, as in the server log' }),
+    instance: z.string().meta({ description: 'The id of the request, as in the log of the server' }),
     code: z.enum(SERVICE_ERROR_CODES),
     hint: z.string().optional(),
     errors: z.array(z.object({ pointer: z.string(), message: z.string() })).optional(),
@@ -292,10 +279,3 @@ export const readiness = z
     ),
   })
   .meta({ id: 'Readiness' });
-
-function withoutFault<T>(find: (value: T) => string | undefined): (value: T, context: z.RefinementCtx) => void {
-  return (value, context) => {
-    const message = find(value);
-    if (message !== undefined) context.addIssue({ code: 'custom', message });
-  };
-}

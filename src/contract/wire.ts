@@ -1,4 +1,4 @@
-/** The wire's types, for clients: importing this file loads nothing at run time. */
+/** Types of the wire, for clients. Importing this file loads nothing at run time. */
 import type { z } from 'zod';
 import type * as schemas from './schemas.ts';
 

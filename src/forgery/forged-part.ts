@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 
 export interface ForgeryTarget {
-  /** Where the store is reached, for example `http://127.0.0.1:9000`; a path in it is kept. */
+  /** URL of the object store, for example `http://127.0.0.1:9000`; a path in it is kept. */
   readonly endpoint: string;
   readonly region: string;
   readonly bucket: string;
-  /** The key begins with it: a policy that allows nothing elsewhere would otherwise look like one that refuses forgeries. */
+  /** Prefix of the forged key. With another key, a policy that allows nothing outside the prefix would look like one that refuses forgeries. */
   readonly keyPrefix: string;
   readonly accessKeyId: string;
-  /** The token of an STS session, which every URL signed by the session shows. */
+  /** The token of an STS session, which is visible in every URL that the session signs. */
   readonly sessionToken?: string;
-  /** By the store's clock. */
+  /** Date of the request, by the object store's clock. */
   readonly at: Date;
 }
 
@@ -21,14 +21,15 @@ export interface ForgedRequest {
   readonly body: string;
 }
 
-/** An empty body in `aws-chunked` framing, with the CRC32 of nothing as its trailer. */
+/** An empty body in `aws-chunked` framing, with the CRC32 of no bytes as its trailer. */
 const EMPTY_CHUNKED_BODY = '0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n';
 const LIFETIME_SECONDS = 3_600;
 
 /**
- * Makes a PUT of part 1 of an invented multipart upload, with an invented signature. It carries what keeps the last community MinIO from
- * checking signatures (CVE-2026-41145: credentials in the query, a body declared as an unsigned stream with a trailer, no Authorization
- * header). Where the store takes the forgery, it finds no such upload; so the request changes nothing in any case.
+ * Makes a PUT of part 1 of an invented multipart upload, with an invented signature. The request has the form for which the last
+ * community MinIO does not check signatures (CVE-2026-41145: credentials in the query, a body declared as an unsigned stream with a
+ * trailer, no Authorization header). An object store that accepts the forgery finds no such upload, so the request never changes
+ * anything.
  */
 export function forgePart({ endpoint, region, bucket, keyPrefix, accessKeyId, sessionToken, at }: ForgeryTarget): ForgedRequest {
   const key = `${keyPrefix}partway-forgery-${randomBytes(8).toString('hex')}`;
@@ -61,7 +62,7 @@ export function forgePart({ endpoint, region, bucket, keyPrefix, accessKeyId, se
   };
 }
 
-/** Reads from a part URL what everyone who sees it knows, which is enough to forge with; undefined if it is not signed by AWS Signature Version 4. */
+/** Reads from a part URL what a forgery needs, all of it visible in the URL. Returns undefined without an AWS Signature Version 4. */
 export function forgedPartTarget(partUrl: URL, bucket: string, keyPrefix: string): ForgeryTarget | undefined {
   const [accessKeyId, , region] = (partUrl.searchParams.get('X-Amz-Credential') ?? '').split('/');
   const at = parseInstant(partUrl.searchParams.get('X-Amz-Date') ?? '');
@@ -79,7 +80,7 @@ export function forgedPartTarget(partUrl: URL, bucket: string, keyPrefix: string
   };
 }
 
-/** `20261130T142500Z` */
+/** Parses `20261130T142500Z`. */
 function parseInstant(text: string): Date | undefined {
   const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text) ?? [];
   const at = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);

@@ -6,12 +6,13 @@ import { type ForgedRequest, type ForgeryTarget, forgePart } from './forged-part
 import { type ForgeryAnswer, type ForgeryVerdict, judgeForgery } from './verdict.ts';
 
 const TIMEOUT_MS = 10_000;
-/** S3's errors have a few hundred bytes. */
+/** Bounds the answer; S3's errors have a few hundred bytes. */
 const MOST_BODY_BYTES = 64 * 1024;
 
 /**
- * Finds out whether the store takes a forged request that names this access key id. Touches nothing. Never over a kept connection.
- * @throws Error of the connection where no answer came within 10 s.
+ * Finds out whether the object store accepts a forged request that names this access key id. Changes nothing, and always uses a new
+ * connection.
+ * @throws Error of the connection if no answer comes within 10 s.
  */
 export async function tryForgery(target: ForgeryTarget, makeAgent: MakeAgent = directAgent): Promise<ForgeryVerdict> {
   return judgeForgery(await send(forgePart(target), makeAgent));

@@ -1,23 +1,23 @@
-/** The verdict on the access key id that a forged part names, by the store's answer (MinIO's were measured). */
+/** Verdict on the access key id that a forged part names, from the object store's answer (measured with MinIO). */
 export type ForgeryVerdict =
-  /** The signature was not checked and no policy refused: anyone who knows the id writes whatever the id may write. */
+  /** The signature was not checked, and no policy refused the request: anyone who knows the id can write whatever the id may write. */
   | 'open'
-  /** The signature was not checked, but a policy refuses requests like it. */
+  /** The signature was not checked, but a policy refuses such requests. */
   | 'shielded'
-  /** The store checked the signature. */
+  /** The object store checked the signature. */
   | 'no-hole'
-  /** The store knows no such access key id, or it is disabled. */
+  /** The object store does not know the access key id, or it is disabled. */
   | 'no-such-id'
-  /** The answer settles nothing. */
+  /** The answer does not tell. */
   | 'unknown';
 
 export interface ForgeryAnswer {
   readonly status: number;
-  /** The XML body of S3's errors, as far as it was read. */
+  /** The XML body of S3's errors, up to a limit. */
   readonly body: string;
 }
 
-/** `AccessDenied` is also what MinIO says of dates that it does not accept; that says nothing about the policy. */
+/** MinIO also answers `AccessDenied` for dates that it does not accept, which tells nothing about the policy. */
 const ABOUT_THE_DATE = /expired|not valid yet/i;
 
 export function judgeForgery({ status, body }: ForgeryAnswer): ForgeryVerdict {

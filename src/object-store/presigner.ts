@@ -1,77 +1,68 @@
-import type { Instant } from '../session/session.ts';
-import type { PartToPresign, PresignedUrl } from './port.ts';
-import type { SigningCredentials } from './signing-credentials.ts';
-import { createUrlSigner, encodeRfc3986 } from './sigv4.ts';
+import { tryForgery } from '../forgery/try-forgery.ts';
+import { createPartSigner, type PartSignerOptions } from './part-signer.ts';
+import { type ObjectStore, ObjectStoreError, type SigningReport } from './port.ts';
+import type { S3Account } from './s3-clients.ts';
+import { toObjectStoreError } from './s3-errors.ts';
+import { createSigning, type SigningLog, type SigningOptions } from './signing-credentials.ts';
+import { tryRights } from './signing-rights.ts';
+import { createAssumeRole } from './sts-credentials.ts';
 
-/** https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html: at most seven days. */
-const MAX_EXPIRES_IN_SECONDS = 604_800;
-const MAX_PART_NUMBER = 10_000;
-const CHECKSUM_HEADER = 'x-amz-checksum-crc32';
-
-export interface PartPresignerOptions {
-  readonly publicEndpoint: string;
-  readonly region: string;
-  readonly bucket: string;
-  /** Asked for each URL. */
-  readonly credentials: () => Promise<SigningCredentials>;
-  readonly now: () => number;
-  /** The store's clock minus ours, in milliseconds: a URL is dated by the clock that judges it. */
-  readonly clockOffset: () => number;
+export interface PresignerOptions extends S3Account, PartSignerOptions {
+  readonly keyPrefix: string;
+  readonly signing: SigningOptions;
+  readonly log: SigningLog;
+  /** Throws unless the object store accepts the account. */
+  readonly checkAccount: () => Promise<void>;
 }
 
-/** Signs part URLs. */
-export function createPartPresigner(options: PartPresignerOptions): (part: PartToPresign) => Promise<PresignedUrl> {
-  const endpoint = new URL(options.publicEndpoint);
-  const basePath = `${endpoint.pathname.replace(/\/+$/, '')}/${encodeRfc3986(options.bucket)}`;
-  const sign = createUrlSigner(options.region);
+/** Least time between two trials of a key pair: they cost requests that the object store refuses, and readiness is checked every second. */
+const TRY_KEY_EVERY_MS = 60_000;
 
-  return async (part) => {
-    checkPart(part);
-    const headers = headersToSend(part);
-    const credentials = await options.credentials();
-    const endsAt = credentials.expiresAt;
-    // SigV4 dates are in whole seconds, cut off.
-    const signedAt = Math.floor(options.now() / 1000) * 1000;
-    // Past its session's end, MinIO refuses a URL that has not expired (measured): so what we say must not be later.
-    const expiresIn = endsAt === null ? part.expiresInSeconds : Math.min(part.expiresInSeconds, secondsBetween(signedAt, endsAt));
-    const path = `${basePath}/${part.key.split('/').map(encodeRfc3986).join('/')}`;
-    const query = sign(
-      {
-        method: 'PUT',
-        path,
-        query: { partNumber: String(part.partNumber), uploadId: part.uploadId },
-        // The checksum as a header: in the query it would bind nothing, MinIO ignores it there (measured).
-        headers: { ...headers, host: endpoint.host },
-        signedAt: new Date(signedAt + options.clockOffset()),
-        expiresInSeconds: expiresIn,
-      },
-      credentials,
-    );
-    return { url: `${endpoint.origin}${path}?${query}`, headers, expiresAt: signedAt + expiresIn * 1000 };
-  };
-}
-
-function secondsBetween(start: Instant, end: Instant): number {
-  return Math.floor((end - start) / 1000);
-}
-
-function headersToSend(part: PartToPresign): Record<string, string> {
+/** Makes the part of an object store that signs part URLs, with the credentials for that. */
+export function createPresigner(
+  options: PresignerOptions,
+): Pick<ObjectStore, 'presignPart' | 'checkSigning' | 'signing' | 'tryForgery'> & { close(): void } {
+  const { accessKeyId, secretAccessKey, checkAccount, now, log } = options;
+  const signPart = createPartSigner(options);
+  const sessions = createAssumeRole(options, options, now);
+  const signing = createSigning(options.signing, {
+    account: { accessKeyId, secretAccessKey },
+    assumeRole: sessions.assumeRole,
+    checkAccount,
+    now,
+    log,
+  });
+  let keyTriedAt = Number.NEGATIVE_INFINITY;
   return {
-    'content-length': String(part.contentLength),
-    ...(part.checksum === undefined ? {} : { [CHECKSUM_HEADER]: part.checksum }),
+    presignPart: async (part) => signPart(part, await signing.current()),
+    close: sessions.close,
+    async checkSigning() {
+      const credentials = await signing.current();
+      // Only a key pair has to be tried: sessions come from the object store itself, and the bucket check tries the server's own key.
+      if (credentials.kind !== 'key' || Math.abs(now() - keyTriedAt) < TRY_KEY_EVERY_MS) return;
+      await tryRights(credentials, options);
+      keyTriedAt = now();
+    },
+    async signing(): Promise<SigningReport> {
+      const credentials = await signing.current();
+      try {
+        const rights = await tryRights(credentials, options);
+        return { credentials: credentials.kind, expiresAt: credentials.expiresAt, ...rights };
+      } catch (error) {
+        if (error instanceof ObjectStoreError && error.failure === 'refused') signing.forget(credentials);
+        throw error;
+      }
+    },
+    async tryForgery() {
+      const { accessKeyId, sessionToken } = await signing.current();
+      const at = new Date(now() + options.clockOffset());
+      const { endpoint, region, bucket, keyPrefix } = options;
+      const token = sessionToken !== undefined && { sessionToken };
+      try {
+        return await tryForgery({ endpoint, region, bucket, keyPrefix, accessKeyId, at, ...token }, options.makeAgent);
+      } catch (error) {
+        throw toObjectStoreError(error);
+      }
+    },
   };
-}
-
-/** A URL without `uploadId` would be a licence to replace the whole object: MinIO takes it as a plain PUT (measured). */
-function checkPart({ uploadId, partNumber, contentLength, expiresInSeconds }: PartToPresign): void {
-  if (uploadId === '') throw new RangeError('a part URL needs an upload id');
-  if (!isIntegerWithin(partNumber, 1, MAX_PART_NUMBER)) throw new RangeError(`not a part number: ${partNumber}`);
-  if (!isIntegerWithin(contentLength, 0, Number.MAX_SAFE_INTEGER)) throw new RangeError(`not a content length: ${contentLength}`);
-  if (!isIntegerWithin(expiresInSeconds, 1, MAX_EXPIRES_IN_SECONDS)) {
-    throw new RangeError(`a presigned URL lives 1 to ${MAX_EXPIRES_IN_SECONDS} seconds, not ${expiresInSeconds}`);
-  }
-}
-
-function isIntegerWithin(value: number, lowest: number, highest: number): boolean {
-  return Number.isInteger(value) && value >= lowest && value <= highest;
 }

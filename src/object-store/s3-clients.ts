@@ -7,10 +7,10 @@ const CONNECTION_TIMEOUT_MS = 5_000;
 const CALL_TIMEOUT_MS = 60_000;
 /** 10,000 parts took MinIO 4 to 8 s on two idle cores (measured). */
 export const LIST_PARTS_TIMEOUT_MS = 180_000;
-/** A store may assemble a huge object for minutes before it answers. */
+/** An object store may assemble a huge object for minutes before it answers. */
 export const COMPLETE_TIMEOUT_MS = 15 * 60_000;
 
-/** The SDK's own, which it uses where it makes the agent. */
+/** The SDK's default for agents that it makes itself. */
 const MAX_SOCKETS = 50;
 
 const CALL_TIMEOUTS = {
@@ -20,18 +20,18 @@ const CALL_TIMEOUTS = {
 } as const;
 
 export interface S3Account {
-  /** Where this process reaches the store. */
+  /** URL under which this process reaches the object store. */
   readonly endpoint: string;
   readonly region: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** Of an STS session. */
+  /** Token of an STS session. */
   readonly sessionToken?: string;
-  /** The way to the store; straight unless given. */
+  /** Makes the agent for connections to the object store; direct if omitted. */
   readonly makeAgent?: MakeAgent | undefined;
 }
 
-/** Time limits of the SDK's calls, and the agent for the one endpoint that they go to. */
+/** Time limits of the SDK's calls, and the agent for their endpoint. */
 export function requestHandler(
   { endpoint, makeAgent = directAgent }: Pick<S3Account, 'endpoint' | 'makeAgent'>,
   options: AgentOptions = { keepAlive: true, maxSockets: MAX_SOCKETS },
@@ -41,21 +41,21 @@ export function requestHandler(
 }
 
 /**
- * Two clients: one may repeat a call by itself; the other, for Create and Complete, sends each exactly once, because a
- * repeated Create leaves an upload that nobody knows, and a repeat of a Complete that succeeded looks like a failure.
+ * Makes two clients. One may repeat a call by itself. The other, for Create and Complete, sends each call exactly once: a repeated
+ * Create leaves an upload that is on no record, and a repeat of a Complete that succeeded looks like a failure.
  */
 export function createClients(account: S3Account) {
   const singleCalls = new S3Client({
     ...commonSettings(account),
     maxAttempts: 1,
-    // A kept connection may be one that the store is closing just now, and there is no second attempt to make up for it.
+    // The object store may be closing a kept connection at this moment, and there is no second attempt.
     requestHandler: { ...requestHandler(account, { keepAlive: false }), socketTimeout: COMPLETE_TIMEOUT_MS },
   });
   noteConnectionErrors(singleCalls.middlewareStack);
   return { calls: createCalls(account), singleCalls };
 }
 
-/** The client for calls that may be repeated. */
+/** Makes the client for calls that may be repeated. */
 export function createCalls(account: S3Account): S3Client {
   const client = new S3Client({
     ...commonSettings(account),
@@ -67,7 +67,7 @@ export function createCalls(account: S3Account): S3Client {
 }
 
 function commonSettings({ endpoint, region, accessKeyId, secretAccessKey, sessionToken }: S3Account) {
-  // The SDK warns on Node 20 from its first client on; the versions partway pins work there.
+  // The SDK's first client warns on Node 20, although the pinned versions work there.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
   return {
     endpoint,

@@ -4,8 +4,8 @@ import { noteConnectionError } from '../outbound/connection-errors.ts';
 import { isProgrammingError } from '../session/programming-error.ts';
 
 /**
- * Notes what the SDK's request handler throws, and what breaks the body of an answer, as errors of the connection: they are caught here,
- * next to the socket, where nothing of ours can have thrown. A call that Node refuses before it connects is a mistake of ours.
+ * Notes errors of the SDK's request handler, and those that break the body of an answer, as errors of the connection. They are caught here,
+ * next to the socket, where none of our code can have thrown them. A call that Node refuses before it connects is a bug of ours.
  */
 export function noteConnectionErrors(stack: S3Client['middlewareStack']): void {
   stack.add(
@@ -20,7 +20,7 @@ export function noteConnectionErrors(stack: S3Client['middlewareStack']): void {
         throw error;
       }
     },
-    // Behind all others: nothing but the handler is within.
+    // Added last, so that it wraps only the handler.
     { name: 'partwayNoteConnectionErrors', step: 'deserialize', priority: 'low' },
   );
 }

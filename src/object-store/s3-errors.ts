@@ -9,8 +9,8 @@ import {
 import { ObjectStoreError, type ObjectStoreFailure } from './port.ts';
 
 /**
- * What the codes mean that decide whatever the status says: S3 may report an error of Complete with status 200, which
- * the SDK turns into 503. Codes in the words of S3 and of MinIO (each `XMinio…` and `Bad…` one measured, or documented by S3).
+ * Meaning of the codes that count more than the status: S3 may report an error of Complete with status 200, which the SDK turns into 503.
+ * The codes are S3's and MinIO's (each `XMinio…` and `Bad…` one measured, or documented by S3).
  */
 const FAILURE_OF_CODE: ReadonlyMap<string, ObjectStoreFailure> = new Map([
   ['NoSuchUpload', 'upload-missing'],
@@ -19,13 +19,13 @@ const FAILURE_OF_CODE: ReadonlyMap<string, ObjectStoreFailure> = new Map([
   ['EntityTooSmall', 'part-invalid'],
   ['PreconditionFailed', 'object-exists'],
   ['XAmzContentChecksumMismatch', 'checksum-mismatch'],
-  // S3's own word for the same.
+  // S3's own code for the same.
   ['BadDigest', 'checksum-mismatch'],
   ['NoSuchBucket', 'bucket-missing'],
   ['XMinioStorageFull', 'full'],
   ['XMinioAdminBucketQuotaExceeded', 'full'],
-  // Statuses 400 and 409 by which S3 means "later": a slow connection, a request that did not arrive as it was sent (its
-  // body is not that of the object), and another write to the same key at the same moment.
+  // S3 answers these with 400 or 409 and means "later": a slow connection, a request that was damaged on its way (its body is not that of
+  // the object), and a simultaneous write to the same key.
   ['RequestTimeout', 'unavailable'],
   ['IncompleteBody', 'unavailable'],
   ['XAmzContentSHA256Mismatch', 'unavailable'],
@@ -33,16 +33,16 @@ const FAILURE_OF_CODE: ReadonlyMap<string, ObjectStoreFailure> = new Map([
   ['ConditionalRequestConflict', 'unavailable'],
 ]);
 
-/** 499: MinIO saw us hang up. */
+/** Statuses that mean "later". 499: MinIO saw that we closed the connection. */
 const LATER_STATUSES: ReadonlySet<number> = new Set([408, 429, 499]);
 
 /**
- * Anything the SDK throws, as an ObjectStoreError; what is not about the store (a bug, a TypeError) comes back as it is.
- * An answered error is not kept as `cause`: the SDK's holds the whole request, signature and all, and logs print causes.
+ * Turns an error of the SDK into an ObjectStoreError; returns errors that do not concern the object store (a bug, a TypeError) as they are.
+ * An answered error does not become the `cause`: the SDK's error has the whole request with its signature, and logs print causes.
  */
 export function toObjectStoreError(error: unknown): unknown {
   if (error instanceof ObjectStoreError || !(error instanceof Error)) return error;
-  // Before the status: it may be that of an answer whose body broke off.
+  // Checked before the status, which may be that of an answer whose body broke off.
   if (isConnectionError(error)) return noAnswer(error);
   const status = statusOf(error);
   if (status !== undefined) return new ObjectStoreError(failureOf(codeOf(error), status, error.message), describe(error, status));
@@ -55,7 +55,7 @@ function noAnswer(error: Error): ObjectStoreError {
   return new ObjectStoreError('unavailable', `no answer from the object store: ${reason}`, { certificateError });
 }
 
-/** The code in the store's answer. An answer to HEAD has no body: MinIO puts its code into a header. */
+/** Returns the code in the object store's answer. An answer to HEAD has no body, so MinIO puts its code into a header. */
 export function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   return headersOf(error)['x-minio-error-code'] ?? (isServiceException(error) ? error.name : undefined);
@@ -69,18 +69,18 @@ function failureOf(code: string | undefined, status: number, message: string): O
   const byCode = FAILURE_OF_CODE.get(code ?? '');
   if (byCode !== undefined) return byCode;
   if (status === 412) return 'object-exists';
-  // MinIO says 500 InternalError with this text until its free-space figure is fresh, then 507 (measured).
+  // MinIO answers 500 InternalError with this text until its free-space figure is fresh, then 507 (measured).
   if (status === 507 || message.includes('no space left')) return 'full';
-  // 501: the store cannot do this, and will not be able to later.
+  // 501: the object store cannot do this, now or later.
   if (status === 501) return 'refused';
-  // A success that could not be read (cut short, or not S3's): as good as no answer.
+  // A success that cannot be read (cut short, or not S3's) is the same as no answer.
   if (status >= 500 || status < 300 || LATER_STATUSES.has(status)) return 'unavailable';
   return 'refused';
 }
 
-/** S3's own texts name neither URL nor key material; what a proxy wrote instead of S3 is left out. */
+/** Describes the error with S3's own text, which contains neither URLs nor keys. The text of a proxy in place of S3 is left out. */
 function describe(error: Error, status: number): string {
-  if (status === 407) return 'a proxy before the object store wants a name and a password, or other ones (407)';
+  if (status === 407) return 'a proxy in front of the object store wants a name and a password, or other ones (407)';
   const code = codeOf(error);
   if (code === undefined || !isServiceException(error)) return `the object store's answer (${status}) is not S3's`;
   const text = (headersOf(error)['x-minio-error-desc'] ?? error.message).replace(/^"|"$/g, '');
@@ -95,7 +95,7 @@ function headersOf(error: Error): Readonly<Record<string, string | undefined>> {
   return (error as { $response?: { headers?: Record<string, string> } }).$response?.headers ?? {};
 }
 
-/** The SDK's time-outs begin with its own name, and it adds lines of advice to errors of an answer's body. */
+/** Removes the SDK's own name, with which its time-outs begin, and the advice that it adds to errors of an answer's body. */
 function networkText(error: Error): string {
   const text = error.message
     .replace(/^@smithy\/node-http-handler - (\[ERROR\] )?/, '')

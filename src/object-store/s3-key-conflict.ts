@@ -3,10 +3,10 @@ import pLimit from 'p-limit';
 import { parentsOf } from '../session/object-key.ts';
 import { statusOf, toObjectStoreError } from './s3-errors.ts';
 
-/** A key may have dozens of segments, and the store has others to serve. */
+/** Bounds the load on the object store: a key may have dozens of segments. */
 const LOOKUPS_AT_ONCE = 4;
 
-/** An object above or below the key. See the port. */
+/** Finds an object above or below the key, as `ObjectStore.findKeyConflict` describes. */
 export async function findKeyConflict(calls: S3Client, bucket: string, key: string): Promise<string | undefined> {
   try {
     const lookUp = pLimit(LOOKUPS_AT_ONCE);
@@ -25,7 +25,7 @@ async function exists(calls: S3Client, bucket: string, key: string): Promise<boo
     await calls.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
     return true;
   } catch (error) {
-    // 403: the key policy of this server does not reach so far up.
+    // 403: the server's credentials do not cover a key so far up.
     if (statusOf(error) === 404 || statusOf(error) === 403) return false;
     throw error;
   }
@@ -36,7 +36,7 @@ async function firstBelow(calls: S3Client, bucket: string, key: string): Promise
     const page = await calls.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: `${key}/`, MaxKeys: 1 }));
     return page.Contents?.[0]?.Key;
   } catch (error) {
-    // Installations from before this was looked at have a policy without s3:ListBucket.
+    // Policies of older installations lack s3:ListBucket, which only this look-up needs.
     if (statusOf(error) === 403) return undefined;
     throw error;
   }

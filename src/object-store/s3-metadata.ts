@@ -1,4 +1,4 @@
-/** Headers carry ASCII only, and lose spaces at the ends. */
+/** Encodes values for headers, which carry only ASCII and lose spaces at both ends. */
 export function encodeMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, encodeURIComponent(value.toWellFormed())]));
 }
@@ -7,7 +7,7 @@ export function decodeMetadata(metadata: Readonly<Record<string, string>>): Reco
   return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, decodeValue(value)]));
 }
 
-/** Objects that others put there may hold a bare `%`. */
+/** Objects from other programs may hold a bare `%`. */
 function decodeValue(value: string): string {
   try {
     return decodeURIComponent(value);

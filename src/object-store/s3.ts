@@ -10,10 +10,9 @@ import {
   type ListPartsCommandOutput,
   type Part,
 } from '@aws-sdk/client-s3';
-import { EMPTY_CRC32, encodeCrc32 } from '../session/crc32.ts';
+import { CHECKSUM, EMPTY_CHECKSUM } from '../session/checksum.ts';
 import { encodeTags } from '../session/object-attributes.ts';
 import type { StoredPart } from '../session/session.ts';
-import { createPartUrls } from './part-urls.ts';
 import {
   type CompleteInput,
   type NewUpload,
@@ -22,6 +21,7 @@ import {
   ObjectStoreError,
   type ObjectStoreFailure,
 } from './port.ts';
+import { createPresigner } from './presigner.ts';
 import { COMPLETE_TIMEOUT_MS, createClients, LIST_PARTS_TIMEOUT_MS, type S3Account } from './s3-clients.ts';
 import { readStoreClock } from './s3-clock.ts';
 import { codeOf, statusOf, toObjectStoreError } from './s3-errors.ts';
@@ -30,30 +30,29 @@ import { decodeMetadata, encodeMetadata } from './s3-metadata.ts';
 import type { SigningLog, SigningOptions } from './signing-credentials.ts';
 
 export interface S3ObjectStoreOptions extends S3Account {
-  /** What presigned URLs name: the host is part of the signature. A path, if any, is signed too, so a proxy must not strip it. */
+  /** The endpoint in presigned URLs. Host and path, if any, are signed, so a proxy must not strip the path. */
   readonly publicEndpoint: string;
   readonly bucket: string;
-  /** Any key unless given. Without what has a meaning in policies (`*`, `?`, `$`). */
+  /** Allows any key if omitted. Must not contain characters with a meaning in policies (`*`, `?`, `$`). */
   readonly keyPrefix?: string;
-  /** What part URLs are signed with; the account itself unless given. */
+  /** How part URLs are signed; with the account itself if omitted. */
   readonly signing?: SigningOptions;
-  /** Told when signing is not as it should be; silent unless given. */
+  /** Receives warnings about signing; silent if omitted. */
   readonly log?: SigningLog;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
-  /** Entries to ask for in one page of a listing; the store's own maximum unless given. */
+  /** Entries to ask for in one page of a listing; the object store's maximum if omitted. */
   readonly pageSize?: number;
 }
 
-/** Far below the 15 minutes by which a store refuses a signature from the future. */
+/** Tolerated difference; far below the 15 minutes at which an object store refuses a signature from the future. */
 const CLOCKS_AGREE_WITHIN_MS = 60_000;
-const CHECKSUM_OF_NOTHING = encodeCrc32(EMPTY_CRC32);
 
-/** An object store over the S3 API: MinIO, S3 and others. Only this file and its `s3-` siblings know the AWS SDK. */
+/** Makes an object store over the S3 API: MinIO, S3 and others. Of the server, only this folder knows the AWS SDK. */
 export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore & { close(): void } {
   const { bucket, keyPrefix = '', now = Date.now, pageSize } = options;
   const { calls, singleCalls } = createClients(options);
-  const partUrls = createPartUrls({
+  const presigner = createPresigner({
     signing: { kind: 'shared' },
     log: { warn: () => {} },
     ...options,
@@ -63,15 +62,15 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
     checkAccount: checkBucket,
   });
 
-  /** The store's clock minus ours, as the SDK learns it from every answer's date: whole seconds, so only a real difference counts. */
+  /** The object store's clock minus ours, as the SDK learns it from the date of every answer. In whole seconds, so small differences do not count. */
   function clockOffset(): number {
     const offset = calls.config.systemClockOffset;
     return Math.abs(offset) < CLOCKS_AGREE_WITHIN_MS ? 0 : offset;
   }
 
   async function createMultipartUpload({ key, contentType, contentDisposition, metadata, tags }: NewUpload) {
-    // By our clock, like every instant beside it, and taken before the call: the store's own sweep, which counts from
-    // the upload's initiation, can then only come later than we say.
+    // Taken by our clock, like all other instants, and before the call: the object store's own clean-up counts from the upload's
+    // initiation, so it can only come later than we say.
     const initiatedAt = now();
     const command = new CreateMultipartUploadCommand({
       Bucket: bucket,
@@ -80,12 +79,12 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
       ...(contentDisposition === null ? {} : { ContentDisposition: contentDisposition }),
       ...(Object.keys(tags).length === 0 ? {} : { Tagging: encodeTags(tags) }),
       Metadata: encodeMetadata(metadata),
-      // With an algorithm, MinIO refuses every part without that checksum, UploadPartCopy through a presigned URL
-      // (header x-amz-copy-source) included; without, it would read any object that our key can read (measured).
-      ChecksumAlgorithm: 'CRC32',
+      // With an algorithm, MinIO refuses every part without that checksum, including an UploadPartCopy through a presigned URL (header
+      // x-amz-copy-source). Without, that would copy any object that our key can read (measured).
+      ChecksumAlgorithm: CHECKSUM.algorithm,
       ChecksumType: 'FULL_OBJECT',
     });
-    const { UploadId: uploadId } = await asked(once(() => singleCalls.send(command)));
+    const { UploadId: uploadId } = await translated(sendOnce(() => singleCalls.send(command)));
     if (!uploadId) throw unreadable('CreateMultipartUpload');
     return { uploadId, initiatedAt };
   }
@@ -93,9 +92,9 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
   async function listParts(key: string, uploadId: string): Promise<StoredPart[]> {
     const parts: StoredPart[] = [];
     let marker: string | undefined;
-    // By hand: MinIO ends its last page with marker "0", which the SDK's paginator takes as "start again" (measured).
+    // Not with the SDK's paginator: MinIO ends its last page with marker "0", which the paginator takes as "start again" (measured).
     for (;;) {
-      const page: ListPartsCommandOutput = await asked(
+      const page: ListPartsCommandOutput = await translated(
         calls.send(
           new ListPartsCommand({ Bucket: bucket, Key: key, UploadId: uploadId, PartNumberMarker: marker, MaxParts: pageSize }),
           { requestTimeout: LIST_PARTS_TIMEOUT_MS },
@@ -120,10 +119,10 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
       ...(input.onlyIfAbsent ? { IfNoneMatch: '*' } : {}),
     });
     try {
-      const { ETag: etag } = await asked(once(() => singleCalls.send(command, { requestTimeout: COMPLETE_TIMEOUT_MS })));
+      const { ETag: etag } = await translated(sendOnce(() => singleCalls.send(command, { requestTimeout: COMPLETE_TIMEOUT_MS })));
       if (!etag) throw unreadable('CompleteMultipartUpload');
     } catch (error) {
-      // Every checksum is wrong for a damaged upload, and it may have been damaged since its parts were listed.
+      // A damaged upload refuses every checksum, and it may have been damaged after its parts were listed.
       if (failureOf(error) === 'checksum-mismatch') await listParts(input.key, input.uploadId);
       throw error;
     }
@@ -131,7 +130,7 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
 
   async function abortMultipartUpload(key: string, uploadId: string): Promise<void> {
     try {
-      await asked(calls.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: uploadId })));
+      await translated(calls.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: uploadId })));
     } catch (error) {
       if (failureOf(error) !== 'upload-missing') throw error;
     }
@@ -159,8 +158,8 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
     key: string,
     marker: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined },
   ): Promise<ListMultipartUploadsCommandOutput> {
-    const page = await asked(
-      // Keys may hold characters that XML cannot, so they travel URL-encoded.
+    const page = await translated(
+      // URL-encoded, because keys may hold characters that XML cannot.
       calls.send(
         new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: key, EncodingType: 'url', MaxUploads: pageSize, ...marker }),
       ),
@@ -176,20 +175,20 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
       return {
         size: head.ContentLength,
         etag: head.ETag,
-        // A composite checksum (of an object that something else put there) says nothing about the bytes as a whole.
-        checksum: head.ChecksumType === 'COMPOSITE' ? null : (head.ChecksumCRC32 ?? checksumOfSize(head.ContentLength)),
+        // A composite checksum (of an object from another program) is not a checksum of the whole bytes.
+        checksum: head.ChecksumType === 'COMPOSITE' ? null : (head[CHECKSUM.s3Field] ?? checksumOfSize(head.ContentLength)),
         metadata: decodeMetadata(head.Metadata ?? {}),
       };
     } catch (error) {
       if (statusOf(error) !== 404) throw toObjectStoreError(error);
       if (codeOf(error) === 'NoSuchKey') return undefined;
-      // An answer to HEAD has no body, so this 404 may be about the bucket, or not from S3 at all. Ask what does have one.
+      // An answer to HEAD has no body, so this 404 may be about the bucket, or not from S3 at all. A listing has a body and tells.
       await checkBucket();
       return undefined;
     }
   }
 
-  /** Not HeadBucket: it needs a right (s3:ListBucket) that partway otherwise does without, and its answer has no error code. */
+  /** Lists uploads. HeadBucket would need a right (s3:ListBucket) that partway does not need otherwise, and answers no error code. */
   async function checkBucket(): Promise<void> {
     await listUploadsPage('partway-bucket-check', {});
   }
@@ -198,7 +197,7 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
     bucket,
     keyPrefix,
     createMultipartUpload,
-    presignPart: partUrls.presignPart,
+    presignPart: presigner.presignPart,
     listParts,
     completeMultipartUpload,
     abortMultipartUpload,
@@ -207,11 +206,11 @@ export function createS3ObjectStore(options: S3ObjectStoreOptions): ObjectStore 
     findKeyConflict: (key) => findKeyConflict(calls, bucket, key),
     checkBucket,
     readClock: () => readStoreClock(calls, bucket, now),
-    checkSigning: partUrls.checkSigning,
-    signing: partUrls.signing,
-    tryForgery: partUrls.tryForgery,
+    checkSigning: presigner.checkSigning,
+    signing: presigner.signing,
+    tryForgery: presigner.tryForgery,
     close() {
-      partUrls.close();
+      presigner.close();
       calls.destroy();
       singleCalls.destroy();
     },
@@ -222,7 +221,8 @@ function failureOf(error: unknown): ObjectStoreFailure | undefined {
   return error instanceof ObjectStoreError ? error.failure : undefined;
 }
 
-async function asked<T>(call: Promise<T>): Promise<T> {
+/** Turns the SDK's errors into ObjectStoreError. */
+async function translated<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (error) {
@@ -231,10 +231,10 @@ async function asked<T>(call: Promise<T>): Promise<T> {
 }
 
 /**
- * Sends once, except that a refusal for the clock is sent again: nothing was done, and from the refusal the SDK has
- * learned the store's time.
+ * Sends a call once, but sends it again if it was refused for its clock: nothing was done, and the SDK has learned the object store's
+ * time from the refusal.
  */
-async function once<T>(send: () => Promise<T>): Promise<T> {
+async function sendOnce<T>(send: () => Promise<T>): Promise<T> {
   try {
     return await send();
   } catch (error) {
@@ -243,15 +243,16 @@ async function once<T>(send: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The store said yes, but not with what S3 says then: a proxy's page, or an answer cut short. */
+/** The error for a success that is not S3's: a proxy's page, or an answer that was cut short. */
 function unreadable(call: string): ObjectStoreError {
   return new ObjectStoreError('unavailable', `the object store's answer to ${call} is not S3's`);
 }
 
 /**
- * MinIO stops a Complete whose connection breaks. Often it has by then deleted the parts' records and rewritten the upload's,
- * without the checksum algorithm: parts that are sent again are taken, but no Complete with a checksum succeeds any more, and
- * the copy-source hole is open (measured). Stores that name no algorithm leave the element out; only MinIO writes it empty.
+ * Recognises an upload that MinIO has damaged. MinIO stops a Complete whose connection breaks. By then it has often deleted the records
+ * of the parts, and rewritten that of the upload without the checksum algorithm: it accepts parts that are sent again, but no Complete
+ * with a checksum succeeds any more, and the copy-source hole is open (measured). Object stores that name no algorithm omit the element;
+ * only MinIO writes it empty.
  */
 function isDamaged(page: ListPartsCommandOutput): boolean {
   const algorithm: string | undefined = page.ChecksumAlgorithm;
@@ -266,32 +267,32 @@ function endlessListing(call: string): ObjectStoreError {
   return new ObjectStoreError('refused', `the object store's ${call} does not advance`);
 }
 
-function toStoredPart({ PartNumber, ETag, Size, ChecksumCRC32 }: Part): StoredPart {
+function toStoredPart({ PartNumber, ETag, Size, [CHECKSUM.s3Field]: checksum }: Part): StoredPart {
   if (PartNumber === undefined || ETag === undefined || Size === undefined) throw unreadable('ListParts');
-  return { partNumber: PartNumber, etag: ETag, checksum: ChecksumCRC32 ?? null, size: Size };
+  return { partNumber: PartNumber, etag: ETag, checksum: checksum ?? null, size: Size };
 }
 
 /** MinIO refuses a part without the checksum it was stored with (measured). */
 function toCompletedPart({ partNumber, etag, checksum }: StoredPart): CompletedPart {
-  return { PartNumber: partNumber, ETag: etag, ...(checksum === null ? {} : { ChecksumCRC32: checksum }) };
+  return { PartNumber: partNumber, ETag: etag, ...(checksum === null ? {} : { [CHECKSUM.s3Field]: checksum }) };
 }
 
 /**
- * MinIO computes no checksum of an object without bytes, and so refuses the right one (measured). What a Complete without
- * checksum could let through there is decided here: nothing has just one CRC32.
+ * MinIO computes no checksum of an empty object, and so refuses the right one (measured). A Complete of empty parts therefore has no
+ * checksum, and is compared here: only one CRC32 is that of no bytes.
  */
-function objectChecksum({ parts, checksum }: CompleteInput): { ChecksumCRC32?: string; ChecksumType?: 'FULL_OBJECT' } {
-  if (parts.some(({ size }) => size > 0)) return { ChecksumCRC32: checksum, ChecksumType: 'FULL_OBJECT' };
-  if (checksum !== CHECKSUM_OF_NOTHING)
-    throw new ObjectStoreError('checksum-mismatch', 'the parts are empty, the checksum is not that of nothing');
+function objectChecksum({ parts, checksum }: CompleteInput): { [CHECKSUM.s3Field]?: string; ChecksumType?: 'FULL_OBJECT' } {
+  if (parts.some(({ size }) => size > 0)) return { [CHECKSUM.s3Field]: checksum, ChecksumType: 'FULL_OBJECT' };
+  if (checksum !== EMPTY_CHECKSUM)
+    throw new ObjectStoreError('checksum-mismatch', 'the parts are empty, but the checksum is not that of an empty object');
   return {};
 }
 
 function checksumOfSize(size: number): string | null {
-  return size === 0 ? CHECKSUM_OF_NOTHING : null;
+  return size === 0 ? EMPTY_CHECKSUM : null;
 }
 
-/** A listing's URL encoding is that of a form: a space is a plus. A store that does not encode does not say so either. */
+/** Decodes a listed key. The URL encoding is that of forms, with a plus for a space; an object store that does not encode names no encoding. */
 function decodeListed(key: string | undefined, encoding: string | undefined): string {
   return encoding === 'url' ? decodeURIComponent((key ?? '').replaceAll('+', ' ')) : (key ?? '');
 }

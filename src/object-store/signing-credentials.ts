@@ -1,13 +1,13 @@
 import type { Instant } from '../session/session.ts';
 import { ObjectStoreError, type SigningReport } from './port.ts';
 
-/** A URL that ends sooner than this would often be of no use when its part is sent; new credentials are waited for instead. */
+/** Least time left: a URL that ends sooner would often be useless when its part is sent, so the caller waits for new credentials. */
 const LEAST_LEFT_MS = 60_000;
-/** After a renewal in the background failed, and while the present session is good. */
+/** Wait after a failed renewal in the background, while the current session is still good. */
 const RENEW_AGAIN_AFTER_MS = 10_000;
-/** Signing with the account itself: a store that had no sessions may have them after an upgrade, and a refusal may have been a passing one. */
+/** How often to ask for sessions while the account itself signs: an upgrade may bring them, and the refusal may have been temporary. */
 const LOOK_FOR_SESSIONS_MS = 10 * 60_000;
-/** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html; MinIO takes up to seven days (measured). */
+/** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html; MinIO accepts up to seven days (measured). */
 const SHORTEST_SESSION_SECONDS = 900;
 const LONGEST_SESSION_SECONDS = 604_800;
 
@@ -16,15 +16,15 @@ export interface KeyPair {
   readonly secretAccessKey: string;
 }
 
-/** What part URLs are signed with. */
+/** Credentials that sign part URLs. */
 export interface SigningCredentials extends KeyPair {
   readonly kind: SigningReport['credentials'];
   readonly sessionToken?: string;
-  /** By our clock; null for keys that do not end. */
+  /** By our clock; null for keys, which do not expire. */
   readonly expiresAt: Instant | null;
 }
 
-/** A session that the store gave us. */
+/** A temporary session from the object store. */
 export interface SigningSession extends SigningCredentials {
   readonly kind: 'sts';
   readonly sessionToken: string;
@@ -32,31 +32,31 @@ export interface SigningSession extends SigningCredentials {
 }
 
 export type SigningOptions =
-  /** The account itself: its URLs are good for whatever else the account may do. */
+  /** The account itself signs, so a URL's signature has all rights of the account. */
   | { readonly kind: 'shared' }
-  /** A key pair of its own, which should have the right s3:PutObject and no other. */
+  /** A separate key pair signs; it should have the right s3:PutObject and no other. */
   | ({ readonly kind: 'key' } & KeyPair)
-  /** Sessions that can only put. `auto` signs with the account itself where the store has none. `urlTtlSeconds`: the longest life that URLs are to have. */
+  /** Sessions that can only put. `auto` signs with the account itself if the object store has no sessions. `urlTtlSeconds` is the longest life of URLs. */
   | { readonly kind: 'sts' | 'auto'; readonly urlTtlSeconds: number };
 
 export interface Signing {
-  /** @throws ObjectStoreError where there is no good session and none can be had. */
+  /** @throws ObjectStoreError if there is no usable session and none can be obtained. */
   current(): Promise<SigningCredentials>;
-  /** The store does not know these any more: the next caller gets others. */
+  /** Drops credentials that the object store no longer knows: the next caller gets others. */
   forget(credentials: SigningCredentials): void;
 }
 
 export interface SigningDeps {
   readonly account: KeyPair;
-  /** A new session at the store, for so many seconds. @throws ObjectStoreError */
+  /** Obtains a new session from the object store for `seconds`. @throws ObjectStoreError */
   readonly assumeRole: (seconds: number) => Promise<SigningSession>;
-  /** Throws unless the store lets the account in. */
+  /** Throws unless the object store accepts the account. */
   readonly checkAccount: () => Promise<void>;
   readonly now: () => Instant;
   readonly log: SigningLog;
 }
 
-/** The part of pino that is used here. */
+/** The part of pino that signing uses. */
 export interface SigningLog {
   warn(fields: object, message: string): void;
 }
@@ -71,7 +71,7 @@ function fixed(credentials: SigningCredentials): Signing {
   return { current: async () => credentials, forget: () => {} };
 }
 
-/** Twice the life of a URL, since it is renewed at half of its own: so URLs get their whole life but where that is half a week and more. */
+/** Twice the life of a URL, because sessions are renewed at half of their life. So URLs get their whole life, unless that is half a week or more. */
 export function sessionSeconds(urlTtlSeconds: number): number {
   return Math.min(Math.max(2 * urlTtlSeconds, SHORTEST_SESSION_SECONDS), LONGEST_SESSION_SECONDS);
 }
@@ -97,7 +97,7 @@ function createSessions(options: { kind: 'sts' | 'auto'; urlTtlSeconds: number }
       hasHadSessions = true;
     } catch (error) {
       if (!(await isStoreWithoutSessions(error))) throw error;
-      // Said once: it stays so as long as it is looked for again and again in vain.
+      // Warns once, not for each later attempt in vain.
       if (present === undefined) {
         log.warn(
           { reason: (error as ObjectStoreError).message },
@@ -110,7 +110,10 @@ function createSessions(options: { kind: 'sts' | 'auto'; urlTtlSeconds: number }
     return present;
   }
 
-  /** A definite no, of a store that takes the account otherwise: a wrong key is no reason to sign with it, and MinIO says AccessDenied for all (measured). */
+  /**
+   * A definite refusal from an object store that accepts the account otherwise. Without that check a wrong key would look the same: MinIO
+   * answers AccessDenied to both (measured).
+   */
   async function isStoreWithoutSessions(error: unknown): Promise<boolean> {
     if (options.kind === 'sts' || hasHadSessions) return false;
     if (!(error instanceof ObjectStoreError) || error.failure !== 'refused') return false;
@@ -118,12 +121,12 @@ function createSessions(options: { kind: 'sts' | 'auto'; urlTtlSeconds: number }
     return true;
   }
 
-  /** Not waited for: the present session is good, and stays in use if this fails. */
+  /** The caller does not wait: the current session is still good, and stays in use if this fails. */
   function renewInBackground(at: Instant): void {
     if (renewing !== undefined || at < renewAgainAt) return;
     renewAgainAt = at + RENEW_AGAIN_AFTER_MS;
     renew().catch((error: unknown) =>
-      log.warn({ err: error }, 'the signing session could not be renewed; the present one is kept'),
+      log.warn({ err: error }, 'the signing session could not be renewed; the current one stays in use'),
     );
   }
 

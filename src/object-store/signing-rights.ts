@@ -6,7 +6,7 @@ import { createCalls } from './s3-clients.ts';
 import { codeOf, toObjectStoreError } from './s3-errors.ts';
 import type { SigningCredentials } from './signing-credentials.ts';
 
-interface Place {
+interface BucketLocation {
   readonly endpoint: string;
   readonly region: string;
   readonly bucket: string;
@@ -15,13 +15,13 @@ interface Place {
 }
 
 /**
- * Tries what URLs must not be good for, with the credentials that sign them, within the key prefix: rights elsewhere cannot be
- * found out without knowing where. MinIO refuses to read a key that is not there only for want of the right; S3 also where
- * the bucket may not be listed, so there `canRead: false` proves less.
+ * Tries, with the credentials that sign URLs, the requests that must not work. Only within the key prefix: rights elsewhere cannot be
+ * found without knowing where. MinIO refuses to read a missing key only if the right is missing; S3 refuses it also if the bucket may
+ * not be listed, so `canRead: false` proves less there.
  */
 export async function tryRights(
   credentials: SigningCredentials,
-  { endpoint, region, bucket, keyPrefix, makeAgent }: Place,
+  { endpoint, region, bucket, keyPrefix, makeAgent }: BucketLocation,
 ): Promise<Pick<SigningReport, 'canRead' | 'canList' | 'canDelete'>> {
   const { accessKeyId, secretAccessKey, sessionToken } = credentials;
   const client = createCalls({
@@ -32,7 +32,7 @@ export async function tryRights(
     makeAgent,
     ...(sessionToken && { sessionToken }),
   });
-  // Of no object: what is read and deleted here is not there.
+  // There is no such object, so nothing is read or deleted.
   const object = { Bucket: bucket, Key: `${keyPrefix}partway-signing-${randomUUID()}` };
   try {
     const [canRead, canList, canDelete] = await Promise.all([
@@ -46,7 +46,7 @@ export async function tryRights(
   }
 }
 
-/** Only the word for a missing right counts as "no": credentials that the store does not know prove nothing. */
+/** Counts only the code for a missing right as "no": credentials that the object store does not know prove nothing. */
 async function isAllowed(attempt: Promise<unknown>): Promise<boolean> {
   try {
     await attempt;

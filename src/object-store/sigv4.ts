@@ -1,6 +1,6 @@
 import { createHmac, hash } from 'node:crypto';
 
-/** What AWS Signature Version 4 needs of credentials. */
+/** The parts of credentials that AWS Signature Version 4 needs. */
 export interface SignatureCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -11,28 +11,29 @@ export interface RequestToSign {
   readonly method: string;
   /** Percent-encoded once, as it is sent. */
   readonly path: string;
-  /** Not encoded; none of them begins with `X-Amz-`, and they stand in the order of their names. */
+  /** Not encoded, in the order of names; no name begins with `X-Amz-`. */
   readonly query: Readonly<Record<string, string>>;
-  /** All headers that are signed, `host` among them: lower case. */
+  /** All signed headers, including `host`; names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** By the store's clock; whole seconds. */
+  /** By the object store's clock, in whole seconds. */
   readonly signedAt: Date;
   readonly expiresInSeconds: number;
 }
 
-/** What one second's URLs have in common that live as long and sign the same headers: in a batch, all but what is each part's own. */
+/** Values that URLs share if they are signed in the same second, live equally long and sign the same headers, as in a batch of URLs. */
 interface Shared {
   readonly instant: string;
   readonly scope: string;
   readonly key: Buffer;
-  /** Of the query. */
+  /** The first part of the query. */
   readonly start: string;
 }
 
 /**
- * Signs URLs of one region: AWS Signature Version 4 in the query, of a body that is not looked at
- * (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html). By hand, since a batch holds hundreds of URLs and the
- * SDK's signer takes many times as long (measured); a test compares the two. What they share is made once.
+ * Makes a signer for URLs of one region: AWS Signature Version 4 in the query, without a checksum of the body
+ * (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html). Our own, because the SDK's signer takes many times as
+ * long (measured) and a batch has hundreds of URLs. Tests, and each start of the server, compare the two. Shared values are computed
+ * once.
  */
 export function createUrlSigner(region: string): (request: RequestToSign, credentials: SignatureCredentials) => string {
   let last: { of: string; credentials: SignatureCredentials; shared: Shared } | undefined;
@@ -45,7 +46,7 @@ export function createUrlSigner(region: string): (request: RequestToSign, creden
     return last.shared;
   }
 
-  /** Returns the whole query, signature included. */
+  /** Returns the whole query, including the signature. */
   return (request, credentials) => {
     const { method, path, query, headers } = request;
     const sorted = Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -72,7 +73,7 @@ function share(
     instant,
     scope,
     key: [date, region, 's3', 'aws4_request'].reduce(hmac, Buffer.from(`AWS4${secretAccessKey}`)),
-    // By name: upper case comes before what S3 itself defines.
+    // In the order of names: upper case comes before the lower-case names that S3 itself defines.
     start: formatQuery({
       'X-Amz-Algorithm': 'AWS4-HMAC-SHA256',
       'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD',
@@ -95,7 +96,7 @@ function formatQuery(query: Readonly<Record<string, string>>): string {
     .join('&');
 }
 
-/** SigV4 signs RFC 3986 encoding; encodeURIComponent leaves `!'()*` as they are. */
+/** Encodes as SigV4 expects (RFC 3986); encodeURIComponent leaves `!'()*` as they are. */
 export function encodeRfc3986(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -6,7 +6,7 @@ import { noteConnectionErrors } from './s3-connection-errors.ts';
 import { toObjectStoreError } from './s3-errors.ts';
 import type { SigningSession } from './signing-credentials.ts';
 
-/** Both are asked for by the protocol; MinIO heeds neither. */
+/** The protocol requires both; MinIO ignores them. */
 const ROLE_ARN = 'arn:aws:iam::000000000000:role/partway';
 const SESSION_NAME = 'partway';
 
@@ -16,8 +16,8 @@ export interface SessionRights {
 }
 
 /**
- * Sessions that can put under the prefix and nothing else, whatever the account may do. What they signed ends with them, and while
- * the account is disabled; a new secret of the account does not end them (measured on MinIO).
+ * Obtains sessions that can put under the prefix and nothing else, whatever the account may do. URLs that a session signed end with it,
+ * and do not work while the account is disabled; a new secret of the account does not end them (measured on MinIO).
  */
 export function createAssumeRole(
   { endpoint, region, accessKeyId, secretAccessKey, makeAgent }: S3Account,
@@ -28,7 +28,7 @@ export function createAssumeRole(
     endpoint,
     region,
     credentials: { accessKeyId, secretAccessKey },
-    // The second attempt is also that with the store's time, if the clocks differ.
+    // If the clocks differ, the second attempt uses the object store's time.
     maxAttempts: 2,
     requestHandler: requestHandler({ endpoint, makeAgent }),
   });
@@ -71,8 +71,8 @@ export function createAssumeRole(
 }
 
 /**
- * In milliseconds. The session ends by the store's clock, so what counts is how long after the store's answer; both instants
- * come in whole seconds, cut off. A store may give less than was asked for.
+ * Returns the life of the session in milliseconds, counted from the object store's answer, because the session ends by that clock. Both
+ * instants are cut to whole seconds. An object store may give less than was requested.
  */
 function lifetime(endsAt: number, storeDate: number | undefined, seconds: number): number {
   const asked = seconds * 1000;
@@ -81,8 +81,8 @@ function lifetime(endsAt: number, storeDate: number | undefined, seconds: number
 }
 
 /**
- * Allows PutObject to requests that are signed in the query, as part URLs are, and to no others. The condition refuses requests whose
- * signature MinIO does not check (CVE-2026-41145, CVE-2026-40344): their `s3:authType` is empty (measured).
+ * Allows PutObject only to requests that are signed in the query, as part URLs are. The condition refuses requests whose signature MinIO
+ * does not check (CVE-2026-41145, CVE-2026-40344): their `s3:authType` is empty (measured).
  */
 export function sessionPolicy({ bucket, keyPrefix }: SessionRights) {
   return {

@@ -1,4 +1,4 @@
-/** Every code by which OpenSSL and Node refuse the certificate of the other side. */
+/** Matches every code with which OpenSSL and Node refuse the certificate of the other side. */
 const REFUSAL =
   /CERT|^UNABLE_TO_|^HOSTNAME_MISMATCH$|^INVALID_(?:CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$|^ERROR_IN_CERT_|^ERR_TLS_CERT/;
 
@@ -8,13 +8,13 @@ export function isCertificateRefusal(code: string): boolean {
   return REFUSAL.test(code);
 }
 
-/** What has to be put right. */
+/** Returns what is wrong with the certificate. */
 export function certificateProblem(code: string): CertificateProblem {
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') return 'time';
   return code === 'ERR_TLS_CERT_ALTNAME_INVALID' || code === 'HOSTNAME_MISMATCH' ? 'name' : 'authority';
 }
 
-/** Why a certificate is refused, in words that follow "its certificate is not trusted:". */
+/** Describes why a certificate is refused: the end of the sentence "its certificate is not trusted: …". */
 export function describeRefusedCertificate(code: string): string {
   if (code === 'CERT_HAS_EXPIRED') return 'it has expired';
   if (code === 'CERT_NOT_YET_VALID') return 'it is not valid yet';
@@ -24,7 +24,7 @@ export function describeRefusedCertificate(code: string): string {
   return 'no authority that this computer knows stands behind it';
 }
 
-/** What to do about a certificate that a server of ours refuses; the settings of the machine it runs on decide. */
+/** Returns what to do about a certificate that a partway server refuses; the settings of its host decide. */
 export function serverAdviceAbout(code: string): string {
   switch (certificateProblem(code)) {
     case 'time':

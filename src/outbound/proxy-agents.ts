@@ -7,7 +7,7 @@ import { ADDRESS_ATTEMPT_MS, type AgentOptions, directAgent, type MakeAgent } fr
 import type { HttpProxy, ProxySettings } from './proxy-settings.ts';
 import { openTunnel } from './tunnel.ts';
 
-/** Goes through the proxy that the settings name for a URL: `https:` in a tunnel, `http:` in requests to the proxy. */
+/** Makes agents that use the proxy which the settings name for a URL: `https:` through a tunnel, `http:` by requests to the proxy. */
 export function agentsThrough({ proxyFor }: ProxySettings): MakeAgent {
   return (url, options) => {
     const proxy = proxyFor(url);
@@ -18,7 +18,7 @@ export function agentsThrough({ proxyFor }: ProxySettings): MakeAgent {
 
 type Created = (error: Error | null, socket?: Duplex) => void;
 
-/** Public methods of node:http's agents that @types/node leaves out. */
+/** Public methods of node:http's agents that @types/node does not declare. */
 interface AgentHooks {
   addRequest(request: http.ClientRequest, options: object): void;
   createSocket(request: http.ClientRequest, options: object, created: Created): void;
@@ -27,7 +27,7 @@ interface AgentHooks {
 const HTTP_HOOKS = http.Agent.prototype as unknown as AgentHooks;
 const HTTPS_HOOKS = https.Agent.prototype as unknown as AgentHooks;
 
-/** The head of a request that expects 100-continue is written, into a queue, before the agent is asked. */
+/** Internals of a request that expects 100-continue: Node queues its head before it calls the agent. */
 interface WrittenHead {
   _header: string | null;
   _headerSent: boolean;
@@ -55,7 +55,7 @@ class ForwardAgent extends http.Agent {
     HTTP_HOOKS.addRequest.call(this, request, options);
   }
 
-  /** One pool for all hosts: the connections lead to the proxy. */
+  /** Uses one pool for all hosts, because all connections lead to the proxy. */
   override getName(): string {
     return this.#proxy.origin;
   }
@@ -78,7 +78,7 @@ interface TunnelOptions {
   readonly [REQUEST]: http.ClientRequest;
 }
 
-/** Speaks TLS with the host itself, in a tunnel through the proxy: the proxy sees neither URLs nor tokens. */
+/** Speaks TLS with the host itself through a tunnel, so that the proxy sees neither URLs nor tokens. */
 class TunnelAgent extends https.Agent {
   readonly #proxy: HttpProxy;
 
@@ -105,8 +105,8 @@ class TunnelAgent extends https.Agent {
 }
 
 /**
- * A signal that is aborted when the request is destroyed. Until a request has its connection Node emits neither `error` nor `close` for
- * that: it would wait for a proxy that does not answer, whatever its signal or a time limit says.
+ * Returns a signal that is aborted when the request is destroyed. Before a request has a connection, Node emits neither `error` nor
+ * `close` when it is destroyed: it would wait for a proxy that does not answer, in spite of its signal and of time limits.
  */
 function watchDestroy(request: http.ClientRequest): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();

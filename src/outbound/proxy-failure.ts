@@ -1,4 +1,4 @@
-/** The proxy, and not the host behind it, ended the attempt. Its message names the proxy, without name and password. */
+/** The proxy, and not the host behind it, ended the attempt. The message names the proxy without its user name and password. */
 export class ProxyFailure extends Error {
   override readonly name = 'ProxyFailure';
 }
@@ -6,9 +6,9 @@ export class ProxyFailure extends Error {
 /** A URL would go through a proxy that cannot be used, whatever the network does: a variable of the environment has to change. */
 export class UnusableProxy extends Error {
   override readonly name = 'UnusableProxy';
-  /** Its name. */
+  /** The name of that variable. */
   readonly variable: string;
-  /** What to type. */
+  /** What to type, for a person. */
   readonly hint: string;
 
   /** @param message Names the variable and never its value, which may hold a password. */

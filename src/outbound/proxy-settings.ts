@@ -2,23 +2,23 @@ import { BlockList, isIP } from 'node:net';
 import { UnusableProxy } from './proxy-failure.ts';
 
 export interface HttpProxy {
-  /** Scheme, host and port: what may be shown. */
+  /** Scheme, host and port: the part of the URL that may be shown. */
   readonly origin: string;
-  /** The header that shows name and password to the proxy. */
+  /** The header with user name and password for the proxy. */
   readonly authorization: string | undefined;
 }
 
 export interface ProxySettings {
   readonly isAnySet: boolean;
-  /** Undefined for a URL that is reached without a proxy. @throws UnusableProxy */
+  /** Returns undefined for a URL that is reached without a proxy. @throws UnusableProxy */
   proxyFor(url: string): HttpProxy | undefined;
-  /** What keeps a URL from being reached: it would go through a proxy that cannot be used. */
+  /** Returns the fault if the URL would go through a proxy that cannot be used. */
   faultFor(url: string): UnusableProxy | undefined;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 
-/** First come, first taken. Lower case goes first, as in curl. */
+/** Variables by protocol, the first one that is set wins. Lower case comes first, as in curl. */
 const VARIABLES: Readonly<Record<string, readonly string[]>> = {
   'http:': ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY'],
   'https:': ['https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'],
@@ -30,10 +30,10 @@ LOOPBACK.addAddress('0.0.0.0');
 LOOPBACK.addAddress('::1', 'ipv6');
 LOOPBACK.addAddress('::', 'ipv6');
 
-/** Straight to every host. */
+/** Settings without any proxy. */
 export const NO_PROXIES: ProxySettings = { isAnySet: false, proxyFor: () => undefined, faultFor: () => undefined };
 
-/** For people: which way a URL is reached. Undefined where no proxy is set at all. @throws UnusableProxy */
+/** Describes for people how a URL is reached. Undefined if no proxy is set at all. @throws UnusableProxy */
 export function describeWay({ isAnySet, proxyFor }: ProxySettings, url: string): string | undefined {
   if (!isAnySet) return undefined;
   const proxy = proxyFor(url);
@@ -42,10 +42,10 @@ export function describeWay({ isAnySet, proxyFor }: ProxySettings, url: string):
 }
 
 /**
- * Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case. As in curl, the variable of a protocol wins over
- * `ALL_PROXY`, and one that cannot be used (SOCKS, above all) matters only to URLs that would go through it.
+ * Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in upper or lower case. As in curl, the variable of a protocol wins over
+ * `ALL_PROXY`, and one that cannot be used (above all SOCKS) matters only to URLs that would go through it.
  */
-export function parseProxies(env: Environment): { readonly settings: ProxySettings } {
+export function parseProxies(env: ProxyEnvironment): { readonly settings: ProxySettings } {
   const ways = new Map<string, NamedProxy>();
   for (const [protocol, names] of Object.entries(VARIABLES)) {
     const name = names.find((candidate) => env[candidate]?.trim());
@@ -71,13 +71,13 @@ export function parseProxies(env: Environment): { readonly settings: ProxySettin
 }
 
 interface NamedProxy {
-  /** Of the variable. */
+  /** Name of the variable. */
   readonly name: string;
-  /** Words that say why it cannot be used, where it cannot. */
+  /** The proxy, or the fault that makes it unusable. */
   readonly proxy: HttpProxy | string;
 }
 
-function unusable(variable: string, fault: string, { protocol, hostname, origin }: URL, env: Environment): UnusableProxy {
+function unusable(variable: string, fault: string, { protocol, hostname, origin }: URL, env: ProxyEnvironment): UnusableProxy {
   const exceptions = env.no_proxy?.trim() ? 'no_proxy' : 'NO_PROXY';
   const before = env[exceptions]?.trim() ? `"$${exceptions},` : '';
   const without = `export ${exceptions}=${before}${bareHost(hostname)}${before && '"'}`;
@@ -91,17 +91,17 @@ function unusable(variable: string, fault: string, { protocol, hostname, origin 
 }
 
 function parseProxy(text: string): HttpProxy | string {
-  // `proxy:3128` is a usual way to write it, and would be read as the scheme `proxy:`.
+  // `proxy:3128` is common, and would be read as the scheme `proxy:`.
   const full = text.includes('://') ? text : `http://${text}`;
   const url = URL.canParse(full) ? new URL(full) : undefined;
   if (url === undefined || url.hostname === '') return 'must be the URL of a proxy, such as http://proxy.example:3128';
   if (!/^https?:$/.test(url.protocol)) return 'must be the URL of an HTTP proxy (http:// or https://; SOCKS is not supported)';
   const authorization = basicAuthorization(url);
-  if (authorization === null) return 'holds a name or a password with a % that begins no escape: write it as %25';
+  if (authorization === null) return 'has a user name or a password with a % that begins no escape: write it as %25';
   return { origin: url.origin, authorization };
 }
 
-/** Null where the escapes of name or password are broken. */
+/** Returns null if an escape in user name or password is broken. */
 function basicAuthorization({ username, password }: URL): string | undefined | null {
   if (username === '' && password === '') return undefined;
   try {
@@ -119,13 +119,13 @@ function bareHost(hostname: string): string {
     .replace(/\.$/, '');
 }
 
-/** Names are judged by themselves: none is resolved. */
+/** Judges a name without resolving it. */
 function isLoopback(host: string): boolean {
   if (isIP(host) === 0) return host === 'localhost' || host.endsWith('.localhost');
   return isWithin(LOOPBACK, host);
 }
 
-/** IPv4 addresses in IPv6 form (`::ffff:7f00:1`) count as what they are. */
+/** Treats IPv4 addresses in IPv6 form (`::ffff:7f00:1`) as IPv4. */
 function isWithin(list: BlockList, address: string): boolean {
   return list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }
@@ -133,8 +133,8 @@ function isWithin(list: BlockList, address: string): boolean {
 type IsExcepted = (host: string, port: string) => boolean;
 
 /**
- * `NO_PROXY` as curl and Go read it: names with all names below them, addresses, networks, each with a port or without; `*` for
- * everything.
+ * Reads `NO_PROXY` as curl and Go do: names including all names below them, addresses and networks, each with or without a port; `*`
+ * for everything.
  */
 function parseExceptions(text: string): IsExcepted {
   const exceptions = text
@@ -156,7 +156,7 @@ function parseException(entry: string): IsExcepted {
   };
 }
 
-/** Undefined for what is no network in CIDR notation. */
+/** Returns undefined if the entry is not a network in CIDR notation. */
 function parseNetwork(entry: string): BlockList | undefined {
   const [, address = '', bits = ''] = /^(.*)\/(\d{1,3})$/.exec(entry) ?? [];
   const family = isIP(address);

@@ -5,14 +5,14 @@ import { directAgent } from './direct-agent.ts';
 import { ProxyFailure } from './proxy-failure.ts';
 import type { HttpProxy } from './proxy-settings.ts';
 
-/** A proxy answers when it has reached the host, which may take it as long as an operating system tries to connect. */
+/** Longest wait for the proxy. It answers once it has reached the host, which may take as long as an operating system tries to connect. */
 const TUNNEL_MS = 120_000;
-/** TCP keep-alive, as agents set it for connections that they keep. */
+/** TCP keep-alive delay, as agents set it for connections that they keep. */
 const KEEP_ALIVE_MS = 1_000;
 
 /**
- * Asks the proxy for a connection to `authority` (host and port). Ends without one when the signal is aborted.
- * @throws ProxyFailure
+ * Asks the proxy for a connection to `authority` (host and port).
+ * @throws ProxyFailure, also when the signal is aborted
  */
 export function openTunnel(proxy: HttpProxy, authority: string, signal: AbortSignal): Promise<Socket> {
   const { request } = proxy.origin.startsWith('https:') ? https : http;
@@ -53,7 +53,7 @@ export function openTunnel(proxy: HttpProxy, authority: string, signal: AbortSig
   });
 }
 
-/** The reason phrase is the proxy's own text, and is not repeated. */
+/** Leaves out the reason phrase, which is the proxy's own text. */
 function describeRefusal(status: number): string {
   if (status === 407)
     return 'answered HTTP 407: it wants a name and a password, or other ones (in the URL of the proxy: http://NAME:PASSWORD@…)';

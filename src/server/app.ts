@@ -18,13 +18,15 @@ import { logOfRequest } from './core/request-log.ts';
 import { createSharedFlight } from './core/single-flight.ts';
 import { STOPPING } from './health/readiness.ts';
 import { allowOrigins } from './http/cors.ts';
+import { invalidRequest } from './http/invalid-request.ts';
 import { problemResponse } from './http/problem-response.ts';
 import { streamProgress } from './http/progress-stream.ts';
 import { setSecurityHeaders } from './http/security-headers.ts';
 import { type BodyFacts, type BodyLimits, receiveBodies } from './limits/body-limit.ts';
 import type { BodyTime } from './limits/body-time.ts';
 import type { GuardedAuthenticate } from './limits/failure-limit.ts';
-import { COST_OF_REPLAN, costOfBody, costOfCreate, costOfList, costOfPresign, costOfReport } from './limits/request-cost.ts';
+import { createRequestCharge } from './limits/request-charge.ts';
+import { COST_OF_REPLAN, costOfCreate, costOfList, costOfPresign, costOfReport } from './limits/request-cost.ts';
 import type { LimitAddress, LimitRequests } from './limits/request-limit.ts';
 import { createStreamLimit, type StreamLimits } from './limits/stream-limit.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -38,22 +40,22 @@ export interface AppDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly version: string;
-  /** Aborts when the server was told to stop: `/readyz` says so, and everything else goes on. As `shutdown` unless given. */
+  /** Aborts when the server is asked to stop: `/readyz` says so, and everything else goes on. The same as `shutdown` by default. */
   readonly stopping?: AbortSignal;
-  /** Aborts when the server takes no more requests: live streams end. */
+  /** Aborts when the server stops taking requests: live streams end. */
   readonly shutdown: AbortSignal;
-  /** Told what time a client has, by the header `Date`, and which token it came with. */
+  /** Called with the time of each client, from the header `Date`, and the key of its token. */
   readonly hearClock?: (token: string, date: string | undefined) => void;
-  /** Who is at the other end, as far as the way there is trusted. */
+  /** Returns the client's address, as far as the proxies in between are trusted. */
   readonly addressOf: (context: Context) => string;
-  /** How often a live stream without changes says something all the same; 15 s unless told. */
+  /** How often a live stream without changes sends a comment; 15 s by default. */
   readonly keepAliveMs?: number;
 }
 
-/** What stands between the network and the API; where left out: nothing, and of `bodies` and `streams` the usual. */
+/** Limits between the network and the API. An option that is left out means no limit; `bodies` and `streams` have defaults. */
 export interface EdgeOptions {
   readonly limitRequests?: LimitRequests;
-  /** Of requests that need no token. */
+  /** Limits requests that need no token, by address. */
   readonly limitAddress?: LimitAddress;
   readonly bodies?: BodyLimits;
   readonly bodyTime?: BodyTime;
@@ -63,7 +65,7 @@ export interface EdgeOptions {
   readonly tls?: boolean;
 }
 
-/** All who watch a session share what the session store was asked; together with the time between polls less than the second that an event may take. */
+/** All watchers of a session share a query of the session store for this long. With the time between polls, it stays below the second that an event may take. */
 const SHARE_PROGRESS_MS = 250;
 
 type Env = { Variables: RequestFacts & BodyFacts & { caller: Caller } };
@@ -92,7 +94,8 @@ export function createApp(deps: AppDeps) {
     corsOrigins = [],
     tls = false,
   } = edge;
-  const takeStream = createStreamLimit(streams);
+  const charge = createRequestCharge(limitRequests, limitKeyOf);
+  const acquireStream = createStreamLimit(streams);
   const watched = createSharedFlight<wire.Progress>(SHARE_PROGRESS_MS);
   const app = new OpenAPIHono<Env>({
     getPath: pathWithoutTokens,
@@ -107,7 +110,7 @@ export function createApp(deps: AppDeps) {
     context.set('address', addressOf(context));
     await next();
   });
-  app.use(tellRequests(log, metrics));
+  app.use(logRequests(log, metrics));
   app.use(setSecurityHeaders({ tls }));
   app.use(allowOrigins(corsOrigins));
   app.use(async (context, next) => {
@@ -120,7 +123,7 @@ export function createApp(deps: AppDeps) {
       const caller = await callerOf(context);
       context.set('caller', caller);
       hearClock(caller.grant.limitKey, context.req.header('date'));
-      await limitRequests(caller.grant.limitKey);
+      await charge.arrival(context);
       await next();
     });
   }
@@ -130,7 +133,7 @@ export function createApp(deps: AppDeps) {
       limits: bodies,
       keyOf: limitKeyOf,
       partCountOf: (context, sessionId) => service.partCount(context.get('caller'), sessionId),
-      onBody: (context, bytes) => charge(context, costOfBody(bytes)),
+      onBody: charge.body,
       time: bodyTime,
     }),
   );
@@ -138,31 +141,31 @@ export function createApp(deps: AppDeps) {
   app.openapi(createRoute(routes.createUpload), async (context) => {
     const request = context.req.valid('json');
     context.set('wanted', { key: request.key ?? request.keyTemplate ?? request.fileName, size: request.size });
-    await charge(context, costOfCreate(request));
+    await charge.work(context, costOfCreate(request));
     const idempotencyKey = context.req.valid('header')['idempotency-key'];
     const { session, created } = await service.create(context.get('caller'), request, idempotencyKey);
     return context.json(session, created ? 201 : 200);
   });
   app.openapi(createRoute(routes.listUploads), async (context) => {
     const query = context.req.valid('query');
-    await charge(context, costOfList(query));
+    await charge.work(context, costOfList(query));
     return context.json(await service.list(context.get('caller'), query), 200);
   });
   app.openapi(createRoute(routes.getUpload), async (context) => context.json(await service.get(...target(context)), 200));
   app.openapi(createRoute(routes.abortUpload), async (context) => context.json(await service.abort(...target(context)), 200));
   app.openapi(createRoute(routes.presignParts), async (context) => {
     const request = context.req.valid('json');
-    await charge(context, costOfPresign(request));
+    await charge.work(context, costOfPresign(request));
     return context.json(await service.presign(...target(context), request), 200);
   });
   app.openapi(createRoute(routes.listParts), async (context) => context.json(await service.parts(...target(context)), 200));
   app.openapi(createRoute(routes.replanUpload), async (context) => {
-    await charge(context, COST_OF_REPLAN);
+    await charge.work(context, COST_OF_REPLAN);
     return context.json(await service.replan(...target(context), context.req.valid('json')), 200);
   });
   app.openapi(createRoute(routes.reportProgress), async (context) => {
     const report = context.req.valid('json');
-    await charge(context, costOfReport(report));
+    await charge.work(context, costOfReport(report));
     return context.json(await service.report(...target(context), report), 200);
   });
   app.openapi(createRoute(routes.completeUpload), async (context) => {
@@ -190,7 +193,7 @@ export function createApp(deps: AppDeps) {
     throw new UploadError(code, 'The server cannot work now: `checks` says what is missing.', { facts: { ...readiness } });
   });
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
-  // Anybody may ask for it, and making it takes milliseconds.
+  // Made once, because it takes milliseconds and needs no token.
   let openapi: string | undefined;
   app.get(PATHS.openapi, (context) => {
     openapi ??= JSON.stringify(
@@ -212,11 +215,6 @@ export function createApp(deps: AppDeps) {
   });
   return app;
 
-  /** What a request costs beyond others, before it is done. */
-  async function charge(context: Context, points: number): Promise<void> {
-    await limitRequests(limitKeyOf(context), points);
-  }
-
   async function callerOf(context: Context<Env>): Promise<Caller> {
     const credentials = credentialsIn(context.req.header('authorization'), capabilityIn(context.req.raw));
     const address = context.get('address');
@@ -227,17 +225,17 @@ export function createApp(deps: AppDeps) {
     const caller = context.get('caller');
     const first = await service.progress(caller, sessionId);
     if (!context.req.header('accept')?.includes('text/event-stream')) return context.json(first, 200);
-    // Nobody would read the stream, nor notice that it goes on.
+    // A client that sent HEAD would not read the stream, nor notice that it goes on.
     if (context.req.method === 'HEAD') return context.body(null, 200, { 'content-type': 'text/event-stream' }) as never;
-    const leave = takeStream(caller.grant, sessionId);
-    const closed = metrics.requests.streamOpened();
+    const release = acquireStream(caller.grant, sessionId);
+    const countClosed = metrics.requests.streamOpened();
     const onEnd = () => {
-      leave();
-      closed();
+      release();
+      countClosed();
     };
-    // Whoever of the watchers asks asks for all: each has been judged, and what a token may see never changes while it lives.
+    // One watcher's query serves all: the access of each was checked, and the rights of a token never change while it lives.
     const next = () => watched.run(sessionId, () => service.progress(caller, sessionId));
-    // A watcher may watch for days: his token may be revoked meanwhile.
+    // A watcher may watch for days, and its token may be revoked meanwhile.
     const authenticateAgain = () => callerOf(context);
     return streamProgress(
       context,
@@ -254,7 +252,7 @@ function limitKeyOf(context: Context): string {
 const API_DESCRIPTION =
   'Uploads of very large files that finish. Create a session, presign parts, PUT them straight to the object store, complete. Sizes are bytes; byte ranges include `start` and exclude `end`.';
 
-/** Who asks, and for which session. */
+/** Returns the caller and the id of the session that the request names. */
 function target(context: {
   get(name: 'caller'): Caller;
   req: { valid(target: 'param'): { sessionId: string } };
@@ -262,11 +260,11 @@ function target(context: {
   return [context.get('caller'), context.req.valid('param').sessionId];
 }
 
-function tellRequests(log: Log, { requests }: Metrics) {
-  return async function tellRequest(context: Context<Env>, next: () => Promise<void>) {
+function logRequests(log: Log, { requests }: Metrics) {
+  return async function logRequest(context: Context<Env>, next: () => Promise<void>) {
     const startedAt = performance.now();
     await next();
-    // The path without its query; no header and no body: they may carry tokens and URLs.
+    // Only the path: query, headers and bodies may carry tokens and URLs.
     const { method, path } = context.req;
     const { status } = context.res;
     const ms = performance.now() - startedAt;
@@ -281,26 +279,7 @@ function noRoute(context: Context): UploadError {
   });
 }
 
-/** Of a body that is wrong in thousands of places, the answer names some, in a few words each: it is not to be larger than the body. */
-const MOST_FAULTS = 20;
-const MOST_FAULT_LETTERS = 300;
-
-function cut(text: string): string {
-  return text.length <= MOST_FAULT_LETTERS ? text : `${text.slice(0, MOST_FAULT_LETTERS)}…`;
-}
-
-function invalidRequest(issues: readonly { path: PropertyKey[]; message: string }[]): UploadError {
-  const errors = issues.slice(0, MOST_FAULTS).map(({ path, message }) => ({ pointer: toPointer(path), message: cut(message) }));
-  const first = errors[0];
-  return new UploadError('INVALID_REQUEST', `${first?.pointer || 'The request'}: ${first?.message}`, { facts: { errors } });
-}
-
-/** RFC 6901. */
-function toPointer(path: PropertyKey[]): string {
-  return cut(path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''));
-}
-
-/** The page behind a problem's `type`. */
+/** Answers with the page behind a problem's `type`. */
 function explainProblem(context: Context): Response {
   const code = SERVICE_ERROR_CODES.find((candidate) => problemType(candidate) === context.req.path);
   if (code === undefined) throw noRoute(context);

@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpBindings } from '@hono/node-server';
 import type { Logger } from 'pino';
+import { packageVersion } from '../installation/package-version.ts';
 import { createS3ObjectStore } from '../object-store/s3.ts';
+import { findSignerFault } from '../object-store/signer-check.ts';
 import type { SigningOptions } from '../object-store/signing-credentials.ts';
 import { agentsThrough } from '../outbound/proxy-agents.ts';
-import { describeWay } from '../outbound/proxy-settings.ts';
 import { type LateStore, openOrWait } from '../session-store/late-store.ts';
 import { openStoreToWrite } from '../session-store/open.ts';
 import { createAuthenticate, createFirstToken, hasLiveToken } from './access/auth.ts';
@@ -15,6 +15,7 @@ import { createAuditLog } from './audit/audit-log.ts';
 import { auditAsServer, noAudit } from './audit/event.ts';
 import { createExpiryClock } from './clock/expiry-clock.ts';
 import { ConfigError } from './core/config-error.ts';
+import type { Environment } from './core/environment.ts';
 import { createLog } from './core/log-output.ts';
 import { newSessionId } from './core/session-id.ts';
 import { startChecks } from './health/start-checks.ts';
@@ -28,9 +29,10 @@ import { createAddressLimit, createRequestLimit } from './limits/request-limit.t
 import { createMetrics } from './metrics/metrics.ts';
 import { createService } from './service.ts';
 import { type Config, parseConfig } from './settings/config.ts';
-import { dataFolder, describeDatabase } from './settings/file-locations.ts';
+import { describeDatabase } from './settings/file-locations.ts';
 import { judgeListening } from './settings/listening-rule.ts';
-import { startTelling } from './webhooks/start.ts';
+import { logProxies, warnOfEarlierFolder } from './settings/start-notes.ts';
+import { startWebhooks } from './webhooks/start.ts';
 
 const SWEEP_INTERVAL_MS = 60_000;
 const FIRST_TOKEN_IN_FILE =
@@ -39,30 +41,31 @@ const FIRST_TOKEN_IN_FILE =
 export interface RunningServer {
   /** For example `http://127.0.0.1:7373`, or `https://…` with a certificate. */
   readonly url: string;
-  /** Whether something happened to the SQLite file under the server: see its log. */
+  /** Whether the SQLite file was deleted, replaced or changed while the server ran; the log says how. */
   readonly isDatabaseLost: boolean;
-  /** Rejects where its database arrives after the start, and it cannot serve with what it finds there. */
+  /** Rejects if the database arrives after the start and the server cannot use it. */
   readonly failed: Promise<never>;
-  /** Puts a renewed certificate into use at once, and goes on with a new audit log where the old one was moved away. */
+  /** Puts a renewed certificate into use at once, and goes on with a new audit log if the old one was moved away. */
   reload(): Promise<void>;
   /**
-   * Says at `/readyz` that it stops, and goes on for the drain delay of the configuration; then takes no more requests, sends live
-   * streams elsewhere, lets running requests finish for up to 10 s, and closes the database. Idempotent.
+   * Says at `/readyz` that the server stops, and goes on for the drain delay of the configuration; then accepts no more requests, sends
+   * live streams elsewhere, lets running requests finish for up to 10 s, and closes the database. Idempotent.
    */
   stop(): Promise<void>;
 }
 
 /** Reads the environment, starts the control plane and runs until SIGTERM or SIGINT. @throws ConfigError, or the reason why it cannot start. */
-export async function main(env: Readonly<Record<string, string | undefined>>): Promise<void> {
+export async function main(env: Environment): Promise<void> {
   const config = parseConfig(env, faultsOfTls);
   const log = createLog();
   for (const text of config.unknown) log.warn({}, text);
+  warnOfEarlierFolder(config, log);
   const firstToken = process.stdout.isTTY
     ? atTerminal((text) => process.stdout.write(text))
-    : inFile(firstTokenPath(config.database, dataFolder(env)), (path) => log.warn({ path }, FIRST_TOKEN_IN_FILE));
-  const server = await startServer(config, log, firstToken.tell, firstToken);
+    : inFile(firstTokenPath(config.database, config.dataFolder.folder), (path) => log.warn({ path }, FIRST_TOKEN_IN_FILE));
+  const server = await startServer(config, log, firstToken.announce, firstToken);
   log.info({ url: server.url, database: describeDatabase(config.database), bucket: config.s3.bucket }, 'listening');
-  // Not at a terminal, when that is closed: there it ends the server, as it ends every program.
+  // Not at a terminal: closing that sends SIGHUP, too, which then ends the server, as it ends every program.
   if (!process.stdout.isTTY) process.on('SIGHUP', () => void server.reload());
   const signalled = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
@@ -73,14 +76,14 @@ export async function main(env: Readonly<Record<string, string | undefined>>): P
   } finally {
     await server.stop();
   }
-  // At an ordinary end the driver closes SQLite, which then writes its WAL into whatever the database's file is now.
+  // An ordinary end would close SQLite, which would write its WAL into whatever file has the database's name now.
   if (server.isDatabaseLost) process.exit(1);
 }
 
 /**
- * Composition root: config → adapters → service → app → listen. A database that is away, and may come, keeps it from nothing but what needs
- * the database: requests are answered 503 until it is there.
- * @throws ConfigError, SessionStoreStartError, or why the port cannot be had
+ * Composition root: config → adapters → service → app → listen. If the database is away and may come back, the server starts all the same,
+ * and requests that need it are answered 503 until it is there.
+ * @throws ConfigError, SessionStoreStartError, or the reason why the port cannot be opened
  */
 export async function startServer(
   config: Config,
@@ -88,6 +91,7 @@ export async function startServer(
   onFirstToken: (token: string) => void,
   firstToken?: Pick<FirstTokenPlace, 'keep' | 'discard'>,
 ): Promise<RunningServer> {
+  await checkSigner(config);
   let isDatabaseLost = false;
   const onLoss = (error: Error) => {
     isDatabaseLost = true;
@@ -117,11 +121,11 @@ async function serve(start: Start): Promise<RunningServer> {
   const { config, log, onFirstToken, firstToken, database, isDatabaseLost } = start;
   const { sessions } = database;
   const isOpenFirst = database.isOpen;
-  /** True where it is known before the server listens whether it may: a token in the environment is enough for that. */
+  /** Whether the listening rule can be applied before the server listens: it needs the database, or a token in the environment. */
   const isJudgedFirst = isOpenFirst || config.adminToken !== undefined;
   const version = packageVersion();
   const metrics = createMetrics({ sessions, hasWebhook: config.webhook !== undefined, now: Date.now, log, version });
-  tellWays(config, log);
+  logProxies(config, log);
   const makeAgent = agentsThrough(config.proxies);
   const s3 = createS3ObjectStore({
     ...config.s3,
@@ -142,7 +146,7 @@ async function serve(start: Start): Promise<RunningServer> {
     monotonic: () => performance.now(),
     holdMs: config.expiryHoldMs,
     log,
-    tell: metrics.clockSeen,
+    onLook: metrics.clockSeen,
   });
   const stopping = new AbortController();
   const shutdown = new AbortController();
@@ -181,9 +185,9 @@ async function serve(start: Start): Promise<RunningServer> {
     await closeStores();
     throw error;
   });
-  /** What works on the database by itself. */
+  /** Background tasks, which work on the database. */
   let tasks: readonly { stop(): Promise<void> }[] = [];
-  // Not before the port is ours: a start that fails must not have shown the only token.
+  // Only after the port is open: a start that fails must not have shown the only token.
   if (isOpenFirst) {
     await begin().catch(async (error: unknown) => {
       await listening.close();
@@ -195,7 +199,7 @@ async function serve(start: Start): Promise<RunningServer> {
   const watching = metrics.watchProcess();
   const begun = isOpenFirst ? Promise.resolve() : database.opened.then((isOpen) => (isOpen ? beginLate() : undefined));
   const failed = begun.then(() => new Promise<never>(() => {}));
-  // It may fail during a stop, when nothing waits for it any more.
+  // It may fail during a stop, when nothing awaits it any more.
   failed.catch(() => {});
 
   let stopped: Promise<void> | undefined;
@@ -230,16 +234,16 @@ async function serve(start: Start): Promise<RunningServer> {
     const webhook = config.webhook && { ...config.webhook, makeAgent };
     tasks = [
       startSweeper(sweepDeps, SWEEP_INTERVAL_MS, metrics.swept, expiryClock.mayExpire),
-      startTelling(
-        { outbox: sessions.outbox, now: Date.now, log, tell: metrics.eventDelivered, mayForget: expiryClock.mayForget },
+      startWebhooks(
+        { outbox: sessions.outbox, now: Date.now, log, onAttempt: metrics.eventDelivered, mayDelete: expiryClock.mayDelete },
         webhook,
       ),
     ];
   }
 
   async function beginLate(): Promise<void> {
-    log.info({ database: describeDatabase(config.database) }, 'the database is there');
-    if (!isJudgedFirst) tellExposure(listening.url, await judge());
+    log.info({ database: describeDatabase(config.database) }, 'the database can be reached now');
+    if (!isJudgedFirst) warnOfExposure(listening.url, await judge());
     await begin();
   }
 
@@ -255,11 +259,11 @@ async function serve(start: Start): Promise<RunningServer> {
   async function startListening() {
     const warning = isJudgedFirst ? await judge() : undefined;
     const running = await listen(app.fetch, { ...config, tls, trustedProxies, log, refused: metrics.requests.refused });
-    tellExposure(running.url, warning);
+    warnOfExposure(running.url, warning);
     return running;
   }
 
-  /** @returns a warning. @throws ConfigError where it must not listen there. */
+  /** Applies the listening rule and returns its warning. @throws ConfigError where the server must not listen there. */
   async function judge(): Promise<string | undefined> {
     const hasToken = config.adminToken !== undefined || (await hasLiveToken(sessions, Date.now()));
     const { refusal, warning } = judgeListening({ host: config.host, hasToken, hasTls: tls !== undefined });
@@ -267,17 +271,9 @@ async function serve(start: Start): Promise<RunningServer> {
     return warning;
   }
 
-  function tellExposure(url: string, warning: string | undefined): void {
+  function warnOfExposure(url: string, warning: string | undefined): void {
     if (warning !== undefined) log.warn({ url }, warning);
   }
-}
-
-/** Where proxies are set: which of the server's own connections go through one. The webhook's URL may be a secret, so it is not shown. */
-function tellWays({ proxies, s3, webhook }: Config, log: Logger): void {
-  const storeWay = describeWay(proxies, s3.endpoint);
-  if (storeWay !== undefined) log.info({ endpoint: new URL(s3.endpoint).origin }, `the object store is reached ${storeWay}`);
-  const webhookWay = webhook && describeWay(proxies, webhook.url.reveal());
-  if (webhookWay !== undefined) log.info({}, `the webhook is reached ${webhookWay}`);
 }
 
 function openAudit({ auditPath: path }: Config, log: Logger) {
@@ -290,12 +286,24 @@ function signingOptions({ s3: { signing }, policy }: Config): SigningOptions {
   return { kind: 'key', accessKeyId: signing.accessKeyId.reveal(), secretAccessKey: signing.secretAccessKey.reveal() };
 }
 
+/**
+ * Compares a part URL by our signer with one by the AWS SDK's, before anything is opened: URLs of a wrong signature would fail each upload.
+ * @throws ConfigError
+ */
+async function checkSigner({ s3 }: Config): Promise<void> {
+  const fault = await findSignerFault({
+    ...s3,
+    accessKeyId: s3.accessKeyId.reveal(),
+    secretAccessKey: s3.secretAccessKey.reveal(),
+    at: Date.now(),
+  });
+  if (fault === undefined) return;
+  throw new ConfigError([
+    `PARTWAY_S3_PUBLIC_ENDPOINT, PARTWAY_S3_ENDPOINT, PARTWAY_S3_REGION or PARTWAY_S3_BUCKET: ${fault}. Check these settings. If they are right, this is a bug of partway: please report it with them, but without keys.`,
+  ]);
+}
+
 function faultsOfTls(files: TlsFiles): readonly string[] {
   const pair = readTlsPair(files);
   return 'faults' in pair ? pair.faults : [];
-}
-
-function packageVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-  return manifest.version;
 }

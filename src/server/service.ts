@@ -1,5 +1,4 @@
 import type * as wire from '../contract/wire.ts';
-import { ObjectStoreError } from '../object-store/port.ts';
 import { hasScope } from '../session/access.ts';
 import { UploadError } from '../session/errors.ts';
 import { isTerminal, type Status } from '../session/machine.ts';
@@ -16,21 +15,14 @@ import { progressView, sessionView } from './core/views.ts';
 import { createForgeryGuard } from './health/forgery-guard.ts';
 import { createReadiness } from './health/readiness.ts';
 import { createStoreReport } from './health/store-report.ts';
-import {
-  complete,
-  finishIfStored,
-  isObjectOf,
-  listStoredParts,
-  missingParts,
-  refuse,
-  unprovenParts,
-} from './lifecycle/complete.ts';
+import { complete, isObjectOf, missingParts, unprovenParts } from './lifecycle/complete.ts';
 import { create } from './lifecycle/create.ts';
 import { end } from './lifecycle/end.ts';
 import { presignParts } from './lifecycle/presign.ts';
+import { type Reconciled, reconcile } from './lifecycle/reconcile.ts';
 import { replanUpload } from './lifecycle/replan.ts';
 import { compareWithRecord } from './lifecycle/stored-object.ts';
-import { ensureOpen, heal, mustGet, notOpen, objectsOf } from './lifecycle/transitions.ts';
+import { ensureOpen, notOpen, objectsOf } from './lifecycle/transitions.ts';
 
 export interface ListQuery {
   readonly status?: Status | undefined;
@@ -38,26 +30,29 @@ export interface ListQuery {
   readonly cursor?: string | undefined;
 }
 
-/** What the control plane can do, in the wire's words. The only place where statuses, session store and object store meet. */
+/** The operations of the control plane, in the wire's words. Each checks the caller's access, calls lifecycle/ and returns a view. */
 export type UploadService = ReturnType<typeof createService>;
 
-/** A session lives for a minute at the least: who asks for URLs again and again need not be written down each time. */
+/** Sessions live at least a minute, so activity need not be recorded on every presign. */
 const TOUCH_EVERY_MS = 10_000;
 
-/** Told of what is worth counting and nobody else is told of. */
+/** Called for events that the audit log does not get, for the metrics. */
 export interface ServiceEvents {
   reported(parts: readonly StoredPart[]): void;
 }
-const NOBODY: ServiceEvents = { reported() {} };
+const NO_EVENTS: ServiceEvents = { reported() {} };
 
-/** Every method that a token is needed for takes the caller first, and nothing of a session is told or done before he is judged. */
-export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Audit, events: ServiceEvents = NOBODY) {
+/**
+ * Every method that needs a token takes the caller first, and checks its access before anything of a session is shown or done. Within a
+ * request only `depsFor(caller)` is handed on, which has the caller's log and audit log; `serverDeps` is for what all requests share.
+ */
+export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Audit, events: ServiceEvents = NO_EVENTS) {
   const { sessions, now, policy } = serverDeps;
   const completions = createSingleFlight<UploadSession>();
   const forgery = createForgeryGuard(serverDeps);
   const storeReport = createStoreReport(serverDeps, forgery);
   const readiness = createReadiness(serverDeps, forgery);
-  const listings = createFreshFlight<{ session: UploadSession; parts: readonly StoredPart[] }>();
+  const listings = createFreshFlight<Reconciled>();
 
   return {
     async create(caller: Caller, request: wire.CreateRequest, idempotencyKey?: string) {
@@ -91,17 +86,17 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       checkPartNumbers(found, '/partNumbers', request.partNumbers);
       const session = await ensureOpen(deps, found);
       if (now() - session.lastActivityAt >= TOUCH_EVERY_MS) await sessions.touch(sessionId, now());
-      return { parts: await presignParts(serverDeps, session, request) };
+      return { parts: await presignParts(deps, session, request) };
     },
 
     /**
-     * What the store holds. A listing costs the store seconds when there are thousands of parts, so one serves all who wait for
-     * it. It is never older than the question: who lost the answer to a part asks here, and would send the part again.
+     * Lists the parts that the store holds. With thousands of parts a listing takes the store seconds, so all waiting callers share one.
+     * It is never older than the question: a client that lost the answer to a part asks here, and would otherwise send the part again.
      */
     async parts(caller: Caller, sessionId: string): Promise<wire.PartsResponse> {
       const deps = depsFor(caller);
       await mustChange(deps, caller, sessionId);
-      const { session, parts } = await listings.run(sessionId, () => reconcile(deps, sessionId));
+      const { session, parts } = await listings.run(sessionId, () => reconcile(deps, completions, sessionId));
       return partsView(session, parts);
     },
 
@@ -137,7 +132,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
     async complete(caller: Caller, sessionId: string, request: wire.CompleteRequest): Promise<wire.Session> {
       const deps = depsFor(caller);
       await mustChange(deps, caller, sessionId);
-      // Repeats while one is running wait for its answer. Other claims are another question, asked when the first is answered.
+      // Repeats share the answer of the running request. A request with other contents waits, and is then executed by itself.
       const session = await completions.run(sessionId, JSON.stringify(request), () => complete(deps, sessionId, request));
       return sessionView(session, policy);
     },
@@ -152,14 +147,15 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
     },
 
     async object(caller: Caller, sessionId: string): Promise<wire.StoredObject> {
-      const session = await mustSee(depsFor(caller), caller, sessionId);
-      const head = await objectsOf(serverDeps, session).headObject(session.key);
+      const deps = depsFor(caller);
+      const session = await mustSee(deps, caller, sessionId);
+      const head = await objectsOf(deps, session).headObject(session.key);
       const { bucket, key } = session;
       if (head === undefined) throw objectNotFound(session, `Bucket ${bucket} holds no object ${key}.`);
       const uploadedBySession = isObjectOf(session, head);
-      // An uploader may name any key below his prefix: that does not let him look at what others put there.
+      // An uploader may name any key below its prefix, which must not let it look at the objects of others.
       if (!uploadedBySession && !hasScope(caller.grant, 'read')) {
-        throw objectNotFound(session, `At the key ${key} of bucket ${bucket} is another object than that of this session.`);
+        throw objectNotFound(session, `The object ${key} of bucket ${bucket} is not the one of this session.`);
       }
       return {
         sessionId,
@@ -173,7 +169,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       };
     },
 
-    /** Lets the edge decide how large a list of stored parts may be. */
+    /** Returns the part count, by which app.ts limits the size of a list of stored parts. */
     async partCount(caller: Caller, sessionId: string): Promise<number> {
       return (await mustChange(depsFor(caller), caller, sessionId)).plan.partCount;
     },
@@ -187,7 +183,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       return storeReport();
     },
 
-    /** About the whole server, so for those who may see all of it. @throws UploadError `FORBIDDEN` */
+    /** Guards what concerns the whole server: only callers that may read everything pass. @throws UploadError `FORBIDDEN` */
     mustOversee({ grant }: Caller): void {
       mustHaveOneOf(grant, 'read');
       mustBeUnlimited(grant);
@@ -196,7 +192,7 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
     readiness,
   };
 
-  /** The audit log says on whose behalf a session changed, and each line of the log in which request it was written. */
+  /** Binds audit log and log to the caller: audit lines name its token and address, and log lines its request. */
   function depsFor({ grant, address, requestId }: Caller): ServiceDeps {
     const who = { token: grant.owner, tokenId: grant.tokenId, address, requestId };
     const log = logOfRequest(serverDeps.log, requestId);
@@ -206,58 +202,12 @@ export function createService(serverDeps: Omit<ServiceDeps, 'audit'>, audit: Aud
       audit: (event, session, more) => audit.record({ event, ...who, ...subjectOf(session), ...more }),
     };
   }
-
-  /** Makes our record what the store says. A lost upload heals; an object that is there already completes the session; parts that a broken Complete lost open it. */
-  async function reconcile(
-    deps: ServiceDeps,
-    sessionId: string,
-  ): Promise<{ session: UploadSession; parts: readonly StoredPart[] }> {
-    const found = await mustGet(deps, sessionId);
-    if (found.status === 'completed') return { session: found, parts: await recordedParts(found) };
-    if (isTerminal(found.status) || found.status === 'aborting') throw notOpen(found);
-    const session = found.status === 'creating' ? await ensureOpen(deps, found) : found;
-    try {
-      const parts = await listStoredParts(deps, session);
-      await sessions.touch(session.sessionId, now());
-      if (session.status !== 'completing' || missingParts(session, parts).length === 0) return { session, parts };
-      return finishOr(deps, 'reopen', session, (current) => refuse(deps, current));
-    } catch (error) {
-      if (!(error instanceof ObjectStoreError) || error.failure !== 'upload-missing') throw error;
-      return finishOr(deps, 'heal', session, (current) => heal(deps, current));
-    }
-  }
-
-  /**
-   * Completes the session if its object is there; if not, does the `other` thing. Never beside a Complete of ours: its
-   * object may be about to appear, and its upload must not be aborted now.
-   */
-  async function finishOr(
-    deps: ServiceDeps,
-    what: string,
-    found: UploadSession,
-    other: (session: UploadSession) => Promise<UploadSession>,
-  ) {
-    const session = await completions.run(found.sessionId, what, async () => {
-      const current = await mustGet(deps, found.sessionId);
-      if (current.status === 'completed' || current.generation !== found.generation) return current;
-      if (current.status !== 'open' && current.status !== 'completing') throw notOpen(current);
-      return (await finishIfStored(deps, current)) ?? other(current);
-    });
-    return {
-      session,
-      parts: session.status === 'completed' ? await recordedParts(session) : await listStoredParts(deps, session),
-    };
-  }
-
-  function recordedParts({ sessionId, generation }: UploadSession) {
-    return sessions.listParts(sessionId, generation);
-  }
 }
 
 function partsView(session: UploadSession, parts: readonly StoredPart[]): wire.PartsResponse {
   const missing = session.status === 'completed' ? [] : missingParts(session, parts);
   const absent = new Set(partNumbersOf(missing));
-  // A part of another size or without a checksum cannot be completed with: it is listed as missing, not as stored.
+  // A part of another size or without a checksum cannot be completed with, so it is listed as missing and not as stored.
   const good = parts.filter((part) => !absent.has(part.partNumber) && part.partNumber <= session.plan.partCount);
   return {
     sessionId: session.sessionId,
@@ -295,9 +245,9 @@ function objectNotFound({ status }: UploadSession, detail: string): UploadError 
 function clientReplaced(session: UploadSession): UploadError {
   return new UploadError(
     'CLIENT_REPLACED',
-    `Another client uploads the session ${session.sessionId} since this one reported last.`,
+    `Another client has started to upload the session ${session.sessionId} since this one last reported.`,
     {
-      hint: 'Let the other one finish, or stop it and resume here. Nothing stored is lost.',
+      hint: 'Let the other client finish, or stop it and resume here. Stored parts are not lost.',
     },
   );
 }

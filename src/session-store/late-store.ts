@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type SessionStore, SessionStoreUnavailable, type Unavailability } from './port/session-store.ts';
+import type { SessionStore } from './port/session-store.ts';
 import { type PassingState, SessionStoreStartError } from './port/start-error.ts';
+import { SessionStoreUnavailable, type Unavailability } from './port/unavailable.ts';
 
-/** Long enough not to burden a database that starts, and shorter than clients wait between two tries. */
+/** Wait between two attempts: long enough not to burden a starting database, and shorter than clients wait between two tries. */
 const AGAIN_AFTER_MS = 2_000;
 
-/** What a server waits for. A database that may only be read, or that another server has, is told to the person who starts it. */
+/** States that a server waits for to end. A read-only database, or one that another server has, is an error for the administrator. */
 const WORTH_WAITING: readonly (PassingState | undefined)[] = ['away', 'full', 'disk-error'];
 
 /** A session store that may be opened later than its server starts. */
@@ -13,15 +14,15 @@ export interface LateStore {
   /** While the database is away, every method rejects with SessionStoreUnavailable, as it does when it goes away later. */
   readonly sessions: SessionStore;
   readonly isOpen: boolean;
-  /** True once it is open, false if it was given up before. Rejects where it cannot be opened with these settings. */
+  /** Resolves to true once the session store is open, and to false if it was given up before. Rejects if these settings cannot work. */
   readonly opened: Promise<boolean>;
-  /** Opens it no more; `opened` settles after an attempt that is in progress. */
+  /** Stops trying; `opened` settles after an attempt that is in progress. */
   giveUp(): void;
 }
 
 /**
- * Opens a store, and keeps trying while the reason for a failure may pass.
- * @throws SessionStoreStartError where the first attempt fails for another reason
+ * Opens a session store, and keeps trying while the reason of a failure may be temporary.
+ * @throws SessionStoreStartError if the first attempt fails for another reason
  */
 export async function openOrWait(
   open: () => Promise<SessionStore>,
@@ -45,7 +46,7 @@ export async function openOrWait(
   };
 
   async function keepTrying(): Promise<boolean> {
-    while (await pause(againAfterMs, givenUp.signal)) {
+    while (await sleepUnlessEnded(againAfterMs, givenUp.signal)) {
       const result = await attempt(open);
       if (givenUp.signal.aborted) {
         if (!(result instanceof SessionStoreUnavailable)) await result.close();
@@ -58,7 +59,7 @@ export async function openOrWait(
   }
 }
 
-/** @returns the store, or the reason why it cannot be opened yet. */
+/** @returns the session store, or the reason why it cannot be opened yet. */
 async function attempt(open: () => Promise<SessionStore>): Promise<SessionStore | SessionStoreUnavailable> {
   try {
     return await open();
@@ -69,8 +70,8 @@ async function attempt(open: () => Promise<SessionStore>): Promise<SessionStore 
   }
 }
 
-/** @returns false where it was ended early. */
-function pause(ms: number, end: AbortSignal): Promise<boolean> {
+/** @returns false if it was ended early. */
+function sleepUnlessEnded(ms: number, end: AbortSignal): Promise<boolean> {
   return sleep(ms, true, { signal: end }).catch(() => false);
 }
 
@@ -90,11 +91,11 @@ function forwardingStore(latest: () => SessionStore | SessionStoreUnavailable, i
   });
 }
 
-/** An object whose methods, which are all async, are those of `target()` at the time of the call, but for its `own`. */
+/** Makes an object whose methods, all async, call those of `target()` at the time of the call, except for its `own`. */
 function forwarding<Port extends object>(target: () => Port, own: Partial<Port>): Port {
   return new Proxy(own as Port, {
     get(_, name) {
-      // An object with a method `then` would be taken for a promise.
+      // An object with a method `then` would count as a promise.
       if (name in own || name === 'then') return Reflect.get(own, name);
       return async (...parameters: unknown[]) => {
         const current = target();

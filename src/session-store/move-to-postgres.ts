@@ -5,7 +5,7 @@ import { openSqliteDatabase, type SqliteDatabase } from './sqlite/driver.ts';
 import { migrateSqlite } from './sqlite/migrate.ts';
 import { lockForServer } from './sqlite/server-lock.ts';
 
-/** All that a store records, the referred-to before who refers. The lease and the ledger are each database's own. */
+/** The tables to copy, each after the tables that it refers to. The lease and the ledger belong to each database. */
 const TABLES = [
   'upload_sessions',
   'multipart_uploads',
@@ -18,18 +18,18 @@ const TABLES = [
   'events',
 ] as const;
 
-/** The tables whose changes triggers count and tell. */
+/** Tables with triggers that count and write events. */
 const COUNTED = ['upload_sessions', 'parts'] as const;
 
-/** A batch is one statement, whose rows are one text: some hundred kilobytes. */
+/** Rows for one INSERT. They are one text of some hundred kilobytes. */
 const BATCH_ROWS = 1_000;
 
 export type MovedRows = Readonly<Record<(typeof TABLES)[number], number>>;
 
 /**
- * Copies a SQLite database to an empty PostgreSQL one, whole or not at all. The SQLite file is read in one transaction and stays as it
- * is; a server that still used it would go on without the other one, so it must be stopped.
- * @throws SessionStoreStartError where a server runs, or the target holds something already.
+ * Copies a SQLite database to an empty PostgreSQL database, completely or not at all. The SQLite file is read in one transaction and does
+ * not change. Its server must be stopped, because its later records would be missing in PostgreSQL.
+ * @throws SessionStoreStartError if a server runs, or the target is not empty.
  */
 export async function moveToPostgres(sqlitePath: string, url: string): Promise<MovedRows> {
   const lock = lockForServer(sqlitePath);
@@ -60,7 +60,7 @@ async function copyAll(source: SqliteDatabase, target: Client): Promise<MovedRow
   await target.query('BEGIN');
   try {
     await refuseUnlessEmpty(target);
-    // What they count and tell is copied, too.
+    // Counts and events are copied as well, so the triggers must not write them again.
     for (const table of COUNTED) await target.query(`ALTER TABLE ${table} DISABLE TRIGGER USER`);
     source.exec('BEGIN');
     const moved: [string, number][] = [];
@@ -80,13 +80,13 @@ async function refuseUnlessEmpty(target: Client): Promise<void> {
     const { rowCount } = await target.query(`SELECT 1 FROM ${table} LIMIT 1`);
     if (rowCount === 0) continue;
     throw new SessionStoreStartError(
-      `The PostgreSQL database holds something already, in its table ${table}.`,
+      `The PostgreSQL database is not empty: there are rows in its table ${table}.`,
       'Name an empty database: sessions of two servers cannot be mixed.',
     );
   }
 }
 
-/** PostgreSQL makes of each value what its column is: 0 and 1 of a boolean, numbers of 64 bits from their digits. */
+/** Copies a table as JSON. PostgreSQL converts each value to the type of its column: booleans from 0 and 1, 64-bit numbers from digits. */
 async function copyTable(source: SqliteDatabase, target: Client, table: string): Promise<number> {
   const columns = source.prepare<[], { name: string }>(`SELECT name FROM pragma_table_info('${table}')`).all();
   const names = columns.map(({ name }) => name).join(', ');

@@ -1,14 +1,15 @@
-import { type SessionStore, SessionStoreUnavailable } from './port/session-store.ts';
+import type { SessionStore } from './port/session-store.ts';
 import { SessionStoreStartError } from './port/start-error.ts';
+import { SessionStoreUnavailable } from './port/unavailable.ts';
 import type { SqliteOptions } from './sqlite/session-store.ts';
 
-/** The URL holds a password, and is shown to nobody but the driver. */
+/** Where the database is. The URL contains a password, so only the driver may read it. */
 export type StoreLocation =
   | { readonly kind: 'sqlite'; readonly path: string }
   | { readonly kind: 'postgres'; readonly url: { reveal(): string } };
 
 /**
- * Opens the store, loading its driver and no other.
+ * Opens the session store, loading only the driver that it needs.
  * @throws SessionStoreStartError
  */
 export async function openSessionStore(location: StoreLocation, options?: SqliteOptions): Promise<SessionStore> {
@@ -21,8 +22,8 @@ export async function openSessionStore(location: StoreLocation, options?: Sqlite
 }
 
 /**
- * For a server, which is of no use where it may never write. A database that has no room now opens all the same: the server goes on by
- * itself once there is some, and says so until then.
+ * Opens the session store for a server, which is useless if it may never write. A database without room opens all the same: the server
+ * reports it, and recovers by itself once there is room.
  * @throws SessionStoreStartError
  */
 export async function openStoreToWrite(
@@ -36,9 +37,9 @@ export async function openStoreToWrite(
     if (!(error instanceof SessionStoreUnavailable) || error.reason !== 'read-only') return sessions;
     await sessions.close();
     throw new SessionStoreStartError(
-      `The database can be read and not written: ${error.message}`,
-      'Let this user write to the SQLite file and to its folder, or name the primary of PostgreSQL. A file system that is mounted ' +
-        'read-only may be so after an error of its disk: check that first.',
+      `The database can be read but not written: ${error.message}`,
+      'Let this user write to the SQLite file and to its folder, or name the primary of PostgreSQL. If a file system is mounted ' +
+        'read-only, check its disk first: an error may have caused that.',
       { cause: error, state: 'read-only' },
     );
   }

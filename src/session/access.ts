@@ -3,22 +3,22 @@ import { UploadError } from './errors.ts';
 import type { Instant, UploadSession } from './session.ts';
 
 /**
- * `upload`: create sessions, and do everything with one's own. `read`: see the sessions of everybody. `admin`: everything with
- * the sessions of everybody. Each only within the grant's bucket and key prefix.
+ * The rights of a token, each within its bucket and key prefix only. `upload`: create sessions, and do everything with the token's
+ * own. `read`: see the sessions of all owners. `admin`: do everything with the sessions of all owners.
  */
 export const SCOPES = ['upload', 'read', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
-/** How much an owner may put where; null and the empty prefix are no limit. */
+/** Where, what and how much an owner may upload. Null and the empty prefix mean no limit. */
 export interface Limits {
   readonly bucket: string | null;
-  /** Compared letter by letter, like at S3: `team-a` covers `team-ab/x` too, `team-a/` does not. */
+  /** A plain string prefix, as in S3: `team-a` covers `team-ab/x` too, `team-a/` does not. */
   readonly keyPrefix: string;
   /** Such as `video/mp4`, or `video/*`, which covers `CAMERA_TYPES` as well. */
   readonly contentTypes: readonly string[] | null;
   /** Bytes. */
   readonly maxObjectSize: number | null;
-  /** Bytes of unfinished and completed sessions together. */
+  /** Limit on the bytes of unfinished and completed sessions together. */
   readonly quotaBytes: number | null;
   readonly maxOpenSessions: number | null;
 }
@@ -32,59 +32,65 @@ export const NO_LIMITS: Limits = {
   maxOpenSessions: null,
 };
 
-/** Unfinished sessions of a token that has no limit of its own, unless the server is told otherwise. */
+/** Limit on unfinished sessions for tokens without a limit of their own; a setting of the server changes it. */
 export const DEFAULT_MAX_OPEN_SESSIONS = 10_000;
 
-/** Capabilities of a token that have not expired: two for each file of a batch of 100,000, granted one after another. */
+/** A token name appears in logs, in lists and, by `{owner}`, in keys, so it has only ASCII characters, none of which looks like another. */
+export const TOKEN_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
+
+/** Limit on a token's capabilities that have not expired: two for each of 100,000 files that are uploaded one after another. */
 export const MAX_CAPABILITIES = 200_000;
 
-/** Who asks, and what a token lets them do. */
+/** A caller's identity and the rights that its token gives. */
 export interface Grant {
-  /** Sessions belong to the name of the token, so that a new token of the same name goes on with them. */
+  /** The name of the token. Sessions belong to the name, so that a new token of the same name can continue them. */
   readonly owner: string;
   /** Names the token in the audit log; never the token itself. */
   readonly tokenId: string;
-  /** What limits on requests count by: the `tokenId`, of a capability that of the token that granted it, which may grant any number. */
+  /** Key for rate limits. A capability counts against the token that granted it, because one token can grant any number of them. */
   readonly limitKey: string;
   readonly scopes: readonly Scope[];
   readonly limits: Limits;
-  /** A capability: this session's upload and nothing else. */
+  /** Set for a capability: it allows the upload of this session and nothing else. */
   readonly sessionId: string | null;
   readonly expiresAt: Instant | null;
 }
 
-type Place = Pick<UploadSession, 'bucket' | 'key'>;
-type Target = Place & Pick<UploadSession, 'sessionId' | 'owner'>;
+type ObjectLocation = Pick<UploadSession, 'bucket' | 'key'>;
+type OwnedSession = ObjectLocation & Pick<UploadSession, 'sessionId' | 'owner'>;
 
-/** Whether the session exists for this caller; where it does not, it is answered like an id that nobody has. */
-export function canSee(grant: Grant, session: Target): boolean {
+/** Whether the caller may know that the session exists. If not, the server answers as it does for an unknown id. */
+export function canSee(grant: Grant, session: OwnedSession): boolean {
   if (grant.sessionId !== null) return grant.sessionId === session.sessionId;
   if (!isWithin(grant.limits, session)) return false;
   return hasScope(grant, 'read') || (hasScope(grant, 'upload') && grant.owner === session.owner);
 }
 
-/** Presign, report, list parts, complete, abort. */
-export function canChange(grant: Grant, session: Target): boolean {
+/** Whether the caller may presign, report, list parts, complete and abort. */
+export function canChange(grant: Grant, session: OwnedSession): boolean {
   if (!canSee(grant, session)) return false;
   if (grant.sessionId !== null || hasScope(grant, 'admin')) return true;
   return hasScope(grant, 'upload') && grant.owner === session.owner;
 }
 
-/** `admin` includes the others. */
+/** Whether the grant has the scope; `admin` includes the others. */
 export function hasScope(grant: Grant, scope: Scope): boolean {
   return grant.scopes.includes(scope) || grant.scopes.includes('admin');
 }
 
-export function isWithin({ bucket, keyPrefix }: Pick<Limits, 'bucket' | 'keyPrefix'>, place: Place): boolean {
-  return (bucket === null || bucket === place.bucket) && place.key.startsWith(keyPrefix);
+export function isWithin({ bucket, keyPrefix }: Pick<Limits, 'bucket' | 'keyPrefix'>, object: ObjectLocation): boolean {
+  return (bucket === null || bucket === object.bucket) && object.key.startsWith(keyPrefix);
 }
 
-export interface NewObject extends Place {
+export interface NewObject extends ObjectLocation {
   readonly size: number;
   readonly contentType: string | null;
 }
 
-/** What can be said without looking at other sessions; quota and the number of sessions are checked as the session is recorded. */
+/**
+ * Checks the limits that concern the new object alone. The session store checks quota and the number of sessions when it records the
+ * session.
+ */
 export function checkNewObject(limits: Limits, object: NewObject): void {
   const { contentTypes, maxObjectSize, keyPrefix, bucket } = limits;
   if (!isWithin(limits, object)) {
@@ -111,7 +117,7 @@ export function checkNewObject(limits: Limits, object: NewObject): void {
   }
 }
 
-/** Ignores parameters (`; codecs=…`) and upper case (RFC 9110, section 8.3.1). */
+/** Ignores parameters (`; codecs=…`) and case (RFC 9110, section 8.3.1). */
 function matchesType(allowed: string, contentType: string | null): boolean {
   const type = contentType?.split(';', 1)[0]?.trim().toLowerCase();
   if (type === undefined) return false;

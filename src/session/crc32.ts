@@ -1,14 +1,14 @@
 /**
- * CRC32 values (ISO-HDLC, polynomial 0xEDB88320 reflected: zlib's and S3's) as numbers, as S3's base64, and combined.
- * Combining lets the parts' checksums prove the whole object without reading it again.
+ * Arithmetic of CRC32 values (ISO-HDLC, polynomial 0xEDB88320 reflected, as in zlib and S3): as numbers, as S3's base64, and combined.
+ * checksum.ts is what other rooms use.
  */
 
-/** The CRC32 of no bytes at all. */
+/** The CRC32 of no bytes. */
 export const EMPTY_CRC32 = 0;
 
 const POLYNOMIAL = 0xedb88320;
 
-/** S3 writes a CRC32 as base64 of its four bytes, big-endian: 0 is `AAAAAA==`. */
+/** Encodes a CRC32 as S3 does: base64 of its four bytes, big-endian. 0 is `AAAAAA==`. */
 export function encodeCrc32(crc: number): string {
   return btoa(String.fromCharCode((crc >>> 24) & 0xff, (crc >>> 16) & 0xff, (crc >>> 8) & 0xff, crc & 0xff));
 }
@@ -23,15 +23,15 @@ export function decodeCrc32(text: string): number {
 }
 
 /**
- * The CRC32 of A followed by B, from the CRCs of A and B and B's length in bytes.
- * Appending `n` zero bytes to A multiplies its CRC by x^(8n) modulo the polynomial; the rest is an exclusive or.
- * Same result as zlib's crc32_combine (a test compares it with the CRC of real bytes).
+ * Returns the CRC32 of A followed by B, from the CRCs of A and B and B's length in bytes. Appending `n` zero bytes to A multiplies its CRC
+ * by x^(8n) modulo the polynomial; the rest is an exclusive or. The result is that of zlib's crc32_combine (a test compares it with the
+ * CRC of real bytes).
  */
 export function combineCrc32(crcA: number, crcB: number, lengthB: number): number {
   return (multiply(xToThe8N(lengthB), crcA) ^ crcB) >>> 0;
 }
 
-/** a × b modulo the polynomial, over GF(2), bit-reflected: the highest bit is x^0. */
+/** Returns a × b modulo the polynomial, over GF(2), bit-reflected: the highest bit is x^0. */
 function multiply(a: number, b: number): number {
   let product = 0;
   for (let bit = 0x80000000; bit !== 0; bit >>>= 1) {
@@ -41,7 +41,7 @@ function multiply(a: number, b: number): number {
   return product >>> 0;
 }
 
-/** x^(8n) modulo the polynomial, by repeated squaring; `n` up to 2^53. */
+/** Returns x^(8n) modulo the polynomial, by repeated squaring; `n` up to 2^53. */
 function xToThe8N(n: number): number {
   let result = 0x80000000; // x^0
   let power = 0x00800000; // x^8

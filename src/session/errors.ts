@@ -1,4 +1,4 @@
-/** Codes that the control plane answers; contract/problems.ts gives each its HTTP status. Stable: programs branch on them. */
+/** Codes of the control plane's answers; contract/problems.ts gives each its HTTP status. Stable: programs branch on them. */
 export const SERVICE_ERROR_CODES = [
   'INVALID_REQUEST',
   'INVALID_KEY',
@@ -33,44 +33,44 @@ export const SERVICE_ERROR_CODES = [
   'STORE_REFUSED',
   'STORE_FULL',
   'STORE_UNAVAILABLE',
-  /** The object store takes writes that nothing signed; no upload begins there. */
+  /** The object store accepts writes with a forged signature, so no session is created. */
   'STORE_OPEN_TO_FORGERY',
-  /** `/readyz` of a server that was told to stop; requests under way are answered as ever. */
+  /** Answer of `/readyz` while the server shuts down; it still answers the requests in progress. */
   'STOPPING',
   'INTERNAL',
 ] as const;
 export type ServiceErrorCode = (typeof SERVICE_ERROR_CODES)[number];
 
-/** Codes that only the client side can find out. */
+/** Codes that only a client or a command raises; the control plane never answers them. */
 export const CLIENT_ERROR_CODES = [
-  /** The control plane cannot be reached, or something before it answered instead. */
+  /** The control plane cannot be reached, or something in front of it answered instead. */
   'SERVER_UNREACHABLE',
-  /** The certificate of the control plane or of the object store is refused here, and that end has never answered in this run. */
+  /** This host does not trust the certificate of the control plane or the object store, which has never answered during this run. */
   'CERTIFICATE_NOT_TRUSTED',
   /** The control plane or the object store would be reached through a proxy of a kind that partway cannot use. */
   'PROXY_NOT_USABLE',
-  /** The control plane answered, and with something that cannot be: a plan of 0 bytes, a trillion parts, a list without an end. */
+  /** The control plane's answer is impossible: a plan of 0 bytes, a trillion parts, a list without an end. */
   'INVALID_ANSWER',
   'SOURCE_NOT_FOUND',
   'SOURCE_UNREADABLE',
   'SOURCE_CHANGED',
-  /** Larger than any object can be. */
+  /** The file is larger than any object can be. */
   'SOURCE_TOO_LARGE',
   /** The object store definitely refuses a part; sending it again does not help. */
   'PART_REFUSED',
-  /** A part failed as often as it may over a working link. */
+  /** A part failed as often as it may while the link worked. */
   'PART_FAILED',
-  /** The object store lacks what an upload is proven by, such as the checksums of parts. */
+  /** The object store does not give what proves an upload, such as the checksums of parts. */
   'STORE_UNSUITABLE',
   'OUTAGE_TOO_LONG',
   'VERIFY_MISMATCH',
-  /** The server says of the finished object something else than this client sent or read. */
+  /** The server describes a finished object other than the one that this client sent or read. */
   'RESULT_MISMATCH',
-  /** Nobody on this machine uploads the session that was to be paused, continued or limited. */
+  /** No client on this host uploads the session that was to be paused, continued or limited. */
   'CLIENT_NOT_FOUND',
   'INTERRUPTED',
   'TOKEN_NAME_TAKEN',
-  /** Another valid token goes on with the sessions of the name. */
+  /** Another valid token has the same name, and continues its sessions. */
   'TOKEN_NAME_IN_USE',
   'TOKEN_NOT_FOUND',
   'EVENT_NOT_FOUND',
@@ -81,15 +81,15 @@ export type ErrorCode = ServiceErrorCode | ClientErrorCode;
 
 export interface UploadErrorOptions {
   readonly cause?: unknown;
-  /** What to do next, in words for a person. */
+  /** What to do next, for a person. */
   readonly hint?: string;
-  /** Facts that a program may use, such as `missing` part ranges; they travel as problem+json extensions. */
+  /** Details for programs, such as `missing` part ranges; sent as extensions of problem+json. */
   readonly facts?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Every failure that partway foresees. Deliberately not an UploadError: bugs (TypeError, RangeError …), which must surface
- * as what they are. Branch on `code`; `detail` is for people and may change.
+ * A failure that partway expects. Bugs (TypeError, RangeError …) are deliberately never turned into one. Programs branch on `code`;
+ * `detail` is for people and may change.
  */
 export class UploadError extends Error {
   override readonly name = 'UploadError';

@@ -1,11 +1,11 @@
 import { UploadError } from './errors.ts';
 import type { Instant } from './session.ts';
 
-/** What a template may name. `date` is the UTC day of the create, as 2026-11-25. */
+/** Placeholders of key templates. `date` is the UTC day on which the session is created, as 2026-11-25. */
 export const PLACEHOLDERS = ['date', 'sessionId', 'fileName', 'owner'] as const;
 type Placeholder = (typeof PLACEHOLDERS)[number];
 
-/** They differ from one create of the same file to the next, so they cannot be what finds its session again. */
+/** Placeholders that differ each time the same file is created, so they cannot help to find its session again. */
 const VARYING: ReadonlySet<string> = new Set<Placeholder>(['date', 'sessionId']);
 
 export interface KeyParts {
@@ -17,14 +17,14 @@ export interface KeyParts {
 
 export interface ChosenKey {
   readonly key: string;
-  /** Equal for every create of the same file by the same template. */
+  /** The same each time the same file is created with the same template. */
   readonly keyRequest: string;
 }
 
 /**
- * The object key that a template makes, below `prefix` unless it is there already. Where the template varies, the key
- * request is `//` (no key starts so) and the template with the rest filled in.
- * @throws UploadError `INVALID_KEY` for a placeholder that there is not.
+ * Fills the template in, and puts the key below `prefix` unless it is there already. If the template has varying placeholders, the key
+ * request is `//` (no key starts like that) followed by the template with only the other placeholders filled in.
+ * @throws UploadError `INVALID_KEY` for an unknown placeholder.
  */
 export function keyFromTemplate(template: string, prefix: string, parts: KeyParts): ChosenKey {
   checkKeyTemplate(template);
@@ -56,7 +56,7 @@ function namesIn(template: string): string[] {
   return [...template.matchAll(/\{(\w*)\}/g)].map(([, name = '']) => name);
 }
 
-/** One pass: what a file name brings along in braces stays as it is. */
+/** Replaces in one pass, so that braces in a file name stay as they are. */
 function render(template: string, values: Readonly<Record<string, string>>): string {
   return template.replace(/\{(\w*)\}/g, (placeholder, name: string) => values[name] ?? placeholder);
 }

@@ -1,28 +1,28 @@
 /**
- * The life of an upload session. The `-ing` statuses store an intent *before* its side effect at the object store,
- * so a crash between the two leaves a row that says what has to be finished (ARCHITECTURE.md, "State machine").
+ * Statuses of an upload session. The `-ing` statuses record an intent *before* its side effect at the object store, so that a crash
+ * between the two leaves a row that says what has to be finished (ARCHITECTURE.md, "State machine").
  */
 export const STATUSES = ['creating', 'open', 'completing', 'completed', 'aborting', 'aborted', 'expired'] as const;
 export type Status = (typeof STATUSES)[number];
 
 export const EVENTS = [
-  /** The object store made the multipart upload and its id is recorded. */
+  /** The object store created the multipart upload, and its id is recorded. */
   'upload-created',
-  /** A client asked for completion. */
+  /** A client asked to complete the session. */
   'complete-requested',
-  /** The store (or our own check of its parts) definitely refused to complete. */
+  /** The object store, or our own check of its parts, definitely refused to complete. */
   'complete-refused',
-  /** The object was seen at the store, whole and ours. */
+  /** The object store shows the object: complete, and with our session id. */
   'object-verified',
-  /** The store no longer has the multipart upload: start the next generation. */
+  /** The object store no longer has the multipart upload: start the next generation. */
   'upload-lost',
   /** The plan changes while no part is stored: start the next generation. */
   'plan-changed',
-  /** A client aborted, or the session's time ran out. */
+  /** A client aborted the session, or it expired. */
   'end-requested',
-  /** The store holds nothing of it any more, and a client had aborted. */
+  /** The object store holds nothing of the session any more, after a client aborted it. */
   'abort-confirmed',
-  /** The store holds nothing of it any more, and its time had run out. */
+  /** The object store holds nothing of the session any more, after it expired. */
   'expiry-confirmed',
 ] as const;
 export type SessionEvent = (typeof EVENTS)[number];
@@ -34,7 +34,7 @@ export const TRANSITIONS = {
     'upload-lost': 'creating',
     'plan-changed': 'creating',
     'end-requested': 'aborting',
-    // A lost answer to Complete can be noticed after the session went back to `open`: the object decides.
+    // A lost answer to Complete may be noticed only after the session went back to `open`. The object decides.
     'object-verified': 'completed',
   },
   completing: { 'complete-refused': 'open', 'object-verified': 'completed', 'upload-lost': 'creating' },
@@ -44,13 +44,13 @@ export const TRANSITIONS = {
   expired: {},
 } as const satisfies Record<Status, Partial<Record<SessionEvent, Status>>>;
 
-/** The status after `event`, or undefined where the event has no place in `status`. */
+/** Returns the status after `event`, or undefined if `status` does not allow the event. */
 export function nextStatus(status: Status, event: SessionEvent): Status | undefined {
   const row: Partial<Record<SessionEvent, Status>> = TRANSITIONS[status];
   return row[event];
 }
 
-/** Nothing can happen to the session any more. */
+/** Whether the session has ended for good. */
 export function isTerminal(status: Status): boolean {
   return Object.keys(TRANSITIONS[status]).length === 0;
 }

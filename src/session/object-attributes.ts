@@ -1,6 +1,6 @@
-/** What an object carries beside its bytes. Where S3 and MinIO differ, the narrower limit counts, so that none is met only at the store. */
+/** Rules for the attributes of an object. Where S3 and MinIO differ the narrower limit applies, so that no request fails only at the object store. */
 
-/** Metadata name under which every object carries the id of the session that uploaded it: it settles a lost answer to Complete. */
+/** Metadata name that holds the id of the session which uploaded the object. After a lost answer to Complete it tells whose object this is. */
 export const SESSION_METADATA = 'partway-session';
 
 export const DISPOSITIONS = ['inline', 'attachment'] as const;
@@ -8,24 +8,25 @@ export type Disposition = (typeof DISPOSITIONS)[number];
 
 /** S3's limit. */
 export const MAX_TAGS = 10;
-/** Header names at the store, so they hold nothing but these. */
-const METADATA_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+/** Metadata names become header names at the object store, which allows only these characters. */
+export const METADATA_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const METADATA_HEADER = 'x-amz-meta-';
 /**
- * S3 has a limit of 2 KB for names and values; MinIO counts each name's `x-amz-meta-` as well, and refuses 2,049 bytes (measured). All
- * headers of a request have 8 KB, where each name is a second time: in the list of those that are signed. So it counts twice here.
+ * Limit on all metadata. S3 limits names and values to 2 KB; MinIO also counts the `x-amz-meta-` of each name, and refuses 2,049 bytes
+ * (measured). All headers of a request together have 8 KB and hold each name twice, the second time in the list of signed headers, so
+ * names count twice here.
  */
 const MAX_METADATA_BYTES = 2_000;
 const SESSION_ID_BYTES = 30;
 
-/** S3 takes letters of all scripts, MinIO only these (measured). */
+/** The characters that MinIO accepts in tags (measured); S3 accepts letters of all scripts. */
 const TAG_TEXT = /^[A-Za-z0-9 +\-=._:/@]*$/;
 const MAX_TAG_NAME = 128;
 const MAX_TAG_VALUE = 256;
-/** Of the 8 KB of all headers. With the most metadata and the longest file name, about 1 KB is left for what signing needs. */
+/** The share of tags in the 8 KB of headers. With the most metadata and the longest file name, about 1 KB is left for the signature. */
 const MAX_TAGS_BYTES = 3_000;
 
-/** What no object can have as metadata, or undefined. Names are lower case at the store, so those that differ only in case are one. */
+/** Returns why an object cannot have this metadata, or undefined. Names that differ only in case are the same: object stores use lower case. */
 export function findMetadataFault(metadata: Readonly<Record<string, string>>): string | undefined {
   const seen = new Set([SESSION_METADATA]);
   let bytes = bytesOf(SESSION_METADATA, SESSION_ID_BYTES);
@@ -46,7 +47,7 @@ function bytesOf(name: string, valueBytes: number): number {
   return 2 * (METADATA_HEADER.length + name.length) + valueBytes;
 }
 
-/** What no object can have as tags, or undefined. */
+/** Returns why an object cannot have these tags, or undefined. */
 export function findTagsFault(tags: Readonly<Record<string, string>>): string | undefined {
   const entries = Object.entries(tags);
   if (entries.length > MAX_TAGS) return `there are ${entries.length}; at most ${MAX_TAGS} are possible`;
@@ -63,7 +64,7 @@ export function findTagsFault(tags: Readonly<Record<string, string>>): string | 
   return `names and values have ${bytes} bytes, URL-encoded; at most ${MAX_TAGS_BYTES} are possible`;
 }
 
-/** As the header `x-amz-tagging` has them. */
+/** Formats tags for the header `x-amz-tagging`. */
 export function encodeTags(tags: Readonly<Record<string, string>>): string {
   return Object.entries(tags)
     .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)

@@ -7,38 +7,38 @@ const TiB = 1024 ** 4;
 
 /** Amazon S3 multipart upload limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 export const S3_LIMITS = {
-  /** Every part but the last. */
+  /** Applies to every part but the last. */
   minPartSize: 5 * MiB,
-  /** MinIO takes more (measured), other stores do not. */
+  /** MinIO accepts larger parts (measured); other object stores do not. */
   maxPartSize: 5 * GiB,
   maxPartCount: 10_000,
   maxObjectSize: 5 * TiB,
 } as const;
 
-/** Small enough that a break on a bad link loses little, large enough that requests do not dominate. */
+/** Small enough that a broken connection loses little, large enough that the overhead of requests does not matter. */
 const CHUNKED_PART_SIZE = 10 * MiB;
 const MULTIPART_MIN_PART_SIZE = 8 * MiB;
-/** While the link's speed is unknown: larger parts cost less CPU, and one may be lost when a slow link breaks. */
+/** While the link's speed is unknown. Larger parts cost less CPU, but lose more when a slow link breaks. */
 const UNKNOWN_SPEED_MAX_PART_SIZE = 16 * MiB;
-/** The part size of large files by default. */
+/** The default part size of large files. */
 export const DEFAULT_PART_SIZE = UNKNOWN_SPEED_MAX_PART_SIZE;
-/** Of a file, so that a lost part is no more than one percent of it. */
+/** Share of the file, so that a lost part is less than one percent of it. */
 const UNKNOWN_SPEED_SHARE = 1 / 128;
-/** Beyond this nothing is gained (measured on loopback: 16 MiB cost 10 % more CPU, 64 MiB the same). */
+/** Larger parts gain nothing (measured on loopback: 16 MiB cost 10 % more CPU, 64 MiB the same as 32). */
 const FAST_LINK_MAX_PART_SIZE = 32 * MiB;
-/** A part on a link of known speed takes about so long; less where the part size ends at its maximum. */
+/** Target time for one part on a link of known speed; fast links need less, because part sizes have a maximum. */
 const PART_SECONDS = 1;
-/** And on a slow one at most so long, so that parts get through between two breaks. */
+/** Longest time for one part on a slow link, so that parts get through between two breaks. */
 const LONGEST_PART_SECONDS = 60;
-/** Parts of about size / 2 000 keep a listing of 100 GiB fast (a store reads all parts' metadata for each page). */
+/** Keeps listings fast for files of 100 GiB: an object store reads the metadata of all parts for each page. */
 const MULTIPART_TARGET_PART_COUNT = 2_000;
 
-/** How a file is cut: all parts have `partSize` bytes but the last. Stored with the session, never changed while parts exist. */
+/** How a file is cut into parts: all but the last have `partSize` bytes. Stored with the session, and never changed while parts are stored. */
 export interface PartPlan {
   readonly strategy: Strategy;
   /** Bytes. */
   readonly partSize: number;
-  /** At least 1: a file of 0 bytes is one part of 0 bytes. */
+  /** At least 1: a file of 0 bytes has one part of 0 bytes. */
   readonly partCount: number;
 }
 
@@ -49,9 +49,9 @@ export interface ByteRange {
 }
 
 /**
- * Plans the parts of a file of `size` bytes: a pure function of size, strategy, the part size asked for and, where it was
- * not asked for, the speed to expect of the link (bytes per second, above 0).
- * @throws UploadError `INVALID_PLAN` where S3's limits leave no such plan.
+ * Plans the parts of a file of `size` bytes: a pure function of size, strategy and the requested part size or, without one, the
+ * expected speed of the link (bytes per second, above 0).
+ * @throws UploadError `INVALID_PLAN` if S3's limits do not allow the plan.
  */
 export function planParts(size: number, strategy: Strategy, requestedPartSize?: number, bytesPerSecond?: number): PartPlan {
   if (!Number.isSafeInteger(size) || size < 0) throw invalidPlan(`A size must be a whole number of bytes, not ${size}.`);
@@ -109,7 +109,7 @@ function invalidPlan(detail: string): UploadError {
   return new UploadError('INVALID_PLAN', detail);
 }
 
-/** The bytes of one part. `partNumber` is 1-based and must be in the plan. */
+/** Returns the byte range of one part. `partNumber` is 1-based and must be in the plan. */
 export function partRange(plan: PartPlan, size: number, partNumber: number): ByteRange {
   if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > plan.partCount) {
     throw new RangeError(`part ${partNumber} is not in a plan of ${plan.partCount} parts`);

@@ -4,7 +4,7 @@ export interface PartNumberRange {
   readonly last: number;
 }
 
-/** The numbers from 1 to `partCount` that are not in `stored`, as ranges: compact even for 10,000 parts. */
+/** Returns the numbers from 1 to `partCount` that are not in `stored`, as ranges: compact even for 10,000 parts. */
 export function missingRanges(partCount: number, stored: Iterable<number>): PartNumberRange[] {
   const present = new Set(stored);
   const ranges: PartNumberRange[] = [];
@@ -20,7 +20,7 @@ export function missingRanges(partCount: number, stored: Iterable<number>): Part
   return ranges;
 }
 
-/** Ascending part numbers as ranges. */
+/** Groups ascending part numbers into ranges. */
 export function rangesOf(partNumbers: Iterable<number>): PartNumberRange[] {
   const ranges: { first: number; last: number }[] = [];
   for (const partNumber of partNumbers) {

@@ -1,6 +1,6 @@
 /**
- * Whether an error is a mistake in the program, be it this one or the caller's `ByteSource`, so that a repeat would fail in the same
- * way. Errors of sockets may belong to the same classes: make them another error first, where they are caught.
+ * Whether an error is a bug, in this program or in the caller's `ByteSource`, so that another attempt would fail in the same way.
+ * Socket errors may have the same classes: turn them into another error where they are caught, before you ask.
  */
 export function isProgrammingError(error: unknown): boolean {
   return (

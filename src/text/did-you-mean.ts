@@ -1,4 +1,4 @@
-/** The one of `candidates` that `typed` is probably meant to be, or undefined where none is near. */
+/** Returns the candidate that `typed` probably stands for, or undefined if none is close. */
 export function didYouMean(typed: string, candidates: readonly string[]): string | undefined {
   const plain = simplify(typed);
   const ranked = candidates
@@ -10,12 +10,12 @@ export function didYouMean(typed: string, candidates: readonly string[]): string
   return candidates.find((candidate) => plain.length >= 3 && simplify(candidate).startsWith(plain));
 }
 
-/** `--partSize`, `--part_size` and `--part-size` are the same thought. */
+/** Makes `--partSize`, `--part_size` and `--part-size` the same. */
 function simplify(word: string): string {
   return word.toLowerCase().replaceAll(/[-_]/g, '');
 }
 
-/** Levenshtein. */
+/** The Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {

@@ -1,9 +1,9 @@
 /**
- * Control and format characters (bidirectional overrides among them), line separators, halves of surrogate pairs, and letters and
- * marks that have no shape: they act on what is around them, or hide.
+ * Control and format characters (including bidirectional overrides), line separators, halves of surrogate pairs, and letters and marks
+ * without a shape. They change the text around them, or cannot be seen.
  */
-const UNSEEN = String.raw`[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]`;
-/** Scripts in which joiners decide the shape of letters: Persian and Hindi names are full of them. */
+const INVISIBLE = String.raw`[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]`;
+/** Scripts in which joiners decide the shape of letters; many Persian and Hindi names contain them. */
 const JOINING = [
   'Arabic',
   'Syriac',
@@ -20,24 +20,24 @@ const JOINING = [
 ]
   .map((script) => String.raw`\p{Script=${script}}`)
   .join('');
-/** Whole emoji, which are several characters held together by such ones, and variants of Han characters. */
+/** Uses of these characters that people can read: in emoji, in variants of Han characters, and between joining letters. */
 const READABLE = [
   String.raw`\p{RGI_Emoji}`,
   String.raw`(?<=\p{Script=Han})[\u{e0100}-\u{e01ef}]`,
   String.raw`(?<=[${JOINING}])[\u200c\u200d](?=[${JOINING}])`,
 ].join('|');
 
-const HAS_UNSEEN = new RegExp(UNSEEN, 'v');
-const UNSEEN_OR_READABLE = new RegExp(`${READABLE}|(?<unseen>${UNSEEN})`, 'gv');
+const HAS_INVISIBLE = new RegExp(INVISIBLE, 'v');
+const INVISIBLE_OR_READABLE = new RegExp(`${READABLE}|(?<invisible>${INVISIBLE})`, 'gv');
 
 /**
- * Shows as `\uXXXX` what a terminal or a viewer would obey rather than show: no name can colour, move, hide or reorder the text around it.
- * Letters of every script, combining marks and emoji stay as they are. Of JSON it makes the same JSON.
+ * Writes as `\uXXXX` the characters that a terminal or a viewer would act on instead of showing, so that no name can colour, move, hide
+ * or reorder the text around it. Letters of every script, combining marks and emoji stay. JSON keeps its meaning.
  */
-export function escapeUnseen(text: string): string {
-  if (!HAS_UNSEEN.test(text)) return text;
-  return text.replaceAll(UNSEEN_OR_READABLE, (found, unseen: string | undefined) =>
-    unseen === undefined
+export function escapeInvisible(text: string): string {
+  if (!HAS_INVISIBLE.test(text)) return text;
+  return text.replaceAll(INVISIBLE_OR_READABLE, (found, invisible: string | undefined) =>
+    invisible === undefined
       ? found
       : Array.from({ length: found.length }, (_, index) => escapeUnit(found.charCodeAt(index))).join(''),
   );

@@ -10,6 +10,7 @@ const BIOME = resolve('node_modules/@biomejs/biome/bin/biome');
 const FORBIDDEN = [
   ['src/session/new.ts', '../contract/wire.ts'],
   ['src/text/new.ts', '../session/errors.ts'],
+  ['src/installation/new.ts', '../session/errors.ts'],
   ['src/contract/new.ts', '../client/index.ts'],
   ['src/outbound/new.ts', '../session/errors.ts'],
   ['src/forgery/new.ts', '../session/errors.ts'],
@@ -47,6 +48,7 @@ const ALLOWED = [
   ['src/client/control-plane/answers/new.ts', '../../../contract/wire.ts'],
   ['src/session-store/sqlite/file/new.ts', '../../port/file-loss.ts'],
   ['src/cli/commands/new.ts', '../upload/connect.ts'],
+  ['src/dev/process/new.ts', '../../installation/user-folders.ts'],
 ] as const;
 
 /** The project's lint configuration, with a file for each import. */

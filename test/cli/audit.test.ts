@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect } from 'vitest';
 import { TextOutput } from '../../src/cli/terminal/text-output.ts';
-import { AUDIT_EVENTS, type AuditLine } from '../../src/server/audit/event.ts';
+import type { AuditLine } from '../../src/server/audit/event.ts';
+import { AUDIT_EVENTS } from '../../src/session/audit-events.ts';
 import { NOON, runForTest, type TestContext } from '../support/client/cli-run.ts';
 import { test } from '../support/client/cli-test.ts';
 
@@ -134,12 +135,12 @@ describe('audit', () => {
   test.for([
     [{ PARTWAY_AUDIT_LOG: 'logs/a.jsonl', PARTWAY_DATABASE_URL: '/db/p.db' }, 'logs/a.jsonl'],
     [{ PARTWAY_DATABASE_URL: 'db/p.db' }, 'db/audit.jsonl'],
-    [{ XDG_DATA_HOME: 'data' }, 'data/partway/audit.jsonl'],
-    [{ XDG_DATA_HOME: 'data', PARTWAY_AUDIT_LOG: '' }, 'data/partway/audit.jsonl'],
+    [{ XDG_DATA_HOME: '/nosuch/data' }, '/nosuch/data/partway/audit.jsonl'],
+    [{ XDG_DATA_HOME: '/nosuch/data', PARTWAY_AUDIT_LOG: '' }, '/nosuch/data/partway/audit.jsonl'],
   ] as const)('with %o looks where the server writes, and says where that is', async ([env, path], { folder }) => {
     const { exitCode, stderr } = await audit(folder, [], { env });
     expect(exitCode).toBe(2);
-    expect(stderr.lines[0]).toBe(`error: There is no audit log at ${join(folder, path)}.`);
+    expect(stderr.lines[0]).toBe(`error: There is no audit log at ${resolve(folder, path)}.`);
     expect(stderr.text).toContain('PARTWAY_AUDIT_LOG or PARTWAY_DATABASE_URL');
   });
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished } from 'vitest';
-import type { UploadEvent } from '../../src/session/upload-event.ts';
+import type { WebhookEvent } from '../../src/session/webhook-event.ts';
 import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import type { TestContext } from '../support/client/cli-run.ts';
@@ -16,14 +16,14 @@ function onServerOf(folder: string): Partial<TestContext> {
 /** A server's database: a completed upload whose beginning is dead and whose end is delivered, and one that has begun. */
 async function aHistory(
   folder: string,
-): Promise<{ store: SessionStore; dead: UploadEvent; delivered: UploadEvent; pending: UploadEvent }> {
+): Promise<{ store: SessionStore; dead: WebhookEvent; delivered: WebhookEvent; pending: WebhookEvent }> {
   const store = openSqliteStore(join(folder, 'partway.db'));
   onTestFinished(() => store.close());
   await insertInStatus(store, 'completed', { key: 'done.mov' });
-  const [dead] = await store.outbox.claim(NOON + 50, NOON + 60, 1);
+  const [dead] = await store.outbox.lease(NOON + 50, NOON + 60, 1);
   if (dead === undefined) throw new Error('nothing is due');
-  await store.outbox.giveUp(dead, NOON + 51, SECRET_FREE.lastError);
-  const [delivered] = await store.outbox.claim(NOON + 52, NOON + 60, 1);
+  await store.outbox.markDead(dead, NOON + 51, SECRET_FREE.lastError);
+  const [delivered] = await store.outbox.lease(NOON + 52, NOON + 60, 1);
   if (delivered === undefined) throw new Error('nothing is due');
   await store.outbox.markDelivered(delivered, NOON + 53);
   const { sessionId } = await insertSession(store, { key: 'begun.mov', createdAt: NOON + 100 });
@@ -33,7 +33,7 @@ async function aHistory(
 }
 
 describe('partway events', () => {
-  let status: (event: UploadEvent) => Promise<string | undefined>;
+  let status: (event: WebhookEvent) => Promise<string | undefined>;
   let history: Awaited<ReturnType<typeof aHistory>>;
   beforeEach(() => {
     status = async ({ eventId, session }) =>

@@ -33,13 +33,13 @@ describe('a path of the control plane', () => {
     'a'.repeat(101),
   ];
 
-  it.each(mistyped)('has no place for the mistyped id %j: nothing is asked, and the error says why', (id) => {
+  it.each(mistyped)('refuses the mistyped id %j, with an error that says why', (id) => {
     expect(() => pathOf(PATHS.complete, id)).toThrow(
       expect.objectContaining({ code: 'SESSION_NOT_FOUND', detail: expect.stringContaining(JSON.stringify(id)) }),
     );
   });
 
-  it('stays what it is as a URL, whatever id it takes', () => {
+  it('stays the same as a URL with any valid id', () => {
     fc.assert(
       fc.property(fc.string(), (id) => {
         const path = pathIfAny(id);
@@ -48,7 +48,7 @@ describe('a path of the control plane', () => {
     );
   });
 
-  it('is itself where there is no id in it', () => {
+  it('without an id does not change', () => {
     expect(pathOf(PATHS.uploads)).toBe('/api/uploads');
   });
 });

@@ -12,7 +12,7 @@ describe('the problem registry', () => {
     expect(explanation).toMatch(/\.$/);
   });
 
-  it('knows no code that the service cannot answer', () => {
+  it('has no code that the service cannot answer', () => {
     expect(Object.keys(PROBLEMS).sort()).toEqual([...SERVICE_ERROR_CODES].sort());
   });
 

@@ -7,7 +7,7 @@ import type { CompleteRequest, ReportRequest } from '../../src/contract/wire.ts'
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 describe('the wire', () => {
-  it('creates from a file name and a size alone, up to 5 TiB', () => {
+  it('creates from only a file name and a size, up to 5 TiB', () => {
     expect(createRequest.safeParse({ fileName: 'video.mp4', size: 0 }).success).toBe(true);
     expect(createRequest.safeParse({ fileName: 'video.mp4', size: 5 * 1024 ** 4 }).success).toBe(true);
   });
@@ -35,7 +35,7 @@ describe('the wire', () => {
     expect(createRequest.safeParse(request).success).toBe(false);
   });
 
-  it('creates with all that an object carries, and says what is wrong with it', () => {
+  it('creates with all attributes of an object, and says what is wrong with them', () => {
     const request = { fileName: 'a', size: 1, keyTemplate: '{date}/{fileName}', contentDisposition: 'attachment' };
     const carried = { metadata: { shoot: 'ü\r\n' }, tags: { 'camera body': 'A7 +-=._:/@' } };
     expect(createRequest.parse({ ...request, ...carried })).toEqual({ ...request, ...carried });
@@ -79,14 +79,14 @@ describe('the wire', () => {
       };
       expect(reportRequest.safeParse(report).success).toBe(true);
       expect(completeRequest.safeParse(completion).success).toBe(true);
-      // Indented, which is the longest that a script would send.
+      // Indented, the longest form that a script would send.
       expect(JSON.stringify(report, null, 2).length).toBeLessThan(maxPartListBytes(partCount));
       expect(JSON.stringify(completion, null, 2).length).toBeLessThan(maxPartListBytes(partCount));
       expect(maxPartListBytes(partCount)).toBeLessThanOrEqual(MAX_BODY_BYTES);
     },
   );
 
-  it('takes a whole batch to presign, and the longest create, within their body limit', () => {
+  it('accepts a full batch to presign, and the longest create, within their body limits', () => {
     const partNumbers = Array.from({ length: MAX_PRESIGN_BATCH }, (_, index) => 10_000 - index);
     const checksums = Object.fromEntries(partNumbers.map((partNumber) => [partNumber, 'AAAAAA==']));
     expect(presignRequest.safeParse({ partNumbers, checksums }).success).toBe(true);
@@ -111,7 +111,7 @@ describe('a request that is wrong in thousands of places', () => {
     expect(schema.safeParse(request).error?.issues.map((issue) => issue.path)).toEqual([path]);
   });
 
-  it('is told of the first part that is wrong, with all that is wrong with that one', () => {
+  it('gets every fault of the first wrong part, and of no other', () => {
     const parts = [{ partNumber: 1, etag: 'e' }, ...wrongParts(9_000)];
     for (const issues of [
       reportRequest.safeParse({ clientId: 'c', parts }).error?.issues,
@@ -124,7 +124,7 @@ describe('a request that is wrong in thousands of places', () => {
     }
   });
 
-  it('is told that a list is too long before any of its items is looked at', () => {
+  it('gets the answer that a list is too long before any item is checked', () => {
     for (const issues of [
       presignRequest.safeParse({ partNumbers: upTo(500_000).map(() => 'x') }).error?.issues,
       reportRequest.safeParse({ clientId: 'c', parts: wrongParts(10_001) }).error?.issues,

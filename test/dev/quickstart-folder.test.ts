@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startMinio } from '../../src/dev/minio/minio.ts';
 import { SetupError } from '../../src/dev/process/setup-error.ts';
-import { cacheFolder, dataFolder } from '../../src/dev/process/user-folders.ts';
 import { lockFolder } from '../../src/dev/quickstart/folder-lock.ts';
 import { chooseSettings, openFolder, type QuickstartFolder, readSettings } from '../../src/dev/quickstart/settings.ts';
 
@@ -117,23 +116,5 @@ describe('the lock on the quick start folder', () => {
     await lock.record({ minioPid: 1, serverPid: 2 });
     expect(JSON.parse(await readFile(folder.runRecord, 'utf8'))).toEqual({ pid: process.pid, minioPid: 1, serverPid: 2 });
     lock.release();
-  });
-});
-
-describe('user folders', () => {
-  const home = { HOME: '/home/ada' };
-
-  it('follow the XDG variables, except for relative paths', () => {
-    expect(cacheFolder({ platform: 'linux', env: { ...home, XDG_CACHE_HOME: '/fast' } })).toBe(join('/fast', 'partway'));
-    expect(dataFolder({ platform: 'linux', env: { ...home, XDG_DATA_HOME: 'here' } })).toBe(
-      join('/home/ada/.local/share/partway'),
-    );
-  });
-
-  it('are otherwise those of the operating system', () => {
-    expect(cacheFolder({ platform: 'linux', env: home })).toBe(join('/home/ada/.cache/partway'));
-    expect(cacheFolder({ platform: 'darwin', env: home })).toBe(join('/home/ada/Library/Caches/partway'));
-    expect(dataFolder({ platform: 'darwin', env: home })).toBe(join('/home/ada/Library/Application Support/partway'));
-    expect(dataFolder({ platform: 'win32', env: { ...home, LOCALAPPDATA: '/local' } })).toBe(join('/local', 'partway'));
   });
 });

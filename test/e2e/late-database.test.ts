@@ -96,7 +96,7 @@ describe('partway serve before its PostgreSQL', () => {
     const server = await serve(database.url);
     const at = await urlOf(server);
     const line = await server.event(({ check }) => check === 'database');
-    expect(line.msg).toMatch(/^not ready: the database does not serve; .*ECONNREFUSED.*PARTWAY_DATABASE_URL/);
+    expect(line.msg).toMatch(/^not ready: the database cannot be used; .*ECONNREFUSED.*PARTWAY_DATABASE_URL/);
     await expectWaiting(at);
 
     await database.arrive();

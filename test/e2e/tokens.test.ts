@@ -82,7 +82,7 @@ describe('tokens, from making one to revoking it, while the server runs', () => 
     expect((await as(other, 'list')).stdout).toBe('No upload sessions.\n');
     expect((await as(reader, 'status', sessionId)).stdout).toContain('completed');
     expect((await as(reader, 'list', '--json')).stdout).toContain(sessionId);
-    expectRefusal(await as(reader, 'abort', sessionId), 'may look at the session');
+    expectRefusal(await as(reader, 'abort', sessionId), 'may read the session');
     expectRefusal(await as(reader, 'upload', aFile('new.bin')), 'lacks the scope "upload"');
   });
 

@@ -26,14 +26,14 @@ describe('the fake, beyond the port', () => {
     await expect(store.createMultipartUpload(upload)).resolves.toBeDefined();
   });
 
-  it('fails the next call after its effect: the answer is lost, the upload is there', async () => {
+  it('fails the next call after its effect: the answer is lost, but the upload exists', async () => {
     const store = new FakeObjectStore();
     store.failNext('createMultipartUpload', new Error('cut off'), { afterEffect: true });
     await expect(store.createMultipartUpload(upload)).rejects.toThrow('cut off');
     expect(store.uploadIds).toHaveLength(1);
   });
 
-  it('lets a test act while a call is on its way', async () => {
+  it('lets a test act during a call', async () => {
     const store = new FakeObjectStore();
     const { uploadId } = await store.createMultipartUpload(upload);
     store.beforeNext('listParts', () => store.sweepUpload(uploadId));
@@ -48,7 +48,7 @@ describe('the fake, beyond the port', () => {
     expect(await store.listParts('k', uploadId)).toMatchObject([{ partNumber: 2 }]);
   });
 
-  it('records every call in order, those that failed included', async () => {
+  it('records every call in order, including failed ones', async () => {
     const store = new FakeObjectStore();
     store.failNext('headObject', 'unavailable');
     await expectFailure('unavailable', store.headObject('k'));

@@ -15,11 +15,11 @@ const input = {
 const listing = (inside: string) =>
   answer(200, `<ListPartsResult><UploadId>u</UploadId><IsTruncated>false</IsTruncated>${inside}</ListPartsResult>`);
 const healthy = listing('<ChecksumAlgorithm>CRC32</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>');
-/** As MinIO lists an upload of which it has forgotten that it has checksums. */
+/** MinIO's listing of an upload for which it has lost the checksum algorithm. */
 const damaged = listing('<ChecksumAlgorithm></ChecksumAlgorithm><ChecksumType></ChecksumType>');
 const completed = '<CompleteMultipartUploadResult><ETag>"e-1"</ETag></CompleteMultipartUploadResult>';
 
-describe('what an error answer means', () => {
+describe('an error answer', () => {
   it.each<[number, string, ObjectStoreFailure]>([
     [404, 'NoSuchUpload', 'upload-missing'],
     [400, 'InvalidPart', 'part-invalid'],
@@ -55,18 +55,18 @@ describe('what an error answer means', () => {
     expect(error).toMatchObject({ failure, message: `${code} (${status}): in the words of the store` });
   });
 
-  it('is full where MinIO says 500 and that no space is left', async () => {
+  it('means full if MinIO answers 500 with the text that no space is left', async () => {
     const { store } = await cannedS3(answer(500, s3Error('InternalError', 'cause(no space left on device)')));
     await expectFailure('full', store.createMultipartUpload(upload));
   });
 
-  it.each([502, 503, 504])("is unavailable for a proxy's page with %i, whose text is not repeated", async (status) => {
+  it.each([502, 503, 504])("means unavailable for a proxy's page with %i, whose text is not repeated", async (status) => {
     const { store } = await cannedS3(answer(status, '<html><body>nginx</body></html>', { 'content-type': 'text/html' }));
     const error = await store.createMultipartUpload(upload).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ failure: 'unavailable', message: expect.not.stringContaining('nginx') });
   });
 
-  it('holds no key, signature or URL, however deeply it is printed', async () => {
+  it('has no key, signature or URL in its error, however deeply that is printed', async () => {
     for (const handler of [answer(403, s3Error('AccessDenied')), answer(500, ''), hangUp]) {
       const { store } = await cannedS3(handler);
       const error = await store.completeMultipartUpload(input).catch((thrown: unknown) => thrown);
@@ -87,7 +87,7 @@ describe('Complete', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('takes blanks before the answer, by which a store shows that it is still at work', async () => {
+  it('accepts blanks before the answer, which show that the object store is still working', async () => {
     const { store } = await cannedS3((_, response) => {
       response.writeHead(200);
       response.write('<?xml version="1.0" encoding="UTF-8"?>\n');
@@ -118,8 +118,8 @@ describe('Complete', () => {
   });
 });
 
-describe('an upload that the store has damaged', () => {
-  it('is missing when its parts are listed: what is put into it can never become the object', async () => {
+describe('an upload that the object store has damaged', () => {
+  it('is missing when its parts are listed, because its parts can never become the object', async () => {
     await expectFailure('upload-missing', (await cannedS3(damaged)).store.listParts('k', 'u'));
   });
 
@@ -128,31 +128,31 @@ describe('an upload that the store has damaged', () => {
     await expectFailure('upload-missing', store.completeMultipartUpload(input));
   });
 
-  it('is not seen in a store that never names the algorithm', async () => {
+  it('is not assumed if the object store never names the algorithm', async () => {
     expect(await (await cannedS3(listing(''))).store.listParts('k', 'u')).toEqual([]);
   });
 
-  it('is not assumed where the store cannot be asked', async () => {
+  it('is not assumed if the object store cannot be asked', async () => {
     const { store } = await cannedS3(answer(400, s3Error('XAmzContentChecksumMismatch')), answer(503, s3Error('SlowDown')));
     await expectFailure('unavailable', store.completeMultipartUpload(input));
   });
 });
 
 describe('Create', () => {
-  it('is sent exactly once: a repeat leaves an upload that nobody knows', async () => {
+  it('is sent exactly once, because a repeat leaves an upload that is on no record', async () => {
     const { store, requests } = await cannedS3(hangUp);
     await expectFailure('unavailable', store.createMultipartUpload(upload));
     expect(requests).toHaveLength(1);
   });
 
-  it('is unavailable where the answer names no upload', async () => {
+  it('fails as unavailable if the answer names no upload', async () => {
     const { store } = await cannedS3(answer(200, '<html></html>'));
     await expectFailure('unavailable', store.createMultipartUpload(upload));
   });
 });
 
 describe('a call that changes nothing', () => {
-  it('is sent a second time when the line is cut', async () => {
+  it('is sent a second time when the connection breaks', async () => {
     const { store, requests } = await cannedS3(hangUp, healthy);
     expect(await store.listParts('k', 'u')).toEqual([]);
     expect(requests).toHaveLength(2);
@@ -166,36 +166,36 @@ describe('a call that changes nothing', () => {
 });
 
 describe('HEAD answered 404', () => {
-  it('is "no object" in the words of MinIO, in one call', async () => {
+  it('means no object with the code of MinIO, in one call', async () => {
     const { store, requests } = await cannedS3(answer(404, '', { 'x-minio-error-code': 'NoSuchKey' }));
     expect(await store.headObject('k')).toBeUndefined();
     expect(requests).toHaveLength(1);
   });
 
-  it('without a word is "no object" only where the bucket answers', async () => {
+  it('without a code means no object only if the bucket answers', async () => {
     const uploads = '<ListMultipartUploadsResult><Bucket>b</Bucket><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>';
     const { store } = await cannedS3(answer(404), answer(200, uploads));
     expect(await store.headObject('k')).toBeUndefined();
   });
 
-  it('without a word is bucket-missing where the bucket is missing', async () => {
+  it('without a code means bucket-missing if the bucket is missing', async () => {
     const { store } = await cannedS3(answer(404), answer(404, s3Error('NoSuchBucket')));
     await expectFailure('bucket-missing', store.headObject('k'));
   });
 
-  it("by something that is not S3 is not 'no object'", async () => {
+  it("by something that is not S3 does not mean 'no object'", async () => {
     const { store } = await cannedS3(answer(404, '<html></html>', { 'content-type': 'text/html' }));
     await expectFailure('refused', store.headObject('k'));
   });
 
-  it.each([403, 500, 503])('is told from %i', async (status) => {
+  it.each([403, 500, 503])('is distinguished from %i', async (status) => {
     const { store } = await cannedS3(answer(status));
     await expectFailure(status === 403 ? 'refused' : 'unavailable', store.headObject('k'));
   });
 });
 
 describe('listings', () => {
-  it('that do not advance are refused, not followed for ever', async () => {
+  it('that do not advance are refused', async () => {
     const parts =
       '<ListPartsResult><UploadId>u</UploadId><IsTruncated>true</IsTruncated><NextPartNumberMarker>0</NextPartNumberMarker></ListPartsResult>';
     const uploads =
@@ -204,7 +204,7 @@ describe('listings', () => {
     await expectFailure('refused', (await cannedS3(answer(200, uploads))).store.listMultipartUploads('k'));
   });
 
-  it('of uploads leave out other keys with the same beginning, which S3 lists too, and follow its pages', async () => {
+  it('of uploads leave out other keys with the same prefix, which S3 lists too, and follow its pages', async () => {
     const one = (key: string, id: string) =>
       `<Upload><Key>${key}</Key><UploadId>${id}</UploadId><Initiated>2026-01-01T00:00:00.000Z</Initiated></Upload>`;
     const page = (truncated: boolean, body: string) =>
@@ -231,14 +231,14 @@ describe('clocks that differ', () => {
     return Date.parse(String(amzDate).replace(/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/, '$1-$2-$3T$4:$5:$6Z'));
   }
 
-  it('cost one repeat of a call that the store refused for its time, Complete included: nothing was done', async () => {
+  it('cost one repeat of a call that the object store refused for its time, even of Complete, because nothing was done', async () => {
     const { store, requests } = await cannedS3(tooSkewed(), answer(200, completed, storeDate()));
     await store.completeMultipartUpload(input);
     expect(requests).toHaveLength(2);
     expect(Math.abs(signedAt(String(requests[1]?.headers['x-amz-date'])) - Date.now() - skew)).toBeLessThan(30_000);
   });
 
-  it('do not spoil URLs: they are dated by the clock of the store, and end by ours', async () => {
+  it('do not affect URLs, which are dated by the clock of the object store and end by ours', async () => {
     const uploads = '<ListMultipartUploadsResult><Bucket>b</Bucket></ListMultipartUploadsResult>';
     const { store } = await cannedS3(answer(200, uploads, storeDate()));
     await store.checkBucket();

@@ -20,7 +20,7 @@ async function anObject(store: S3Store, upload: NewUpload): Promise<void> {
   await store.completeMultipartUpload({ key, uploadId, parts, checksum: checksumOf(BYTES), onlyIfAbsent: true });
 }
 
-describe('what an object carries at MinIO', () => {
+describe('the attributes of an object at MinIO', () => {
   it.each([
     'C0142.MOV',
     'a "quoted", 100% name; filename=evil.exe',
@@ -37,7 +37,7 @@ describe('what an object carries at MinIO', () => {
     }
   });
 
-  it('is everything at its largest at once', async () => {
+  it('may all have their largest size at once', async () => {
     const store = await anS3Store();
     const letters = (count: number, name: (index: number) => string, value: string) =>
       Object.fromEntries(Array.from({ length: count }, (_, index) => [name(index), value]));
@@ -60,7 +60,7 @@ describe('what an object carries at MinIO', () => {
     expect((await store.headObject(key))?.metadata).toEqual({ ...metadata, [SESSION_METADATA]: SESSION_ID });
   });
 
-  it('is text and no header of its own, where metadata holds line breaks', async () => {
+  it('stay text, and never become headers, if metadata holds line breaks', async () => {
     const store = await anS3Store();
     await anObject(store, { ...PLAIN, key: 'k', metadata: { note: INJECTION } });
     expect((await store.headObject('k'))?.metadata).toEqual({ note: INJECTION });

@@ -6,7 +6,7 @@ import { resetsAfter } from '../support/proxies/faults.ts';
 import { sharedMinio } from '../support/store/minio.ts';
 import { anS3Store, putPart, type S3Store } from '../support/store/s3-stores.ts';
 
-/** MinIO has milliseconds between the cut and its last write: each round meets another moment. */
+/** There are milliseconds between the cut and MinIO's last write, and each round meets another moment. */
 const ROUNDS = 24;
 const BYTES = Buffer.from('bytes of one part');
 const CHECKSUM = checksumOf(BYTES);
@@ -21,26 +21,26 @@ async function failureOf(call: Promise<unknown>): Promise<ObjectStoreFailure | u
   }
 }
 
-/** What a client would do next: send again what is not listed, and complete; until the object is there or the upload is not. */
+/** Acts as a client: sends unlisted parts again and completes, until there is an object or no upload. */
 async function settle(store: S3Store, key: string, uploadId: string): Promise<'object' | 'no upload'> {
   for (;;) {
     if ((await store.headObject(key))?.checksum === CHECKSUM) return 'object';
     try {
-      // A part that is not taken is none of this test's business: the list says why.
+      // A refused part does not matter here: the listing tells the reason.
       if ((await store.listParts(key, uploadId)).length === 0) await putPart(store, key, uploadId, 1, BYTES).catch(() => {});
       const parts = await store.listParts(key, uploadId);
       await store.completeMultipartUpload({ key, uploadId, parts, checksum: CHECKSUM, onlyIfAbsent: true });
     } catch (error) {
       const failure = error instanceof ObjectStoreError ? error.failure : undefined;
       if (failure === 'upload-missing') return (await store.headObject(key)) ? 'object' : 'no upload';
-      // The Complete that was cut may still be at it: the next look tells more.
+      // The cut Complete may still be running: the next round tells more.
       if (failure !== 'part-invalid' && failure !== 'object-exists') throw error;
     }
   }
 }
 
 describe('a Complete whose connection breaks', () => {
-  it('leaves the object, a usable upload or a missing one: never one that calls the right checksum wrong', async () => {
+  it('leaves the object, a usable upload or a missing one, but never one that refuses the right checksum', async () => {
     const proxy = await startFaultProxy(sharedMinio().endpoint);
     const direct = await anS3Store();
     const cut = await anS3Store({ bucket: direct.bucket, endpoint: proxy.url });

@@ -12,9 +12,9 @@ const withCode = <Kind extends Error>(error: Kind, code: string) => Object.assig
 const CODES = ['ECONNRESET', 'EACCES', 'EINVAL', 'EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'HPE_INVALID_CONSTANT', 'ENEWCODE'];
 const account = { region: 'us-east-1', accessKeyId: 'an-id', secretAccessKey: 'a-secret' };
 
-describe('an error without an answer of the store', () => {
+describe('an error without an answer of the object store', () => {
   it.each([...CODES.map((code) => withCode(new Error('connect'), code)), new Error('without a code')])(
-    'is the store out of reach where the connection reported it: %s',
+    'of the connection means that the object store is unavailable: %s',
     (error) => {
       expect(toObjectStoreError(noteConnectionError(error))).toMatchObject({ name: 'ObjectStoreError', failure: 'unavailable' });
     },

@@ -15,7 +15,7 @@ const bytes = Buffer.from('these bytes and no others');
 const noMetadata = { contentType: null, contentDisposition: null, metadata: {}, tags: {} };
 const STS = { kind: 'sts', urlTtlSeconds: 3_600 } as const;
 
-/** A user who may put under the prefix and do nothing else: what an administrator makes for PARTWAY_S3_SIGNING_ACCESS_KEY_ID. */
+/** A user that may only put under the prefix, as an administrator creates it for PARTWAY_S3_SIGNING_ACCESS_KEY_ID. */
 async function putOnlyKey(bucket: string, keyPrefix = ''): Promise<S3ObjectStoreOptions['signing']> {
   const admin = minioAdmin(sharedMinio());
   const credentials = randomCredentials();
@@ -33,7 +33,7 @@ async function aStore(kind: 'sts' | 'key', changes: Partial<S3ObjectStoreOptions
   return store;
 }
 
-/** As uploads were before CRC32 was asked for: MinIO then takes a copy for a part. */
+/** An upload without CRC32, as partway once created them: MinIO then accepts a copy as a part. */
 async function uploadWithoutAlgorithm(bucket: string, key: string): Promise<string> {
   const { endpoint, region, accessKeyId, secretAccessKey } = sharedMinio();
   const client = new S3Client({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, forcePathStyle: true });
@@ -42,7 +42,7 @@ async function uploadWithoutAlgorithm(bucket: string, key: string): Promise<stri
   return UploadId ?? '';
 }
 
-/** Tries to make the store copy `secret` into a part of `key`. */
+/** Tries to make the object store copy `secret` into a part of `key`. */
 async function tryToCopy(store: S3Store, key: string, secret: string) {
   const uploadId = await uploadWithoutAlgorithm(store.bucket, key);
   const part = { key, uploadId, partNumber: 1, contentLength: 0, expiresInSeconds: 60 };
@@ -51,23 +51,23 @@ async function tryToCopy(store: S3Store, key: string, secret: string) {
 }
 
 describe.each(['sts', 'key'] as const)('part URLs signed by credentials that can only put (%s)', (kind) => {
-  it('take parts, and the control plane makes an object of them', async () => {
+  it('accept parts, and the control plane completes an object of them', async () => {
     const store = await aStore(kind);
     await putObject(store, 'file', bytes);
     expect(await store.headObject('file')).toMatchObject({ size: bytes.length, checksum: checksumOf(bytes) });
   });
 
-  it('copy nothing into a part, even of an upload that was created without a checksum algorithm', async () => {
+  it('copy nothing into a part, even of an upload without a checksum algorithm', async () => {
     const store = await aStore(kind);
     await putObject(store, 'secret', bytes);
     const refusal = await tryToCopy(store, 'file', 'secret');
     expect(refusal).toMatchObject({ status: 403, code: 'AccessDenied' });
-    // Not by chance: signed by root, the same is a copy.
+    // Signed by root, the same request does copy.
     const byRoot = await tryToCopy(await anS3Store({ bucket: store.bucket }), 'file', 'secret');
     expect(byRoot.body.toString()).toContain('CopyPartResult');
   });
 
-  it('are signed by what can neither read, list nor delete, and the store proves it by trying', async () => {
+  it('are signed by credentials that can neither read, list nor delete, as trying shows', async () => {
     const store = await aStore(kind, { keyPrefix: 'team/' });
     expect(await store.signing()).toEqual({
       credentials: kind,
@@ -78,7 +78,7 @@ describe.each(['sts', 'key'] as const)('part URLs signed by credentials that can
     });
   });
 
-  it('reach no key outside of the prefix', async () => {
+  it('reach no key outside the prefix', async () => {
     const store = await aStore(kind, { keyPrefix: 'team/' });
     const outside = { key: 'other/file', uploadId: await uploadWithoutAlgorithm(store.bucket, 'other/file'), partNumber: 1 };
     const { url, headers } = await store.presignPart({ ...outside, contentLength: bytes.length, expiresInSeconds: 60 });
@@ -99,7 +99,7 @@ describe('a signing key with rights that it should not have', () => {
     });
   });
 
-  it('is found out right by right, also where it has them within the prefix alone', async () => {
+  it('is found out for each right, even within the prefix only', async () => {
     const bucket = await createTestBucket();
     const { accessKeyId, secretAccessKey } = await createRestrictedUser(bucket, 'team/');
     const store = await aRestrictedS3Store({
@@ -110,7 +110,7 @@ describe('a signing key with rights that it should not have', () => {
     expect(await store.signing()).toMatchObject({ credentials: 'key', canRead: true, canList: true, canDelete: false });
   });
 
-  it('proves nothing where the store does not know it', async () => {
+  it('is reported as refused if the object store does not know it', async () => {
     const store = await anS3Store({ signing: { kind: 'key', ...randomCredentials() } });
     await expectFailure('refused', store.signing());
   });
@@ -119,7 +119,7 @@ describe('a signing key with rights that it should not have', () => {
 describe('the life of a URL that a session signs', () => {
   const part = { key: 'k', uploadId: 'u', partNumber: 1, contentLength: 1 };
 
-  it('is the one asked for, where the session lasts longer', async () => {
+  it('is the requested one if the session lasts longer', async () => {
     const store = await aStore('sts');
     const { url, expiresAt } = await store.presignPart({ ...part, expiresInSeconds: 3_600 });
     expect(new URL(url).searchParams.get('X-Amz-Expires')).toBe('3600');
@@ -130,7 +130,7 @@ describe('the life of a URL that a session signs', () => {
    * Measured on MinIO, with a session of 900 s and a URL of two hours: 200 three seconds before the end of the session, 403
    * InvalidAccessKeyId one second after it.
    */
-  it('ends with the session, and it is told so', async () => {
+  it('ends with the session, and the answer says so', async () => {
     let at = Date.now();
     const store = await aStore('sts', { now: () => at, signing: { kind: 'sts', urlTtlSeconds: 60 } });
     const { expiresAt: end } = await store.signing();
@@ -147,7 +147,7 @@ describe('the life of a URL that a session signs', () => {
     }
   });
 
-  it('goes on with the next session, by clocks that move on', async () => {
+  it('is whole again with the next session, as the clock moves on', async () => {
     let at = Date.now();
     const store = await aStore('sts', { now: () => at });
     const tokenOf = (url: string) => new URL(url).searchParams.get('X-Amz-Security-Token');
@@ -159,13 +159,13 @@ describe('the life of a URL that a session signs', () => {
   });
 });
 
-describe('a user whom the administrator turns off', () => {
+describe('a user that the administrator disables', () => {
   async function aUser(bucket: string): Promise<{ user: S3Target; setEnabled(enabled: boolean): Promise<void> }> {
     const user = await createRestrictedUser(bucket);
     return { user, setEnabled: (enabled) => minioAdmin(sharedMinio()).setUserEnabled(user.accessKeyId, enabled) };
   }
 
-  it('takes URLs that are out already along, at once', async () => {
+  it('ends its existing URLs at once', async () => {
     const bucket = await createTestBucket();
     const { user, setEnabled } = await aUser(bucket);
     const store = await anS3Store({ ...user, bucket, signing: STS });
@@ -179,20 +179,17 @@ describe('a user whom the administrator turns off', () => {
     expect(await sendRequest('PUT', url, headers, bytes)).toMatchObject({ status: 200 });
   });
 
-  it.each(['auto', 'sts'] as const)(
-    'gets no session and no other signature (%s), and gets one once turned on again',
-    async (kind) => {
-      const bucket = await createTestBucket();
-      const { user, setEnabled } = await aUser(bucket);
-      const store = await anS3Store({ ...user, bucket, signing: { kind, urlTtlSeconds: 60 } });
-      await setEnabled(false);
-      await expectFailure('refused', putPart(store, 'k', 'u', 1, bytes));
-      await setEnabled(true);
-      expect(await store.signing()).toMatchObject({ credentials: 'sts' });
-    },
-  );
+  it.each(['auto', 'sts'] as const)('gets no session and no other signature (%s) until it is enabled again', async (kind) => {
+    const bucket = await createTestBucket();
+    const { user, setEnabled } = await aUser(bucket);
+    const store = await anS3Store({ ...user, bucket, signing: { kind, urlTtlSeconds: 60 } });
+    await setEnabled(false);
+    await expectFailure('refused', putPart(store, 'k', 'u', 1, bytes));
+    await setEnabled(true);
+    expect(await store.signing()).toMatchObject({ credentials: 'sts' });
+  });
 
-  it('keeps the sessions when set up again, as every start does', async () => {
+  it('keeps its sessions when it is set up again, as at every start', async () => {
     const bucket = await createTestBucket();
     const user = await createRestrictedUser(bucket);
     const store = await anS3Store({ ...user, bucket, signing: STS });
@@ -205,7 +202,7 @@ describe('a user whom the administrator turns off', () => {
   });
 });
 
-describe('what the store says to AssumeRole', () => {
+describe("the object store's answer to AssumeRole", () => {
   const uploads = answer(200, '<ListMultipartUploadsResult><Bucket>b</Bucket></ListMultipartUploadsResult>');
   const part = { key: 'k', uploadId: 'u', partNumber: 1, contentLength: 1, expiresInSeconds: 60 };
   const stsError = (code: string) =>
@@ -244,7 +241,7 @@ describe('what the store says to AssumeRole', () => {
     await expectFailure('unavailable', store.checkSigning());
   });
 
-  it('is taken by the clock of the store: what counts is how long after its answer the session ends', async () => {
+  it('is read by the clock of the object store: the life of the session counts from the answer', async () => {
     const hourAhead = Date.now() + 3_600_000;
     const given = `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
       <AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>
@@ -256,7 +253,7 @@ describe('what the store says to AssumeRole', () => {
   });
 });
 
-it('a session is got from a store whose clock differs by more than it tolerates', async () => {
+it('a session is obtained from an object store whose clock differs by more than it tolerates', async () => {
   const store = await aStore('sts');
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 20 * 60_000 });
   onTestFinished(() => void vi.useRealTimers());

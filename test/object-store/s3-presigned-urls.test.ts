@@ -25,14 +25,14 @@ beforeEach(async () => {
 const storedParts = () => store.listParts(part.key, part.uploadId);
 
 describe('a presigned part URL', () => {
-  it('takes the bytes it was signed for, and again', async () => {
+  it('accepts the bytes that it was signed for, any number of times', async () => {
     const { url, headers } = await store.presignPart(part);
     expect(await sendRequest('PUT', url, headers, bytes)).toMatchObject({ status: 200 });
     expect(await sendRequest('PUT', url, headers, bytes)).toMatchObject({ status: 200 });
     expect(await storedParts()).toMatchObject([{ partNumber: 1, size: bytes.length, checksum }]);
   });
 
-  it('carries no checksum of an empty body in the query, as the SDK would write it, and signs length and checksum', async () => {
+  it('signs length and checksum, and has no checksum of an empty body in the query as the SDK would write it', async () => {
     const query = new URL((await store.presignPart(part)).url).searchParams;
     expect(query.get('X-Amz-SignedHeaders')).toBe('content-length;host;x-amz-checksum-crc32');
     expect([...query.keys()].filter((name) => /checksum/i.test(name))).toEqual([]);
@@ -78,7 +78,7 @@ describe('a presigned part URL', () => {
     expect(await store.headObject(part.key)).toBeUndefined();
   });
 
-  it.each(['GET', 'HEAD', 'POST', 'DELETE'])('is good for no %s', async (method) => {
+  it.each(['GET', 'HEAD', 'POST', 'DELETE'])('does not allow %s', async (method) => {
     const { url, headers } = await store.presignPart(part);
     expect(await sendRequest(method, url, headers, bytes)).toMatchObject({ status: 403 });
     expect(await store.listMultipartUploads(part.key)).toHaveLength(1);
@@ -93,7 +93,7 @@ describe('a presigned part URL', () => {
     expect(answer.body.toString()).toContain('Request has expired');
   });
 
-  it('without a checksum still binds the length, and the store asks for a checksum of whatever comes', async () => {
+  it('without a checksum still fixes the length, and the object store asks for a checksum', async () => {
     const { checksum: _, ...withoutChecksum } = part;
     const { url, headers } = await store.presignPart(withoutChecksum);
     expect(await sendRequest('PUT', url, headers, bytes)).toMatchObject({ status: 400, code: 'InvalidArgument' });
@@ -104,7 +104,7 @@ describe('a presigned part URL', () => {
   });
 });
 
-/** A server that takes this unsigned header would let whoever has a part URL read any object that our key can (minio-facts 2.20). */
+/** An object store that accepts this unsigned header lets the holder of a part URL read any object that our key can read. */
 describe('x-amz-copy-source on a presigned part URL', () => {
   const secret = Buffer.from('somebody else wrote this ');
 
@@ -143,7 +143,7 @@ describe('x-amz-copy-source on a presigned part URL', () => {
     expect(await storedParts()).toEqual([]);
   });
 
-  it('is refused for the checksum that the copy lacks, not by chance: the signature as such was good', async () => {
+  it('is refused because the copy lacks a checksum, although the signature is good', async () => {
     const copy = { 'x-amz-copy-source': `/${store.bucket}/secret` };
     const { url, headers } = await store.presignPart(part);
     const answer = await sendRequest('PUT', url, { ...headers, ...copy }, bytes);
@@ -151,7 +151,7 @@ describe('x-amz-copy-source on a presigned part URL', () => {
     expect(answer.body.toString()).toContain('checksum');
   });
 
-  it('is refused for a URL of no bytes, and does not replace a part that is there', async () => {
+  it('is refused for a URL of no bytes, and does not replace a stored part', async () => {
     await putPart(store, part.key, part.uploadId, 1, bytes);
     const signed = await store.presignPart({ ...part, contentLength: 0, checksum: checksumOf() });
     const answer = await sendRequest('PUT', signed.url, { ...signed.headers, 'x-amz-copy-source': `/${store.bucket}/secret` });

@@ -49,7 +49,7 @@ describe('keys that need care in a URL', () => {
     `${'s'.repeat(255)}/${'t'.repeat(255)}`,
   ];
 
-  it.each(oddKeys)('takes a file as %j from create to head', async (key) => {
+  it.each(oddKeys)('stores a file as %j from create to head', async (key) => {
     const store = await anS3Store();
     const bytes = Buffer.from(`bytes of ${key}`);
     const { uploadId } = await store.createMultipartUpload({
@@ -124,7 +124,7 @@ describe('two endpoints', () => {
   });
 
   it('signs the path of a public endpoint as part of the URL', async () => {
-    // A store that sees /bucket/sub/… takes "sub" for the start of the key: so this proves the whole path is signed.
+    // An object store that sees /bucket/sub/… takes "sub" for the start of the key: so this proves the whole path is signed.
     const bucket = await createTestBucket();
     const store = await anS3Store({ bucket });
     const { uploadId } = await store.createMultipartUpload({
@@ -140,7 +140,7 @@ describe('two endpoints', () => {
     expect(await store.listParts('sub/file', uploadId)).toHaveLength(1);
   });
 
-  it('makes URLs that the store takes from the public host only', async () => {
+  it('makes URLs that the object store accepts only for the public host', async () => {
     const { endpoint } = sharedMinio();
     const store = await anS3Store({ publicEndpoint: endpoint.replace('127.0.0.1', 'localhost') });
     const { uploadId } = await store.createMultipartUpload({
@@ -161,10 +161,10 @@ describe('two endpoints', () => {
   });
 });
 
-describe('a store that does not let us in', () => {
+describe('an object store that refuses our credentials', () => {
   const secrets = { accessKeyId: 'no-such-key', secretAccessKey: randomBytes(20).toString('hex') };
 
-  it('refuses a wrong secret, and the message holds no key material', async () => {
+  it('refuses a wrong secret, and the message has no key material', async () => {
     const store = await anS3Store({ secretAccessKey: secrets.secretAccessKey });
     const error = await store.checkBucket().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ failure: 'refused', message: expect.stringMatching(/^SignatureDoesNotMatch \(403\): /) });
@@ -172,7 +172,7 @@ describe('a store that does not let us in', () => {
     expect(String(error)).not.toContain('http');
   });
 
-  it('refuses an unknown key in every call, and never says "not there"', async () => {
+  it('refuses an unknown key in every call, and never answers "not found"', async () => {
     const store = await anS3Store(secrets);
     await expectFailure('refused', store.checkBucket());
     await expectFailure('refused', store.headObject('k'));
@@ -193,7 +193,7 @@ describe('a store that does not let us in', () => {
     );
   });
 
-  it('is unavailable, soon, where nothing listens', async () => {
+  it('is soon unavailable if nothing listens', async () => {
     const store = await anS3Store({ endpoint: 'http://127.0.0.1:1', bucket: 'b' });
     const elapsedMs = startTurnClock();
     await expectFailure('unavailable', store.checkBucket());
@@ -202,7 +202,7 @@ describe('a store that does not let us in', () => {
   });
 });
 
-it('replaces an object without a checksum of the whole by one that has it', async () => {
+it('replaces an object without a full checksum by one that has it', async () => {
   const store = await anS3Store();
   await putObject(store, 'k', Buffer.from('one'));
   await putObject(store, 'k', Buffer.from('two'));

@@ -15,7 +15,7 @@ const account = { accessKeyId: 'account', secretAccessKey: 'of the account' };
 const refused = () => new ObjectStoreError('refused', 'AccessDenied (403): Access Denied.');
 const unavailable = () => new ObjectStoreError('unavailable', 'no answer');
 
-/** STS as a function: sessions s1, s2 … of two hours; `next` makes one fail, or decides when it is given. */
+/** A fake STS: sessions s1, s2 … of two hours; `next` makes one fail, or decides when it is answered. */
 function aBench(options: SigningOptions = { kind: 'auto', urlTtlSeconds: 3_600 }, changes: Partial<SigningDeps> = {}) {
   const clock = new TestClock();
   const warnings: { fields: object; message: string }[] = [];
@@ -39,11 +39,11 @@ function aBench(options: SigningOptions = { kind: 'auto', urlTtlSeconds: 3_600 }
   return { clock, signing, current, warnings, next, fail, askedSoFar: () => asked };
 }
 
-/** Lets what was begun in the background come to its end: it waits for nothing but itself. */
+/** Lets work in the background finish, which waits for nothing else. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('a signing session', () => {
-  it('lasts twice as long as a URL, within what stores give', () => {
+  it('lasts twice as long as a URL, within the limits of object stores', () => {
     expect([10, 450, 3_600, 604_800].map(sessionSeconds)).toEqual([900, 900, 7_200, 604_800]);
   });
 
@@ -54,7 +54,7 @@ describe('a signing session', () => {
     expect(askedSoFar()).toBe(1);
   });
 
-  it('is renewed at half of its life, once, and nobody waits for it', async () => {
+  it('is renewed once at half of its life, and no caller waits for that', async () => {
     const { clock, current, next, askedSoFar } = aBench();
     await current();
     clock.advance(60 * MINUTE);
@@ -71,7 +71,7 @@ describe('a signing session', () => {
     expect(askedSoFar()).toBe(2);
   });
 
-  it('stays in use when the renewal fails, which is told and tried again after a while', async () => {
+  it('stays in use when the renewal fails, which is logged and tried again after a while', async () => {
     const { clock, current, warnings, fail, askedSoFar } = aBench();
     await current();
     clock.advance(61 * MINUTE);
@@ -88,7 +88,7 @@ describe('a signing session', () => {
     expect(await current()).toBe('s3');
   });
 
-  it('is waited for when the old one is about to end, and the failure is the answer', async () => {
+  it('is waited for when the old one is about to end, and a failure is reported to the caller', async () => {
     const { clock, current, fail } = aBench();
     await current();
     clock.advance(119 * MINUTE + 1);
@@ -97,7 +97,7 @@ describe('a signing session', () => {
     expect(await current()).toBe('s3');
   });
 
-  it('is never replaced by the key of the account once there has been one: rights do not grow by themselves', async () => {
+  it('is never replaced by the key of the account, because rights must not grow by themselves', async () => {
     const { clock, current, fail } = aBench();
     await current();
     clock.advance(120 * MINUTE);
@@ -105,7 +105,7 @@ describe('a signing session', () => {
     await expect(current()).rejects.toMatchObject({ failure: 'refused' });
   });
 
-  it('that the store has forgotten is asked for anew, and only that one', async () => {
+  it('that the object store has forgotten is replaced, and no other one', async () => {
     const { signing, current } = aBench();
     const first = await signing.current();
     signing.forget(first);
@@ -115,8 +115,8 @@ describe('a signing session', () => {
   });
 });
 
-describe('a store that gives no sessions', () => {
-  it('has URLs signed with the account, which is told once', async () => {
+describe('an object store without sessions', () => {
+  it('has URLs signed with the account, which is logged once', async () => {
     const { current, warnings, fail, askedSoFar } = aBench();
     fail(refused());
     expect(await Promise.all([current(), current()])).toEqual(['account', 'account']);
@@ -127,7 +127,7 @@ describe('a store that gives no sessions', () => {
     ]);
   });
 
-  it('is no reason to sign with the account where sts was asked for by name', async () => {
+  it('is no reason to sign with the account if the setting asks for sts', async () => {
     const { current, fail } = aBench({ kind: 'sts', urlTtlSeconds: 60 });
     fail(refused());
     await expect(current()).rejects.toMatchObject({ failure: 'refused' });
@@ -145,7 +145,7 @@ describe('a store that gives no sessions', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('is not assumed where it refuses the account altogether: MinIO says the same of a wrong key', async () => {
+  it('is not assumed if it refuses the account altogether: MinIO answers the same to a wrong key', async () => {
     const letsNobodyIn = new ObjectStoreError('refused', 'InvalidAccessKeyId (403)');
     let isLetIn = false;
     const checkAccount = async () => {
@@ -160,7 +160,7 @@ describe('a store that gives no sessions', () => {
 });
 
 describe('signing by a key', () => {
-  it('asks the store for nothing, and does not end', async () => {
+  it('sends no request to the object store, and does not expire', async () => {
     const { signing, askedSoFar } = aBench({ kind: 'key', accessKeyId: 'put-only', secretAccessKey: 'z' });
     expect(await signing.current()).toEqual({ kind: 'key', accessKeyId: 'put-only', secretAccessKey: 'z', expiresAt: null });
     expect(await aBench({ kind: 'shared' }).signing.current()).toEqual({ kind: 'shared', ...account, expiresAt: null });
@@ -168,7 +168,7 @@ describe('signing by a key', () => {
   });
 });
 
-it('an unavailable store is asked again by each URL until it is there', async () => {
+it('an unavailable object store is asked again for each URL until it answers', async () => {
   const { signing, current, fail } = aBench();
   fail(unavailable());
   fail(unavailable());

@@ -18,7 +18,7 @@ interface Part {
   readonly signedAt?: Date;
 }
 
-/** What the SDK makes of a part. */
+/** The SDK's URL for a part. */
 async function signedBySdk(
   { key, uploadId = 'ZWE+/=', checksum, signedAt = SIGNED_AT }: Part,
   credentials: SignatureCredentials,
@@ -46,7 +46,7 @@ async function signedBySdk(
 
 const sign = createUrlSigner(REGION);
 
-/** The same request by our hand. The SDK names the operation in the query, too. */
+/** The same URL by our signer. The SDK also names the operation in the query. */
 function signedByUs(
   { key, uploadId = 'ZWE+/=', checksum, signedAt = SIGNED_AT }: Part,
   credentials: SignatureCredentials,
@@ -66,7 +66,7 @@ function signedByUs(
   return `http://${HOST}${path}?${query}`;
 }
 
-/** The path as it is, the query in any order. */
+/** The path as it is, and the query in a fixed order. */
 function comparable(url: string) {
   const [path, query = ''] = url.split('?');
   return { path, query: query.split('&').sort() };
@@ -76,7 +76,7 @@ async function expectTheSame(part: Part, credentials: SignatureCredentials): Pro
   expect(comparable(signedByUs(part, credentials))).toEqual(comparable(await signedBySdk(part, credentials)));
 }
 
-describe('a URL signed by hand is the one that the SDK signs', () => {
+describe('our signer makes the same URL as the SDK', () => {
   const keys = [
     'film.mkv',
     'a film.mkv',
@@ -112,7 +112,7 @@ describe('a URL signed by hand is the one that the SDK signs', () => {
     );
   });
 
-  it('on the next day, and with other credentials of the same day, and with the first again', async () => {
+  it('on the next day, with other credentials of the same day, and with the first ones again', async () => {
     await expectTheSame({ key: 'k' }, KEY);
     await expectTheSame({ key: 'k', signedAt: new Date('2026-11-26T00:00:00Z') }, KEY);
     await expectTheSame({ key: 'k' }, KEY);

@@ -19,6 +19,7 @@ import { createPost } from '../../src/server/webhooks/post.ts';
 import { PostgresDatabase } from '../../src/session-store/postgres/driver.ts';
 import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
 import { statement } from '../../src/session-store/postgres/statement.ts';
+import { sql } from '../../src/session-store/sql/statement.ts';
 import { aFolder } from '../support/client/sources.ts';
 import { startSlowListener } from '../support/network/slow-handshake.ts';
 
@@ -61,7 +62,7 @@ describe('a connection to a name with several addresses', () => {
 
   it.each<[string, (url: string) => Promise<unknown>]>([
     ['that migrates', (url) => openPostgresStore(url)],
-    ['of the pool', (url) => new PostgresDatabase(url).run(statement('SELECT 1'), {})],
+    ['of the pool', (url) => new PostgresDatabase(url).run(statement(sql('SELECT 1')), {})],
   ])('has the time for one address that partway sets: the connection to PostgreSQL %s', async (_, open) => {
     const connect = vi.spyOn(net.Socket.prototype, 'connect');
     await expect(open('postgres://ann:pw@127.0.0.1:9/partway')).rejects.toThrow('ECONNREFUSED');

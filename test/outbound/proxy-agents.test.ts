@@ -120,7 +120,7 @@ it('a proxy that is reached over TLS is spoken to over TLS, and its certificate 
 });
 
 it.each([
-  ['http', /a proxy before the object store wants a name and a password/],
+  ['http', /a proxy in front of the object store wants a name and a password/],
   ['https', /the proxy .* answered HTTP 407: it wants a name and a password/],
 ] as const)("the server's own calls to the store over %s tell a refusal of the proxy as that", async (protocol, words) => {
   const { url, makeAgent } = await setUp(protocol, { refuseWith: 407 });

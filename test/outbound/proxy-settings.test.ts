@@ -122,7 +122,7 @@ describe('a proxy variable that cannot work', () => {
     'is named, and its value is not shown: %s',
     (value) => {
       const fault = parseProxies({ HTTPS_PROXY: value }).settings.faultFor('https://a.test/');
-      expect(fault?.message).toMatch(/^HTTPS_PROXY (must|holds)/);
+      expect(fault?.message).toMatch(/^HTTPS_PROXY (must|has)/);
       expect(`${fault?.message}${fault?.hint}`).not.toContain('secret');
     },
   );

@@ -31,7 +31,7 @@ let addresses = 0;
 /** Another one for each request: so many failures from one would be refused for that alone (test/server/edge). */
 const anAddress = () => `10.0.${Math.floor(++addresses / 250)}.${addresses % 250}`;
 
-/** May upload below `team-a/`, and is not to be trusted. */
+/** A token that may upload below `team-a/`, in the hands of an attacker. */
 let attacker: string;
 
 beforeAll(async () => {
@@ -104,7 +104,7 @@ async function uploadWhole(token: string, key: string, bytes: Uint8Array): Promi
   return mustAsk('POST', `/api/uploads/${session.sessionId}/complete`, { checksum: checksumOf(bytes) }, token);
 }
 
-/** All that the bucket holds, finished or not, and all that the server has on record. */
+/** Everything that the bucket holds, finished or not, and all records of the server. */
 async function everything() {
   const objects = await s3.send(new ListObjectsV2Command({ Bucket: bucket }));
   const uploads = await s3.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
@@ -283,14 +283,14 @@ describe('a presigned URL', () => {
     await expectNothingStored();
   });
 
-  it('is worth nothing once the session is aborted', async () => {
+  it('is useless once the session is aborted', async () => {
     await mustAsk('DELETE', `/api/uploads/${session.sessionId}`);
     expect(await put(part, BYTES)).toMatchObject({ status: 404, code: 'NoSuchUpload' });
     const { uploads } = await everything();
     expect(uploads?.filter(({ Key }) => Key === session.key) ?? []).toEqual([]);
   });
 
-  it('is worth nothing once the session is completed, and the object stays as it was', async () => {
+  it('is useless once the session is completed, and the object stays as it was', async () => {
     expect(await put(part, BYTES)).toMatchObject({ status: 200 });
     const completed = await mustAsk<wire.Session>('POST', `/api/uploads/${session.sessionId}/complete`, {});
     expect(await put(part, BYTES)).toMatchObject({ status: 404, code: 'NoSuchUpload' });
@@ -350,7 +350,7 @@ describe('a capability', () => {
     }
   });
 
-  it('with anything changed is refused', async () => {
+  it('is refused with any change', async () => {
     const { token } = capability;
     for (const forged of [
       `${token}x`,

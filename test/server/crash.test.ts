@@ -9,7 +9,7 @@ import { adminService, ServiceBench } from '../support/server/control-plane.ts';
 import { checkInvariants, finishWhatIsOpen, operations, type Scene, settleDown } from './interrupted-operations.ts';
 
 /**
- * Every call that an operation makes to either store fails once, before its effect and after it, until a run has no such
+ * Fails every call that an operation makes to either store once, before its effect and after it, until a run has no such
  * call. `crash` is the process dying there: no later call of that run happens either. Afterwards a new service on the same
  * stores, and the sweeper, must bring everything to an end that loses nothing.
  */
@@ -24,7 +24,7 @@ class Fault {
   readonly moment: Moment;
   readonly kind: Kind;
   readonly nth: number;
-  /** What failed; undefined while nothing has. */
+  /** The call that failed; undefined while none has. */
   hit: string | undefined;
   #armed = false;
   #seen = 0;
@@ -53,7 +53,7 @@ class Fault {
 
   #died: () => void = () => undefined;
 
-  /** Runs `operation` with the fault in the way, until it has ended or the process has died. */
+  /** Runs `operation` with the fault armed, until it has ended or the process has died. */
   async during(operation: () => Promise<unknown>): Promise<void> {
     const death = new Promise<void>((resolve) => {
       this.#died = resolve;

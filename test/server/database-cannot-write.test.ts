@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type * as wire from '../../src/contract/wire.ts';
 import { problemAnswer } from '../../src/server/http/problem-response.ts';
-import type { Unavailability } from '../../src/session-store/port/session-store.ts';
+import type { Unavailability } from '../../src/session-store/port/unavailable.ts';
 import { openSqliteDatabase, type SqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
 import { createSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import {
@@ -14,11 +14,11 @@ import {
 } from '../support/server/control-plane.ts';
 import { checkInvariants, finishWhatIsOpen, operations, type Scene, settleDown } from './interrupted-operations.ts';
 
-/** A real SQLite database that refuses to be written from a chosen moment on, by its own means: whoever runs the tests, wherever. */
+/** A real SQLite database that refuses writes from a chosen moment on, by its own means, so that it works for any user on any system. */
 interface Refusal {
   readonly name: string;
   readonly reason: Unavailability;
-  /** What a database is like in which every single write can be the one that is refused. */
+  /** Makes a database in which any single write can be the refused one. */
   prepare(db: SqliteDatabase): void;
   /** The `nth` write (or call, where that is the same) from now on is refused, and all after it. */
   refuseFrom(db: SqliteDatabase, nth: number): void;
@@ -27,7 +27,7 @@ interface Refusal {
   makeRoom(db: SqliteDatabase): void;
 }
 
-/** SQLITE_FULL. Each row that is written adds a page of ballast, so the limit on pages is reached in the midst of any transaction. */
+/** SQLITE_FULL. Each row that is written adds a page of ballast, so the limit on pages is reached in the middle of any transaction. */
 const full: Refusal = {
   name: 'full',
   reason: 'full',
@@ -106,7 +106,7 @@ function aScene(refusal: Refusal): Refused {
 
 describe.each(REFUSALS)('a database that is $name', (refusal) => {
   it.each(operations)(
-    'at any write of $name is told as one that passes: nothing is lost or wrongly completed',
+    'at any write of $name is reported as temporary: nothing is lost or wrongly completed',
     async (operation) => {
       for (let nth = 1; nth <= ENOUGH; nth++) {
         const refused = aScene(refusal);
@@ -167,7 +167,7 @@ describe('a database that became read-only', () => {
     ['abort', 'DELETE', () => ofSession(), undefined],
     ['grant', 'POST', () => ofSession('/capabilities'), {}],
   ])(
-    'answers %s with what is wrong and when to come again, logs it as an error, and goes on once it can write',
+    'answers %s with the problem and when to come again, logs it as an error, and goes on once it can write',
     async (_, method, path, body) => {
       const response = await bench.send(method, path(), { body });
 
@@ -194,7 +194,7 @@ describe('a database that became read-only', () => {
       expect((await bench.send('GET', path)).status, path).toBe(200);
   });
 
-  it('shows at /readyz from the first write that failed until it can be written; before that, nobody writes to find out', async () => {
+  it('shows at /readyz from the first failed write until it can be written, and is not written just to find out', async () => {
     const readyz = () => {
       bench.clock.advance(1_000);
       return bench.send('GET', '/readyz');

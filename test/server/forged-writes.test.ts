@@ -75,7 +75,7 @@ async function anUpload(server: Server, file: wire.CreateRequest): Promise<wire.
   return server.mustAsk('POST', `/api/uploads/${session.sessionId}/complete`, { checksum: checksumOf(BYTES) });
 }
 
-/** All that a part URL shows of its signer. */
+/** The facts about its signer that a part URL shows. */
 function idIn(url: URL): KnownId {
   const [accessKeyId = ''] = (url.searchParams.get('X-Amz-Credential') ?? '').split('/');
   const sessionToken = url.searchParams.get('X-Amz-Security-Token');
@@ -142,7 +142,7 @@ describe.each(Object.keys(signers))('who has seen a part URL that is signed by %
 });
 
 describe('an object that was written again with the same bytes, CRC32 and session id', () => {
-  it('is told from the one that the upload made, and no longer taken for it', async () => {
+  it('is distinguished from the one that the upload made', async () => {
     const server = await aServer({ PARTWAY_S3_SIGNING: 'sts' });
     const file = { fileName: 'a.bin', size: BYTES.length, key: aKey(), fingerprint: 'v1-the-file' };
     const { sessionId } = await anUpload(server, file);
@@ -165,7 +165,7 @@ describe('an object that was written again with the same bytes, CRC32 and sessio
   });
 });
 
-describe('a signing key whose policy is of before, without the condition', () => {
+describe('a signing key with the earlier policy, without the condition', () => {
   it('keeps the server from creating sessions, and the corrected policy refuses the forgery', async () => {
     const { Statement, ...policy } = signingKeyPolicy(bucket);
     const unbound = { ...policy, Statement: Statement.map(({ Condition: _, ...statement }) => statement) };
@@ -183,8 +183,8 @@ describe('a signing key whose policy is of before, without the condition', () =>
   });
 });
 
-describe('root, whom no policy binds', () => {
-  it('is written for by all who know its id: SECURITY.md says so, and what stands against it', async () => {
+describe('the root key, which no policy binds', () => {
+  it('lets everyone who knows its id write: SECURITY.md says so, and names the remedy', async () => {
     const { accessKeyId } = sharedMinio();
     const object = aKey();
     expect(await forgePut(store, { accessKeyId }, object)).toMatchObject({ status: 200 });
@@ -205,11 +205,11 @@ describe('root, whom no policy binds', () => {
     expect(server.log()).toContain('no upload begins until that is closed');
   });
 
-  it('signs part URLs all the same where PARTWAY_S3_ALLOW_FORGERY says so, and the log warns', async () => {
+  it('signs part URLs nevertheless where PARTWAY_S3_ALLOW_FORGERY says so, and the log warns', async () => {
     const env = { PARTWAY_S3_SIGNING: 'shared', PARTWAY_S3_ALLOW_FORGERY: 'yes' };
     const server = await aServer(env, sharedMinio());
     await aSession(server);
     expect((await server.ask('GET', '/readyz')).status).toBe(200);
-    await vi.waitFor(() => expect(server.log()).toContain('PARTWAY_S3_ALLOW_FORGERY lets uploads begin all the same'), 30_000);
+    await vi.waitFor(() => expect(server.log()).toContain('PARTWAY_S3_ALLOW_FORGERY lets uploads begin nevertheless'), 30_000);
   });
 });

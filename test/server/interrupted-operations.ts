@@ -6,7 +6,7 @@ import type { UploadSession } from '../../src/session/session.ts';
 import { checksumOf } from '../suites/object-store.ts';
 import { type AdminService, adminService, POLICY, type ServiceBench, TINY_FILE } from '../support/server/control-plane.ts';
 
-/** All that is done to sessions, to be interrupted by whatever a test can think of, and what must hold afterwards. */
+/** All operations on sessions, to be interrupted in different ways, and the invariants that must hold afterwards. */
 
 const FILE_CHECKSUM = checksumOf(TINY_FILE);
 const OTHER_CHECKSUM = checksumOf(Buffer.from('another file'));
@@ -19,14 +19,14 @@ export interface Scene {
 
 export interface Operation {
   readonly name: string;
-  /** What was there before; its result goes to the others. */
+  /** Prepares the state before the operation. Its result goes to the other functions. */
   readonly prepare: (scene: Scene) => Promise<string>;
   readonly run: (scene: Scene, sessionId: string) => Promise<unknown>;
-  /** Nobody waits for an answer. */
+  /** True if no client waits for an answer. */
   readonly isSweep?: true;
-  /** The client's file is another one than the stored parts: must never complete. */
+  /** True if the client's file differs from the stored parts, so the session must never complete. */
   readonly neverCompletes?: true;
-  /** What the session must be at the end, where the operation decides that. */
+  /** Status that the session must have at the end, where the operation decides that. */
   readonly endsAs?: readonly string[];
 }
 
@@ -241,7 +241,7 @@ export const operations: readonly Operation[] = [
   },
 ];
 
-/** What the time and the sweeper of a new process do: a few rounds, less than a session's life. */
+/** Runs the sweeper of a new process for a few rounds, for less than a session's lifetime. */
 export async function settleDown(bench: ServiceBench): Promise<void> {
   for (let round = 0; round < 3; round++) {
     bench.clock.advance(DAY / 24);
@@ -253,7 +253,7 @@ async function allSessions(bench: ServiceBench): Promise<UploadSession[]> {
   return (await bench.sessions.list({ limit: 100 })).sessions;
 }
 
-/** What the owner is counted for is what the sessions amount to, right to the byte. */
+/** Checks that the owner's usage is the sum of its sessions, to the byte. */
 async function checkUsage(bench: ServiceBench, sessions: readonly UploadSession[]): Promise<void> {
   const unended = sessions.filter(({ status }) => !isTerminal(status));
   const bytesOf = (some: readonly UploadSession[]) => some.reduce((sum, { size }) => sum + size, 0);
@@ -281,7 +281,7 @@ export async function checkInvariants(bench: ServiceBench, operation: Operation)
   if (operation.neverCompletes) expect(statuses).not.toContain('completed');
 }
 
-/** A client that comes back: resumes by id, sends what is missing, completes. */
+/** Acts as a client that comes back: resumes by id, sends the missing parts, completes. */
 export async function finishWhatIsOpen(bench: ServiceBench): Promise<void> {
   const service = adminService(bench.deps);
   for (const { sessionId, status } of await allSessions(bench)) {

@@ -66,7 +66,7 @@ async function ask<Answer>(server: RunningServer, method: string, path: string, 
 const aSession = (server: RunningServer, size = 3) =>
   ask<Session>(server, 'POST', '/api/uploads', { fileName: 'notes.txt', size });
 
-/** A watcher whose connection would be kept for a next request, as a browser's or a proxy's is. */
+/** A watcher whose connection would be kept for a next request, as those of browsers and proxies are. */
 async function watch(server: RunningServer, sessionId: string): Promise<IncomingMessage> {
   const agent = new Agent({ keepAlive: true });
   onTestFinished(() => agent.destroy());
@@ -107,6 +107,17 @@ describe('an upload through a running server', () => {
   });
 });
 
+it('a server does not start if the AWS SDK signs part URLs of its store differently, and opens no database', async () => {
+  await expect(start({ env: { PARTWAY_S3_REGION: 'aws-global' } })).rejects.toMatchObject({
+    name: 'ConfigError',
+    faults: [
+      expect.stringMatching(/PARTWAY_S3_REGION .*sign the same part URL differently: X-Amz-Credential, X-Amz-Signature\. Check/),
+    ],
+  });
+
+  expect(existsSync(database)).toBe(false);
+});
+
 describe('the first token', () => {
   it('is in the audit log like every other', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'partway-first-token-'));
@@ -134,7 +145,7 @@ describe('the first token', () => {
     expect(text().includes(token), 'the log shows the token').toBe(false);
   });
 
-  it('that cannot be recorded is not shown, and the server that nobody could use does not stay', async () => {
+  it('that cannot be recorded is not shown, and the unusable server stops', async () => {
     await openSqliteStore(database).close();
     const db = openSqliteDatabase(database);
     db.exec("CREATE TRIGGER fault BEFORE INSERT ON tokens BEGIN SELECT RAISE(ABORT, 'injected fault'); END");
@@ -159,7 +170,7 @@ describe('the first token', () => {
 });
 
 describe('readiness', () => {
-  it('is there where database and bucket are', async () => {
+  it('is given while database and bucket work', async () => {
     const response = await fetch(`${(await start()).url}/readyz`);
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({
@@ -213,7 +224,7 @@ describe('stopping', () => {
     await expectToStopQuickly(server);
   });
 
-  it('may be asked for twice, and closes the database', async () => {
+  it('may be requested twice, and closes the database', async () => {
     const server = await start();
     await Promise.all([server.stop(), server.stop()]);
     await server.stop();
@@ -277,11 +288,11 @@ describe('a server that cannot start', () => {
     await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
     onTestFinished(() => void other.close());
     const starting = start({ env: { PARTWAY_PORT: String(port) } });
-    await expect(starting).rejects.toThrow(new RegExp(`^Port ${port} on 127\\.0\\.0\\.1 is taken.*PARTWAY_PORT`));
+    await expect(starting).rejects.toThrow(new RegExp(`^Port ${port} on 127\\.0\\.0\\.1 is in use.*PARTWAY_PORT`));
     expect(existsSync(`${database}-wal`)).toBe(false);
   });
 
-  it('says so of a database that cannot be opened', async () => {
+  it('says that a database cannot be opened', async () => {
     const folder = join(database, '..');
     await expect(start({ env: { PARTWAY_DATABASE_URL: folder } })).rejects.toThrow(`The database ${folder} cannot be opened`);
   });

@@ -61,7 +61,7 @@ describe('after yesterday’s database was restored', () => {
     expect(checksumOf(restored.objects.read('film.mkv') ?? new Uint8Array())).toBe(SMALL_FILE_CHECKSUM);
   });
 
-  it('a session that has completed since, and whose object somebody else replaced, is never called completed', async () => {
+  it('a session that has completed since, and whose object was replaced, is never called completed', async () => {
     const session = await today.create({ overwrite: true });
     await today.putParts(session.sessionId, SMALL_FILE);
     backUpSqlite(database, backup);
@@ -74,7 +74,7 @@ describe('after yesterday’s database was restored', () => {
     expect(await restored.ask('GET', pathOf(session))).toMatchObject({ status: 'open', storedBytes: 0 });
   });
 
-  it('a session that was aborted since heals under its id: its bytes must go again', async () => {
+  it('a session that was aborted since heals under its id, and its bytes must be sent again', async () => {
     const session = await today.create();
     await today.putParts(session.sessionId, SMALL_FILE);
     backUpSqlite(database, backup);
@@ -90,7 +90,7 @@ describe('after yesterday’s database was restored', () => {
     });
   });
 
-  it('a session that was made since is unknown, and the same file begins anew', async () => {
+  it('a session that was made since is unknown, and the same file begins again', async () => {
     await today.create({ key: 'earlier' });
     backUpSqlite(database, backup);
     const session = await today.create({ fingerprint: 'print' });
@@ -101,7 +101,7 @@ describe('after yesterday’s database was restored', () => {
     expect((await restored.create({ fingerprint: 'print' })).sessionId).not.toBe(session.sessionId);
   });
 
-  it('the sweeper repairs what was under way, and quotas count what is on record', async () => {
+  it('the sweeper repairs what was in progress, and quotas count what is on record', async () => {
     const session = await today.create();
     await today.putParts(session.sessionId, SMALL_FILE);
     today.objects.failNext('completeMultipartUpload', 'unavailable', { afterEffect: true });

@@ -1,7 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openOrWait } from '../../src/session-store/late-store.ts';
-import { type SessionStore, SessionStoreUnavailable } from '../../src/session-store/port/session-store.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import { type PassingState, SessionStoreStartError } from '../../src/session-store/port/start-error.ts';
+import { SessionStoreUnavailable } from '../../src/session-store/port/unavailable.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import { interpose } from '../support/interpose.ts';
 

@@ -8,7 +8,7 @@ import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
 import { SQLITE_MIGRATIONS } from '../../src/session-store/sqlite/migrate.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 
-/** A database as partway 0.1 left it. */
+/** A database from partway 0.1. */
 function anOldDatabase(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'partway-old-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -31,7 +31,7 @@ function anOldDatabase(): string {
   return file;
 }
 
-it('a database from before tokens had limits keeps its tokens, its sessions, and counts what they hold', async () => {
+it('a database from before tokens had limits keeps tokens and sessions, and counts their usage', async () => {
   const store = openSqliteStore(anOldDatabase());
   onTestFinished(() => store.close());
 

@@ -34,7 +34,7 @@ beforeEach(async () => {
   });
 });
 
-/** Something of everything that is recorded. */
+/** Records something of every kind. */
 async function fill(store: SessionStore): Promise<void> {
   for (const status of STATUSES)
     await insertInStatus(store, status, {
@@ -67,7 +67,7 @@ async function fill(store: SessionStore): Promise<void> {
   await store.insertCapability({ ...capability, createdAt: NOON, expiresAt: NOON + 3 }, 1);
 }
 
-/** All that the port tells of it. */
+/** Reads everything through the port. */
 async function contentsOf(store: SessionStore) {
   const { sessions } = await store.list({ limit: 1_000 });
   return {
@@ -84,7 +84,7 @@ async function contentsOf(store: SessionStore) {
 }
 
 describe('moving a SQLite database to PostgreSQL', () => {
-  it('takes everything along, and the servers go on as if nothing had happened', async () => {
+  it('copies everything, and servers continue as if nothing had happened', async () => {
     const before = openSqliteStore(file);
     await fill(before);
     const contents = await contentsOf(before);
@@ -96,7 +96,7 @@ describe('moving a SQLite database to PostgreSQL', () => {
     onTestFinished(() => after.close());
     expect(await contentsOf(after)).toEqual(contents);
     expect(moved).toMatchObject({ upload_sessions: 10, parts: 2_500, tokens: 1 });
-    // Triggers count and tell again: of what comes from now on.
+    // Triggers count and write events again, for new changes.
     const [events] = await database.query<{ count: number }>('SELECT COUNT(*)::integer AS count FROM events');
     expect(events?.count).toBe(moved.events);
     const session = await insertOpenSession(after, { key: 'new.mov', size: 5 });
@@ -120,7 +120,7 @@ describe('moving a SQLite database to PostgreSQL', () => {
     expect(await contentsOf(again)).toEqual(contents);
   });
 
-  it('is refused while a server has the database open, and not because one was killed a moment ago', async () => {
+  it('is refused while a server has the database open, but not after one was killed a moment ago', async () => {
     const server = openSqliteStore(file, { isServer: true });
     await server.acquireSweepLease('the only server', NOON, 60_000);
 
@@ -129,7 +129,7 @@ describe('moving a SQLite database to PostgreSQL', () => {
     await expect(moveToPostgres(file, database.url)).resolves.toMatchObject({ upload_sessions: 0 });
   });
 
-  it('is refused where the target holds something, and changes nothing there', async () => {
+  it('is refused if the target is not empty, and changes nothing there', async () => {
     await openSqliteStore(file).close();
     const used = await createTestDatabase();
     onTestFinished(() => used.drop());
@@ -137,11 +137,11 @@ describe('moving a SQLite database to PostgreSQL', () => {
     onTestFinished(() => store.close());
     await store.insertToken(aToken());
 
-    await expect(moveToPostgres(file, used.url)).rejects.toThrow(/holds something already, in its table tokens/);
+    await expect(moveToPostgres(file, used.url)).rejects.toThrow(/is not empty: there are rows in its table tokens/);
     expect(await store.listTokens()).toHaveLength(1);
   });
 
-  it('that breaks off leaves an empty database, and can be run again', async () => {
+  it('that is interrupted leaves an empty database, and can be run again', async () => {
     const before = openSqliteStore(file);
     await fill(before);
     await before.close();

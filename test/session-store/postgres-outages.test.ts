@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { type SessionStore, SessionStoreUnavailable } from '../../src/session-store/port/session-store.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import { SessionStoreStartError } from '../../src/session-store/port/start-error.ts';
+import { SessionStoreUnavailable } from '../../src/session-store/port/unavailable.ts';
 import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
 import { createTestDatabase, databaseAt, needsPostgres, type TestDatabase } from '../support/database/postgres.ts';
 import { findPostgres, startPostgres } from '../support/database/postgres-server.ts';
@@ -34,7 +35,7 @@ afterEach(async () => {
 afterAll(() => shared?.drop());
 
 describe('a PostgreSQL connection that is lost', () => {
-  it('is replaced: all that were idle are gone, and the store goes on', async () => {
+  it('is replaced: after all idle connections are gone, the store continues', async () => {
     const { sessionId } = await insertOpenSession(store);
     await Promise.all(Array.from({ length: 10 }, () => store.ping()));
 
@@ -45,7 +46,7 @@ describe('a PostgreSQL connection that is lost', () => {
     await insertSession(store);
   });
 
-  it('takes its half-done transaction along, and whoever waits hears that the database is away', async () => {
+  it('ends its unfinished transaction, and waiting calls fail as away', async () => {
     const { sessionId } = await insertOpenSession(store);
     const before = await mustGet(store, sessionId);
     const other = await database.connect();
@@ -68,7 +69,7 @@ describe('a PostgreSQL connection that is lost', () => {
 });
 
 describe('a PostgreSQL server that is killed -9', () => {
-  it('fails pings with its name and without its password, and serves all that it had acknowledged when it is back, reports of the last second excepted', async (context) => {
+  it('fails pings without its password in the message, and after its return has everything acknowledged except reports of the last second', async (context) => {
     const binaries = await findPostgres();
     if (binaries === undefined)
       return skipBecause(context, 'PostgreSQL is not installed here, and the given one is not ours to kill');
@@ -124,7 +125,7 @@ describe('a PostgreSQL database that cannot be opened', () => {
       expect(inspect(error, { depth: null, showHidden: true })).not.toContain(password);
   });
 
-  it('says so where it is read-only, and that it must be the primary', async () => {
+  it('is reported as read-only, with the hint to name the primary', async () => {
     const error = await whileReadOnly(() => errorOf(openPostgresStore(database.url)));
 
     expect(error).toBeInstanceOf(SessionStoreStartError);
@@ -136,7 +137,7 @@ describe('a PostgreSQL database that cannot be opened', () => {
 });
 
 describe('a PostgreSQL database that becomes read-only', () => {
-  it('refuses what writes as something that passes, and pings; what only reads is served, and all is well when it takes writes again', async () => {
+  it('refuses writes and pings as unavailable, serves reads, and recovers once it accepts writes again', async () => {
     const { sessionId } = await insertOpenSession(store);
 
     const errors = await whileReadOnly(async () => {
@@ -156,7 +157,7 @@ describe('a PostgreSQL database that becomes read-only', () => {
   });
 });
 
-/** By the default of new connections, as an administrator sets it: those that there were end before and after it. */
+/** Sets the default of new connections, as an administrator does, and ends the existing connections before and after. */
 async function whileReadOnly<Result>(work: () => Promise<Result>): Promise<Result> {
   const name = new URL(database.url).pathname.slice(1);
   await database.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
@@ -191,9 +192,9 @@ describe('a PostgreSQL write that the server has no means for', () => {
   });
 });
 
-/** Triggers fail the last write of each method that makes several; what it wrote before must be gone. */
+/** Triggers make the last write fail in each method with several writes; the earlier ones must be gone. */
 describe('a PostgreSQL write that fails half-way', () => {
-  it('inserts no session whose idempotency key was not claimed', async () => {
+  it('inserts no session whose idempotency key was not reserved', async () => {
     await failWhen('INSERT ON idempotency_keys');
     const session = aNewSession();
 
@@ -250,7 +251,7 @@ describe('a PostgreSQL write that fails half-way', () => {
     expect(await store.get(session.sessionId)).toBeDefined();
   });
 
-  it('says what was refused, and quotes no row', async () => {
+  it('names the refusal without quoting rows', async () => {
     const impossible = aNewSession({
       fileName: 'my-private-file-name',
       size: -1,
@@ -264,7 +265,7 @@ describe('a PostgreSQL write that fails half-way', () => {
   });
 });
 
-/** The pool hears of the end of its idle connections in its own time, and one call may still meet one. */
+/** The pool notices only later that idle connections ended, so one call may still meet one. */
 async function untilAnswered(): Promise<void> {
   for (let failures = 0; ; failures++) {
     try {

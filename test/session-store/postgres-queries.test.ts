@@ -14,7 +14,7 @@ beforeEach(async () => {
   if (database !== undefined) return;
   database = await createTestDatabase();
   client = await database.connect();
-  // Enough for indexes to differ in what they cost.
+  // Enough rows for indexes to differ in their cost.
   await client.query(`INSERT INTO upload_sessions (session_id, owner, bucket, object_key, key_request, file_name, size, metadata, overwrite,
       fingerprint, strategy, part_size, part_count, status, ends_as, etag, generation, created_at, updated_at, last_activity_at)
     SELECT n, 'owner ' || n % 300, 'uploads', 'key ' || n, 'key ' || n, 'f', n, '{}', false, 'print ' || n, 'single', n, 1,
@@ -23,7 +23,7 @@ beforeEach(async () => {
   await client.query(`UPDATE events SET status = CASE WHEN created_at % 100 = 0 THEN 'dead' ELSE 'delivered' END, settled_at = created_at
     WHERE created_at % 100 < 99`);
   await client.query('ANALYZE');
-  // Whatever can be done without reading a whole table, or without sorting, is done so. The plan is the one for any parameters.
+  // The planner avoids table scans and sorts wherever it can. The plan is the one for any parameters.
   for (const detour of ['seqscan', 'sort', 'bitmapscan', 'hashjoin', 'mergejoin'])
     await client.query(`SET enable_${detour} = off`);
   await client.query('SET plan_cache_mode = force_generic_plan');
@@ -37,10 +37,10 @@ type Name = keyof typeof STATEMENTS;
 const NAMES = Object.keys(STATEMENTS) as Name[];
 
 const LIST = { ...LIST_START, owner: 'owner 5', status: 'aborting', bucket: null, keyPrefix: '', rows: 51 };
-/** Of the statements that are planned for their values. */
+/** Values for the statements that are planned for their values. */
 const VALUES = { ...LIST, eventId: '', before: 5_000, limit: 51 };
 
-/** How PostgreSQL would run the statement, a step a line: prepared ones for any values. */
+/** The query plan, a line for each step; prepared statements are planned for any values. */
 async function planOf(name: Name): Promise<string[]> {
   const statement: Statement<typeof LIST, unknown> = STATEMENTS[name] as never;
   if (statement.name === undefined)
@@ -59,7 +59,7 @@ async function explain(sql: string, values: unknown[] = []): Promise<string[]> {
 }
 
 const MAY_SCAN: Partial<Record<Name, readonly string[]>> = {
-  // Ends at the first row.
+  // Stops at the first row.
   ping: ['upload_sessions'],
   // A row for each owner.
   sumUsage: ['owner_usage'],
@@ -87,11 +87,11 @@ describe('every statement of the PostgreSQL store', () => {
     ['leftoverUploads', 'multipart_uploads_not_ended'],
     ['findUpload', 'multipart_uploads_upload_id'],
     ['deleteExpiredCapabilities', 'capabilities_expiry'],
-    ['claimEvents', 'events_due'],
+    ['leaseEvents', 'events_due'],
     ['listEvents', 'events_newest'],
     ['listEventsInStatus', 'events_newest_in_status'],
     ['countBacklog', 'events_newest_in_status'],
-    ['forgetEvents', 'events_newest_in_status'],
+    ['deleteOldEvents', 'events_newest_in_status'],
     ['getSession', 'upload_sessions_pkey'],
     ['listParts', 'parts_pkey'],
   ] as const)('%s uses %s', async (name, index) => {
@@ -103,7 +103,7 @@ describe('every statement of the PostgreSQL store', () => {
   });
 });
 
-it('a key takes the locks above it with its neighbours, its own alone, from the top down', async () => {
+it('a key takes shared locks of the keys above it and an exclusive lock of its own, from the top down', async () => {
   const { text, values } = LOCK_KEYS;
   await client.query('BEGIN');
   await client.query(text, values({ names: ['b/a', 'b/a/b', 'b/a/b/c'], shared: [true, true, false] }));

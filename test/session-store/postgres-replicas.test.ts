@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import type { InsertOutcome, NewSession, OwnerLimits, SessionStore } from '../../src/session-store/port/session-store.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
+import type { InsertOutcome, NewSession, OwnerLimits } from '../../src/session-store/port/sessions.ts';
 import { openPostgresStore } from '../../src/session-store/postgres/session-store.ts';
 import { createTestDatabase, needsPostgres, type TestDatabase } from '../support/database/postgres.ts';
 import {
@@ -35,7 +36,7 @@ afterAll(() => shared?.drop());
 
 const UNLIMITED: OwnerLimits = { quotaBytes: null, maxOpenSessions: null };
 
-/** Many sessions of different keys at the same time, every other one by the second server. */
+/** Inserts many sessions with different keys at the same time, every other one by the second server. */
 function insertAll(count: number, session: Partial<NewSession>, limits: Partial<OwnerLimits>): Promise<InsertOutcome[]> {
   return onBoth(count, (store) =>
     store.insert(aNewSession({ key: aUniqueName('key'), ...session }), undefined, { ...UNLIMITED, ...limits }),
@@ -51,7 +52,7 @@ function countOf(outcomes: readonly InsertOutcome[], outcome: InsertOutcome['out
 }
 
 describe('two servers on one PostgreSQL database', () => {
-  it('see at once what the other has written', async () => {
+  it("see each other's writes at once", async () => {
     const { sessionId } = await insertOpenSession(one);
     await two.report(aReport(sessionId, { parts: storedParts(1, 3) }));
 
@@ -60,7 +61,7 @@ describe('two servers on one PostgreSQL database', () => {
     expect(await one.changeStatus(expected(sessionId, 'open'), { to: 'completing', at: NOON })).toBe(false);
   });
 
-  it('let just as many bytes of an owner in as the quota takes, and count them', async () => {
+  it('accept exactly as many bytes of an owner as the quota allows, and count them', async () => {
     const outcomes = await insertAll(40, { owner: 'alice', size: 30 }, { quotaBytes: 1_000 });
 
     expect(countOf(outcomes, 'inserted')).toBe(33);
@@ -68,7 +69,7 @@ describe('two servers on one PostgreSQL database', () => {
     expect(await one.usageOf('alice')).toStrictEqual({ openSessions: 33, reservedBytes: 990, settledBytes: 0 });
   });
 
-  it('let just as many sessions of an owner in as he may have', async () => {
+  it('accept exactly as many sessions of an owner as the limit allows', async () => {
     const outcomes = await insertAll(20, { owner: 'alice' }, { maxOpenSessions: 5 });
 
     expect(countOf(outcomes, 'inserted')).toBe(5);
@@ -90,7 +91,7 @@ describe('two servers on one PostgreSQL database', () => {
     expect(await one.usageOf('alice')).toStrictEqual({ openSessions: 20, reservedBytes: 2_000, settledBytes: 70 });
   });
 
-  it('begin one session of one file', async () => {
+  it('create one session for one file', async () => {
     const file = { owner: 'alice', key: 'a', size: 5, fingerprint: 'f' };
     const outcomes = await insertAll(20, file, {});
 
@@ -98,7 +99,7 @@ describe('two servers on one PostgreSQL database', () => {
     expect(countOf(outcomes, 'taken')).toBe(19);
   });
 
-  it('never let an object above and one below it in, though their owners are others', async () => {
+  it('never accept an object and one below it, even of different owners', async () => {
     for (let round = 0; round < 15; round++) {
       const key = aUniqueName('a/b');
       const outcomes = await Promise.all([
@@ -110,8 +111,8 @@ describe('two servers on one PostgreSQL database', () => {
     }
   });
 
-  it('do not wait for each other where owners and keys differ', async () => {
-    // In the midst of its insert, `a/one` holds all its locks.
+  it('do not wait for each other if owners and keys differ', async () => {
+    // Half-way through its insert, `a/one` holds all its locks.
     await database.query(`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN PERFORM pg_advisory_xact_lock(1, 1); RETURN new; END $$`);
     await database.query(`CREATE TRIGGER hold BEFORE INSERT ON upload_sessions FOR EACH ROW WHEN (new.object_key = 'a/one')
@@ -127,7 +128,7 @@ describe('two servers on one PostgreSQL database', () => {
     expect(await held).toStrictEqual({ outcome: 'inserted' });
   });
 
-  it('tell one of two that claim a key of idempotency at the same time that it is taken', async () => {
+  it('refuse one of two that reserve an idempotency key at the same time', async () => {
     const other = await insertSession(one, { owner: 'alice' });
     const gate = await openGate(`INSERT INTO idempotency_keys VALUES ('alice', 'key-1', 'hash', '${other.sessionId}', 0)`);
     const session = aNewSession({ owner: 'alice' });
@@ -139,7 +140,7 @@ describe('two servers on one PostgreSQL database', () => {
     expect(await two.get(session.sessionId)).toBeUndefined();
   });
 
-  it('tell that a file is taken also where a server of another version did not wait for its turn', async () => {
+  it('report a taken file even if a server of another version ignores the locks', async () => {
     const file = { owner: 'alice', key: 'a', size: 5, fingerprint: 'f' };
     const first = await insertSession(one, { ...file, fingerprint: null });
     const gate = await openGate(`UPDATE upload_sessions SET fingerprint = 'f' WHERE session_id = '${first.sessionId}'`);
@@ -150,7 +151,7 @@ describe('two servers on one PostgreSQL database', () => {
     expect(await inserting).toStrictEqual({ outcome: 'taken' });
   });
 
-  it('let one of many through that change a status', async () => {
+  it('let one of many simultaneous changes of a status through', async () => {
     const { sessionId } = await insertOpenSession(one);
     const won = await onBoth(20, (store, index) =>
       store.changeStatus(expected(sessionId, 'open'), {
@@ -163,7 +164,7 @@ describe('two servers on one PostgreSQL database', () => {
     expect(won.filter(Boolean)).toHaveLength(1);
   });
 
-  it('give a session to one of many clients that report for the first time, and lose no part', async () => {
+  it('give a session to one of many new clients, and lose no part', async () => {
     const { sessionId } = await insertOpenSession(one);
     const report = (index: number) => aReport(sessionId, { clientId: `client-${index}`, parts: [aStoredPart(index + 1)] });
     const first = await onBoth(20, (store, index) => store.report(report(index)));
@@ -174,7 +175,7 @@ describe('two servers on one PostgreSQL database', () => {
     expect(second.filter(({ outcome }) => outcome === 'recorded')).toHaveLength(1);
   });
 
-  it('end without a deadlock where one lists parts while clients report them in another order', async () => {
+  it('do not deadlock when one lists parts while clients report them in another order', async () => {
     const { sessionId } = await insertOpenSession(one);
     const parts = storedParts(1, 200);
     await onBoth<unknown>(12, (store, index) =>
@@ -183,7 +184,7 @@ describe('two servers on one PostgreSQL database', () => {
         : store.report(aReport(sessionId, { parts: parts.slice(100).reverse(), at: NOON + 100 + index })),
     );
 
-    // Reported after the store was asked, so none of them is gone.
+    // Reported after the object store was asked, so none of them is gone.
     expect((await mustGet(one, sessionId)).partsStored).toBe(200);
   });
 
@@ -194,7 +195,7 @@ describe('two servers on one PostgreSQL database', () => {
   });
 });
 
-/** A transaction of another program that stays open until told; it holds the lock (1, 1), too. */
+/** Opens a transaction of another program, which also holds the lock (1, 1), until it is ended. */
 async function openGate(sql = 'SELECT 1'): Promise<{ open(): Promise<void> }> {
   const session = await database.connect();
   await session.query('BEGIN');

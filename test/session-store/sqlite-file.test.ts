@@ -14,7 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { SessionStore, SessionStoreUnavailable } from '../../src/session-store/port/session-store.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
+import type { SessionStoreUnavailable } from '../../src/session-store/port/unavailable.ts';
 import { backUpSqlite } from '../../src/session-store/sqlite/backup.ts';
 import { loadSqlite } from '../../src/session-store/sqlite/driver.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
@@ -34,7 +35,7 @@ beforeEach(() => {
 const beside = (name: string) => path.join(folder, name);
 const lost = (reason: string) => expect.objectContaining({ name: 'SessionStoreUnavailable', reason });
 
-/** As a server has it when it starts. */
+/** Opens the store as a starting server does. */
 async function aServedStore(at = file): Promise<SessionStore> {
   const store = openSqliteStore(at, { isServer: true, onLoss: (error) => losses.push(error) });
   onTestFinished(() => store.close());
@@ -49,7 +50,7 @@ async function anotherDatabase(): Promise<string> {
   return beside('other.db');
 }
 
-/** What people and programs do to a file, and what the store calls it. */
+/** What people and programs do to a file, and the reason that the session store gives. */
 const MISHAPS: readonly (readonly [string, string, () => Promise<void> | void])[] = [
   ['was deleted', 'file-deleted', () => rmSync(file)],
   ['was deleted with all that is beside it', 'file-deleted', () => rmSync(path.dirname(file), { recursive: true })],
@@ -102,7 +103,7 @@ describe('a database whose file', () => {
     expect(losses[0]?.message).toMatch(/Stop this server.*start (?:it|the server) again/);
   });
 
-  it.each(MISHAPS)('%s is told within seconds while nobody asks for anything', async (_, reason, happen) => {
+  it.each(MISHAPS)('%s is reported within seconds even without requests', async (_, reason, happen) => {
     const store = await aServedStore();
     const { sessionId } = await insertOpenSession(store);
     await vi.waitFor(() => expect(readFileSync(file).includes(sessionId)).toBe(true), 30_000);
@@ -124,7 +125,7 @@ describe('a database whose file', () => {
     expect(await (await aServedStore()).insert(aNewSession())).toEqual({ outcome: 'inserted' });
   });
 
-  it('was overwritten keeps what it was overwritten with: nothing of the WAL gets into it, now or when the store closes', async () => {
+  it('was overwritten keeps its new contents: nothing of the WAL gets into it, now or when the store closes', async () => {
     const store = await aServedStore();
     const other = readFileSync(await anotherDatabase());
     const { sessionId } = await insertOpenSession(store);
@@ -138,7 +139,7 @@ describe('a database whose file', () => {
     expect(sessionId).toBeDefined();
   });
 
-  it('has lost its WAL is whole again once the store was closed', async () => {
+  it('has lost its WAL is complete again after the store was closed', async () => {
     const store = await aServedStore();
     rmSync(`${file}-wal`);
     await expect(store.ping()).rejects.toEqual(lost('wal-lost'));
@@ -146,7 +147,7 @@ describe('a database whose file', () => {
     expect(await (await aServedStore()).insert(aNewSession())).toEqual({ outcome: 'inserted' });
   });
 
-  it('is a symbolic link that now names another database was replaced', async () => {
+  it('is a symbolic link that now points to another database was replaced', async () => {
     const link = beside('link.db');
     symlinkSync(file, link);
     const store = await aServedStore(link);
@@ -174,7 +175,7 @@ describe('a database whose file', () => {
     await expect(served.ping()).rejects.toEqual(lost('file-damaged'));
   });
 
-  it('was made smaller by a VACUUM of another program, or written by it, is no other', async () => {
+  it('was made smaller by a VACUUM of another program, or written by it, is still the same', async () => {
     const store = await aServedStore();
     for (let count = 0; count < 300; count++) await insertSession(store);
     const other = new (loadSqlite())(file);
@@ -189,7 +190,7 @@ describe('a database whose file', () => {
     expect(losses).toEqual([]);
   });
 
-  it('is copied, listed and used by other commands is no other', async () => {
+  it('is copied, listed and used by other commands is still the same', async () => {
     const store = await aServedStore();
     backUpSqlite(file, beside('backup.db'));
     const command = openSqliteStore(file);
@@ -202,14 +203,14 @@ describe('a database whose file', () => {
   });
 });
 
-/** Without a question that would meet the damage. */
+/** Waits without a query that would meet the damage. */
 async function openSqliteServed(): Promise<SessionStore> {
   const store = openSqliteStore(file, { isServer: true, onLoss: (error) => losses.push(error) });
   onTestFinished(() => store.close());
   return store;
 }
 
-describe('the one server of a database', () => {
+describe('the only server of a database', () => {
   const refused = expect.objectContaining({
     name: 'SessionStoreStartError',
     message: expect.stringContaining('Another partway server has the database'),
@@ -236,7 +237,7 @@ describe('the one server of a database', () => {
     expect((await store.list({ limit: 10 })).sessions).toHaveLength(1);
   });
 
-  it('does not start where the file has another name, by which another program might open it', async () => {
+  it('does not start if the file has another name (hard link), by which another program might open it', async () => {
     await (await aServedStore()).close();
     linkSync(file, beside('second-name.db'));
     await expect(aServedStore()).rejects.toMatchObject({
@@ -247,7 +248,7 @@ describe('the one server of a database', () => {
     await aServedStore();
   });
 
-  it('makes the file that a symbolic link names', async () => {
+  it('creates the file that a symbolic link points to', async () => {
     const link = beside('link.db');
     symlinkSync(file, link);
     await aServedStore(link);
@@ -255,7 +256,7 @@ describe('the one server of a database', () => {
     expect(existsSync(`${file}-lock`)).toBe(true);
   });
 
-  it('leaves the lock free when it could not start', async () => {
+  it('releases the lock if it could not start', async () => {
     writeFileSync(file, 'not a database, and longer than a header of one would be'.repeat(10));
     await expect(aServedStore()).rejects.toMatchObject({ message: expect.stringContaining('cannot be opened') });
     rmSync(file);

@@ -8,10 +8,10 @@ import { aNewSession } from '../support/database/sessions.ts';
 import { mountSmallDisk } from '../support/files/full-disk.ts';
 
 const PAGE = 4_096;
-/** Much more than a session takes. */
+/** Much more than a session needs. */
 const ENOUGH_PAGES = 400;
 
-/** As large as the contract lets it be. */
+/** A session as large as the wire allows. */
 const aLargeSession = () =>
   aNewSession({
     fileName: 'f'.repeat(1_024),
@@ -20,12 +20,12 @@ const aLargeSession = () =>
     fingerprint: randomUUID().padEnd(200, 'x'),
   });
 
-/** What the WAL has of the disk already is used first. */
+/** Uses up the room that the WAL has already. */
 async function insertUntilRefused(store: SessionStore): Promise<void> {
   for (let count = 0; count < ENOUGH_PAGES; count++) await store.insert(aLargeSession());
 }
 
-it('a database on a disk that gets room page by page is called well only when a session can be recorded', async (context) => {
+it('on a disk that gets room page by page, the database passes its ping only once a session can be recorded', async (context) => {
   const disk = await mountSmallDisk(context);
   const file = join(disk.folder, 'partway.db');
   const store = openSqliteStore(file, { isServer: true });

@@ -13,7 +13,7 @@ const WRITER = fileURLToPath(new URL('./write-until-killed.js', import.meta.url)
 const BUILT_STORE = fileURLToPath(new URL('../../dist/session-store/sqlite/session-store.js', import.meta.url));
 const PART_COUNT = 2_000;
 
-/** Kills the writer after `rounds` acknowledged rounds, while it is busy with the next; gives the last acknowledged one. */
+/** Kills the writer after `rounds` acknowledged rounds, during the next one; returns the last acknowledged round. */
 async function writeAndKill(file: string, sessionId: string, rounds: number): Promise<number> {
   const writer = spawn(process.execPath, [WRITER, file, sessionId, String(PART_COUNT)], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(writer, 'exit');
@@ -26,9 +26,9 @@ async function writeAndKill(file: string, sessionId: string, rounds: number): Pr
   return acknowledged;
 }
 
-// Wherever the signal hits, the assertions are the same: the result does not depend on timing.
+// The assertions hold wherever the signal hits: the result does not depend on timing.
 it.each([1, 3, 7])(
-  'a writer killed -9 after %d rounds leaves one whole round, no older than what it acknowledged',
+  'a writer killed -9 after %d rounds leaves one complete round, not older than the last acknowledged one',
   async (rounds) => {
     expect(existsSync(BUILT_STORE), 'needs `npm run build` first, as `npm test` does').toBe(true);
     const folder = mkdtempSync(path.join(tmpdir(), 'partway-kill-'));

@@ -10,7 +10,7 @@ afterAll(() => {
   db.close();
 });
 
-/** How SQLite would run the statement; one line for each table it reads. */
+/** The query plan: one line for each table that the statement reads. */
 function explain(sql: string): string[] {
   const parameters = Object.fromEntries([...sql.matchAll(/@(\w+)/g)].map(([, name]) => [name, 0]));
   const positional = [...sql.matchAll(/\?/g)].map(() => 0);
@@ -22,19 +22,19 @@ function planOf(name: keyof Statements): string[] {
   return explain(statements[name].source);
 }
 
-/** A scan that visits every row, unless the statement is one that means to or stops at the first. */
+/** Statements that may scan: those that need every row, or stop at the first. */
 const MAY_SCAN: Partial<Record<keyof Statements, RegExp>> = {
-  // Some hundreds of rows, for who administers them.
+  // Some hundreds of rows, for administrators.
   listTokens: /^SCAN tokens/,
-  // A row for each owner, that is for each name of a token.
+  // A row for each owner, which is the name of a token.
   sumUsage: /^SCAN owner_usage$/,
-  // Only while a foreign key is violated within the transaction, which none ever is.
+  // Only while a foreign key is violated within the transaction, which never happens.
   insertSession: /^SCAN (?:capabilities|idempotency_keys)$/,
   // Ends at the first row.
   ping: /^SCAN upload_sessions/,
-  // Of what the index found, up to the number that a token may have.
-  insertCapability: /^SCAN \(subquery-1\)$/,
-  // The indexes hold only the events that are pending, and the uploads that have not ended.
+  // Scans what the index found, up to the limit of a token.
+  insertCapability: /^SCAN granted$/,
+  // The indexes hold only pending events, and uploads that have not ended.
   countBacklog: /^SCAN events USING COVERING INDEX events_due$/,
   leftoverUploads: /^SCAN u USING INDEX multipart_uploads_not_ended$/,
 };
@@ -43,7 +43,7 @@ describe('every statement of the SQLite store', () => {
   it.each(Object.keys(statements) as (keyof Statements)[])('%s reads through an index', (name) => {
     const scans = planOf(name)
       .filter((detail) => detail.startsWith('SCAN'))
-      // The values of an IN list, passed as JSON, and a constant row.
+      // Not a scan of a table: an IN list passed as JSON, and a constant row.
       .filter((detail) => !detail.includes('json_each') && detail !== 'SCAN CONSTANT ROW')
       .filter((detail) => !MAY_SCAN[name]?.test(detail));
 
@@ -72,19 +72,19 @@ describe('the hot queries', () => {
     expect(planOf(name)).toContain(`SEARCH s USING INDEX ${index}`);
   });
 
-  it('counts unfinished sessions in the index alone, and only those', () => {
+  it('countUnfinished reads only unfinished sessions, and only in the index', () => {
     expect(planOf('countUnfinished')).toStrictEqual([
       expect.stringMatching(/^SEARCH upload_sessions USING COVERING INDEX \w+ \(status=\?\)$/),
     ]);
   });
 
-  it('adds up what unfinished sessions hold over those alone', () => {
+  it('sumHeldBytes reads only unfinished sessions', () => {
     expect(planOf('sumHeldBytes')).toStrictEqual([
       expect.stringMatching(/^SEARCH upload_sessions USING INDEX \w+ \(status=\?\)$/),
     ]);
   });
 
-  it('counts the events that have not arrived in indexes alone, and only those', () => {
+  it('countBacklog reads only undelivered events, and only in indexes', () => {
     expect(planOf('countBacklog').filter((detail) => detail.includes('events'))).toStrictEqual([
       'SCAN events USING COVERING INDEX events_due',
       'SEARCH events USING COVERING INDEX events_newest_in_status (status=?)',
@@ -96,12 +96,12 @@ describe('the hot queries', () => {
     ['dueEvents', 'events_due (next_attempt_at<?)'],
     ['listEvents', 'events_newest ((created_at,event_id)<(?,?))'],
     ['listEventsInStatus', 'events_newest_in_status (status=? AND (created_at,event_id)<(?,?))'],
-    ['forgetEvents', 'events_newest_in_status (status=? AND created_at<?)'],
+    ['deleteOldEvents', 'events_newest_in_status (status=? AND created_at<?)'],
   ] as const)('%s uses %s', (name, index) => {
     expect(planOf(name).join('\n')).toContain(`SEARCH e USING INDEX ${index}`);
   });
 
-  it('finds an upload by its id in the index alone', () => {
+  it('findUpload reads only the index', () => {
     expect(planOf('findUpload')).toStrictEqual([
       'SEARCH multipart_uploads USING COVERING INDEX multipart_uploads_upload_id (upload_id=?)',
     ]);

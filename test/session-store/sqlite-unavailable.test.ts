@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { type SessionStore, SessionStoreUnavailable } from '../../src/session-store/port/session-store.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
+import { SessionStoreUnavailable } from '../../src/session-store/port/unavailable.ts';
 import { openSqliteDatabase, type SqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
 import { explainSqliteError } from '../../src/session-store/sqlite/errors.ts';
 import { createSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
@@ -22,7 +23,7 @@ beforeEach(() => {
   });
 });
 
-/** Until somebody takes it away, no row fits in any more. */
+/** Fills the database, so that no more row fits. */
 function limitPages(): void {
   const { page_count: pages } = db.prepare<[], { page_count: number }>('PRAGMA page_count').get() ?? { page_count: 0 };
   db.prepare(`PRAGMA max_page_count = ${pages}`).get();
@@ -31,7 +32,7 @@ function limitPages(): void {
 const unavailable = (reason: string) => expect.objectContaining({ name: 'SessionStoreUnavailable', reason });
 
 describe('a SQLite database that cannot serve now', () => {
-  it('is full: a report of many parts is refused whole, and recorded once there is room', async () => {
+  it('is full: a report of many parts is refused as a whole, and recorded once there is room', async () => {
     const { sessionId } = await insertOpenSession(store);
     const before = await mustGet(store, sessionId);
     const report = aReport(sessionId, { parts: storedParts(1, 2_000) });
@@ -45,7 +46,7 @@ describe('a SQLite database that cannot serve now', () => {
     expect((await mustGet(store, sessionId)).partsStored).toBe(2_000);
   });
 
-  it('has a lock that somebody else keeps: it is away, and can be written as soon as he is gone', async () => {
+  it('is locked by another process: it is away, and can be written once the lock is released', async () => {
     db.exec('PRAGMA busy_timeout = 1');
     const other = openSqliteDatabase(file);
     onTestFinished(() => {
@@ -59,14 +60,14 @@ describe('a SQLite database that cannot serve now', () => {
     expect(await store.insert(aNewSession())).toEqual({ outcome: 'inserted' });
   });
 
-  it('is read-only: the outbox and a single statement say so, too', async () => {
+  it('is read-only: the outbox and a single statement report it as well', async () => {
     db.exec('PRAGMA query_only = ON');
 
     for (const call of [store.outbox.replayDead(1), store.touch('ses_1', 1), store.acquireSweepLease('me', 1, 1)])
       await expect(call).rejects.toEqual(unavailable('read-only'));
   });
 
-  it('keeps the cause for the log, with what SQLite called it', async () => {
+  it('keeps the cause for the log, with the code of SQLite', async () => {
     db.exec('PRAGMA query_only = ON');
 
     const error = await store.touch('ses_1', 1).catch((thrown: unknown) => thrown);
@@ -77,7 +78,7 @@ describe('a SQLite database that cannot serve now', () => {
 });
 
 describe('a ping of a SQLite database', () => {
-  it('finds out by writing whether it can be written: at first, and from a failed write until one succeeds', async () => {
+  it('tries a write the first time, and after a failed write until one succeeds', async () => {
     const { sessionId } = await insertOpenSession(store);
     db.exec('PRAGMA query_only = ON');
     await expect(store.ping()).rejects.toEqual(unavailable('read-only'));

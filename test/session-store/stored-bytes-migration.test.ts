@@ -6,7 +6,7 @@ import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
 import { SQLITE_MIGRATIONS } from '../../src/session-store/sqlite/migrate.ts';
 import { createEmptyDatabase, needsPostgres } from '../support/database/postgres.ts';
 
-/** The statements of the migrations before the one that counts stored bytes, and of that one. */
+/** The migrations before the one that counts stored bytes, and that one. */
 function migrations(folder: string): { before: string; counting: string } {
   const files = readdirSync(folder).sort();
   const read = (some: readonly string[]) => some.map((file) => readFileSync(path.join(folder, file), 'utf8')).join('\n');
@@ -14,7 +14,7 @@ function migrations(folder: string): { before: string; counting: string } {
   return { before: read(files.slice(0, index)), counting: read(files.slice(index, index + 1)) };
 }
 
-/** What a server has left: `healed` has parts of two uploads, and `empty` none. */
+/** Sessions of an older server: `healed` has parts of two uploads, and `empty` none. */
 const rows = (no: string) => `
   ${['open', 'healed', 'empty']
     .map(

@@ -49,7 +49,7 @@ describe('a session', () => {
     expect({ visible: canSee(grant, session), changeable: canChange(grant, session) }).toEqual({ visible, changeable });
   });
 
-  it('is changed by nobody who cannot see it', () => {
+  it('cannot be changed by a caller that cannot see it', () => {
     const text = fc.constantFrom('alice', 'bob', 'team-a/', 'team-b/', '');
     const grants = fc.record({
       owner: text,

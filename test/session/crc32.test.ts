@@ -9,7 +9,7 @@ const length = fc.oneof(fc.integer({ min: 0, max: 100_000 }), fc.integer({ min: 
 const SEEDED = { seed: 20261123 };
 
 describe('combined CRC32s', () => {
-  it('are the CRC32 of the bytes one after the other', () => {
+  it('are the CRC32 of the concatenated bytes', () => {
     fc.assert(
       fc.property(bytes, bytes, (a, b) => {
         expect(combineCrc32(crc32(a), crc32(b), b.length)).toBe(crc32(Buffer.concat([a, b])));
@@ -18,7 +18,7 @@ describe('combined CRC32s', () => {
     );
   });
 
-  it('are the CRC32 of any number of parts, empty ones too', () => {
+  it('are the CRC32 of any number of parts, including empty ones', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(bytes, fc.constant(new Uint8Array())), { maxLength: 12 }), (parts) => {
         const combined = parts.reduce((sum, part) => combineCrc32(sum, crc32(part), part.length), EMPTY_CRC32);
@@ -28,7 +28,7 @@ describe('combined CRC32s', () => {
     );
   });
 
-  it('leave a CRC32 as it is when nothing is added before or after', () => {
+  it('do not change when no bytes are added before or after', () => {
     fc.assert(
       fc.property(crc, length, (value, anyLength) => {
         expect(combineCrc32(value, EMPTY_CRC32, 0)).toBe(value);
@@ -49,7 +49,7 @@ describe('combined CRC32s', () => {
     );
   });
 
-  it('know 8 GiB of zeros, put together from 1 MiB that was really summed', () => {
+  it('give the CRC32 of 8 GiB of zeros from that of 1 MiB', () => {
     const mebibyte = Buffer.alloc(1024 ** 2);
     const crcOfOne = crc32(mebibyte);
     let [sum, size] = [crcOfOne, mebibyte.length];
@@ -60,14 +60,14 @@ describe('combined CRC32s', () => {
   });
 });
 
-describe("a CRC32 in S3's words", () => {
+describe("a CRC32 in S3's encoding", () => {
   it('is the base64 of four bytes, big-endian', () => {
     expect(encodeCrc32(EMPTY_CRC32)).toBe('AAAAAA==');
     expect(encodeCrc32(crc32('123456789'))).toBe(Buffer.from('cbf43926', 'hex').toString('base64'));
     expect(encodeCrc32(0xffffffff)).toBe('/////w==');
   });
 
-  it('comes back as it went', () => {
+  it('decodes to the encoded value', () => {
     fc.assert(
       fc.property(crc, (value) => {
         const text = encodeCrc32(value);

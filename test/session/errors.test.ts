@@ -24,7 +24,7 @@ describe('an UploadError', () => {
     expect('cause' in error).toBe(false);
   });
 
-  it('is told from other errors, by its code where one is asked for', () => {
+  it('is distinguished from other errors, by its code if one is given', () => {
     const error = new UploadError('STORE_FULL', 'Full.');
     expect(isUploadError(error)).toBe(true);
     expect(isUploadError(error, 'STORE_FULL')).toBe(true);

@@ -23,12 +23,12 @@ describe('a key from a template', () => {
     expect(() => keyFromTemplate(template, '', parts)).toThrow(expect.objectContaining({ code: 'INVALID_KEY' }));
   });
 
-  it('takes braces in a file name as they are', () => {
+  it('keeps braces in a file name', () => {
     const fileName = '{sessionId}{date}{nothing}.mov';
     expect(keyFromTemplate('{fileName}', '', { ...parts, fileName })).toEqual({ key: fileName, keyRequest: fileName });
   });
 
-  it('is found by the same request whatever the day and the session are, and by no key', () => {
+  it('has the same key request whatever the day and the session are, and no key equals it', () => {
     const templates = fc.array(fc.constantFrom('{date}', '{sessionId}', '{fileName}', '{owner}', '/', 'x'), { maxLength: 6 });
     fc.assert(
       fc.property(templates, fc.nat(10 ** 12), fc.string(), (pieces, at, sessionId) => {

@@ -9,7 +9,7 @@ import {
   TRANSITIONS,
 } from '../../src/session/machine.ts';
 
-/** What must happen, written down a second time: a change of the machine has to be made here, too, on purpose. */
+/** The transitions a second time, on purpose: a change of the machine must be made here, too. */
 const EXPECTED: Record<Status, Record<SessionEvent, Status | undefined>> = {
   creating: row({ 'upload-created': 'open', 'end-requested': 'aborting' }),
   open: row({
@@ -73,7 +73,7 @@ describe('the state machine of a session', () => {
     }
   });
 
-  it('has a place for every event', () => {
+  it('allows every event in some status', () => {
     for (const event of EVENTS) {
       expect(
         STATUSES.some((status) => nextStatus(status, event) !== undefined),
@@ -82,7 +82,7 @@ describe('the state machine of a session', () => {
     }
   });
 
-  it('never leaves an aborting session but for its end, and never aborts what may be an object already', () => {
+  it('leaves `aborting` only to end, and never aborts what may already be an object', () => {
     expect(Object.values(TRANSITIONS.aborting).every(isTerminal)).toBe(true);
     expect(nextStatus('completing', 'end-requested')).toBeUndefined();
     expect(nextStatus('completed', 'end-requested')).toBeUndefined();

@@ -35,7 +35,7 @@ describe('metadata', () => {
     const room = 2_000 - 82 - 30;
     expect(findMetadataFault({ name: 'v'.repeat(room) })).toBeUndefined();
     expect(findMetadataFault({ name: 'v'.repeat(room + 1) })).toContain('have 2001 bytes');
-    // Nine bytes each.
+    // Each has nine bytes.
     expect(findMetadataFault({ name: '日'.repeat(Math.floor(room / 9)) })).toBeUndefined();
     expect(findMetadataFault({ name: '日'.repeat(Math.floor(room / 9) + 1) })).toContain('bytes');
     expect(findMetadataFault(numbered(61))).toBeUndefined();

@@ -3,7 +3,7 @@ import { UploadError } from '../../src/session/errors.ts';
 import { checkObjectKey } from '../../src/session/object-key.ts';
 
 describe('an object key', () => {
-  // All stored under exactly this name by MinIO (measured).
+  // MinIO stores all of these under exactly this name (measured).
   it.each([
     ['a plain name', 'video.mp4'],
     ['segments', '2026/11/video.mp4'],

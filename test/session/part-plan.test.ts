@@ -6,7 +6,7 @@ import { STRATEGIES, type Strategy } from '../../src/session/strategy.ts';
 
 const TiB = 1024 * GiB;
 
-/** Sizes of all magnitudes, also those around multiples of a MiB, where rounding goes wrong. */
+/** Sizes of all magnitudes, including those around multiples of a MiB, where rounding goes wrong. */
 const size = fc.oneof(
   fc.integer({ min: 0, max: 64 * MiB }),
   fc.integer({ min: 0, max: 5 * TiB }),
@@ -59,7 +59,7 @@ describe('a part plan', () => {
     );
   });
 
-  it('covers every byte with any part size that is asked for, or refuses it and names one that fits', () => {
+  it('covers every byte with any requested part size, or refuses it and names one that fits', () => {
     const partSize = fc.oneof(fc.integer({ min: 5 * MiB, max: 64 * MiB }), fc.integer({ min: 5 * MiB, max: 5 * GiB }));
     fc.assert(
       fc.property(size, partSize, (bytes, requested) => {
@@ -125,7 +125,7 @@ describe('a part plan', () => {
     expect([400 * MiB, 20 * MiB, MiB, 128 * 1024].map(partSizeAt)).toEqual([32, 20, 8, 8]);
   });
 
-  it('makes no part take more than a minute on a slow link, unless S3 has no smaller parts or not so many', () => {
+  it('makes no part take more than a minute on a slow link, within the limits of S3 for part size and number', () => {
     fc.assert(
       fc.property(
         fc.constantFrom('chunked', 'multipart'),
@@ -143,7 +143,7 @@ describe('a part plan', () => {
     );
   });
 
-  it('is cut as asked for, whatever the speed', () => {
+  it('has the requested part size, whatever the speed', () => {
     expect(planParts(10 * GiB, 'multipart', 50 * MiB, 1_000).partSize).toBe(50 * MiB);
   });
 
@@ -158,7 +158,7 @@ describe('a part plan', () => {
     );
   });
 
-  it('takes 5 TiB, the largest object, and not a byte more', () => {
+  it('accepts 5 TiB, the largest object, and not a byte more', () => {
     for (const strategy of ['chunked', 'multipart'] as const) {
       expectToCoverOnce(planParts(5 * TiB, strategy), 5 * TiB);
       expect(refusal(() => planParts(5 * TiB + 1, strategy)).detail).toContain('5 TiB');
@@ -178,12 +178,12 @@ describe('a part plan', () => {
     },
   );
 
-  it('takes parts of exactly 5 MiB and of exactly 5 GiB', () => {
+  it('accepts parts of exactly 5 MiB and of exactly 5 GiB', () => {
     expect(planParts(100 * MiB, 'multipart', 5 * MiB).partCount).toBe(20);
     expect(planParts(10 * GiB, 'multipart', 5 * GiB).partCount).toBe(2);
   });
 
-  it('takes 10,000 parts and refuses 10,001', () => {
+  it('accepts 10,000 parts and refuses 10,001', () => {
     expect(planParts(10_000 * 5 * MiB, 'multipart', 5 * MiB).partCount).toBe(10_000);
     refusal(() => planParts(10_000 * 5 * MiB + 1, 'multipart', 5 * MiB));
   });

@@ -18,7 +18,7 @@ describe('ranges of missing parts', () => {
     );
   });
 
-  it('are as few as can be, ascending, and never touch', () => {
+  it('are as few as possible, ascending, and never adjacent', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 60 })), (stored) => {
         const ranges = missingRanges(60, stored);
@@ -26,7 +26,7 @@ describe('ranges of missing parts', () => {
           expect(first).toBeLessThanOrEqual(last);
           expect(first).toBeGreaterThan((ranges[index - 1]?.last ?? -1) + 1);
         }
-        // Read the other way round, they give the stored parts back.
+        // The missing ranges of the missing parts are the stored parts.
         const present = missingRanges(60, partNumbersOf(ranges));
         expect([...partNumbersOf(present)]).toEqual([...stored].sort((a, b) => a - b));
       }),
@@ -39,7 +39,7 @@ describe('ranges of missing parts', () => {
     expect(missingRanges(10_000, upTo(10_000))).toEqual([]);
   });
 
-  it('do not depend on order and repeats, and pass over part numbers that the plan does not have', () => {
+  it('do not depend on order and repeats, and ignore part numbers outside the plan', () => {
     expect(missingRanges(5, [4, 2, 2, 4, 0, 6, 7])).toEqual([
       { first: 1, last: 1 },
       { first: 3, last: 3 },

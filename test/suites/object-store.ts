@@ -13,13 +13,13 @@ import type { StoredPart } from '../../src/session/session.ts';
 
 export interface ObjectStoreUnderTest {
   readonly store: ObjectStore;
-  /** The same store, on a bucket that does not exist. */
+  /** The same object store with a bucket that does not exist. */
   readonly storeWithoutBucket: ObjectStore;
-  /** Puts a part as a client does, and answers the ETag it was given. */
+  /** Puts a part as a client does, and returns its ETag. */
   putPart(key: string, uploadId: string, partNumber: number, bytes: Uint8Array): Promise<string>;
   /** The object's bytes. */
   read(key: string): Promise<Uint8Array>;
-  /** What the object carries beside them, as those meet it who read it. */
+  /** The attributes of the object, as its readers get them. */
   attributes(key: string): Promise<ObjectAttributes>;
 }
 
@@ -41,9 +41,9 @@ export async function expectFailure(failure: ObjectStoreFailure, call: Promise<u
   expect(error).toMatchObject({ failure });
 }
 
-/** Every sentence of the port, for each adapter. Each test has keys of its own. */
+/** Tests for every adapter: each sentence of the port. Each test has keys of its own. */
 export function describeObjectStore(name: string, open: () => Promise<ObjectStoreUnderTest>): void {
-  describe(`${name} keeps the contract of the object store port`, () => {
+  describe(`${name} as an object store`, () => {
     let subject: ObjectStoreUnderTest;
     let store: ObjectStore;
     const full = randomBytes(MIN_PART_SIZE);
@@ -56,7 +56,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
       store = subject.store;
     });
 
-    /** An upload with these parts put, and what its Complete needs. */
+    /** Creates an upload, puts these parts, and returns the input of its Complete. */
     async function anUpload(key: string, ...chunks: Uint8Array[]): Promise<CompleteInput> {
       return anUploadOf({ key, ...noMetadata }, ...chunks);
     }
@@ -80,7 +80,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
     }
 
     describe('createMultipartUpload', () => {
-      it('makes another upload with each call', async () => {
+      it('creates another upload with each call', async () => {
         const key = aKey();
         const first = await store.createMultipartUpload({ key, ...noMetadata });
         const second = await store.createMultipartUpload({ key, ...noMetadata });
@@ -95,7 +95,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         expect(initiatedAt).toBeLessThanOrEqual(Date.now());
       });
 
-      it('makes no object', async () => {
+      it('creates no object', async () => {
         const key = aKey();
         await anUpload(key, rest);
         expect(await store.headObject(key)).toBeUndefined();
@@ -105,21 +105,21 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
     describe('presignPart', () => {
       const part = { key: 'presign/only', uploadId: 'no-such-upload', partNumber: 1, contentLength: 2, expiresInSeconds: 60 };
 
-      it('answers all headers to send, with lower-case names', async () => {
+      it('returns all headers to send, with lower-case names', async () => {
         const checksum = checksumOf(Buffer.from('hi'));
         const { headers } = await store.presignPart({ ...part, checksum });
         expect(headers).toEqual({ 'content-length': '2', 'x-amz-checksum-crc32': checksum });
         expect((await store.presignPart(part)).headers).toEqual({ 'content-length': '2' });
       });
 
-      it('says when the URL ends, never later than the lifetime asked for', async () => {
+      it('returns when the URL ends, never later than the requested lifetime', async () => {
         const before = Date.now();
         const { expiresAt } = await store.presignPart(part);
         expect(expiresAt).toBeGreaterThan(before + 58_000);
         expect(expiresAt).toBeLessThanOrEqual(Date.now() + 60_000);
       });
 
-      it('makes no request: a bucket or an upload that is not there does not matter', async () => {
+      it('sends no request, so that bucket and upload need not exist', async () => {
         await expect(subject.storeWithoutBucket.presignPart(part)).resolves.toMatchObject({
           url: expect.stringContaining('no-such-upload'),
         });
@@ -138,7 +138,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         await expect(store.presignPart({ ...part, ...change })).rejects.toBeInstanceOf(RangeError);
       });
 
-      it('takes a lifetime of seven days', async () => {
+      it('accepts a lifetime of seven days', async () => {
         await expect(store.presignPart({ ...part, expiresInSeconds: 604_800 })).resolves.toBeDefined();
       });
     });
@@ -149,7 +149,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         expect(parts).toEqual([]);
       });
 
-      it('is ascending, whatever the order of the PUTs, in the words of the store', async () => {
+      it('is ascending, whatever the order of the PUTs, with ETags as the object store wrote them', async () => {
         const key = aKey();
         const { uploadId } = await store.createMultipartUpload({ key, ...noMetadata });
         const etags = new Map<number, string>();
@@ -166,7 +166,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         );
       });
 
-      it('shows the last PUT of a number', async () => {
+      it('shows the last PUT of each number', async () => {
         const key = aKey();
         const { uploadId } = await anUpload(key, Buffer.from('old'));
         await subject.putPart(key, uploadId, 1, Buffer.from('newer'));
@@ -175,7 +175,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         ]);
       });
 
-      it('says upload-missing of an unknown id, of the id of another key, and after complete and abort', async () => {
+      it('fails with upload-missing for an unknown id, for the id of another key, and after complete and abort', async () => {
         const completed = await anObject(aKey(), rest);
         const aborted = await anUpload(aKey(), rest);
         await store.abortMultipartUpload(aborted.key, aborted.uploadId);
@@ -187,7 +187,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
     });
 
     describe('completeMultipartUpload', () => {
-      it('makes an object of exactly the parts', async () => {
+      it('creates an object of exactly the parts', async () => {
         const input = await anUpload(aKey(), full, full, rest);
         await store.completeMultipartUpload(input);
         expect(await store.headObject(input.key)).toEqual({
@@ -199,30 +199,30 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         expect(Buffer.concat([full, full, rest]).equals(await subject.read(input.key))).toBe(true);
       });
 
-      it('makes an empty object of one empty part', async () => {
+      it('creates an empty object of one empty part', async () => {
         const input = await anObject(aKey(), new Uint8Array());
         expect(await store.headObject(input.key)).toMatchObject({ size: 0, checksum: 'AAAAAA==' });
       });
 
-      it('makes no empty object where the file was not empty', async () => {
+      it('creates no empty object if the file was not empty', async () => {
         const input = await anUpload(aKey(), new Uint8Array());
         await expectFailure('checksum-mismatch', store.completeMultipartUpload({ ...input, checksum: checksumOf(rest) }));
         expect(await store.headObject(input.key)).toBeUndefined();
       });
 
-      it('says upload-missing when it is repeated, and leaves the object alone', async () => {
+      it('fails with upload-missing when it is repeated, and leaves the object alone', async () => {
         const input = await anObject(aKey(), rest);
         await expectFailure('upload-missing', store.completeMultipartUpload(input));
         expect(await subject.read(input.key)).toEqual(new Uint8Array(rest));
       });
 
-      it('says object-exists when a conditional one is repeated', async () => {
+      it('fails with object-exists when a conditional one is repeated', async () => {
         const input = { ...(await anUpload(aKey(), rest)), onlyIfAbsent: true };
         await store.completeMultipartUpload(input);
         await expectFailure('object-exists', store.completeMultipartUpload(input));
       });
 
-      it('says object-exists where a key is taken and that was not wanted; the upload stays usable', async () => {
+      it('fails with object-exists if the key is taken and the object must not be replaced; the upload stays usable', async () => {
         const key = aKey();
         await anObject(key, Buffer.from('the first'));
         const input = await anUpload(key, Buffer.from('the second'));
@@ -232,7 +232,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         expect(Buffer.from(await subject.read(key)).toString()).toBe('the second');
       });
 
-      it('succeeds exactly once when several come at once', async () => {
+      it('succeeds exactly once for several simultaneous calls', async () => {
         const input = await anUpload(aKey(), full, rest);
         const results = await Promise.allSettled([1, 2, 3, 4].map(() => store.completeMultipartUpload(input)));
         expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
@@ -253,7 +253,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         expect(await store.headObject(input.key)).toMatchObject({ checksum: input.checksum });
       });
 
-      it('says part-invalid where a part before the last is too small, until it is put again', async () => {
+      it('fails with part-invalid while a part before the last is too small', async () => {
         const small = await anUpload(aKey(), full.subarray(1), rest);
         await expectFailure('part-invalid', store.completeMultipartUpload(small));
         await subject.putPart(small.key, small.uploadId, 1, full);
@@ -262,7 +262,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         expect(await store.headObject(small.key)).toMatchObject({ size: full.length + rest.length });
       });
 
-      it('says checksum-mismatch where the parts are not the file; the upload stays usable', async () => {
+      it('fails with checksum-mismatch if the parts are not the file; the upload stays usable', async () => {
         const input = await anUpload(aKey(), rest);
         await expectFailure(
           'checksum-mismatch',
@@ -273,14 +273,14 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         expect(await store.headObject(input.key)).toMatchObject({ checksum: input.checksum });
       });
 
-      it('refuses a part named twice, by the checksum', async () => {
+      it('refuses a part that is named twice, because of the checksum', async () => {
         const input = await anUpload(aKey(), full, rest);
         const [first, last] = input.parts;
         if (!first || !last) throw new Error('two parts were put');
         await expectFailure('checksum-mismatch', store.completeMultipartUpload({ ...input, parts: [first, first, last] }));
       });
 
-      it('says upload-missing of an unknown id and after an abort', async () => {
+      it('fails with upload-missing for an unknown id and after an abort', async () => {
         const input = await anUpload(aKey(), rest);
         await expectFailure('upload-missing', store.completeMultipartUpload({ ...input, uploadId: 'no-such-upload' }));
         await store.abortMultipartUpload(input.key, input.uploadId);
@@ -290,7 +290,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
     });
 
     describe('abortMultipartUpload', () => {
-      it('lets go of the upload, and succeeds when repeated or when there was none', async () => {
+      it('deletes the upload, and succeeds when repeated or without an upload', async () => {
         const { key, uploadId } = await anUpload(aKey(), rest);
         await store.abortMultipartUpload(key, uploadId);
         await store.abortMultipartUpload(key, uploadId);
@@ -313,7 +313,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
     });
 
     describe('listMultipartUploads', () => {
-      it('names the unfinished uploads of exactly this key', async () => {
+      it('returns the unfinished uploads of exactly this key', async () => {
         const key = aKey();
         const { uploadId, initiatedAt } = await store.createMultipartUpload({ key, ...noMetadata });
         for (const neighbour of [`${key}.bak`, `${key}/below`, `${key}0`]) await anUpload(neighbour, rest);
@@ -332,14 +332,14 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
     });
 
     describe('headObject', () => {
-      it('is undefined where the key holds no object, also below and above keys that do', async () => {
+      it('is undefined if there is no object at the key, even below and above keys with objects', async () => {
         const { key } = await anObject(`${aKey()}/dir/file`, rest);
         expect(await store.headObject(`${key}/below`)).toBeUndefined();
         expect(await store.headObject(key.slice(0, -'/file'.length))).toBeUndefined();
         expect(await store.headObject(aKey())).toBeUndefined();
       });
 
-      it('gives metadata back as any Unicode text, under lower-case names', async () => {
+      it('returns metadata of any Unicode text, under lower-case names', async () => {
         const metadata = { 'partway-session': 'ses_1', plain: 'a b', File_Name: ' ü 日本 😀 %41 + "x"\n ', empty: '' };
         const key = aKey();
         const { uploadId } = await store.createMultipartUpload({ key, ...noMetadata, metadata });
@@ -363,7 +363,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         expect(await subject.attributes(input.key)).toEqual(attributes);
       });
 
-      it('has no disposition and no tags where none were asked for', async () => {
+      it('has no disposition and no tags if none were asked for', async () => {
         const { key } = await anObject(aKey(), rest);
         expect(await subject.attributes(key)).toMatchObject({ contentDisposition: null, tags: {} });
       });
@@ -394,7 +394,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
     });
 
     describe('signing', () => {
-      it('says what signs part URLs, until when, and what else that is good for', async () => {
+      it('returns the kind, the end and the other rights of the signing credentials', async () => {
         expect(await store.signing()).toEqual({
           credentials: expect.stringMatching(/^(sts|key|shared)$/),
           expiresAt: expect.toSatisfy((at) => at === null || at > Date.now()),
@@ -412,7 +412,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         expect(await store.listParts(key, upload.uploadId)).toHaveLength(1);
       });
 
-      it('passes the check where parts can be presigned', async () => {
+      it('passes the check if parts can be presigned', async () => {
         await expect(store.checkSigning()).resolves.toBeUndefined();
       });
 
@@ -424,11 +424,11 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
     });
 
     describe('a bucket', () => {
-      it('is at a store whose clock is ours, in tests, but for some seconds', async () => {
+      it('is at an object store whose clock differs from ours by seconds at most, in tests', async () => {
         expect(Math.abs(await store.readClock())).toBeLessThan(30_000);
       });
 
-      it('that is there passes the check', async () => {
+      it('that exists passes the check', async () => {
         await expect(store.checkBucket()).resolves.toBeUndefined();
       });
 

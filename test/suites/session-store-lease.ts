@@ -5,20 +5,20 @@ import { NOON } from '../support/database/sessions.ts';
 export function describeSweepLease(current: () => SessionStore): void {
   const acquire = (holder: string, at = NOON, ttlMs = 1_000) => current().acquireSweepLease(holder, at, ttlMs);
 
-  it('is for one at a time', async () => {
+  it('is held by one server at a time', async () => {
     expect(await acquire('a')).toBe(true);
     expect(await acquire('b')).toBe(false);
     expect(await acquire('b', NOON + 999)).toBe(false);
   });
 
-  it('is free when its time has run out', async () => {
+  it('is free once its time is over', async () => {
     await acquire('a');
 
     expect(await acquire('b', NOON + 1_000)).toBe(true);
     expect(await acquire('a', NOON + 1_000)).toBe(false);
   });
 
-  it('lasts longer for a holder who asks again, counted from then', async () => {
+  it('is renewed for a holder that asks again, counted from then', async () => {
     await acquire('a');
 
     expect(await acquire('a', NOON + 900)).toBe(true);
@@ -26,7 +26,7 @@ export function describeSweepLease(current: () => SessionStore): void {
     expect(await acquire('b', NOON + 1_900)).toBe(true);
   });
 
-  it('is free when its holder has given it back, and nobody else can do that', async () => {
+  it('is free once its holder has released it, and no other server can do that', async () => {
     await acquire('a');
 
     await current().releaseSweepLease('b');
@@ -36,7 +36,7 @@ export function describeSweepLease(current: () => SessionStore): void {
     expect(await acquire('b')).toBe(true);
   });
 
-  it('is free where it was taken by a clock that was far ahead, and not where that clock was a little ahead', async () => {
+  it('is free if it was taken by a clock that was far ahead, but not if that clock was a little ahead', async () => {
     await acquire('wrong', NOON + 8 * 86_400_000);
     expect(await acquire('right')).toBe(true);
 
@@ -44,7 +44,7 @@ export function describeSweepLease(current: () => SessionStore): void {
     expect(await acquire('other', NOON)).toBe(false);
   });
 
-  it('is won by exactly one of many that ask at the same time', async () => {
+  it('is given to exactly one of many servers that ask at the same time', async () => {
     const won = await Promise.all(Array.from({ length: 20 }, (_, index) => acquire(`server-${index}`)));
 
     expect(won.filter(Boolean)).toHaveLength(1);

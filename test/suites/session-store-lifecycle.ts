@@ -16,7 +16,7 @@ import {
   uploadIdOf,
 } from '../support/database/sessions.ts';
 
-/** Whatever happened, was before this. */
+/** Later than everything that the tests record. */
 const EVER = Number.MAX_SAFE_INTEGER;
 
 function ids(sessions: readonly { sessionId: string }[]): string[] {
@@ -83,7 +83,7 @@ export function describeChangeStatus(current: () => SessionStore): void {
     expect(await current().changeStatus(expected('nobody', 'open'), { to: 'completing', at: NOON })).toBe(false);
   });
 
-  it('lets exactly one of many racers through', async () => {
+  it('lets exactly one of many simultaneous changes through', async () => {
     const { sessionId } = await insertOpenSession(current());
     const completing = { to: 'completing', at: NOON } as const;
     const aborting = { to: 'aborting', at: NOON, endsAs: 'aborted' } as const;
@@ -107,7 +107,7 @@ export function describeChangeStatus(current: () => SessionStore): void {
     expect(await current().get(other.sessionId)).toStrictEqual(before);
   });
 
-  it('refuses an `aborting` session that does not say what it ends as', async () => {
+  it('refuses an `aborting` session without `endsAs`', async () => {
     const { sessionId } = await insertOpenSession(current());
 
     await expect(current().changeStatus(expected(sessionId, 'open'), { to: 'aborting', at: NOON })).rejects.toThrow();
@@ -151,7 +151,7 @@ export function describeOpenUpload(current: () => SessionStore): void {
     expect(await current().hasUpload('upload-a')).toBe(false);
   });
 
-  it('is a lost race on a session that is open already: the first upload stays', async () => {
+  it('is a lost race on a session that is already open, which keeps its first upload', async () => {
     const { sessionId } = await insertSession(current());
     await current().openUpload(expected(sessionId, 'creating'), upload, NOON);
 
@@ -193,7 +193,7 @@ export function describeStartGeneration(current: () => SessionStore): void {
     },
   );
 
-  it('is a lost race where the row is in another status or generation', async () => {
+  it('is a lost race if the row has another status or generation', async () => {
     const { sessionId } = await insertOpenSession(current());
     const before = await current().get(sessionId);
 
@@ -214,7 +214,7 @@ export function describeStartGeneration(current: () => SessionStore): void {
     expect(await current().listParts(sessionId, 1)).toStrictEqual(storedParts(1, 4));
   });
 
-  it('replaces the plan where a new one is given', async () => {
+  it('replaces the plan if a new one is given', async () => {
     const { sessionId } = await insertOpenSession(current(), { size: 512 * MiB });
     const plan = planParts(512 * MiB, 'chunked', 5 * MiB);
 
@@ -236,7 +236,7 @@ export function describeStartGeneration(current: () => SessionStore): void {
     expect(await current().get(sessionId)).toMatchObject({ ...others, tags: {}, contentDisposition: 'attachment' });
   });
 
-  it('gives a session its next upload, as often as it takes', async () => {
+  it('gives a session its next upload, any number of times', async () => {
     const { sessionId } = await insertOpenSession(current());
 
     for (const generation of [1, 2, 3]) await healSession(current(), sessionId, generation);
@@ -247,7 +247,7 @@ export function describeStartGeneration(current: () => SessionStore): void {
 }
 
 export function describeLeftoverUploads(current: () => SessionStore): void {
-  it('are none while a session is on its first upload', async () => {
+  it('are none while a session has its first upload', async () => {
     await insertInStatus(current(), 'creating');
     await insertInStatus(current(), 'open');
     await insertInStatus(current(), 'completing');
@@ -284,7 +284,7 @@ export function describeLeftoverUploads(current: () => SessionStore): void {
     expect(await current().leftoverUploads(EVER, 10)).toStrictEqual([]);
   });
 
-  it('are left alone while the last change of their session is younger than asked for', async () => {
+  it('are left out while the last change of their session is more recent than asked for', async () => {
     const { sessionId } = await insertOpenSession(current());
     await current().changeStatus(expected(sessionId, 'open'), {
       to: 'completed',
@@ -297,7 +297,7 @@ export function describeLeftoverUploads(current: () => SessionStore): void {
     expect(ids(await current().leftoverUploads(NOON + 51, 10))).toStrictEqual([sessionId]);
   });
 
-  it('are at most as many as asked for, the oldest first', async () => {
+  it('are limited to the number asked for, the oldest first', async () => {
     const made: string[] = [];
     for (const minute of [3, 1, 2]) {
       const { sessionId } = await insertSession(current());
@@ -310,7 +310,7 @@ export function describeLeftoverUploads(current: () => SessionStore): void {
     expect(ids(await current().leftoverUploads(EVER, 2))).toStrictEqual([made[1], made[2]]);
   });
 
-  it('can be marked again, or though nobody knows them, and nothing else happens', async () => {
+  it('can be marked again, or without being on record, and nothing else changes', async () => {
     const { sessionId } = await insertOpenSession(current());
     await current().report(aReport(sessionId, { parts: storedParts(1, 2) }));
     const before = await current().get(sessionId);
@@ -324,7 +324,7 @@ export function describeLeftoverUploads(current: () => SessionStore): void {
     expect(await current().listParts(sessionId, 1)).toHaveLength(2);
   });
 
-  it('stay known as ours after they were marked', async () => {
+  it('stay on record after they were marked', async () => {
     const { sessionId } = await insertOpenSession(current());
     await current().endUpload(sessionId, 1, NOON);
 
@@ -349,7 +349,7 @@ export function describeSweeperQueries(current: () => SessionStore): void {
     expect(ids(await current().listUnchangedSince('creating', NOON + 31, 1))).toStrictEqual([early.sessionId]);
   });
 
-  it('does not take client activity for a change', async () => {
+  it('does not count client activity as a change', async () => {
     const { sessionId } = await insertOpenSession(current());
     await current().touch(sessionId, NOON + 5_000);
     await current().report(aReport(sessionId, { at: NOON + 6_000, parts: storedParts(1, 1) }));
@@ -376,7 +376,7 @@ export function describeSweeperQueries(current: () => SessionStore): void {
 }
 
 export function describeOrphanSuspicion(current: () => SessionStore): void {
-  it('lists the suspects noted before an instant, oldest first, in any status', async () => {
+  it('lists the sessions of any status that were suspected before an instant, oldest first', async () => {
     const late = await insertInStatus(current(), 'aborted');
     const early = await insertInStatus(current(), 'open');
     await insertInStatus(current(), 'open');
@@ -388,7 +388,7 @@ export function describeOrphanSuspicion(current: () => SessionStore): void {
     expect(ids(await current().listOrphanSuspects(NOON + 2, 10))).toStrictEqual([early]);
   });
 
-  it('tells where the orphan is and when it was begun', async () => {
+  it('has the place of the orphan and the time when it began', async () => {
     const session = await insertSession(current(), { bucket: 'films', key: 'a/b.mp4' });
     await current().suspectOrphan(session.sessionId, NOON + 2);
 
@@ -405,7 +405,7 @@ export function describeOrphanSuspicion(current: () => SessionStore): void {
     expect(await current().listOrphanSuspects(NOON + 5, 10)).toStrictEqual([]);
   });
 
-  it('clears a suspicion, but not one noted since', async () => {
+  it('clears a suspicion, but not a later one', async () => {
     const sessionId = await insertInStatus(current(), 'open');
     await current().suspectOrphan(sessionId, NOON + 5);
 

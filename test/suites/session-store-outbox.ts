@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { isTerminal, STATUSES } from '../../src/session/machine.ts';
-import type { UploadEvent } from '../../src/session/upload-event.ts';
+import type { WebhookEvent } from '../../src/session/webhook-event.ts';
 import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import {
   aNewSession,
@@ -14,23 +14,26 @@ import {
 } from '../support/database/sessions.ts';
 
 const DAY = 86_400_000;
-/** Of claims, unless a test is about it. */
+/** End of leases, unless a test is about it. */
 const UNTIL = NOON + DAY;
-/** By when everything that a test began is due. */
+/** By then, everything that a test began is due. */
 const LATER = NOON + 1_000;
 
 export function describeOutboxWriting(current: () => SessionStore): void {
   const typesOf = async (sessionId: string) => (await current().outbox.ofSession(sessionId)).map(({ type }) => type);
 
-  it.each(STATUSES)('a session that is %s has told of its beginning, and of its end if it has one', async (status) => {
-    const sessionId = await insertInStatus(current(), status);
+  it.each(STATUSES)(
+    'a session that is %s has an event for its beginning, and one for its end if it has ended',
+    async (status) => {
+      const sessionId = await insertInStatus(current(), status);
 
-    expect(await typesOf(sessionId)).toStrictEqual(
-      isTerminal(status) ? ['upload.created', `upload.${status}`] : ['upload.created'],
-    );
-  });
+      expect(await typesOf(sessionId)).toStrictEqual(
+        isTerminal(status) ? ['upload.created', `upload.${status}`] : ['upload.created'],
+      );
+    },
+  );
 
-  it('tells what there is to know, with the time of the change, and is due at once', async () => {
+  it('an event has the fields of the session and the time of the change, and is due at once', async () => {
     const session = await insertSession(current(), {
       key: 'films/ü.mov',
       fileName: 'ü.mov',
@@ -53,11 +56,11 @@ export function describeOutboxWriting(current: () => SessionStore): void {
         nextAttemptAt: NOON + 7,
         lastError: null,
         settledAt: null,
-      } satisfies UploadEvent,
+      } satisfies WebhookEvent,
     ]);
   });
 
-  it('tells ETag and checksum with the completion, and the beginning still as it was', async () => {
+  it('the event of the completion has ETag and checksum, and that of the beginning does not change', async () => {
     const { sessionId } = await insertOpenSession(current());
     const change = { to: 'completed', at: NOON + 50, etag: '"e-1"', checksum: 'q83vEg==' } as const;
     await current().changeStatus(expected(sessionId, 'open'), change);
@@ -68,7 +71,7 @@ export function describeOutboxWriting(current: () => SessionStore): void {
     ]);
   });
 
-  it('tells of nothing in between, and of nothing twice', async () => {
+  it('writes no events between beginning and end, and none twice', async () => {
     const { sessionId } = await insertOpenSession(current());
     await healSession(current(), sessionId);
     const end = (from: 'open' | 'completing', to: 'completing' | 'completed') =>
@@ -80,7 +83,7 @@ export function describeOutboxWriting(current: () => SessionStore): void {
     expect(await typesOf(sessionId)).toStrictEqual(['upload.created', 'upload.completed']);
   });
 
-  it('tells of no session that was refused', async () => {
+  it('writes no event for a session that was refused', async () => {
     const file = { owner: aUniqueName('owner'), key: 'a', fingerprint: 'f' };
     await insertSession(current(), file);
     const refused = aNewSession(file);
@@ -98,9 +101,9 @@ export function describeOutboxWriting(current: () => SessionStore): void {
 }
 
 export function describeOutboxDelivery(current: () => SessionStore): void {
-  const claim = (at = LATER, limit = 10) => current().outbox.claim(at, UNTIL, limit);
-  const claimOne = async (at = LATER) => {
-    const [event] = await claim(at, 1);
+  const lease = (at = LATER, limit = 10) => current().outbox.lease(at, UNTIL, limit);
+  const leaseOne = async (at = LATER) => {
+    const [event] = await lease(at, 1);
     if (event === undefined) throw new Error('nothing is due');
     return event;
   };
@@ -110,179 +113,179 @@ export function describeOutboxDelivery(current: () => SessionStore): void {
     return event;
   };
 
-  it('hands an event out when it is due, to one, with the number of the attempt', async () => {
+  it('leases an event when it is due, to one server, with the number of the attempt', async () => {
     const { sessionId } = await insertSession(current());
 
-    expect(await claim(NOON - 1)).toStrictEqual([]);
-    const [claimed] = await claim(NOON);
-    expect(claimed).toMatchObject({ attempts: 1, nextAttemptAt: UNTIL, session: { sessionId } });
-    expect(claimed).toStrictEqual(await first(sessionId));
-    expect(await claim(UNTIL - 1)).toStrictEqual([]);
+    expect(await lease(NOON - 1)).toStrictEqual([]);
+    const [leased] = await lease(NOON);
+    expect(leased).toMatchObject({ attempts: 1, nextAttemptAt: UNTIL, session: { sessionId } });
+    expect(leased).toStrictEqual(await first(sessionId));
+    expect(await lease(UNTIL - 1)).toStrictEqual([]);
   });
 
-  it('hands it out again when its claim has run out', async () => {
-    const { eventId } = await insertSession(current()).then(() => claimOne());
+  it('leases an event again when its lease has ended', async () => {
+    const { eventId } = await insertSession(current()).then(() => leaseOne());
 
-    expect(await claimOne(UNTIL)).toMatchObject({ eventId, attempts: 2 });
+    expect(await leaseOne(UNTIL)).toMatchObject({ eventId, attempts: 2 });
   });
 
-  it('hands each out to one of many who ask at the same time', async () => {
+  it('leases each event to one of many servers that ask at the same time', async () => {
     for (let count = 0; count < 12; count++) await insertSession(current(), { key: aUniqueName('key') });
 
-    const claimed = (await Promise.all(Array.from({ length: 8 }, () => claim(LATER, 3)))).flat();
-    const rest = await claim(LATER, 20);
-    const ids = [...claimed, ...rest].map(({ eventId }) => eventId);
+    const leased = (await Promise.all(Array.from({ length: 8 }, () => lease(LATER, 3)))).flat();
+    const rest = await lease(LATER, 20);
+    const ids = [...leased, ...rest].map(({ eventId }) => eventId);
     expect(ids).toHaveLength(12);
     expect(new Set(ids).size).toBe(12);
   });
 
-  it('hands out those that have been due for longest', async () => {
+  it('leases those events first that have been due for longest', async () => {
     for (const offset of [300, 100, 200]) await insertSession(current(), { key: `key-${offset}`, createdAt: NOON + offset });
 
-    const keys = (await claim(LATER, 2)).map(({ session }) => session.key);
+    const keys = (await lease(LATER, 2)).map(({ session }) => session.key);
     expect(keys.sort()).toStrictEqual(['key-100', 'key-200']);
   });
 
-  it('keeps the end back until the beginning has arrived', async () => {
+  it('holds the last event back until the first one was delivered', async () => {
     const sessionId = await insertInStatus(current(), 'aborted');
-    const created = await claimOne();
+    const created = await leaseOne();
     expect(created).toMatchObject({ sequence: 1, session: { sessionId } });
-    expect(await claim(UNTIL - 1)).toStrictEqual([]);
+    expect(await lease(UNTIL - 1)).toStrictEqual([]);
 
     await current().outbox.markDelivered(created, LATER + 1);
 
-    expect(await claim(LATER + 1)).toMatchObject([{ sequence: 2, type: 'upload.aborted' }]);
+    expect(await lease(LATER + 1)).toMatchObject([{ sequence: 2, type: 'upload.aborted' }]);
     expect(await first(sessionId)).toMatchObject({ status: 'delivered', settledAt: LATER + 1 });
   });
 
-  it('lets the end go at once where the beginning arrived before it came', async () => {
+  it('does not hold the last event back if the first one was delivered before', async () => {
     const { sessionId } = await insertOpenSession(current());
-    await current().outbox.markDelivered(await claimOne(), LATER);
+    await current().outbox.markDelivered(await leaseOne(), LATER);
     await current().changeStatus(expected(sessionId, 'open'), { to: 'completed', at: LATER + 5, etag: '"e"' });
 
-    expect(await claim(LATER + 5)).toMatchObject([{ sequence: 2, nextAttemptAt: UNTIL }]);
+    expect(await lease(LATER + 5)).toMatchObject([{ sequence: 2, nextAttemptAt: UNTIL }]);
   });
 
-  it('does not look at the end again and again while the beginning waits', async () => {
+  it('does not read the last event again and again while the first one waits', async () => {
     const { sessionId } = await insertOpenSession(current());
-    await current().outbox.postpone(await claimOne(), LATER + 500, 'HTTP 500');
+    await current().outbox.postpone(await leaseOne(), LATER + 500, 'HTTP 500');
     await current().changeStatus(expected(sessionId, 'open'), { to: 'completed', at: LATER, etag: '"e"' });
     const dueAt = async () => (await current().outbox.ofSession(sessionId)).map(({ nextAttemptAt }) => nextAttemptAt);
     expect(await dueAt()).toStrictEqual([LATER + 500, LATER + 500]);
 
-    await current().outbox.postpone(await claimOne(LATER + 500), LATER + 900, 'HTTP 500');
+    await current().outbox.postpone(await leaseOne(LATER + 500), LATER + 900, 'HTTP 500');
 
     expect(await dueAt()).toStrictEqual([LATER + 900, LATER + 900]);
   });
 
-  it('postpones what failed, and remembers why', async () => {
+  it('postpones an event that failed, and keeps the reason', async () => {
     const { sessionId } = await insertSession(current());
-    await current().outbox.postpone(await claimOne(), LATER + 500, 'HTTP 500');
+    await current().outbox.postpone(await leaseOne(), LATER + 500, 'HTTP 500');
 
     expect(await first(sessionId)).toMatchObject({ status: 'pending', attempts: 1, lastError: 'HTTP 500' });
-    expect(await claim(LATER + 499)).toStrictEqual([]);
-    const again = await claimOne(LATER + 500);
+    expect(await lease(LATER + 499)).toStrictEqual([]);
+    const again = await leaseOne(LATER + 500);
     expect(again.attempts).toBe(2);
     await current().outbox.markDelivered(again, LATER + 501);
     expect(await first(sessionId)).toMatchObject({ status: 'delivered', lastError: null });
   });
 
-  it('gives up what is hopeless, and goes on with what comes after it', async () => {
+  it('marks an event dead, and goes on with the next one of the session', async () => {
     const sessionId = await insertInStatus(current(), 'completed');
-    await current().outbox.giveUp(await claimOne(), LATER + 1, 'HTTP 410');
+    await current().outbox.markDead(await leaseOne(), LATER + 1, 'HTTP 410');
 
     expect(await first(sessionId)).toMatchObject({ status: 'dead', settledAt: LATER + 1, lastError: 'HTTP 410' });
-    expect(await claim(LATER + 1)).toMatchObject([{ sequence: 2 }]);
-    expect(await claim(UNTIL)).toMatchObject([{ sequence: 2 }]);
+    expect(await lease(LATER + 1)).toMatchObject([{ sequence: 2 }]);
+    expect(await lease(UNTIL)).toMatchObject([{ sequence: 2 }]);
   });
 
-  it('is not told by an old attempt that an event failed while a new one is under way', async () => {
+  it('ignores the failure of an old attempt while a new one is in progress', async () => {
     const { sessionId } = await insertSession(current());
-    const old = await claimOne();
-    await claimOne(UNTIL);
+    const old = await leaseOne();
+    await leaseOne(UNTIL);
     const before = await first(sessionId);
 
     await current().outbox.postpone(old, NOON, 'too late');
-    await current().outbox.giveUp(old, NOON, 'too late');
+    await current().outbox.markDead(old, NOON, 'too late');
 
     expect(await first(sessionId)).toStrictEqual(before);
   });
 
-  it('takes the word of an old attempt that an event arrived, and no later word that it did not', async () => {
+  it('records the delivery by an old attempt, and ignores a later failure', async () => {
     const { sessionId } = await insertSession(current());
-    const old = await claimOne();
-    const newer = await claimOne(UNTIL);
+    const old = await leaseOne();
+    const newer = await leaseOne(UNTIL);
 
     await current().outbox.markDelivered(old, UNTIL + 1);
     await current().outbox.postpone(newer, UNTIL + 9, 'HTTP 500');
-    await current().outbox.giveUp(newer, UNTIL + 9, 'HTTP 500');
+    await current().outbox.markDead(newer, UNTIL + 9, 'HTTP 500');
 
     expect(await first(sessionId)).toMatchObject({ status: 'delivered', settledAt: UNTIL + 1, lastError: null });
   });
 
   it.each(['delivered', 'dead'] as const)('replays an event that is %s, under its id and number', async (status) => {
     const { sessionId } = await insertSession(current());
-    const event = await claimOne();
-    if (status === 'dead') await current().outbox.giveUp(event, LATER, 'HTTP 410');
+    const event = await leaseOne();
+    if (status === 'dead') await current().outbox.markDead(event, LATER, 'HTTP 410');
     else await current().outbox.markDelivered(event, LATER);
 
     const again = { status: 'pending', attempts: 0, pendingSince: LATER + 9, nextAttemptAt: LATER + 9, settledAt: null };
     expect(await current().outbox.replay(event.eventId, LATER + 9)).toMatchObject({ ...again, sequence: 1 });
-    expect(await claim(LATER + 9)).toMatchObject([{ eventId: event.eventId, attempts: 1, session: { sessionId } }]);
+    expect(await lease(LATER + 9)).toMatchObject([{ eventId: event.eventId, attempts: 1, session: { sessionId } }]);
   });
 
   it('replays a pending event at once', async () => {
     await insertSession(current());
-    const event = await claimOne();
+    const event = await leaseOne();
     await current().outbox.postpone(event, UNTIL, 'HTTP 500');
 
     await current().outbox.replay(event.eventId, LATER);
 
-    expect(await claim(LATER)).toMatchObject([{ eventId: event.eventId }]);
+    expect(await lease(LATER)).toMatchObject([{ eventId: event.eventId }]);
   });
 
-  it('replays nothing that there is not', async () => {
+  it('replays nothing for an unknown event', async () => {
     expect(await current().outbox.replay('evt_unknown', LATER)).toBeUndefined();
   });
 
-  it('replays all that are dead, and no others', async () => {
+  it('replays all dead events, and no others', async () => {
     for (const key of ['a', 'b', 'c']) await insertSession(current(), { key });
-    const [a, b, c] = await claim();
+    const [a, b, c] = await lease();
     if (a === undefined || b === undefined || c === undefined) throw new Error('three are due');
-    await current().outbox.giveUp(a, LATER, 'HTTP 410');
-    await current().outbox.giveUp(b, LATER, 'HTTP 410');
+    await current().outbox.markDead(a, LATER, 'HTTP 410');
+    await current().outbox.markDead(b, LATER, 'HTTP 410');
     await current().outbox.markDelivered(c, LATER);
 
     expect(await current().outbox.replayDead(LATER + 1)).toBe(2);
     expect(await current().outbox.replayDead(LATER + 1)).toBe(0);
 
-    const ids = (await claim(LATER + 1)).map(({ eventId }) => eventId);
+    const ids = (await lease(LATER + 1)).map(({ eventId }) => eventId);
     expect(ids.sort()).toStrictEqual([a.eventId, b.eventId].sort());
   });
 }
 
 export function describeOutboxBacklog(current: () => SessionStore): void {
-  it('is nothing where there is no event', async () => {
+  it('is zero without events', async () => {
     expect(await current().outbox.backlog()).toStrictEqual({ pending: 0, dead: 0, oldestPendingAt: null });
   });
 
-  it('is what is pending and what is dead, and how old the oldest one is that may still arrive', async () => {
+  it('counts pending and dead events, and has the time of the oldest pending one', async () => {
     for (const n of [1, 2, 3, 4, 5]) await insertSession(current(), { key: `key-${n}`, createdAt: NOON + n });
-    const [first, second] = await current().outbox.claim(LATER, UNTIL, 2);
+    const [first, second] = await current().outbox.lease(LATER, UNTIL, 2);
     if (first === undefined || second === undefined) throw new Error('two are due');
     expect(await current().outbox.backlog()).toStrictEqual({ pending: 5, dead: 0, oldestPendingAt: NOON + 1 });
 
     await current().outbox.markDelivered(first, LATER);
-    await current().outbox.giveUp(second, LATER, 'HTTP 410');
+    await current().outbox.markDead(second, LATER, 'HTTP 410');
     expect(await current().outbox.backlog()).toStrictEqual({ pending: 3, dead: 1, oldestPendingAt: NOON + 3 });
 
     await current().outbox.replayDead(LATER);
     expect(await current().outbox.backlog()).toStrictEqual({ pending: 4, dead: 0, oldestPendingAt: NOON + 2 });
   });
 
-  it('has none of what was delivered', async () => {
+  it('does not count delivered events', async () => {
     await insertSession(current());
-    const [event] = await current().outbox.claim(LATER, UNTIL, 1);
+    const [event] = await current().outbox.lease(LATER, UNTIL, 1);
     if (event === undefined) throw new Error('one is due');
     await current().outbox.markDelivered(event, LATER);
 
@@ -293,8 +296,8 @@ export function describeOutboxBacklog(current: () => SessionStore): void {
 export function describeOutboxHistory(current: () => SessionStore): void {
   it('lists newest first, page after page', async () => {
     for (let n = 1; n <= 7; n++) await insertSession(current(), { key: `key-${n}`, createdAt: NOON + Math.ceil(n / 2) });
-    const pages: UploadEvent[][] = [];
-    for (let after: UploadEvent | undefined; ; after = pages.at(-1)?.at(-1)) {
+    const pages: WebhookEvent[][] = [];
+    for (let after: WebhookEvent | undefined; ; after = pages.at(-1)?.at(-1)) {
       const page = await current().outbox.list({ limit: 3, ...(after === undefined ? {} : { after }) });
       if (page.length === 0) break;
       pages.push(page);
@@ -306,13 +309,13 @@ export function describeOutboxHistory(current: () => SessionStore): void {
     expect(new Set(pages.flat().map(({ eventId }) => eventId)).size).toBe(7);
   });
 
-  it('lists those of one status', async () => {
+  it('lists the events of one status', async () => {
     for (const key of ['a', 'b', 'c']) await insertSession(current(), { key });
-    const [a, b] = await current().outbox.claim(LATER, UNTIL, 2);
+    const [a, b] = await current().outbox.lease(LATER, UNTIL, 2);
     if (a === undefined || b === undefined) throw new Error('two are due');
-    await current().outbox.giveUp(a, LATER, 'HTTP 410');
+    await current().outbox.markDead(a, LATER, 'HTTP 410');
     await current().outbox.markDelivered(b, LATER);
-    const list = async (status: UploadEvent['status']) =>
+    const list = async (status: WebhookEvent['status']) =>
       (await current().outbox.list({ status, limit: 9 })).map((e) => e.eventId);
 
     expect(await list('dead')).toStrictEqual([a.eventId]);
@@ -320,21 +323,21 @@ export function describeOutboxHistory(current: () => SessionStore): void {
     expect(await list('pending')).toHaveLength(1);
   });
 
-  it('forgets events of a status that are old, some at a time', async () => {
+  it('deletes old events of a status, a limited number at a time', async () => {
     for (const key of ['a', 'b', 'c']) await insertInStatus(current(), 'aborted', { key });
     const { outbox } = current();
 
-    expect(await outbox.forget('delivered', NOON + DAY, 10)).toBe(0);
-    expect(await outbox.forget('pending', NOON, 10)).toBe(0);
-    expect(await outbox.forget('pending', NOON + 1, 2)).toBe(2);
-    expect(await outbox.forget('pending', NOON + 1, 2)).toBe(1);
+    expect(await outbox.deleteOld('delivered', NOON + DAY, 10)).toBe(0);
+    expect(await outbox.deleteOld('pending', NOON, 10)).toBe(0);
+    expect(await outbox.deleteOld('pending', NOON + 1, 2)).toBe(2);
+    expect(await outbox.deleteOld('pending', NOON + 1, 2)).toBe(1);
     expect((await outbox.list({ limit: 10 })).map(({ type }) => type)).toStrictEqual(Array(3).fill('upload.aborted'));
   });
 
-  it('forgets nothing of a session that goes on, so that its end has the next number', async () => {
+  it('deletes no event of an unfinished session, so that its last event gets the next number', async () => {
     const { sessionId } = await insertOpenSession(current());
 
-    expect(await current().outbox.forget('pending', NOON + DAY, 10)).toBe(0);
+    expect(await current().outbox.deleteOld('pending', NOON + DAY, 10)).toBe(0);
     await current().changeStatus(expected(sessionId, 'open'), { to: 'completed', at: NOON + DAY, etag: '"e"' });
 
     expect((await current().outbox.ofSession(sessionId)).map(({ sequence }) => sequence)).toStrictEqual([1, 2]);

@@ -32,13 +32,13 @@ export function describeTouch(current: () => SessionStore): void {
     expect((await mustGet(current(), sessionId)).lastActivityAt).toBe(NOON + 77);
   });
 
-  it('does nothing where there is no such session', async () => {
+  it('does nothing without such a session', async () => {
     await expect(current().touch('nobody', NOON)).resolves.toBeUndefined();
   });
 }
 
 export function describeReplaceParts(current: () => SessionStore): void {
-  it('puts exactly the given parts on record, in the order of their numbers', async () => {
+  it('records exactly the given parts, in the order of their numbers', async () => {
     const { sessionId } = await insertOpenSession(current());
     await current().report(aReport(sessionId, { parts: [...storedParts(1, 3), aStoredPart(9)], at: NOON + 1 }));
     const held = [aStoredPart(10, { size: 7 }), aStoredPart(2), aStoredPart(3, { etag: '"new"', checksum: null })];
@@ -49,7 +49,7 @@ export function describeReplaceParts(current: () => SessionStore): void {
     expect(await current().get(sessionId)).toMatchObject({ partsStored: 3, storedBytes: 20 * MiB + 7 });
   });
 
-  it('empties the record where the object store holds nothing', async () => {
+  it('deletes all recorded parts if the object store holds none', async () => {
     const { sessionId } = await insertOpenSession(current());
     await current().report(aReport(sessionId, { parts: storedParts(1, 3), at: NOON + 1 }));
 
@@ -58,7 +58,7 @@ export function describeReplaceParts(current: () => SessionStore): void {
     expect(await current().get(sessionId)).toMatchObject({ partsStored: 0, storedBytes: 0 });
   });
 
-  it('keeps what was reported after the object store was asked', async () => {
+  it('keeps parts that were reported after the object store was asked', async () => {
     const { sessionId } = await insertOpenSession(current());
     const sentAgain = aStoredPart(2, { etag: '"sent again"' });
     await current().report(aReport(sessionId, { parts: storedParts(1, 2), at: NOON + 1 }));
@@ -137,7 +137,7 @@ export function describeReport(current: () => SessionStore): void {
     });
   });
 
-  it('replaces a part that is reported again, also within one report', async () => {
+  it('replaces a part that is reported again, even within one report', async () => {
     const { sessionId } = await insertOpenSession(current());
     await current().report(aReport(sessionId, { parts: storedParts(1, 2) }));
     const again = aStoredPart(2, { etag: '"other"', checksum: null, size: 3 });
@@ -167,7 +167,7 @@ export function describeReport(current: () => SessionStore): void {
     expect((await mustGet(current(), sessionId)).lastActivityAt).toBe(NOON + 9_000);
   });
 
-  it('lets a client seen for the first time take the session over, and the older one no longer in', async () => {
+  it('lets a new client take over the session, and refuses the older one from then on', async () => {
     const { sessionId } = await insertOpenSession(current());
     await current().report(aReport(sessionId, { clientId: 'old', parts: [aStoredPart(1)] }));
 
@@ -185,7 +185,7 @@ export function describeReport(current: () => SessionStore): void {
     });
   });
 
-  it('goes by who reported first, not by what the clocks say', async () => {
+  it('decides by the order of first reports, not by clocks', async () => {
     const { sessionId } = await insertOpenSession(current());
     await current().report(aReport(sessionId, { clientId: 'old', at: NOON + 9_000 }));
     await current().report(aReport(sessionId, { clientId: 'new', at: NOON + 1_000 }));
@@ -207,7 +207,7 @@ export function describeReport(current: () => SessionStore): void {
     expect(await current().report(aReport(other.sessionId, { clientId: 'a' }))).toMatchObject({ outcome: 'recorded' });
   });
 
-  it('is stale about another generation: activity, but no parts and no figures', async () => {
+  it('is stale for another generation: it counts as activity, but its parts and figures are ignored', async () => {
     const { sessionId } = await insertOpenSession(current());
     await healSession(current(), sessionId);
     const stale = { parts: [aStoredPart(1)], inFlightBytes: 5, bytesPerSecond: 5, at: NOON + 4_000 };
@@ -251,7 +251,7 @@ export function describeReport(current: () => SessionStore): void {
     await expect(current().report(aReport('nobody'))).rejects.toThrow();
   });
 
-  it('records nothing of a report that cannot be recorded whole', async () => {
+  it('records nothing of a report that cannot be recorded completely', async () => {
     const { sessionId } = await insertOpenSession(current());
     const before = await current().get(sessionId);
     const impossible = aReport(sessionId, { clientId: 'new', parts: [aStoredPart(1), aStoredPart(10_001)], inFlightBytes: 5 });
@@ -260,7 +260,7 @@ export function describeReport(current: () => SessionStore): void {
 
     expect(await current().get(sessionId)).toStrictEqual(before);
     expect(await current().listParts(sessionId, 1)).toStrictEqual([]);
-    // Nor did `new` become a client: the next one to report is the first.
+    // `new` did not become a client either: the next client to report is the first.
     await current().report(aReport(sessionId, { clientId: 'old' }));
     expect(await current().report(aReport(sessionId, { clientId: 'new' }))).toMatchObject({ outcome: 'recorded' });
   });

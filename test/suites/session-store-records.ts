@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { STATUSES, type Status } from '../../src/session/machine.ts';
 import { GiB, MiB, planParts, S3_LIMITS } from '../../src/session/part-plan.ts';
 import type { Instant } from '../../src/session/session.ts';
-import type { FingerprintQuery, NewSession, SessionQuery, SessionStore } from '../../src/session-store/port/session-store.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
+import type { FingerprintQuery, NewSession, SessionQuery } from '../../src/session-store/port/sessions.ts';
 import {
   aNewSession,
   aReport,
@@ -22,7 +23,7 @@ function ids(sessions: readonly { sessionId: string }[]): string[] {
 }
 
 export function describeInsert(current: () => SessionStore): void {
-  it('makes a session in `creating`, generation 1, with everything else empty', async () => {
+  it('inserts a session in `creating`, generation 1, with everything else empty', async () => {
     const session = aNewSession({ metadata: { camera: 'A7' }, fingerprint: 'v1:abc', overwrite: true });
 
     expect(await current().insert(session)).toStrictEqual({ outcome: 'inserted' });
@@ -46,7 +47,7 @@ export function describeInsert(current: () => SessionStore): void {
     });
   });
 
-  it('knows nothing of an id that was not inserted', async () => {
+  it('finds no session for an id that was not inserted', async () => {
     expect(await current().get('session-nobody-made')).toBeUndefined();
   });
 
@@ -112,7 +113,7 @@ export function describeInsert(current: () => SessionStore): void {
 export function describeIdempotencyKeys(current: () => SessionStore): void {
   const record = { key: 'key-1', requestHash: 'hash-1' };
 
-  it('is found with the session and the request hash that it was claimed with', async () => {
+  it('is found with the session and the request hash that it was reserved with', async () => {
     const session = aNewSession();
 
     expect(await current().insert(session, record)).toStrictEqual({ outcome: 'inserted' });
@@ -123,7 +124,7 @@ export function describeIdempotencyKeys(current: () => SessionStore): void {
     });
   });
 
-  it('inserts nothing where the owner has used the key before, and the first claim stays', async () => {
+  it('inserts nothing if the owner has used the key before, and the first reservation stays', async () => {
     const first = aNewSession();
     const second = aNewSession();
     await current().insert(first, record);
@@ -143,14 +144,14 @@ export function describeIdempotencyKeys(current: () => SessionStore): void {
     expect(await current().insert(aNewSession({ owner: 'bob' }), record)).toStrictEqual({ outcome: 'inserted' });
   });
 
-  it('is found by nobody who has not used it', async () => {
+  it('is not found for an owner that has not used it', async () => {
     await current().insert(aNewSession({ owner: 'alice' }), record);
 
     expect(await current().findByIdempotencyKey('bob', 'key-1')).toBeUndefined();
     expect(await current().findByIdempotencyKey('alice', 'key-2')).toBeUndefined();
   });
 
-  it('is not claimed by a session that was rejected', async () => {
+  it('is not reserved by a session that was rejected', async () => {
     const session = await insertSession(current());
 
     await expect(current().insert(session, record)).rejects.toThrow();
@@ -158,27 +159,27 @@ export function describeIdempotencyKeys(current: () => SessionStore): void {
     expect(await current().findByIdempotencyKey(session.owner, 'key-1')).toBeUndefined();
   });
 
-  it('may be claimed for a session on record, unless its owner has used it', async () => {
+  it('can be reserved for a session on record, unless its owner has used it', async () => {
     const session = await insertSession(current());
     const other = await insertSession(current());
 
-    expect(await current().claimIdempotencyKey(session.owner, record, session.sessionId, NOON)).toBe(true);
-    expect(await current().claimIdempotencyKey(session.owner, { key: 'key-1', requestHash: 'h' }, other.sessionId, NOON)).toBe(
+    expect(await current().reserveIdempotencyKey(session.owner, record, session.sessionId, NOON)).toBe(true);
+    expect(await current().reserveIdempotencyKey(session.owner, { key: 'key-1', requestHash: 'h' }, other.sessionId, NOON)).toBe(
       false,
     );
 
-    const claimed = { sessionId: session.sessionId, requestHash: 'hash-1' };
-    expect(await current().findByIdempotencyKey(session.owner, 'key-1')).toStrictEqual(claimed);
+    const reserved = { sessionId: session.sessionId, requestHash: 'hash-1' };
+    expect(await current().findByIdempotencyKey(session.owner, 'key-1')).toStrictEqual(reserved);
   });
 
-  it('is not claimed for a session that is not on record', async () => {
-    await expect(current().claimIdempotencyKey('alice', record, 'ses_unknown', NOON)).rejects.toThrow();
+  it('cannot be reserved for a session that is not on record', async () => {
+    await expect(current().reserveIdempotencyKey('alice', record, 'ses_unknown', NOON)).rejects.toThrow();
   });
 
-  it('is free again when it was released, and another key is not', async () => {
+  it('is free again after it was released, and other keys stay reserved', async () => {
     const session = aNewSession();
     await current().insert(session, record);
-    await current().claimIdempotencyKey(session.owner, { key: 'key-2', requestHash: 'h' }, session.sessionId, NOON);
+    await current().reserveIdempotencyKey(session.owner, { key: 'key-2', requestHash: 'h' }, session.sessionId, NOON);
 
     await current().releaseIdempotencyKey(session.owner, 'key-1');
     await current().releaseIdempotencyKey(session.owner, 'key-1');
@@ -188,7 +189,7 @@ export function describeIdempotencyKeys(current: () => SessionStore): void {
     expect(await current().insert(aNewSession(), record)).toStrictEqual({ outcome: 'inserted' });
   });
 
-  it('is forgotten when it is old, and can then be used again', async () => {
+  it('is deleted when it is old, and can then be used again', async () => {
     const session = aNewSession({ createdAt: NOON });
     await current().insert(session, record);
 
@@ -200,7 +201,7 @@ export function describeIdempotencyKeys(current: () => SessionStore): void {
     expect(await current().insert(aNewSession(), record)).toStrictEqual({ outcome: 'inserted' });
   });
 
-  it('is won by exactly one of many that claim it at the same time', async () => {
+  it('is reserved by exactly one of many requests at the same time', async () => {
     const sessions = Array.from({ length: 20 }, () => aNewSession());
 
     const inserted = await Promise.all(sessions.map((session) => current().insert(session, record)));
@@ -224,7 +225,7 @@ export function describeOneRunningSession(current: () => SessionStore): void {
     expect(await current().findByIdempotencyKey(second.owner, 'key-1')).toBeUndefined();
   });
 
-  it.each(['completed', 'aborting', 'aborted', 'expired'] as const)('inserts beside one that is %s', async (status) => {
+  it.each(['completed', 'aborting', 'aborted', 'expired'] as const)('inserts beside a session that is %s', async (status) => {
     await insertInStatus(current(), status, file);
 
     expect(await current().insert(aNewSession(file))).toStrictEqual({ outcome: 'inserted' });
@@ -249,13 +250,13 @@ export function describeOneRunningSession(current: () => SessionStore): void {
     }
   });
 
-  it('is won by exactly one of many that start at the same time', async () => {
+  it('is started by exactly one of many requests at the same time', async () => {
     const inserted = await Promise.all(Array.from({ length: 20 }, () => current().insert(aNewSession(file))));
 
     expect(inserted.filter(({ outcome }) => outcome === 'inserted')).toHaveLength(1);
   });
 
-  it('stays the one while it heals', async () => {
+  it('stays the only one while it heals', async () => {
     const { sessionId } = await insertOpenSession(current(), file);
     await healSession(current(), sessionId);
 
@@ -292,7 +293,7 @@ export function describeFindByFingerprint(current: () => SessionStore): void {
     expect((await current().findByFingerprint(wanted, ['creating', 'open']))?.sessionId).toBe(sessionId);
   });
 
-  it('gives the newest of several', async () => {
+  it('returns the newest of several', async () => {
     const madeAt = async (createdAt: Instant) => insertInStatus(current(), 'aborted', { ...wanted, createdAt });
     await madeAt(NOON + 1);
     const newest = await madeAt(NOON + 3);
@@ -328,43 +329,43 @@ export function describeList(current: () => SessionStore): void {
     return inserted;
   }
 
-  it('is one empty page where there is nothing', async () => {
+  it('is one empty page without sessions', async () => {
     expect(await current().list({ limit: 10 })).toStrictEqual({ sessions: [], nextCursor: null });
   });
 
-  it('gives the newest first, whatever the order of insertion', async () => {
+  it('returns the newest first, whatever the order of insertion', async () => {
     const [middle, newest, oldest] = await insertMany(3, (index) => ({ createdAt: NOON + ((index + 1) % 3) }));
 
     expect(ids((await current().list({ limit: 10 })).sessions)).toStrictEqual([newest, middle, oldest]);
   });
 
-  it('gives whole sessions, as `get` does', async () => {
+  it('returns complete sessions, as `get` does', async () => {
     const { sessionId } = await insertOpenSession(current());
     await current().report(aReport(sessionId, { parts: storedParts(1, 3), inFlightBytes: 7, bytesPerSecond: 1.5 }));
 
     expect((await current().list({ limit: 10 })).sessions).toStrictEqual([await current().get(sessionId)]);
   });
 
-  it.each([1, 2, 3, 7])('gives every session once in pages of %d', async (limit) => {
+  it.each([1, 2, 3, 7])('returns every session once in pages of %d', async (limit) => {
     const inserted = await insertMany(7, (index) => ({ createdAt: NOON + index }));
 
     expect(await listAll({ limit })).toStrictEqual(inserted.reverse());
   });
 
-  it('gives every session once where all were made in the same instant', async () => {
+  it('returns every session once if all were created in the same instant', async () => {
     const inserted = await insertMany(9, () => ({ createdAt: NOON }));
 
     expect((await listAll({ limit: 2 })).sort()).toStrictEqual(inserted.sort());
   });
 
-  it('orders sessions of one instant by the bytes of their ids, whatever language the database speaks', async () => {
+  it('orders sessions of one instant by the bytes of their ids, whatever the locale of the database', async () => {
     const ids = ['A', 'Z', '_', 'a', 'a-b', 'ab', 'z', 'ä'];
     for (const sessionId of ids) await insertSession(current(), { sessionId });
 
     expect(await listAll({ limit: 3 })).toStrictEqual(ids.reverse());
   });
 
-  it('ends with a null cursor, also where the last page is full', async () => {
+  it('ends with a null cursor, even if the last page is full', async () => {
     await insertMany(4, (index) => ({ createdAt: NOON + index }));
 
     const first = await current().list({ limit: 2 });
@@ -388,7 +389,7 @@ export function describeList(current: () => SessionStore): void {
     expect(found.filter((id) => inserted.includes(id))).toStrictEqual(inserted.reverse());
   });
 
-  it('goes on after a cursor whose own session has since left the filter', async () => {
+  it('continues after a cursor whose own session no longer matches the filter', async () => {
     const inserted = await insertMany(2, (index) => ({ createdAt: NOON + index }));
     const { sessionId } = await insertSession(current(), { createdAt: NOON + 2 });
     const first = await current().list({ status: 'creating', limit: 1 });
@@ -399,7 +400,7 @@ export function describeList(current: () => SessionStore): void {
     expect(ids(second.sessions)).toStrictEqual([inserted[1], inserted[0]]);
   });
 
-  it('gives the first page for a cursor that was not handed out', async () => {
+  it('returns the first page for an unknown cursor', async () => {
     const inserted = await insertMany(2, (index) => ({ createdAt: NOON + index }));
     const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
@@ -437,9 +438,9 @@ export function describeList(current: () => SessionStore): void {
   });
 }
 
-/** U+0000, for which PostgreSQL has no place. Keys and names never hold it, and ids and ETags do when a client sends them so. */
+/** U+0000, which PostgreSQL cannot store. Keys and names never hold it, but ids and ETags do if a client sends it. */
 export function describeNul(current: () => SessionStore): void {
-  it('names nothing', async () => {
+  it('in an id finds nothing', async () => {
     await current().insert(aNewSession(), { key: 'key-1', requestHash: 'hash-1' });
 
     expect(await current().get('\0')).toBeUndefined();
@@ -450,7 +451,7 @@ export function describeNul(current: () => SessionStore): void {
     expect((await current().list({ limit: 10, cursor })).sessions).toHaveLength(1);
   });
 
-  it('does no harm in what a client says', async () => {
+  it('in a report of a client does no harm', async () => {
     const { sessionId } = await insertOpenSession(current(), { fingerprint: 'v1\0' });
 
     const report = aReport(sessionId, { clientId: 'client\0', parts: [aStoredPart(1, { etag: '"\0"' })] });

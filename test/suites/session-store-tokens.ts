@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Capability, SessionStore } from '../../src/session-store/port/session-store.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
+import type { Capability } from '../../src/session-store/port/tokens.ts';
 import { aToken, aUniqueName, insertSession, NOON } from '../support/database/sessions.ts';
 
 export function describeTokens(current: () => SessionStore): void {
@@ -18,7 +19,7 @@ export function describeTokens(current: () => SessionStore): void {
       expiresAt: NOON + 1,
     });
 
-  it('are found by their hash and by their id, with all that they are limited to', async () => {
+  it('are found by their hash and by their id, with all their limits', async () => {
     const token = limited();
     await current().insertToken(token);
     await current().insertToken(aToken());
@@ -29,7 +30,7 @@ export function describeTokens(current: () => SessionStore): void {
     expect(await current().findToken(token.hash)).toBeUndefined();
   });
 
-  it('are listed, the oldest first, the revoked ones too', async () => {
+  it('are listed, the oldest first, including revoked ones', async () => {
     const younger = aToken({ createdAt: NOON + 1 });
     const older = aToken({ name: younger.name, createdAt: NOON });
     await current().insertToken(younger);
@@ -39,7 +40,7 @@ export function describeTokens(current: () => SessionStore): void {
     expect(await current().listTokens()).toStrictEqual([{ ...older, revokedAt: NOON + 5 }, younger]);
   });
 
-  it('are revoked once, and keep the instant', async () => {
+  it('are revoked once, and keep the time of that', async () => {
     const token = aToken();
     await current().insertToken(token);
 
@@ -80,7 +81,7 @@ export function describeCapabilities(current: () => SessionStore): void {
     await expect(current().insertCapability(other, 1_000)).rejects.toThrow();
   });
 
-  it('are as many of one grantor as it may have, until expired ones are deleted', async () => {
+  it('are limited for each grantor, until expired ones are deleted', async () => {
     const { sessionId } = await insertSession(current());
     const ours = aUniqueName('tok');
     const insert = (expiresAt: number, grantedBy = ours) => {
@@ -96,7 +97,7 @@ export function describeCapabilities(current: () => SessionStore): void {
     expect([await insert(NOON + 30), await insert(NOON + 30)]).toEqual([true, false]);
   });
 
-  it('are forgotten once they have expired, and not before', async () => {
+  it('are deleted once they have expired, and not before', async () => {
     const expired = await insertCapability(NOON + 1);
     const alive = await insertCapability(NOON + 2);
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { isTerminal, STATUSES } from '../../src/session/machine.ts';
-import type { ClientReport, SessionStore } from '../../src/session-store/port/session-store.ts';
+import type { ClientReport } from '../../src/session-store/port/parts.ts';
+import type { SessionStore } from '../../src/session-store/port/session-store.ts';
 import {
   aReport,
   aStoredPart,
@@ -15,7 +16,7 @@ import {
 } from '../support/database/sessions.ts';
 
 export function describeTotals(current: () => SessionStore): void {
-  it('are zeros where there is no session', async () => {
+  it('are zero without sessions', async () => {
     expect(await current().totals()).toStrictEqual({
       unfinished: { creating: 0, open: 0, completing: 0, aborting: 0 },
       reservedBytes: 0,
@@ -24,7 +25,7 @@ export function describeTotals(current: () => SessionStore): void {
     });
   });
 
-  it('count what has not ended by status, and add up the sizes of all owners', async () => {
+  it('count unfinished sessions by status, and add up the sizes of all owners', async () => {
     await insertInStatus(current(), 'creating', { owner: 'alice', size: 1 });
     await insertInStatus(current(), 'open', { owner: 'alice', size: 20 });
     await insertInStatus(current(), 'open', { owner: 'bob', size: 300 });
@@ -59,7 +60,7 @@ export function describeHeldBytes(current: () => SessionStore): void {
     expect(await held()).toBe(9_765);
   });
 
-  it('follow what the object store lists', async () => {
+  it('follow the listings of the object store', async () => {
     const { sessionId } = await insertOpenSession(current());
     await current().report(aReport(sessionId, { parts: [part(1, 5), part(2, 60), part(3, 700)], at: NOON }));
 
@@ -68,7 +69,7 @@ export function describeHeldBytes(current: () => SessionStore): void {
     expect(await held()).toBe(8_706);
   });
 
-  it('are nothing for a new generation, whatever is told of the one before it', async () => {
+  it('are zero for a new generation, whatever is reported for the previous one', async () => {
     const { sessionId } = await insertOpenSession(current());
     await current().report(aReport(sessionId, { parts: [part(1, 5), part(2, 60)], at: NOON }));
     await healSession(current(), sessionId);

@@ -16,7 +16,7 @@ const UNLIMITED = { quotaBytes: null, maxOpenSessions: null };
 const MAX_OBJECT = 5 * 1024 ** 4;
 
 export function describeUsage(current: () => SessionStore): void {
-  it('is nothing for an owner without sessions', async () => {
+  it('is zero for an owner without sessions', async () => {
     expect(await current().usageOf('nobody')).toStrictEqual({ openSessions: 0, reservedBytes: 0, settledBytes: 0 });
   });
 
@@ -29,7 +29,7 @@ export function describeUsage(current: () => SessionStore): void {
     },
   );
 
-  it('settles what is completed, and gives back what is aborted or expired', async () => {
+  it('settles completed sessions, and frees aborted and expired ones', async () => {
     await insertInStatus(current(), 'completed', { owner: 'alice', size: 1_000 });
     await insertInStatus(current(), 'aborted', { owner: 'alice', size: 200 });
     await insertInStatus(current(), 'expired', { owner: 'alice', size: 30 });
@@ -63,7 +63,7 @@ export function describeUsage(current: () => SessionStore): void {
   });
 }
 
-/** What the event does where it has a place; nothing otherwise. */
+/** Applies the event if the status allows it. */
 async function applyEvent(store: SessionStore, sessionId: string | undefined, event: SessionEvent): Promise<void> {
   if (sessionId === undefined) return;
   const { status, generation } = await mustGet(store, sessionId);
@@ -82,7 +82,7 @@ export function describeLimits(current: () => SessionStore): void {
     owner = 'alice',
   ) => current().insert(aNewSession({ owner, size, key: aUniqueName('key') }), undefined, { ...UNLIMITED, ...limits });
 
-  it('takes a file that fills the quota to the last byte, and none that goes one byte beyond', async () => {
+  it('accepts a file that fills the quota exactly, and refuses one that is a byte larger', async () => {
     await insertInStatus(current(), 'completed', { owner: 'alice', size: 600, key: 'done' });
     await insertInStatus(current(), 'open', { owner: 'alice', size: 300, key: 'running' });
 
@@ -92,7 +92,7 @@ export function describeLimits(current: () => SessionStore): void {
     expect(await insert(0, { quotaBytes: 1_000 })).toStrictEqual({ outcome: 'inserted' });
   });
 
-  it('judges an owner that is new', async () => {
+  it('applies to a new owner', async () => {
     expect(await insert(101, { quotaBytes: 100 })).toStrictEqual({ outcome: 'quota-exceeded' });
     expect(await insert(100, { quotaBytes: 100 })).toStrictEqual({ outcome: 'inserted' });
     expect(await insert(1, { maxOpenSessions: 0 }, 'bob')).toStrictEqual({ outcome: 'too-many-sessions' });
@@ -106,13 +106,13 @@ export function describeLimits(current: () => SessionStore): void {
     expect(await insert(1, { maxOpenSessions: 2 })).toStrictEqual({ outcome: 'inserted' });
   });
 
-  it('leaves others alone', async () => {
+  it('does not affect other owners', async () => {
     await insertInStatus(current(), 'open', { owner: 'bob', size: 1_000, key: 'his' });
 
     expect(await insert(100, { quotaBytes: 100, maxOpenSessions: 1 })).toStrictEqual({ outcome: 'inserted' });
   });
 
-  it('lets just as many of many at once in as fit', async () => {
+  it('accepts exactly as many simultaneous sessions as fit', async () => {
     const outcomes = await Promise.all(Array.from({ length: 20 }, () => insert(30, { quotaBytes: 100 })));
 
     expect(outcomes.filter(({ outcome }) => outcome === 'inserted')).toHaveLength(3);
@@ -133,7 +133,7 @@ export function describeLimits(current: () => SessionStore): void {
     expect(await insert(MAX_OBJECT, { quotaBytes: largest })).toStrictEqual({ outcome: 'quota-exceeded' });
   });
 
-  it('does not stand in the way of a file that is running already', async () => {
+  it('does not refuse a file that has a running session already', async () => {
     const file = { owner: 'alice', key: 'a', size: 100, fingerprint: 'f' };
     await insertSession(current(), file);
 
@@ -168,7 +168,7 @@ export function describeKeyConflicts(current: () => SessionStore): void {
       ['a/b', 'a/c'],
       ['a_', 'ax/b'],
       ['a%', 'ab/c'],
-      // Between `a/` and `a0` for a language, not for bytes.
+      // Between `a/` and `a0` in a locale's order, but not by bytes.
       ['a+b', 'a'],
       ['a&b', 'a'],
     ])('of the key %s, there may be one of %s', async (first, second) => {
@@ -184,7 +184,7 @@ export function describeKeyConflicts(current: () => SessionStore): void {
     expect(await insert('a/b', 'other')).toStrictEqual({ outcome: 'inserted' });
   });
 
-  it('finds one that was completed since the new one was made, which a look at the object store before may have missed', async () => {
+  it('finds a session that completed after the new one was created, which an earlier look at the object store may have missed', async () => {
     // insertInStatus completes it 20 ms after noon.
     await insertInStatus(current(), 'completed', { key: 'a' });
 
@@ -193,7 +193,7 @@ export function describeKeyConflicts(current: () => SessionStore): void {
     expect(await current().insert(made(NOON + 21))).toStrictEqual({ outcome: 'inserted' });
   });
 
-  it.each(['aborted', 'expired'] as const)('sees nothing in one that is %s', async (status) => {
+  it.each(['aborted', 'expired'] as const)('ignores a session that is %s', async (status) => {
     await insertInStatus(current(), status, { key: 'a' });
 
     expect(await insert('a/b')).toStrictEqual({ outcome: 'inserted' });

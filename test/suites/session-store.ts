@@ -31,12 +31,12 @@ import { describeHeldBytes, describeTotals } from './session-store-totals.ts';
 import { describeKeyConflicts, describeLimits, describeUsage } from './session-store-usage.ts';
 
 export interface SessionStoreFixture {
-  /** With nothing in it. */
+  /** An empty store. */
   readonly store: SessionStore;
   close(): Promise<void>;
 }
 
-/** What every session store does: the sentences of src/session-store/port/session-store.ts, one test or more for each. */
+/** Tests for every session store: at least one for each sentence of src/session-store/port. */
 export function describeSessionStore(name: string, factory: () => Promise<SessionStoreFixture>): void {
   describe(`${name} as a session store`, () => {
     let fixture: SessionStoreFixture;
@@ -57,7 +57,7 @@ export function describeSessionStore(name: string, factory: () => Promise<Sessio
     describe('openUpload', () => describeOpenUpload(current));
     describe('startGeneration', () => describeStartGeneration(current));
     describe('leftover uploads', () => describeLeftoverUploads(current));
-    describe('what the sweeper asks', () => describeSweeperQueries(current));
+    describe('queries of the sweeper', () => describeSweeperQueries(current));
     describe('the lease of the sweep', () => describeSweepLease(current));
     describe('orphan suspicion', () => describeOrphanSuspicion(current));
     describe('setOverwrite', () => describeSetOverwrite(current));
@@ -69,7 +69,7 @@ export function describeSessionStore(name: string, factory: () => Promise<Sessio
     describe('held bytes', () => describeHeldBytes(current));
     describe('limits of an owner', () => describeLimits(current));
     describe('keys above and below others', () => describeKeyConflicts(current));
-    describe('what the outbox holds', () => describeOutboxWriting(current));
+    describe('events in the outbox', () => describeOutboxWriting(current));
     describe('delivery of events', () => describeOutboxDelivery(current));
     describe('the backlog of events', () => describeOutboxBacklog(current));
     describe('history of events', () => describeOutboxHistory(current));

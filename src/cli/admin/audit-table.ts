@@ -1,18 +1,18 @@
+import type { AuditLine } from '../../server/audit/event.ts';
 import { formatSize } from '../format/sizes.ts';
 import { renderTable } from '../format/table.ts';
-import type { AuditLine } from './host.ts';
 
 const HEADER = ['AT', 'EVENT', 'TOKEN', 'ADDRESS', 'SESSION', 'SIZE', 'ABOUT'];
 const SIZE_COLUMN = 5;
 
-export function renderAudit(lines: readonly AuditLine[]): string {
-  if (lines.length === 0) return 'No such events.\n';
-  return renderTable(HEADER, lines.map(cellsOf), [SIZE_COLUMN]);
+export function renderAudit(entries: readonly AuditLine[]): string {
+  if (entries.length === 0) return 'No such events.\n';
+  return renderTable(HEADER, entries.map(cellsOf), [SIZE_COLUMN]);
 }
 
-function cellsOf(line: AuditLine): string[] {
-  const { event, token = '', address = '', sessionId = '', size } = line;
-  return [toSecond(line.at), event, token, address, sessionId, size === undefined ? '' : formatSize(size), about(line)];
+function cellsOf(entry: AuditLine): string[] {
+  const { event, token = '', address = '', sessionId = '', size } = entry;
+  return [toSecond(entry.at), event, token, address, sessionId, size === undefined ? '' : formatSize(size), about(entry)];
 }
 
 /** In UTC, like the server's own log. */

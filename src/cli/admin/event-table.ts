@@ -1,8 +1,8 @@
-import type { UploadEvent } from '../../session/upload-event.ts';
+import type { WebhookEvent } from '../../session/webhook-event.ts';
 import { formatInstant } from '../format/durations.ts';
 import { renderTable } from '../format/table.ts';
 
-export function renderEvents(events: readonly UploadEvent[]): string {
+export function renderEvents(events: readonly WebhookEvent[]): string {
   if (events.length === 0) return 'No events.\n';
   const rows = events.map((event) => [
     event.eventId,
@@ -18,7 +18,7 @@ export function renderEvents(events: readonly UploadEvent[]): string {
 }
 
 /** Renders an event as a line for programs, with instants as the wire writes them. */
-export function eventLine(event: UploadEvent): string {
+export function eventLine(event: WebhookEvent): string {
   const { eventId, type, sequence, status, attempts, lastError, session } = event;
   const { sessionId, owner, bucket, key, size } = session;
   return `${JSON.stringify({

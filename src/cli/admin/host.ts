@@ -36,11 +36,6 @@ export async function withTokenAdmin<T>(
   });
 }
 
-export async function isTokenName(name: string): Promise<boolean> {
-  const { TOKEN_NAME } = await import('../../server/access/tokens.ts');
-  return TOKEN_NAME.test(name);
-}
-
 export async function withEventAdmin<T>({ env, now }: CliContext, work: (admin: EventAdmin) => Promise<T>): Promise<T> {
   const { openEventAdmin } = await import('../../server/admin/events.ts');
   return explainingDatabase(async () => {
@@ -51,25 +46,20 @@ export async function withEventAdmin<T>({ env, now }: CliContext, work: (admin: 
 
 /** Returns the size of the copy, in bytes. */
 export async function backUpDatabase({ env }: CliContext, destination: string): Promise<number> {
-  const { backUpMachineDatabase } = await import('../../server/admin/database.ts');
-  return explainingDatabase(() => backUpMachineDatabase(env, destination));
+  const { backUpHostDatabase } = await import('../../server/admin/database.ts');
+  return explainingDatabase(() => backUpHostDatabase(env, destination));
 }
 
 /** Returns the number of rows that were copied, for each table. */
 export async function migrateStore({ env }: CliContext): Promise<Readonly<Record<string, number>>> {
-  const { moveMachineDatabase } = await import('../../server/admin/database.ts');
-  return explainingDatabase(() => moveMachineDatabase(env));
+  const { moveHostDatabase } = await import('../../server/admin/database.ts');
+  return explainingDatabase(() => moveHostDatabase(env));
 }
 
 /** Plans what the server's sweeper would do now. */
 export async function planSweep({ env, now }: CliContext): Promise<readonly PlannedSweep[]> {
-  const { planSweepOf } = await import('../../server/admin/sweep.ts');
-  return explainingDatabase(() => planSweepOf(env, now()));
-}
-
-export async function auditEventNames(): Promise<readonly string[]> {
-  const { AUDIT_EVENTS } = await import('../../server/audit/event.ts');
-  return AUDIT_EVENTS;
+  const { planHostSweep } = await import('../../server/admin/database.ts');
+  return explainingDatabase(() => planHostSweep(env, now()));
 }
 
 /** Finds the path of the audit log; undefined if the server writes none. */

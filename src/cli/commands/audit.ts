@@ -1,13 +1,7 @@
 import { defineCommand } from 'citty';
+import { AUDIT_EVENTS } from '../../session/audit-events.ts';
 import { renderAudit } from '../admin/audit-table.ts';
-import {
-  type AuditBatch,
-  type AuditFilter,
-  type AuditRecord,
-  auditEventNames,
-  findAuditLog,
-  readAuditLog,
-} from '../admin/host.ts';
+import { type AuditBatch, type AuditFilter, type AuditRecord, findAuditLog, readAuditLog } from '../admin/host.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { type CommandModule, contextOf } from '../input/command.ts';
 import { FlagReader } from '../input/flag-reader.ts';
@@ -18,14 +12,13 @@ import { absolutePath } from '../upload/sending.ts';
 /** Limits the table, whose columns can be laid out only when all rows are known. */
 const DEFAULT_LAST = 200;
 const MAX_LAST = 100_000;
-const EVENTS = 'created, completed, aborted, expired, refused, granted, token-created, token-revoked';
 
 const command = defineCommand({
   meta: { name: 'audit', description: "Show who did what, from the audit log on the server's own host" },
   args: {
     session: { type: 'string', valueHint: 'id', description: 'Only events of this session' },
     token: { type: 'string', valueHint: 'name', description: 'Only events of this token, by its name or id' },
-    event: { type: 'string', valueHint: 'event,event', description: `Only these: ${EVENTS}` },
+    event: { type: 'string', valueHint: 'event,event', description: `Only these: ${AUDIT_EVENTS.join(', ')}` },
     since: { type: 'string', valueHint: 'duration', description: 'Only events of this last time: 90s, 30m, 24h, 7d' },
     last: {
       type: 'string',
@@ -39,7 +32,7 @@ const command = defineCommand({
     const reader = new FlagReader();
     const sinceMs = reader.durationMs('since', flags.since);
     const last = reader.integer('last', flags.last, 1, MAX_LAST);
-    const events = reader.choices('event', flags.event, await auditEventNames());
+    const events = reader.choices('event', flags.event, AUDIT_EVENTS);
     reader.check('audit');
     const since = sinceMs === undefined ? undefined : context.now() - sinceMs;
     return show(context, {

@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty';
-import { DELIVERY_STATUSES, type UploadEvent } from '../../session/upload-event.ts';
+import { DELIVERY_STATUSES, type WebhookEvent } from '../../session/webhook-event.ts';
 import { eventLine, renderEvents } from '../admin/event-table.ts';
 import { EVENT_ENVIRONMENT, withEventAdmin } from '../admin/host.ts';
 import { EXIT } from '../errors/exit-codes.ts';
@@ -32,7 +32,7 @@ const command = defineCommand({
         return EXIT.ok;
       }
       const shown = limit ?? DEFAULT_LIMIT;
-      const found: UploadEvent[] = [];
+      const found: WebhookEvent[] = [];
       // One more than shown, to know whether there are more.
       for await (const event of firstOf(events, shown + 1)) found.push(event);
       await context.stdout.writeThrough(renderEvents(found.slice(0, shown)));
@@ -42,7 +42,7 @@ const command = defineCommand({
   },
 });
 
-async function* firstOf(events: AsyncIterable<UploadEvent>, count: number): AsyncGenerator<UploadEvent> {
+async function* firstOf(events: AsyncIterable<WebhookEvent>, count: number): AsyncGenerator<WebhookEvent> {
   let left = count;
   for await (const event of events) {
     yield event;

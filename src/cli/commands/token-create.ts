@@ -1,6 +1,6 @@
 import { defineCommand } from 'citty';
-import { SCOPES, type Scope } from '../../session/access.ts';
-import { HOST_ENVIRONMENT, isTokenName, withTokenAdmin } from '../admin/host.ts';
+import { SCOPES, type Scope, TOKEN_NAME } from '../../session/access.ts';
+import { HOST_ENVIRONMENT, withTokenAdmin } from '../admin/host.ts';
 import { describeLimits } from '../admin/token-text.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
@@ -31,7 +31,7 @@ const command = defineCommand({
   async run({ args: flags, data }) {
     const context = contextOf(data);
     const reader = new FlagReader();
-    if (!(await isTokenName(flags.name)))
+    if (!TOKEN_NAME.test(flags.name))
       reader.fault('--name has 1 to 64 letters, digits, ".", "_", "@" and "-", and begins with one of the first two.');
     const scopes = reader.choices('scope', flags.scope, SCOPES) ?? [];
     const expiresInMs = reader.durationMs('expires', flags.expires);

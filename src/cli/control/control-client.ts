@@ -1,5 +1,5 @@
 import { UploadError } from '../../session/errors.ts';
-import { escapeUnseen } from '../../text/visible-text.ts';
+import { escapeInvisible } from '../../text/visible-text.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { about } from '../errors/failure.ts';
 import { UsageError } from '../input/usage-error.ts';
@@ -47,7 +47,7 @@ function onlySession(answers: Answers, command: string): string {
   if (sessions.size === 1) return first;
   const [verb, ...rest] = command.split(' ');
   const commands = [...sessions.values()].map(
-    ({ sessionId, fileName }) => `  ${['partway', verb, sessionId, ...rest].join(' ')}   ${escapeUnseen(fileName)}`,
+    ({ sessionId, fileName }) => `  ${['partway', verb, sessionId, ...rest].join(' ')}   ${escapeInvisible(fileName)}`,
   );
   throw new UsageError(`${sessions.size} uploads run on this machine.`, ['Say which:', ...commands].join('\n  '));
 }

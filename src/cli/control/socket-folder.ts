@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { stateDirectory } from '../journal/state-directory.ts';
+import { userFolder } from '../../installation/user-folders.ts';
 import type { CliContext } from '../terminal/context.ts';
 
 /** `sun_path` has 108 bytes on Linux, 104 on macOS, the closing zero included. */
@@ -22,7 +22,7 @@ export class SocketFolder {
   readonly #hasPipes: boolean;
 
   constructor(place: SocketContext) {
-    const ownState = stateDirectory(place);
+    const ownState = userFolder('state', place);
     const state = ownState ?? `user ${process.getuid?.() ?? ''}`;
     this.#hasPipes = place.platform === 'win32';
     const beside = posix.join(state, 'control');

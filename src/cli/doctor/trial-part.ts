@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { EMPTY_CRC32, encodeCrc32 } from '../../session/crc32.ts';
+import { RunningChecksum } from '../../session/checksum.ts';
 import { MiB } from '../../session/part-plan.ts';
 
 /** Bytes that no proxy can compress, made as they are sent: memory does not grow with the size. */
@@ -16,7 +16,7 @@ export function createTrialPart(size: number): TrialPart {
   function* pieces(): Generator<Uint8Array> {
     for (let left = size; left > 0; left -= block.length) yield block.subarray(0, left);
   }
-  let crc = EMPTY_CRC32;
-  for (const piece of pieces()) crc = crc32(piece, crc);
-  return { size, checksum: encodeCrc32(crc), pieces };
+  const checksum = new RunningChecksum(crc32);
+  for (const piece of pieces()) checksum.add(piece);
+  return { size, checksum: checksum.value, pieces };
 }

@@ -1,6 +1,6 @@
 import { isSessionId } from '../../contract/paths.ts';
 import { isUploadError, UploadError } from '../../session/errors.ts';
-import { escapeUnseen } from '../../text/visible-text.ts';
+import { escapeInvisible } from '../../text/visible-text.ts';
 import { shellQuote } from '../format/shell-quote.ts';
 import { UsageError } from '../input/usage-error.ts';
 import type { CliContext } from '../terminal/context.ts';
@@ -38,7 +38,7 @@ function explainUsage(error: UsageError): ExplainedError {
     message: error.message,
     hint,
     // Hints of usage errors may have several lines.
-    text: [...error.faults.map((fault) => `error: ${escapeUnseen(fault)}`), `  ${hint}`].join('\n'),
+    text: [...error.faults.map((fault) => `error: ${escapeInvisible(fault)}`), `  ${hint}`].join('\n'),
   };
 }
 
@@ -46,7 +46,7 @@ function explainServerFailure({ message, hint: advice, exitCode }: ServerFailed)
   const comfort = 'Sessions and stored parts are safe; clients go on when it runs again.';
   const hint = advice ?? comfort;
   const text = [
-    `error: ${escapeUnseen(message)}`,
+    `error: ${escapeInvisible(message)}`,
     'The server is not running.',
     ...(advice === undefined ? [] : [advice]),
     comfort,
@@ -72,7 +72,7 @@ function explainUploadError(error: UploadError, subject: Subject, platform: Node
     exitCode: exitCodeOfError(error),
     message: error.detail,
     hint: next.join('   '),
-    text: [`error: ${error.detail}`, `  ${meaning}`, ...next.map((line) => `  ${line}`)].map(escapeUnseen).join('\n'),
+    text: [`error: ${error.detail}`, `  ${meaning}`, ...next.map((line) => `  ${line}`)].map(escapeInvisible).join('\n'),
   };
 }
 
@@ -84,7 +84,7 @@ function explainBug(error: unknown): ExplainedError {
     exitCode: EXIT.failure,
     message,
     hint,
-    text: `error: ${escapeUnseen(message)}\n  This is unexpected: probably a bug in partway. What is stored stays stored.\n  ${hint}`,
+    text: `error: ${escapeInvisible(message)}\n  This is unexpected: probably a bug in partway. What is stored stays stored.\n  ${hint}`,
   };
 }
 

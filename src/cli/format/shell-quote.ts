@@ -1,4 +1,4 @@
-import { escapeUnseen } from '../../text/visible-text.ts';
+import { escapeInvisible } from '../../text/visible-text.ts';
 
 /**
  * Quotes a path so that it can be pasted into a shell: in single quotes (POSIX) or double quotes (Windows), always visible as one word.
@@ -7,10 +7,10 @@ import { escapeUnseen } from '../../text/visible-text.ts';
  */
 export function shellQuote(path: string, platform: NodeJS.Platform = 'linux'): string {
   if (platform === 'win32') return `"${path}"`;
-  if (escapeUnseen(path) === path) return `'${path.replaceAll("'", `'\\''`)}'`;
+  if (escapeInvisible(path) === path) return `'${path.replaceAll("'", `'\\''`)}'`;
   const characters = Array.from(path, (character) => {
     if (character === "'" || character === '\\') return `\\${character}`;
-    return escapeUnseen(character) === character ? character : octal(character);
+    return escapeInvisible(character) === character ? character : octal(character);
   });
   return `$'${characters.join('')}'`;
 }

@@ -1,4 +1,4 @@
-import { escapeUnseen } from '../../text/visible-text.ts';
+import { escapeInvisible } from '../../text/visible-text.ts';
 
 /**
  * Renders columns as wide as their widest cell; columns in `rightAligned` (counted from 0) hold figures. Ends with a line break. Cells
@@ -9,7 +9,7 @@ export function renderTable(
   rows: readonly (readonly string[])[],
   rightAligned: readonly number[] = [],
 ): string {
-  const lines = [header, ...rows].map((line) => line.map(escapeUnseen));
+  const lines = [header, ...rows].map((line) => line.map(escapeInvisible));
   const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   const render = (line: readonly string[]) =>
     line

@@ -2,13 +2,15 @@ import type { CommandDef } from 'citty';
 import { VERIFY_RESUME } from '../../client/source/verify-resume.ts';
 import type { CliContext } from '../terminal/context.ts';
 
+type Rows = readonly (readonly [string, string])[];
+
 /** A command of citty, with what `partway <command> --help` shows below citty's usage. */
 export interface CommandModule {
   // biome-ignore lint/suspicious/noExplicitAny: citty's own type for a command with whatever arguments
   readonly command: CommandDef<any>;
   readonly examples: readonly string[];
-  /** Name and meaning of each variable, where they are not the usual ones. */
-  readonly environment?: readonly (readonly [string, string])[];
+  /** Name and meaning of each variable, if they are not the usual ones; a function if they are loaded only when needed. */
+  readonly environment?: Rows | (() => Promise<Rows>);
 }
 
 /** Types citty's `data`, which is the context that `runCli` passed in. */

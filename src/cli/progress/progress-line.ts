@@ -1,4 +1,4 @@
-import { escapeUnseen } from '../../text/visible-text.ts';
+import { escapeInvisible } from '../../text/visible-text.ts';
 import { formatDuration, formatSoon } from '../format/durations.ts';
 import { formatShare, formatSize, formatSpeed, percentOf } from '../format/sizes.ts';
 import { type OutputStyle, paint } from '../terminal/output-style.ts';
@@ -19,7 +19,7 @@ type LineStyle = Pick<OutputStyle, 'colour' | 'unicode'>;
 export function renderProgressLine(view: UploadView, columns: number, style: LineStyle, now: number): Text {
   // The last column stays free: a terminal may wrap when it is written to.
   const room = Math.max(0, columns - 1);
-  const wordings = phaseWordings(view.phase, now).map(escapeUnseen);
+  const wordings = phaseWordings(view.phase, now).map(escapeInvisible);
   const [first = '', ...rest] = wordings.length > 0 ? phaseFields(view, wordings, room) : sendingFields(view, room, now);
   const barWidth = Math.min(WIDEST_BAR, room - widthOf([first, ...rest, '']));
   if (barWidth < NARROWEST_BAR) return [first, ...rest].join(GAP).slice(0, room);

@@ -1,4 +1,4 @@
-import { escapeUnseen } from '../../text/visible-text.ts';
+import { escapeInvisible } from '../../text/visible-text.ts';
 
 /**
  * Text with partway's own escape sequences: colours, and erasing a line. Only this file creates it, and escapes everything else in it,
@@ -35,7 +35,7 @@ export type Colour = keyof typeof COLOURS;
 
 export function coloured(text: string, colour: Colour): StyledText {
   const [on, off] = COLOURS[colour];
-  return new Styled(`\x1b[${on}m${escapeUnseen(text)}\x1b[${off}m`);
+  return new Styled(`\x1b[${on}m${escapeInvisible(text)}\x1b[${off}m`);
 }
 
 /** Template tag. Escapes line breaks in the values, which are one line each, but not those of the template itself. */
@@ -68,9 +68,9 @@ export function encode(text: Text): string {
 
 /** Encodes one line, or a piece of one: escapes line breaks as well. */
 export function encodeLine(text: Text): string {
-  return typeof text === 'string' ? escapeUnseen(text) : Styled.sequencesOf(text);
+  return typeof text === 'string' ? escapeInvisible(text) : Styled.sequencesOf(text);
 }
 
 function escapeLines(text: string): string {
-  return text.split('\n').map(escapeUnseen).join('\n');
+  return text.split('\n').map(escapeInvisible).join('\n');
 }

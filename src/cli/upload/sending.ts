@@ -2,6 +2,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { createUploadControl } from '../../client/flow/upload-control.ts';
 import type { UploadEvent } from '../../client/progress/events.ts';
 import type { VerifyResume } from '../../client/source/verify-resume.ts';
+import { userFolder } from '../../installation/user-folders.ts';
 import { type ErrorCode, isUploadError, UploadError } from '../../session/errors.ts';
 import { createControlListener } from '../control/control-listener.ts';
 import { debugTrace, explainError } from '../errors/error-text.ts';
@@ -10,7 +11,6 @@ import { about, type Subject, unwrapFailure } from '../errors/failure.ts';
 import type { FlagReader } from '../input/flag-reader.ts';
 import { UsageError } from '../input/usage-error.ts';
 import { Journal } from '../journal/journal.ts';
-import { stateDirectory } from '../journal/state-directory.ts';
 import { createReporter } from '../progress/create-reporter.ts';
 import type { CliContext } from '../terminal/context.ts';
 import { connect } from './connect.ts';
@@ -27,7 +27,7 @@ export interface SendingFlags {
 }
 
 export function journalOf(context: CliContext, warn: (message: string) => void): Journal {
-  const state = stateDirectory(context);
+  const state = userFolder('state', context);
   if (state === undefined)
     warn(
       'there is no home directory (HOME is not set), so this machine will not remember the upload; XDG_STATE_HOME may name a folder for it',

@@ -1,4 +1,4 @@
-import { escapeUnseen } from '../../text/visible-text.ts';
+import { escapeInvisible } from '../../text/visible-text.ts';
 
 /** The answer to a part's PUT, as far as the engine needs it: by the object store, or by something in between. */
 export interface PartAnswer {
@@ -90,5 +90,5 @@ export function describeAnswer({ status, code, message, etag, contentType, serve
 }
 
 function quoted(text: string): string {
-  return escapeUnseen(text.slice(0, LONGEST_QUOTE));
+  return escapeInvisible(text.slice(0, LONGEST_QUOTE));
 }

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import pRetry from 'p-retry';
 import type { PresignedPart } from '../../contract/wire.ts';
-import { EMPTY_CRC32, encodeCrc32 } from '../../session/crc32.ts';
+import { RunningChecksum } from '../../session/checksum.ts';
 import type { Turn } from '../flow/slots.ts';
 import type { Connections } from '../network/connections.ts';
 import type { Liveness } from '../network/liveness.ts';
@@ -172,17 +172,17 @@ export function createPartSender(options: PartSenderOptions) {
 
 /** The part's bytes, summed again on their way. */
 function summedBody(source: ByteSource, start: number, end: number): PartBody & { checksum(): string } {
-  let crc = EMPTY_CRC32;
+  const checksum = new RunningChecksum(crc32);
   let length = 0;
   return {
     pieces: source.read(start, end),
     look(piece) {
-      crc = crc32(piece, crc);
+      checksum.add(piece);
       length += piece.length;
     },
     end() {
       if (length !== end - start) throw endedEarly(source, start + length);
     },
-    checksum: () => encodeCrc32(crc),
+    checksum: () => checksum.value,
   };
 }

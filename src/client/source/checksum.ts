@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { EMPTY_CRC32, encodeCrc32 } from '../../session/crc32.ts';
+import { RunningChecksum } from '../../session/checksum.ts';
 import { UploadError } from '../../session/errors.ts';
 import type { ByteSource } from './byte-source.ts';
 
@@ -10,16 +10,16 @@ export async function checksumOfRange(
   end: number,
   options: { onBytes?: (count: number) => void; signal?: AbortSignal } = {},
 ): Promise<string> {
-  let crc = EMPTY_CRC32;
+  const checksum = new RunningChecksum(crc32);
   let length = 0;
   for await (const piece of source.read(start, end)) {
     options.signal?.throwIfAborted();
-    crc = crc32(piece, crc);
+    checksum.add(piece);
     length += piece.length;
     options.onBytes?.(piece.length);
   }
   if (length !== end - start) throw endedEarly(source, start + length);
-  return encodeCrc32(crc);
+  return checksum.value;
 }
 
 /** Base64 CRC32 of the whole source. */

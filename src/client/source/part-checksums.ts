@@ -1,4 +1,4 @@
-import { combineCrc32, decodeCrc32, EMPTY_CRC32, encodeCrc32 } from '../../session/crc32.ts';
+import { checksumOfParts } from '../../session/checksum.ts';
 import { type PartPlan, partLength, partRange } from '../../session/part-plan.ts';
 import type { UploadEvent } from '../progress/events.ts';
 import type { ByteSource } from './byte-source.ts';
@@ -39,11 +39,10 @@ export async function readChecksums(options: {
   }
 }
 
-/** CRC32 of the whole, from all parts' CRCs: nothing is read again. @throws RangeError if one is missing. */
+/** Returns the checksum of the whole file from those of all its parts. @throws RangeError if one is missing. */
 export function combineChecksums(plan: PartPlan, size: number, checksums: ReadonlyMap<number, string>): string {
-  let combined = EMPTY_CRC32;
-  for (let partNumber = 1; partNumber <= plan.partCount; partNumber++) {
-    combined = combineCrc32(combined, decodeCrc32(checksums.get(partNumber) ?? ''), partLength(plan, size, partNumber));
-  }
-  return encodeCrc32(combined);
+  const partNumbers = Array.from({ length: plan.partCount }, (_, index) => index + 1);
+  return checksumOfParts(
+    partNumbers.map((partNumber) => ({ checksum: checksums.get(partNumber), size: partLength(plan, size, partNumber) })),
+  );
 }

@@ -2,27 +2,27 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { DEFAULT_MAX_OPEN_SESSIONS, type Grant, NO_LIMITS } from '../../session/access.ts';
 import { UploadError } from '../../session/errors.ts';
 import type { Instant } from '../../session/session.ts';
-import type { Capability, SessionStore, Token } from '../../session-store/port/session-store.ts';
+import type { Capability, CapabilityRecords, Token, TokenRecords } from '../../session-store/port/tokens.ts';
 import type { Audit } from '../audit/event.ts';
 
-/** 192 bits: guessing is out of the question, so a plain hash of it may be stored. */
+/** 192 bits cannot be guessed, so a plain hash of the token may be stored. */
 const TOKEN_BYTES = 24;
 export const TOKEN_PREFIX = 'pw_';
-/** Another prefix than that of tokens: what may stand in a path is told from what never may. */
+/** Differs from the prefix of tokens: a capability may stand in a path, a token never may. */
 export const CAPABILITY_PREFIX = 'pwc_';
-/** The shape of all tokens that this and earlier versions made. Anything else is refused without looking at the database. */
+/** Matches all tokens that this and earlier versions made. Anything else is refused without a look at the database. */
 const WELL_FORMED = new RegExp(`^(?:${TOKEN_PREFIX}|${CAPABILITY_PREFIX})[\\w-]{${(TOKEN_BYTES * 4) / 3}}$`);
 
-/** The owner of what is uploaded with the token in the environment, or with the first one. */
+/** Owner of the sessions of the token in the environment and of the first token. */
 export const ADMIN = 'admin';
 
-/** What of a request counts, and nothing else of it: one token is one, whatever else is sent along. */
+/** The only parts of a request that authentication looks at. */
 export interface Credentials {
   readonly token: string | undefined;
   readonly isInPath: boolean;
 }
 
-/** @param authorization The header. @param capability From the path; it comes before the header. */
+/** @param authorization The header. @param capability The capability in the path, which counts before the header. */
 export function credentialsIn(authorization: string | undefined, capability: string | undefined): Credentials {
   const token = capability ?? /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization ?? '')?.[1];
   return { token, isInPath: capability !== undefined };
@@ -39,16 +39,16 @@ export function newToken(prefix: string): string {
   return `${prefix}${randomBytes(TOKEN_BYTES).toString('base64url')}`;
 }
 
-/** A public handle: it names a token in lists and logs, and lets nobody in. */
+/** Makes a public handle, which names a token in lists and logs and gives no access. */
 export function newTokenId(): string {
   return `tok_${randomBytes(8).toString('hex')}`;
 }
 
-type Tokens = Pick<SessionStore, 'findTokenByHash' | 'findToken' | 'findCapabilityByHash'>;
+type Tokens = Pick<TokenRecords, 'findTokenByHash' | 'findToken'> & Pick<CapabilityRecords, 'findCapabilityByHash'>;
 
 /**
  * Accepts the token from the environment, if there is one, as `admin`; the tokens whose hashes are stored; and capabilities.
- * @param maxOpenSessions Unfinished sessions of tokens that have no limit of their own; null is no limit.
+ * @param maxOpenSessions Most unfinished sessions of a token that has no limit of its own; null is no limit.
  */
 export function createAuthenticate(
   tokens: Tokens,
@@ -60,14 +60,14 @@ export function createAuthenticate(
 
   return async ({ token, isInPath }) => {
     if (token === undefined) throw unauthorized('The request carries no bearer token.');
-    // Paths end up in the logs of proxies: what opens more than one session is refused there, even if it is right.
+    // Paths end up in the logs of proxies, so a token for more than one session is refused there, even a valid one.
     if (isInPath && !token.startsWith(CAPABILITY_PREFIX)) throw unauthorized('Only a capability token may stand in the path.');
     const hash = hashToken(token);
     const isCapability = token.startsWith(CAPABILITY_PREFIX);
     if (!isCapability && admin !== undefined && timingSafeEqual(Buffer.from(hash), Buffer.from(admin.hash))) return admin.grant;
     if (!WELL_FORMED.test(token)) throw unknown();
     if (isCapability) return capabilityGrant(hash);
-    // Looked up by hash: what the index comparison leaks is of no use without the token.
+    // Looked up by hash: timing of the index comparison leaks nothing that is of use without the token.
     return tokenGrant(checked(await tokens.findTokenByHash(hash)), maxOpenSessions);
   };
 
@@ -80,7 +80,7 @@ export function createAuthenticate(
     return { owner, tokenId, limitKey, scopes: [], limits: NO_LIMITS, sessionId, expiresAt };
   }
 
-  /** Whoever granted it must still be let in: revoking a token revokes all that came of it. */
+  /** Checks that the granting token is still valid: revoking a token revokes all capabilities that it granted. */
   async function ownerOfGrantor({ grantedBy }: Capability): Promise<string> {
     if (admin?.grant.tokenId === grantedBy) return admin.grant.owner;
     return checked(await tokens.findToken(grantedBy)).name;
@@ -96,7 +96,7 @@ export function createAuthenticate(
 
 function adminGrant(token: string, maxOpenSessions: number | null): { readonly hash: string; readonly grant: Grant } {
   const hash = hashToken(token);
-  // Of the hash, so that another token in the environment ends the capabilities that this one granted.
+  // Derived from the hash, so that another token in the environment ends the capabilities that this one granted.
   const tokenId = `env_${hash.slice(0, 16)}`;
   const grant = { owner: ADMIN, tokenId, limitKey: tokenId, scopes: ['admin'] } as const;
   return { hash, grant: { ...grant, limits: { ...NO_LIMITS, maxOpenSessions }, sessionId: null, expiresAt: null } };
@@ -117,7 +117,7 @@ function unauthorized(detail: string): UploadError {
   });
 }
 
-export async function hasLiveToken(sessions: SessionStore, now: Instant): Promise<boolean> {
+export async function hasLiveToken(sessions: TokenRecords, now: Instant): Promise<boolean> {
   const tokens = await sessions.listTokens();
   return tokens.some(({ revokedAt, expiresAt }) => revokedAt === null && (expiresAt === null || expiresAt > now));
 }
@@ -127,7 +127,7 @@ export async function hasLiveToken(sessions: SessionStore, now: Instant): Promis
  * @param keep Called with the token before it is recorded: where it throws, there is no token yet, and the next start makes one.
  */
 export async function createFirstToken(
-  sessions: SessionStore,
+  sessions: TokenRecords,
   audit: Audit,
   now: Instant,
   keep: (token: string) => void = () => {},

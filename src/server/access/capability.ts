@@ -11,8 +11,8 @@ import { CAPABILITY_PREFIX, hashToken, newToken } from './auth.ts';
 import { type Caller, mustChange, mustHaveOneOf } from './caller.ts';
 
 /**
- * Makes a token for one session, to be handed to a browser or a script. It lives as long as it is asked to, at most 30 days
- * (contract), and never longer than the token that grants it.
+ * Makes a token for one session, for a browser or a script. It lives as long as the request says, at most 30 days (contract), and never
+ * longer than the token that grants it.
  */
 export async function grantCapability(
   deps: ServiceDeps,
@@ -22,7 +22,7 @@ export async function grantCapability(
 ): Promise<wire.Capability> {
   const { grant } = caller;
   const session = await mustChange(deps, caller, sessionId);
-  // A capability has no scope, so it grants no other.
+  // A capability has no scope, so it cannot grant another one.
   mustHaveOneOf(grant, 'upload');
   if (isTerminal(session.status)) throw notOpen(session);
   const createdAt = deps.now();

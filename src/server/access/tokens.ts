@@ -1,39 +1,38 @@
-import type { Limits, Scope } from '../../session/access.ts';
+import { type Limits, type Scope, TOKEN_NAME } from '../../session/access.ts';
 import { UploadError } from '../../session/errors.ts';
 import type { Instant } from '../../session/session.ts';
-import type { SessionStore, Token, Usage } from '../../session-store/port/session-store.ts';
+import type { SessionRecords } from '../../session-store/port/sessions.ts';
+import type { Token, TokenRecords } from '../../session-store/port/tokens.ts';
+import type { Usage, UsageRecords } from '../../session-store/port/usage.ts';
 import type { Audit } from '../audit/event.ts';
 import { abortSessionsOf } from '../lifecycle/abort-sessions.ts';
 import { ADMIN, hashToken, newToken, newTokenId, TOKEN_PREFIX } from './auth.ts';
-
-/** A name stands in logs, in lists and, by `{owner}`, in keys: letters of ASCII, none of which looks like another. */
-export const TOKEN_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 
 export interface TokenRequest {
   readonly name: string;
   readonly scopes: readonly Scope[];
   readonly limits: Limits;
   readonly expiresAt: Instant | null;
-  /** The name is known: the new token goes on with its sessions and its quota. */
+  /** Whether the name may exist already: the new token then takes over its sessions and its quota. */
   readonly rotate: boolean;
 }
 
 /** The outcome of `revoke`. */
 export interface Revoked {
-  /** Those that were valid before. */
+  /** The tokens that were valid before. */
   readonly tokens: readonly Token[];
-  /** Sessions that were told to abort; a server lets the object store forget their parts within minutes. */
+  /** Ids of the sessions that are `aborting` now; a server deletes their parts within minutes. */
   readonly aborting: readonly string[];
-  /** Sessions that are being completed, which cannot be stopped any more. */
+  /** Number of sessions that are being completed and cannot be stopped any more. */
   readonly completing: number;
 }
 
 export type TokenWithUsage = Token & { readonly usage: Usage };
 
-/** What whoever administers the server can do with its tokens, on the server's own machine. */
-export function createTokenAdmin(sessions: SessionStore, audit: Audit, now: () => Instant) {
+/** The administration of tokens on the server's own host. */
+export function createTokenAdmin(sessions: TokenRecords & UsageRecords & SessionRecords, audit: Audit, now: () => Instant) {
   return {
-    /** The token itself is in the answer and nowhere else. @throws UploadError `TOKEN_NAME_TAKEN` */
+    /** Makes a token, which is in the result and nowhere else. @throws UploadError `TOKEN_NAME_TAKEN` */
     async create({ name, scopes, limits, expiresAt, rotate }: TokenRequest): Promise<{ token: string; stored: Token }> {
       if (!TOKEN_NAME.test(name)) throw new RangeError(`not a token name: ${name}`);
       if (!rotate && (name === ADMIN || (await withName(name)).length > 0)) throw nameTaken(name);
@@ -45,31 +44,32 @@ export function createTokenAdmin(sessions: SessionStore, audit: Audit, now: () =
       return { token, stored };
     },
 
-    /** All there ever were, oldest first. */
+    /** Lists all tokens that were ever made, oldest first. */
     async list(): Promise<TokenWithUsage[]> {
       const tokens = await sessions.listTokens();
       return Promise.all(tokens.map(async (token) => ({ ...token, usage: await sessions.usageOf(token.name) })));
     },
 
     /**
-     * By id, or all of a name; with `abort`, the unfinished sessions of the name end as well, also where all was revoked before.
-     * @throws UploadError `TOKEN_NOT_FOUND`, and `TOKEN_NAME_IN_USE`, with nothing revoked, where another valid token goes on with the
-     * sessions that `abort` would end.
+     * Revokes a token by its id, or all tokens of a name. With `abort`, the unfinished sessions of the name end as well, even if all its tokens
+     * were revoked before.
+     * @throws UploadError `TOKEN_NOT_FOUND`; or `TOKEN_NAME_IN_USE`, with nothing revoked, where another valid token shares the sessions that
+     * `abort` would end.
      */
     async revoke(nameOrId: string, { abort = false } = {}): Promise<Revoked> {
       const all = await sessions.listTokens();
-      const meant = all.filter(({ tokenId, name }) => tokenId === nameOrId || name === nameOrId);
-      if (meant.length === 0) throw notFound(nameOrId);
-      const names = new Set(meant.map(({ name }) => name));
-      const other = all.find((token) => names.has(token.name) && !meant.includes(token) && isValid(token, now()));
+      const chosen = all.filter(({ tokenId, name }) => tokenId === nameOrId || name === nameOrId);
+      if (chosen.length === 0) throw notFound(nameOrId);
+      const names = new Set(chosen.map(({ name }) => name));
+      const other = all.find((token) => names.has(token.name) && !chosen.includes(token) && isValid(token, now()));
       if (abort && other !== undefined) throw stillInUse(other);
       const tokens: Token[] = [];
-      for (const token of meant) {
+      for (const token of chosen) {
         if (!(await sessions.revokeToken(token.tokenId, now()))) continue;
         audit.record({ event: 'token-revoked', token: token.name, tokenId: token.tokenId });
         tokens.push(token);
       }
-      // After the tokens: no request of theirs makes another session now.
+      // After the tokens, so that no request of theirs can make another session.
       const ended = abort ? await Promise.all([...names].map((name) => abortSessionsOf(sessions, name, now))) : [];
       return {
         tokens,
@@ -85,7 +85,7 @@ export function createTokenAdmin(sessions: SessionStore, audit: Audit, now: () =
 }
 
 function nameTaken(name: string): UploadError {
-  return new UploadError('TOKEN_NAME_TAKEN', `There is, or was, a token "${name}" already.`, {
+  return new UploadError('TOKEN_NAME_TAKEN', `A token "${name}" exists already, or existed.`, {
     hint: 'Choose another name. With --rotate, the new token goes on with the sessions and the quota of the old one.',
   });
 }
@@ -97,7 +97,7 @@ function isValid({ revokedAt, expiresAt }: Token, now: Instant): boolean {
 function stillInUse({ name, tokenId }: Token): UploadError {
   return new UploadError(
     'TOKEN_NAME_IN_USE',
-    `Another token of "${name}", ${tokenId}, is valid, and the sessions are its own as well: nothing was revoked.`,
+    `Another token of "${name}", ${tokenId}, is valid and shares the sessions of the name: nothing was revoked.`,
     {
       hint: `Leave out --abort to keep the sessions, or end them with all tokens of the name: partway token revoke ${name} --abort`,
     },

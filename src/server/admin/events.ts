@@ -1,8 +1,9 @@
 import { UploadError } from '../../session/errors.ts';
 import type { Instant } from '../../session/session.ts';
-import type { DeliveryStatus, UploadEvent } from '../../session/upload-event.ts';
-import type { Outbox } from '../../session-store/port/session-store.ts';
-import { openMachineDatabase } from './database.ts';
+import type { DeliveryStatus, WebhookEvent } from '../../session/webhook-event.ts';
+import type { Outbox } from '../../session-store/port/outbox.ts';
+import type { Environment } from '../core/environment.ts';
+import { openHostDatabase } from './database.ts';
 
 const PAGE = 500;
 
@@ -12,26 +13,26 @@ export interface EventFilter {
 }
 
 /**
- * Composition root of the event commands: the server's database, whether the server runs or not.
+ * Opens the server's database for the event commands, whether the server runs or not.
  * @throws SessionStoreStartError
  */
-export async function openEventAdmin(env: Readonly<Record<string, string | undefined>>, now: () => Instant) {
-  const { sessions } = await openMachineDatabase(env, { mayMake: false });
+export async function openEventAdmin(env: Environment, now: () => Instant) {
+  const { sessions } = await openHostDatabase(env, { mayMake: false });
   return { admin: createEventAdmin(sessions.outbox, now), close: () => sessions.close() };
 }
 
-/** What whoever administers the server can do with events, on the server's own machine. */
+/** The administration of events on the server's own host. */
 export function createEventAdmin(outbox: Outbox, now: () => Instant) {
   return {
-    /** Newest first, read page by page. */
-    async *list({ status, sessionId }: EventFilter): AsyncGenerator<UploadEvent> {
+    /** Lists events, newest first, page by page. */
+    async *list({ status, sessionId }: EventFilter): AsyncGenerator<WebhookEvent> {
       if (sessionId !== undefined) {
         const events = await outbox.ofSession(sessionId);
         yield* events.reverse().filter((event) => status === undefined || event.status === status);
         return;
       }
-      for (let after: UploadEvent | undefined; ; ) {
-        const page: UploadEvent[] = await outbox.list({
+      for (let after: WebhookEvent | undefined; ; ) {
+        const page: WebhookEvent[] = await outbox.list({
           limit: PAGE,
           ...(status === undefined ? {} : { status }),
           ...(after === undefined ? {} : { after }),
@@ -42,14 +43,14 @@ export function createEventAdmin(outbox: Outbox, now: () => Instant) {
       }
     },
 
-    /** Due at once, whatever its status. @throws UploadError `EVENT_NOT_FOUND` */
-    async replay(eventId: string): Promise<UploadEvent> {
+    /** Makes an event due at once, whatever its status. @throws UploadError `EVENT_NOT_FOUND` */
+    async replay(eventId: string): Promise<WebhookEvent> {
       const event = await outbox.replay(eventId, now());
       if (event !== undefined) return event;
       throw new UploadError('EVENT_NOT_FOUND', `There is no event "${eventId}".`);
     },
 
-    /** Returns how many there were. */
+    /** Makes all dead events due at once, and returns their number. */
     replayDead(): Promise<number> {
       return outbox.replayDead(now());
     },

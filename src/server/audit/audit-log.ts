@@ -1,12 +1,13 @@
 import type { Instant } from '../../session/session.ts';
-import { escapeUnseen } from '../../text/visible-text.ts';
+import { escapeInvisible } from '../../text/visible-text.ts';
 import type { Log } from '../core/deps.ts';
+import { toIso } from '../core/views.ts';
 import type { Audit, AuditEvent, AuditLine } from './event.ts';
 import { FloodLimit } from './flood-limit.ts';
 import { LineFile } from './line-file.ts';
 import { loosePermissions } from './loose-permissions.ts';
 
-/** Far more than any name or key has. */
+/** Longest text of a field; names and keys are far shorter. */
 const MAX_TEXT_LENGTH = 2_048;
 const FIELDS = [
   'token',
@@ -26,43 +27,43 @@ const FIELDS = [
 export interface AuditLogOptions {
   readonly path: string;
   readonly now: () => Instant;
-  /** Told of events that could not be written, and of a file that others may read or change. */
+  /** Receives events that could not be written, and a warning about a file that others may read or change. */
   readonly log: Pick<Log, 'warn' | 'error'>;
 }
 
 export interface AuditLog extends Audit {
-  /** Goes on with the file that now has the name, after logrotate moved the old one away. Never throws. */
+  /** Goes on with the file that has the name now, after logrotate moved the old one away. Never throws. */
   reopen(): void;
-  /** Events that come later are told to `log`. */
+  /** Closes the file. Later events go to `log`. */
   close(): void;
 }
 
 /**
- * Appends events to a file, one JSON object a line. Several processes may write to it. It is not forced to the disk with every
- * line: kill -9 loses nothing, a power cut may lose the last seconds.
- * @throws Error naming the file where it cannot be opened: a server that is to keep an audit log does not start without.
+ * Appends events to a file, one JSON object a line. Several processes may write to the same file. Lines are not synced to the disk one
+ * by one: kill -9 loses nothing, a power cut may lose the last seconds.
+ * @throws Error naming the file where it cannot be opened: a server that is set to keep an audit log does not start without it.
  */
 export function createAuditLog({ path, now, log }: AuditLogOptions): AuditLog {
   const file = open(path);
-  tellPermissions();
-  // Apart, so that whoever has no token cannot use up the places of those who have.
+  warnOfPermissions();
+  // Clients without a token have a limit of their own, so they cannot use up the places of clients with one.
   const floods = [new FloodLimit(), new FloodLimit()] as const;
 
   function write(line: AuditLine): void {
     try {
-      file.append(escapeUnseen(JSON.stringify(line)));
+      file.append(escapeInvisible(JSON.stringify(line)));
     } catch (error) {
       log.error({ err: error, path, event: line }, 'an event could not be written to the audit log');
     }
   }
 
-  function tellPermissions(): void {
+  function warnOfPermissions(): void {
     const text = loosePermissions(path);
     if (text !== undefined) log.warn({ path }, text);
   }
 
-  function tellLeftOut(until?: Instant): void {
-    const at = new Date(now()).toISOString();
+  function writeLeftOut(until?: Instant): void {
+    const at = toIso(now());
     for (const flood of floods) {
       for (const { source, leftOut } of flood.takeEnded(until)) write({ at, event: 'refused', ...source, leftOut });
     }
@@ -71,7 +72,7 @@ export function createAuditLog({ path, now, log }: AuditLogOptions): AuditLog {
   return {
     record(event) {
       const instant = now();
-      tellLeftOut(instant);
+      writeLeftOut(instant);
       const line = lineOf(event, instant);
       const [known, unknown] = floods;
       const flood = event.tokenId === undefined ? unknown : known;
@@ -82,13 +83,13 @@ export function createAuditLog({ path, now, log }: AuditLogOptions): AuditLog {
     reopen() {
       try {
         file.reopen();
-        tellPermissions();
+        warnOfPermissions();
       } catch (error) {
         log.error({ err: error, path }, 'the audit log could not be opened again; the old file is still in use');
       }
     },
     close() {
-      tellLeftOut();
+      writeLeftOut();
       file.close();
     },
   };
@@ -105,11 +106,11 @@ function open(path: string): LineFile {
   }
 }
 
-/** Only what an event has by its type, in the same order always: whatever else an object brings along stays out of the log. */
+/** Copies only the fields that an event has by its type, always in the same order: anything else in the object stays out of the log. */
 function lineOf(event: AuditEvent, instant: Instant): AuditLine {
   const known = FIELDS.flatMap((field) => {
     const value = event[field];
     return value === undefined ? [] : [[field, typeof value === 'string' ? value.slice(0, MAX_TEXT_LENGTH) : value]];
   });
-  return { at: new Date(instant).toISOString(), event: event.event, ...Object.fromEntries(known) };
+  return { at: toIso(instant), event: event.event, ...Object.fromEntries(known) };
 }

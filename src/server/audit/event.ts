@@ -1,64 +1,52 @@
+import type { AuditEventName } from '../../session/audit-events.ts';
 import type { UploadSession } from '../../session/session.ts';
-import type { TellAudit } from '../core/deps.ts';
+import type { AuditListener } from '../core/deps.ts';
 
-/** `granted`: a capability token for one session was handed out. */
-export const AUDIT_EVENTS = [
-  'created',
-  'completed',
-  'aborted',
-  'expired',
-  'refused',
-  'granted',
-  'token-created',
-  'token-revoked',
-] as const;
-export type AuditEventName = (typeof AUDIT_EVENTS)[number];
-
-/** Who did what, or was refused. Nothing in it is a secret: tokens are named, never quoted. */
+/** An action of a client or of the server, or a refusal. Holds no secret: tokens are named, never quoted. */
 export interface AuditEvent {
   readonly event: AuditEventName;
-  /** The token's name. None where nobody known asked, or where the server acted by itself (`expired`). */
+  /** The token's name. Undefined where the client is unknown, or where the server acted by itself (`expired`). */
   readonly token?: string | undefined;
   readonly tokenId?: string | undefined;
-  /** Of the client, as far as the server trusts the way to it. */
+  /** The client's address, as far as the server trusts the proxies in between. */
   readonly address?: string | undefined;
-  /** As in the server's log and in `instance` of a problem. */
+  /** The id that the server's log and the `instance` of a problem document have. */
   readonly requestId?: string | undefined;
   readonly sessionId?: string | undefined;
   readonly bucket?: string | undefined;
   readonly key?: string | undefined;
-  /** Bytes. */
+  /** In bytes. */
   readonly size?: number | undefined;
-  /** The object may replace another one. */
+  /** Whether the object may replace another one. */
   readonly overwrite?: boolean | undefined;
-  /** Which capability was granted: what is done with it has this as its `tokenId`. */
+  /** The capability that was granted: actions with it have this as their `tokenId`. */
   readonly capabilityId?: string | undefined;
-  /** Why it was refused: a code of session/errors.ts. */
+  /** The reason of a refusal: a code of session/errors.ts. */
   readonly code?: string | undefined;
-  /** What was asked for, in the contract's words. */
+  /** The requested operation, in the contract's words. */
   readonly operation?: string | undefined;
 }
 
-/** One line of the log. A newer server may know events that this one does not. */
+/** A line of the log. A newer server may write events that this one does not know. */
 export interface AuditLine extends Omit<AuditEvent, 'event'> {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly event: string;
-  /** On the last refusal that is written down before further ones from the same source are only counted. */
+  /** True on the last refusal that is written before further ones from the same source are only counted. */
   readonly furtherLeftOut?: boolean | undefined;
-  /** So many refusals of this token and address were only counted. */
+  /** Number of refusals of this token and address that were only counted. */
   readonly leftOut?: number | undefined;
 }
 
-/** Takes note of an event. Never throws and never waits: a request does not fail for its note. */
+/** Records events. Never throws and never waits, so that no request fails because of its audit line. */
 export interface Audit {
   record(event: AuditEvent): void;
 }
 
 export const noAudit: Audit = { record() {} };
 
-/** What the sweeper does is nobody's wish: its lines name no token. */
-export function auditAsServer(audit: Audit): TellAudit {
+/** The sweeper acts for no caller, so its lines carry no token. */
+export function auditAsServer(audit: Audit): AuditListener {
   return (event, session) => audit.record({ event, ...subjectOf(session) });
 }
 

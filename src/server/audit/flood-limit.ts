@@ -11,10 +11,10 @@ export interface LeftOut {
 }
 
 export interface FloodLimitOptions {
-  /** Lines that one source may write in one window, before those that are only counted. */
+  /** Lines that one source may write in one window; further refusals are only counted. */
   readonly most?: number;
   readonly windowMs?: number;
-  /** Sources that are told apart in one window; the rest share one more, so that memory is bounded. */
+  /** Sources that are counted apart in one window; all others share one more window, so that memory is bounded. */
   readonly maxSources?: number;
 }
 
@@ -25,14 +25,14 @@ interface Window {
 }
 
 /**
- * Keeps a flood of refusals from filling the disk. Counts each source in windows that begin with its first refusal.
- * Not rate-limiter-flexible: that answers in a promise, and an event is to be on the disk before its request is answered.
+ * Keeps a flood of refusals from filling the disk, by counting each source in windows that begin with its first refusal.
+ * rate-limiter-flexible does not fit: it answers with a promise, but an event must be written before its request is answered.
  */
 export class FloodLimit {
   readonly #most: number;
   readonly #windowMs: number;
   readonly #maxSources: number;
-  /** In the order in which they began, so the first is the first to end. */
+  /** Ordered by when they began, so the first is also the first to end. */
   readonly #windows = new Map<string, Window>();
 
   constructor({ most = 60, windowMs = 60_000, maxSources = 200 }: FloodLimitOptions = {}) {
@@ -41,7 +41,7 @@ export class FloodLimit {
     this.#maxSources = maxSources;
   }
 
-  /** `last`: to be written, and all further ones of the window are left out. Expects windows that are over to have been taken. */
+  /** Decides about one refusal; `last` is to be written, and all further ones of its window are left out. Call `takeEnded` first. */
   admit(source: Source, now: Instant): 'write' | 'last' | 'leave-out' {
     const window = this.#windowOf(source, now);
     window.seen += 1;
@@ -49,11 +49,11 @@ export class FloodLimit {
     return window.seen === this.#most ? 'last' : 'leave-out';
   }
 
-  /** Forgets the windows that are over, all of them without `now`; answers what they left out. */
+  /** Drops the windows that have ended (all of them without `now`) and returns what they left out. */
   takeEnded(now?: Instant): LeftOut[] {
     const ended: LeftOut[] = [];
     for (const [key, window] of this.#windows) {
-      // A clock that was set back ends a window as well: it would go on for as long otherwise.
+      // A clock that was set back ends a window as well: otherwise the window would last that much longer.
       const isOver = now === undefined || now < window.startedAt || now - window.startedAt >= this.#windowMs;
       if (!isOver) break;
       this.#windows.delete(key);
@@ -78,6 +78,6 @@ export class FloodLimit {
 }
 
 function keyOf({ tokenId, address }: Source): string {
-  // Who has one IPv6 address has the whole subnet.
+  // A client with one IPv6 address has the whole subnet.
   return JSON.stringify([tokenId, address === undefined ? undefined : limitKey(address)]);
 }

@@ -4,23 +4,23 @@ import { dirname } from 'node:path';
 const LINE_FEED = '\n';
 
 /**
- * Appends whole lines to a file that other processes append to as well: each line is one write, at the end wherever that is by then
- * (O_APPEND), and in the kernel's hands when `append` returns, so that killing this process loses none.
- * Synchronous on purpose: it takes microseconds, and no line is still under way when the request that it tells of is answered.
+ * Appends whole lines to a file that other processes append to as well. Each line is one write at the current end of the file (O_APPEND),
+ * and the kernel has it when `append` returns, so killing this process loses none.
+ * Synchronous on purpose: a write takes microseconds, and the line of a request is written before its answer is sent.
  */
 export class LineFile {
   readonly #path: string;
   #descriptor: number;
   #isTorn = false;
 
-  /** Made for its owner only, as is its folder; what is there already keeps its mode. @throws the system's error. */
+  /** Makes file and folder readable for their owner only; an existing file or folder keeps its mode. @throws the system's error. */
   constructor(path: string) {
     this.#path = path;
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     this.#descriptor = openForAppending(path);
   }
 
-  /** @throws the system's error. A line that a full disk cut short is ended before the next one. */
+  /** Appends a line. If a full disk cut the last one short, that one is ended first. @throws the system's error. */
   append(line: string): void {
     const bytes = Buffer.from(`${this.#isTorn ? LINE_FEED : ''}${line}${LINE_FEED}`);
     let written = 0;
@@ -33,7 +33,7 @@ export class LineFile {
     }
   }
 
-  /** Goes on with the file that now has the name. @throws the system's error, and goes on with the old one. */
+  /** Goes on with the file that has the name now. @throws the system's error, and goes on with the old file. */
   reopen(): void {
     const descriptor = openForAppending(this.#path);
     closeSync(this.#descriptor);
@@ -45,13 +45,13 @@ export class LineFile {
   close(): void {
     if (this.#descriptor === -1) return;
     closeSync(this.#descriptor);
-    // The number may soon name another file of this process.
+    // This process may soon use the same number for another file.
     this.#descriptor = -1;
   }
 }
 
 function openForAppending(path: string): number {
-  // Readable too, for the look at its last byte.
+  // Readable too, because its last byte is read.
   const descriptor = openSync(path, constants.O_APPEND | constants.O_CREAT | constants.O_RDWR, 0o600);
   try {
     endUnfinishedLine(descriptor);
@@ -63,8 +63,8 @@ function openForAppending(path: string): number {
 }
 
 /**
- * A power cut may have left half a line; the next one must not become part of it. Another process that is writing its line now
- * may look the same, as the size grows by pages: an empty line then, which readers skip.
+ * Ends the half line that a power cut may have left, so that the next line does not become part of it. A line that another process is just
+ * writing may look the same, because the size grows by pages; the result is an empty line, which readers skip.
  */
 function endUnfinishedLine(descriptor: number): void {
   const { size } = fstatSync(descriptor);

@@ -1,17 +1,17 @@
 import { createReadStream } from 'node:fs';
 
 const CHUNK_BYTES = 256 * 1024;
-/** No line of ours comes near it. */
+/** Longest line that is read; lines of the audit log are far shorter. */
 const MAX_LINE_BYTES = 64 * 1024;
 const LINE_FEED = 10;
 
 export interface LineBatch {
   readonly lines: readonly string[];
-  /** Lines so long that they were skipped unread, so that memory does not depend on what somebody put into the file. */
+  /** Number of lines that were skipped unread because they are too long, so that memory does not depend on the contents of the file. */
   readonly tooLong: number;
 }
 
-/** The lines of a file, a chunk's worth at a time; empty ones are left out. @throws the system's error. */
+/** Yields the lines of a file, one chunk at a time, without empty ones. @throws the system's error. */
 export async function* readLines(path: string): AsyncGenerator<LineBatch> {
   let rest: Buffer = Buffer.alloc(0);
   let isSkipping = false;

@@ -4,12 +4,12 @@ import { dirname } from 'node:path';
 const GROUP_WRITES = 0o020;
 const OTHERS_WRITE = 0o002;
 const OTHERS_READ = 0o004;
-/** In a folder with this bit, files of others can be neither removed nor renamed. */
+/** In a folder with this bit, a user can neither remove nor rename the files of other users. */
 const STICKY = 0o1000;
 
 /**
- * Says what others may do with the audit log, or undefined where they may do nothing. A group that may read is meant so: logrotate and log
- * shippers are set up like that. Windows has no such modes.
+ * Describes what other users may do with the audit log; undefined if nothing. Read access of a group is not reported, because logrotate and
+ * log shippers are set up like that. Windows has no such modes.
  */
 export function loosePermissions(path: string): string | undefined {
   if (process.platform === 'win32') return undefined;

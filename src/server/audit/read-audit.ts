@@ -2,7 +2,7 @@ import type { Instant } from '../../session/session.ts';
 import type { AuditLine } from './event.ts';
 import { readLines } from './lines.ts';
 
-/** Of each line that the audit log writes. */
+/** Beginning of each line that the audit log writes. */
 const BEGINNING = '{"at":"';
 
 export interface AuditFilter {
@@ -14,19 +14,19 @@ export interface AuditFilter {
 }
 
 export interface AuditRecord {
-  /** As it is in the file. */
+  /** The line as it is in the file. */
   readonly text: string;
   readonly line: AuditLine;
 }
 
 export interface AuditBatch {
-  /** Those that fit, in the order of the file. */
+  /** Lines that match the filter, in the order of the file. */
   readonly records: readonly AuditRecord[];
-  /** Lines that are no audit line: cut short by a full disk or a power cut, or changed by somebody. */
+  /** Number of lines that are not audit lines: cut short by a full disk or a power cut, or edited. */
   readonly damaged: number;
 }
 
-/** Reads a log from its beginning, in memory that does not depend on its length. @throws the system's error. */
+/** Reads a log from its beginning. The memory that this takes does not depend on its length. @throws the system's error. */
 export async function* readAudit(path: string, filter: AuditFilter): AsyncGenerator<AuditBatch> {
   for await (const { lines, tooLong } of readLines(path)) {
     const records: AuditRecord[] = [];
@@ -43,8 +43,8 @@ export async function* readAudit(path: string, filter: AuditFilter): AsyncGenera
 }
 
 /**
- * What another process wrote behind a line that a kill -9 had cut short: Linux may end a write between two pages of the file.
- * No text within a line looks like this beginning, as JSON puts a backslash before each quotation mark of it.
+ * Returns the line that another process wrote behind one that a kill -9 had cut short: Linux may end a write between two pages of the file.
+ * No text inside a line looks like BEGINNING, because JSON escapes each quotation mark in it.
  */
 function afterTorn(text: string): string {
   return text.slice(Math.max(0, text.lastIndexOf(BEGINNING)));

@@ -2,16 +2,16 @@ import type { Grant } from '../../session/access.ts';
 import { type ErrorCode, UploadError } from '../../session/errors.ts';
 import type { AuditEvent } from './event.ts';
 
-/** What is known of a request before it is answered. */
+/** Facts about a request that are known before it is answered. */
 export interface RequestFacts {
   readonly requestId: string;
   readonly address: string;
   readonly caller?: { readonly grant: Grant };
-  /** Of a session that was to be created. */
+  /** The object of a session that was to be created. */
   readonly wanted?: { readonly key: string; readonly size: number };
 }
 
-/** Refusals for who asks, not for how the session is: those belong into the audit log. */
+/** Refusals that depend on the caller, not on the state of the session: these belong into the audit log. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'UNAUTHORIZED',
   'FORBIDDEN',
@@ -28,7 +28,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 const SESSION_IN_PATH = /^\/api\/uploads?\/([^/]+)/;
 
-/** The line for the audit log, if the error is one that belongs there. */
+/** Returns the event for the audit log, if the error belongs there. */
 export function refusalOf(
   error: unknown,
   request: RequestFacts & { readonly method: string; readonly path: string },

@@ -5,7 +5,8 @@ import { type ClockLook, type Doubt, holdRules, observe, startHold } from './exp
 
 const LOOK_EVERY_MS = 60_000;
 
-export interface ClockNews extends ClockLook {
+/** The clocks as one look found them, and the verdict. */
+export interface ClockReport extends ClockLook {
   /** Undefined where things may expire. */
   readonly doubt: Doubt | undefined;
   readonly isStep: boolean;
@@ -14,27 +15,27 @@ export interface ClockNews extends ClockLook {
 export interface ExpiryClockDeps {
   readonly objects: Pick<ObjectStore, 'readClock'>;
   readonly now: () => number;
-  /** Milliseconds of a clock that cannot be set. */
+  /** Returns the milliseconds of a clock that cannot be set. */
   readonly monotonic: () => number;
   readonly holdMs: number;
   readonly log: Log;
-  /** Told of each look. */
-  readonly tell: (news: ClockNews) => void;
+  /** Called after each look. */
+  readonly onLook: (report: ClockReport) => void;
 }
 
-/** Whether the clock can be believed so far that things may be ended by it for good: sessions with their parts, capabilities, events. */
+/** Says whether the server's clock can be trusted enough to end things for good: sessions with their parts, capabilities, events. */
 export interface ExpiryClock {
-  /** Looks at all clocks now. */
+  /** Compares all clocks now. */
   mayExpire(): Promise<boolean>;
-  /** By the last look; false before the first. */
-  mayForget(): boolean;
-  /** A client that was let in said what time it has. */
+  /** Answers by the last look; false before the first. */
+  mayDelete(): boolean;
+  /** Records the time that an authenticated client sent. */
   hear(token: string, date: string | undefined): void;
   stop(): void;
 }
 
-/** Looks at the clocks once a minute, and whenever it is asked. */
-export function createExpiryClock({ objects, now, monotonic, holdMs, log, tell }: ExpiryClockDeps): ExpiryClock {
+/** Compares the clocks once a minute, and whenever `mayExpire` is called. */
+export function createExpiryClock({ objects, now, monotonic, holdMs, log, onLook }: ExpiryClockDeps): ExpiryClock {
   const rules = holdRules(holdMs);
   const clients = createClientClocks(monotonic);
   let state = startHold({ wallMs: now(), monotonicMs: monotonic() });
@@ -49,7 +50,7 @@ export function createExpiryClock({ objects, now, monotonic, holdMs, log, tell }
     state = next;
     if (known === undefined || known.doubt !== verdict.doubt || verdict.isStep) logChange(verdict.doubt, seen);
     known = verdict;
-    tell({ ...seen, ...verdict });
+    onLook({ ...seen, ...verdict });
     return verdict.doubt === undefined;
   }
 
@@ -68,7 +69,7 @@ export function createExpiryClock({ objects, now, monotonic, holdMs, log, tell }
       storeOffsetSeconds: inSeconds(storeOffsetMs),
       clientsOffsetSeconds: inSeconds(clientsOffsetMs),
     };
-    if (doubt === undefined) log.info(facts, 'sessions expire when their time has come');
+    if (doubt === undefined) log.info(facts, 'sessions expire again when they are due');
     else if (doubt === 'started') log.info({ reason: doubt, ...facts }, MEANINGS[doubt]);
     else log.warn({ reason: doubt, ...facts }, MEANINGS[doubt]);
   }
@@ -77,7 +78,7 @@ export function createExpiryClock({ objects, now, monotonic, holdMs, log, tell }
   timer.unref();
   return {
     mayExpire: look,
-    mayForget: () => known !== undefined && known.doubt === undefined,
+    mayDelete: () => known !== undefined && known.doubt === undefined,
     hear: clients.hear,
     stop: () => clearInterval(timer),
   };
@@ -88,13 +89,13 @@ function inSeconds(ms: number | undefined): number | null {
 }
 
 const NOTHING_EXPIRES =
-  'Nothing expires until the clock has been steady and agreed with for the hold time (PARTWAY_EXPIRY_HOLD).';
+  'Nothing expires until the clock has been steady, and other clocks have agreed with it, for the hold time (PARTWAY_EXPIRY_HOLD).';
 
 const MEANINGS: Readonly<Record<Doubt, string>> = {
   started: `the server has just started. ${NOTHING_EXPIRES}`,
-  stepped: `the clock of this machine was set, or the machine slept. ${NOTHING_EXPIRES}`,
-  paused: `the server stood still for a while. ${NOTHING_EXPIRES}`,
-  'store-differs': `the clock of this machine and that of the object store differ: set the wrong one right. ${NOTHING_EXPIRES}`,
-  'clients-differ': `the clocks of most clients differ from that of this machine: is it right? ${NOTHING_EXPIRES}`,
+  stepped: `the clock of this host was set, or the host slept. ${NOTHING_EXPIRES}`,
+  paused: `the server process stood still for a while. ${NOTHING_EXPIRES}`,
+  'store-differs': `the clock of this host and that of the object store differ: correct the wrong one. ${NOTHING_EXPIRES}`,
+  'clients-differ': `the clocks of most clients differ from that of this host: check it. ${NOTHING_EXPIRES}`,
   'store-unknown': 'the object store does not say what time it is. Nothing expires until it answers.',
 };

@@ -1,8 +1,8 @@
-/** Why nothing expires for now. */
+/** Reasons why nothing expires for now. */
 export const DOUBTS = [
-  /** The process has not run for long: what fell due while no server ran is spared, and a clock that is wrong has time to show it. */
+  /** The process started a short while ago: sessions that fell due while no server ran are spared, and a wrong clock has time to show. */
   'started',
-  /** The wall clock moved against the monotonic one: it was set, or the machine slept. */
+  /** The wall clock moved against the monotonic one: it was set, or the host slept. */
   'stepped',
   /** The process itself stood still. */
   'paused',
@@ -14,14 +14,14 @@ export const DOUBTS = [
 export type Doubt = (typeof DOUBTS)[number];
 
 export interface HoldRules {
-  /** How long the clock must be steady and agreed with. */
+  /** How long the clock must be steady, and the other clocks must agree with it. */
   readonly holdMs: number;
   readonly stepMs: number;
-  /** Between two looks. */
+  /** Time between two looks that counts as a pause of the process. */
   readonly pauseMs: number;
   readonly storeDiffersMs: number;
   readonly clientsDifferMs: number;
-  /** Clients are not trusted: their word alone holds nothing for longer. */
+  /** Clients are not trusted, so their clocks alone hold nothing for longer. */
   readonly clientsAloneMs: number;
 }
 
@@ -30,11 +30,11 @@ const MINUTE_MS = 60_000;
 export function holdRules(holdMs: number): HoldRules {
   return {
     holdMs,
-    // NTP slews by less in the days between two steps; a clock that was wrong is wrong by far more.
+    // In the days between two steps NTP slews by less, and a wrong clock is wrong by far more.
     stepMs: MINUTE_MS,
     pauseMs: 10 * MINUTE_MS,
     storeDiffersMs: 5 * MINUTE_MS,
-    // Many machines set their clock by hand.
+    // Many clients have a clock that was set by hand.
     clientsDifferMs: 15 * MINUTE_MS,
     clientsAloneMs: 24 * 60 * MINUTE_MS,
   };
@@ -56,7 +56,7 @@ export interface HoldState {
   readonly lastLookMs: number;
   /** The reason of that doubt. */
   readonly doubt: Exclude<Doubt, 'store-unknown'>;
-  /** By the monotonic clock: since when clients alone have kept something from expiring. */
+  /** Since when (by the monotonic clock) clients alone have kept something from expiring. */
   readonly clientsHoldSinceMs: number | undefined;
 }
 
@@ -77,9 +77,9 @@ export function startHold({ wallMs, monotonicMs }: Pick<ClockLook, 'wallMs' | 'm
 }
 
 /**
- * Decides by each look whether things may expire. Any doubt makes the steady time begin again. Clients can only hold, never allow, and
- * what they hold alone is let go after a day, until something could expire again: whoever sends wrong dates delays expiry, and ends
- * nothing and keeps nothing for ever.
+ * Decides after each look whether things may expire. Any doubt starts the steady time again. Clients can only hold expiry, never allow it,
+ * and a hold by clients alone ends after a day; another begins only after things could expire again. A client that sends wrong dates
+ * can therefore delay expiry, but can neither end anything nor keep it for ever.
  */
 export function observe(state: HoldState, look: ClockLook, rules: HoldRules): { state: HoldState; verdict: Verdict } {
   const lastLookMs = look.monotonicMs;
@@ -96,7 +96,7 @@ export function observe(state: HoldState, look: ClockLook, rules: HoldRules): { 
   }
   const isSteady = lastLookMs - state.steadySince.monotonicMs >= rules.holdMs;
   const doubt = isSteady ? unknownStore(look) : state.doubt;
-  // Whatever was due could expire now: only from here on may clients hold again.
+  // Whatever was due can expire now. Only from here on may clients hold again.
   const clientsHoldSinceMs = doubt === undefined ? undefined : state.clientsHoldSinceMs;
   return { state: { ...state, lastLookMs, clientsHoldSinceMs }, verdict: { doubt, isStep: false } };
 }

@@ -1,6 +1,6 @@
 import { HOST_ERROR_CODES } from '../../session/host-errors.ts';
 
-/** Every fault of a configuration at once, so that it is mended in one go. */
+/** Carries every fault of a configuration at once, so that all can be fixed in one go. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly code = HOST_ERROR_CODES.settings;

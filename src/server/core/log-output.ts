@@ -1,9 +1,9 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
-import { escapeUnseen } from '../../text/visible-text.ts';
+import { escapeInvisible } from '../../text/visible-text.ts';
 
 /**
- * Makes the server's log: one JSON object a line, on standard output unless told otherwise. Names in it come from requests, settings and
- * other servers, and pino escapes only what JSON must: a terminal or a viewer that shows the log would obey the rest.
+ * Makes the server's log: one JSON object a line, on standard output by default. Names in it come from requests, settings and other servers.
+ * pino escapes only what JSON must, and a terminal or a viewer that shows the log would obey the remaining control characters.
  */
 export function createLog(output: DestinationStream = pino.destination(1)): Logger {
   return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, escapingOutput(output));
@@ -12,8 +12,8 @@ export function createLog(output: DestinationStream = pino.destination(1)): Logg
 function escapingOutput(output: DestinationStream): DestinationStream {
   return {
     write(line) {
-      // The line's own end is the one control character that stays.
-      output.write(`${escapeUnseen(line.slice(0, -1))}\n`);
+      // The end of the line is the only control character that stays.
+      output.write(`${escapeInvisible(line.slice(0, -1))}\n`);
     },
   };
 }

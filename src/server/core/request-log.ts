@@ -1,6 +1,6 @@
 import type { Log } from './deps.ts';
 
-/** The same log, with the request's id in every line: what a problem gives as `instance` finds all that was written about it. */
+/** Adds the request's id to every line of a log: the `instance` of a problem document then finds every line about that request. */
 export function logOfRequest(log: Log, requestId: string): Log {
   return {
     info: (fields, message) => log.info({ requestId, ...fields }, message),

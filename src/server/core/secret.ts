@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-/** A secret that does not show itself by accident: not in logs, not in JSON, not in error messages. */
+/** Holds a secret so that it cannot show up by accident in logs, JSON or error messages. */
 export class Secret {
   readonly #value: string;
   constructor(value: string) {

@@ -1,10 +1,14 @@
 import type { Instant } from '../../session/session.ts';
 
+export interface SingleFlight<Result> {
+  run(name: string, question: string, work: () => Promise<Result>): Promise<Result>;
+}
+
 /**
- * One execution at a time under a name. Callers with the same question share the running one and its outcome; those with
- * another question wait until it is over, and then ask theirs.
+ * Runs one execution at a time under a name. Callers with the same question share the running execution and its outcome; a caller
+ * with another question waits until that has ended, then asks its own.
  */
-export function createSingleFlight<Result>() {
+export function createSingleFlight<Result>(): SingleFlight<Result> {
   const running = new Map<string, { readonly question: string; readonly execution: Promise<Result> }>();
   return {
     async run(name: string, question: string, work: () => Promise<Result>): Promise<Result> {
@@ -19,7 +23,7 @@ export function createSingleFlight<Result>() {
   };
 }
 
-/** Callers who come within `forMs` of an execution's begin share its outcome, so an answer may be that old. */
+/** Shares the outcome of an execution with all callers that arrive within `forMs` of its start, so an answer may be that old. */
 export function createSharedFlight<Result>(forMs: number) {
   const recent = new Map<string, Promise<Result>>();
   return {
@@ -35,8 +39,8 @@ export function createSharedFlight<Result>(forMs: number) {
 }
 
 /**
- * One execution at a time under a name. Callers that come while one runs share the next one: what they learn was not asked
- * before they came.
+ * Runs one execution at a time under a name. Callers that arrive during an execution share the next one, so no answer is older
+ * than its question.
  */
 export function createFreshFlight<Result>() {
   const running = new Map<string, Promise<Result>>();
@@ -62,7 +66,7 @@ export function createFreshFlight<Result>() {
   };
 }
 
-/** One answer for all who ask while it is found out, and for `forMs` after that. A failure is not kept. */
+/** Shares one answer among all callers that ask while it is being found, and keeps it for `forMs` after that. Failures are not kept. */
 export function createKeptAnswer<Answer>(forMs: number, now: () => Instant) {
   const flights = createSingleFlight<Answer>();
   let kept: { readonly answer: Answer; readonly at: Instant } | undefined;

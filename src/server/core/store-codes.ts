@@ -1,8 +1,8 @@
 import type { ObjectStoreFailure } from '../../object-store/port.ts';
 import type { ServiceErrorCode } from '../../session/errors.ts';
-import type { Unavailability } from '../../session-store/port/session-store.ts';
+import type { Unavailability } from '../../session-store/port/unavailable.ts';
 
-/** What an object store failure that no rule of the service foresaw means for the client. */
+/** Maps object store failures that no rule of the service handles to the codes that clients get. */
 export const STORE_CODES = {
   unavailable: 'STORE_UNAVAILABLE',
   'bucket-missing': 'BUCKET_NOT_FOUND',
@@ -14,11 +14,11 @@ export const STORE_CODES = {
   'checksum-mismatch': 'CHECKSUM_MISMATCH',
 } as const satisfies Record<ObjectStoreFailure, ServiceErrorCode>;
 
-const PUT_BACK = 'Whoever runs the server has to stop it, put the database back, and start it again: its log says how.';
+const PUT_BACK = 'The administrator of the server has to stop it, put the database back, and start it again: its log says how.';
 
 /**
- * The texts that clients get when the database does not serve. All of it passes (`STORE_UNAVAILABLE`): they wait, and go on by themselves. What
- * happened to the file passes with a new start of the server.
+ * Texts that clients get while the database cannot be used. All of these are temporary (`STORE_UNAVAILABLE`), so clients wait and go on by
+ * themselves. Damage to the database file lasts until the server is started again.
  */
 export const DATABASE_TROUBLES = {
   away: "The server's database does not answer.",
@@ -30,6 +30,6 @@ export const DATABASE_TROUBLES = {
   'file-truncated': `The server's database file was truncated while the server ran. ${PUT_BACK}`,
   'file-overwritten': `The server's database file was overwritten while the server ran. ${PUT_BACK}`,
   'wal-lost':
-    "A file beside the server's database was deleted while the server ran. Whoever runs the server has to start it again: its log says how.",
+    "A file beside the server's database was deleted while the server ran. The administrator of the server has to start it again: its log says how.",
   'file-damaged': `The server's database file is damaged. ${PUT_BACK}`,
 } as const satisfies Record<Unavailability, string>;

@@ -3,14 +3,14 @@ import { isTerminal } from '../../session/machine.ts';
 import type { Instant, UploadSession } from '../../session/session.ts';
 import type { Policy } from './deps.ts';
 
-/** Clients report every 2 s at most; after this long in silence nothing is in flight any more. */
+/** Clients report every 2 s while they send. After this long without a report, nothing is considered in flight. */
 const REPORT_FRESH_MS = 15_000;
 
 export function toIso(instant: Instant): string {
   return new Date(instant).toISOString();
 }
 
-/** A session as the wire shows it. */
+/** Shows a session as the wire has it. */
 export function sessionView(session: UploadSession, policy: Policy): wire.Session {
   return {
     sessionId: session.sessionId,
@@ -61,7 +61,7 @@ function secondsRemaining(session: UploadSession, done: number, bytesPerSecond: 
   return bytesPerSecond > 0 ? Math.ceil((session.size - done) / bytesPerSecond) : null;
 }
 
-/** An ended session holds nothing at the store, whatever its part rows still say. */
+/** An aborted or expired session holds nothing at the store, whatever its part rows still say. */
 function storedBytes(session: UploadSession): number {
   if (session.status === 'completed') return session.size;
   return session.status === 'aborted' || session.status === 'expired' ? 0 : session.storedBytes;

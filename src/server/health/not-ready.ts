@@ -7,23 +7,23 @@ export type CheckName = 'database' | 'bucket' | 'signing' | 'forgedWrites';
 export interface FailedCheck {
   readonly name: CheckName;
   readonly code: ServiceErrorCode;
-  /** In the words of the dependency; only for the log. */
+  /** The failure in the words of the dependency, for the log only. */
   readonly reason: string;
   readonly bucket: string;
-  /** The code by which the store's certificate is refused, where that is the reason. */
+  /** The TLS error code, if the store's certificate is refused. */
   readonly certificateError?: string | undefined;
 }
 
-/** One line for the log of the server: what fails, what that means, and what to do. */
+/** Makes one line for the server's log: which check fails, what that means, and what to do. */
 export function describeFailedCheck(check: FailedCheck): string {
   return `not ready: ${meaningOf(check)} (${check.reason})`;
 }
 
 function meaningOf({ name, code, reason, bucket, certificateError }: FailedCheck): string {
-  if (name === 'database') return 'the database does not serve; requests are answered 503 until it does';
+  if (name === 'database') return 'the database cannot be used; requests are answered 503 until it can';
   if (code === 'STORE_OPEN_TO_FORGERY')
     return 'the object store takes forged writes, so no upload begins; see docs/minio-policy.md';
-  const what = WHAT_WAITS[name];
+  const what = BROKEN_PART[name];
   if (certificateError !== undefined)
     return `${what}: the server does not trust the object store's certificate. ${serverAdviceAbout(certificateError)}`;
   if (code === 'STORE_UNAVAILABLE') return `${what}: the object store does not answer. Start it, or correct PARTWAY_S3_ENDPOINT`;
@@ -32,13 +32,13 @@ function meaningOf({ name, code, reason, bucket, certificateError }: FailedCheck
   return `${what}: the object store refuses. ${remedyOf(name, reason)}`;
 }
 
-const WHAT_WAITS = {
+const BROKEN_PART = {
   bucket: 'the bucket cannot be used',
   signing: 'part URLs cannot be signed',
-  forgedWrites: 'whether the object store takes forged writes cannot be found out',
+  forgedWrites: 'it cannot be found out whether the object store takes forged writes',
 } as const satisfies Record<Exclude<CheckName, 'database'>, string>;
 
-/** The store's own codes say which half of the key is wrong. */
+/** Names the half of the key that is wrong, which the store's own codes show. */
 function remedyOf(name: CheckName, reason: string): string {
   const [id, secret] = ['ACCESS_KEY_ID', 'SECRET_ACCESS_KEY'];
   const prefix = name === 'signing' ? 'PARTWAY_S3_SIGNING_… or PARTWAY_S3_' : 'PARTWAY_S3_';

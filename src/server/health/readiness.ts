@@ -3,7 +3,8 @@ import type * as wire from '../../contract/wire.ts';
 import { ObjectStoreError } from '../../object-store/port.ts';
 import { describeRefusedCertificate, serverAdviceAbout } from '../../outbound/certificate-refusal.ts';
 import { isUploadError, type ServiceErrorCode } from '../../session/errors.ts';
-import { SessionStoreUnavailable } from '../../session-store/port/session-store.ts';
+import type { DatabaseConnection } from '../../session-store/port/session-store.ts';
+import { SessionStoreUnavailable } from '../../session-store/port/unavailable.ts';
 import type { ServiceDeps } from '../core/deps.ts';
 import { logOfRequest } from '../core/request-log.ts';
 import { createKeptAnswer } from '../core/single-flight.ts';
@@ -11,19 +12,24 @@ import { DATABASE_TROUBLES, STORE_CODES } from '../core/store-codes.ts';
 import type { ForgeryGuard } from './forgery-guard.ts';
 import { type CheckName, describeFailedCheck } from './not-ready.ts';
 
-/** Anybody may ask, as often as he likes: the dependencies are not asked more often than that. */
+/** How long an answer is kept: anyone may ask, as often as they like, but the dependencies are not checked more often than this. */
 const KEPT_MS = 1_000;
 
 type Checks = wire.Readiness['checks'];
 
-/** Whether everything is there that an upload needs, each under its name. All who ask meanwhile share the answer of a second. */
+/** Checks everything that an upload needs, each check under its name. All requests within a second share an answer. */
 export function createReadiness(
-  { sessions, objects, now, log }: Pick<ServiceDeps, 'sessions' | 'objects' | 'now' | 'log'>,
+  {
+    sessions,
+    objects,
+    now,
+    log,
+  }: Pick<ServiceDeps, 'objects' | 'now' | 'log'> & { readonly sessions: Pick<DatabaseConnection, 'ping'> },
   forgery: ForgeryGuard,
 ) {
   const answers = createKeptAnswer<wire.Readiness>(KEPT_MS, now);
-  /** The latest log line of each check that fails. */
-  const told = new Map<CheckName, string>();
+  /** The latest log line of each failing check. */
+  const logged = new Map<CheckName, string>();
 
   async function ask(requestId: string): Promise<wire.Readiness> {
     const [database, bucket, signing, forgedWrites] = await Promise.all([
@@ -36,31 +42,31 @@ export function createReadiness(
     return { ready: Object.values(checks).every(({ ok }) => ok), checks };
   }
 
-  /** Anybody may ask, so the answer is in words of ours; the log has those of the dependency. */
+  /** Runs one check. Anyone may read the answer, so it has only the server's own words; the log has those of the dependency. */
   async function check(name: CheckName, requestId: string, probe: () => Promise<void>): Promise<Checks[string]> {
     try {
       await probe();
-      if (told.delete(name)) logOfRequest(log, requestId).info({ check: name }, 'a check that failed is passed again');
+      if (logged.delete(name)) logOfRequest(log, requestId).info({ check: name }, 'a check that failed is passed again');
       return { ok: true };
     } catch (error) {
       const { code, detail } = explain(error);
-      tellFailure(name, requestId, code, error);
+      logFailure(name, requestId, code, error);
       return { ok: false, code, detail };
     }
   }
 
-  /** Once for each reason: health checks ask every second. */
-  function tellFailure(name: CheckName, requestId: string, code: ServiceErrorCode, error: unknown): void {
+  /** Logs each reason once, because health checks ask every second. */
+  function logFailure(name: CheckName, requestId: string, code: ServiceErrorCode, error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     const text = describeFailedCheck({ name, code, reason, bucket: objects.bucket, certificateError: certificateErrorOf(error) });
-    if (told.get(name) === text) return;
-    told.set(name, text);
-    // The cause says more than the message of a database, and the stack more than that of a failure that nothing foresaw.
+    if (logged.get(name) === text) return;
+    logged.set(name, text);
+    // For a database the cause says more than the message, and for an unexpected failure the stack does.
     const isExplained = name !== 'database' && code !== 'INTERNAL';
     logOfRequest(log, requestId).warn({ check: name, code, ...(isExplained ? {} : { err: error }) }, text);
   }
 
-  /** @param requestId Stands in the lines that the log gets on behalf of this request. */
+  /** @param requestId Id for the log lines of this request. */
   return (requestId: string): Promise<wire.Readiness> => answers.get(() => ask(requestId));
 }
 
@@ -85,7 +91,7 @@ function codeOf(error: unknown): ServiceErrorCode {
   return isUploadError(error, 'STORE_OPEN_TO_FORGERY') ? 'STORE_OPEN_TO_FORGERY' : 'INTERNAL';
 }
 
-/** While the server stops: nothing is asked, as the answer is no in any case. */
+/** The answer while the server stops, without any check. */
 export const STOPPING: wire.Readiness = {
   ready: false,
   checks: { server: { ok: false, code: 'STOPPING', detail: PROBLEMS.STOPPING.title } },

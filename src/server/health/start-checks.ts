@@ -1,15 +1,15 @@
 import type * as wire from '../../contract/wire.ts';
 import type { Log } from '../core/deps.ts';
 
-/** Between two looks at what failed at the start. */
+/** Time between two runs of checks that failed at the start. */
 const AGAIN_AFTER_MS = 10_000;
 
 /** Stands for the id of a request in the log lines of these checks. */
 const AT_START = 'start';
 
 /**
- * Checks database, bucket, keys and signing once the server listens, so that its log says from the start what is wrong, and again until
- * all is well. The server goes on meanwhile: `/readyz` says the same, and what failed may pass.
+ * Checks database, bucket, keys and signing once the server listens, so that its log says from the start what is wrong; repeats the
+ * checks until all pass. The server goes on meanwhile: `/readyz` says the same, and failures may be temporary.
  */
 export function startChecks(
   readiness: (requestId: string) => Promise<wire.Readiness>,
@@ -31,7 +31,7 @@ export function startChecks(
   }
 
   return {
-    /** Waits for a look that is under way. */
+    /** Waits for running checks. */
     async stop() {
       isStopped = true;
       clearTimeout(timer);

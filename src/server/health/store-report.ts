@@ -4,10 +4,10 @@ import { createKeptAnswer } from '../core/single-flight.ts';
 import { toIso } from '../core/views.ts';
 import type { ForgeryGuard } from './forgery-guard.ts';
 
-/** Finding out what the signing credentials can do costs the store some requests that it refuses, and may raise an alarm there. */
+/** How long a report is kept. Finding out what the signing credentials can do takes requests that the store refuses, which may raise an alarm there. */
 const KEPT_MS = 60_000;
 
-/** Where uploads go, what signs them and whose pages send them; asked at the store once a minute at most, however many ask here. */
+/** Reports where uploads go, what signs them and which origins send them. Asks the store once a minute at most, however many clients ask. */
 export function createStoreReport(
   { objects, now, corsOrigins = [] }: Pick<ServiceDeps, 'objects' | 'now' | 'corsOrigins'>,
   forgery: ForgeryGuard,

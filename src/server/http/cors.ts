@@ -4,8 +4,8 @@ import { cors } from 'hono/cors';
 const ONE_HOUR_SECONDS = 3_600;
 
 /**
- * Lets pages of these origins call the API; `*` is any. Tokens travel in the Authorization header alone, never in cookies, so
- * no credentials are allowed. A preflight carries no token: it is answered here, before anybody asks for one.
+ * Lets pages of these origins call the API; `*` is any. Tokens travel only in the Authorization header, never in cookies, so
+ * credentials are not allowed. A preflight carries no token, so it is answered here, before authentication.
  */
 export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
   const answer = cors({
@@ -17,21 +17,21 @@ export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
   });
   return async function crossOrigin(context, next) {
     if (isOfPage(context)) return answer(context, next);
-    // Before there is an answer: afterwards it would be made anew.
+    // Before there is an answer: setting a header afterwards would copy the answer.
     if (!origins.includes('*')) context.header('vary', 'Origin');
     return next();
   };
 }
 
-/** Browsers say so; and most of an answer's time would go into headers that nobody else reads. */
+/** Browsers mark requests of pages. Other clients do not read CORS headers, which would take most of an answer's time. */
 function isOfPage({ req }: Context): boolean {
   if (req.header('origin') === undefined) return false;
   return req.method !== 'OPTIONS' || req.header('access-control-request-method') !== undefined;
 }
 
 /**
- * Reads a list of origins such as `https://app.example.com`, as browsers send them: no path, no default port, lower case, and no `*` in one,
- * which MinIO would take for a pattern and this API for a letter. @throws Error that names what is none.
+ * Reads a list of origins such as `https://app.example.com`, as browsers send them: without path or default port, in lower case, and without
+ * `*`, which MinIO would read as a pattern and this API as a letter. @throws Error that names the item that is not an origin.
  */
 export function parseOrigins(text: string): readonly string[] {
   const names = text.split(',').map((name) => name.trim());

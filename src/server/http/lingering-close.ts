@@ -4,20 +4,20 @@ import type { Socket } from 'node:net';
 const LINGER_MS = 500;
 
 /**
- * Closes the connection of a client that was answered before its request came whole in two steps: first our side, then, a moment
- * later, all of it. Closed at once, TCP resets it for what is still coming, and the client may lose the answer that says why.
+ * Closes the connection of a client that was answered before its whole request arrived in two steps: first the server's side, then, a moment
+ * later, all of it. If it were closed at once, TCP would reset it because of the bytes that still arrive, and the client could lose the answer.
  */
 export function lingerAtClose(server: Server): void {
   const lingering = new WeakSet<Socket>();
   server.on('request', ({ socket }) => {
     if (lingering.has(socket)) return;
     lingering.add(socket);
-    // What Node calls after the last answer of a connection.
+    // Node calls this after the last answer of a connection.
     socket.destroySoon = () => closeLingering(socket);
   });
 }
 
-/** What comes meanwhile is read and dropped by whoever reads the socket already. */
+/** Closes a socket in two steps. The existing reader of the socket reads and drops what arrives meanwhile. */
 export function closeLingering(socket: Socket, lastWords?: string): void {
   if (lastWords === undefined) socket.end();
   else socket.end(lastWords);

@@ -18,7 +18,7 @@ import { securityHeaders } from './security-headers.ts';
 import { readTlsPair, type TlsFiles } from './tls.ts';
 import { startTlsReload, type TlsReload } from './tls-reload.ts';
 
-/** How long requests under way may take after a stop was asked for. */
+/** How long requests in progress may take after `close` was called. */
 const DRAIN_MS = 10_000;
 const CLOSE_IDLE_EVERY_MS = 50;
 const CERTIFICATE_LOOK_MS = 5_000;
@@ -31,7 +31,7 @@ export interface ListenOptions {
   readonly tls?: TlsFiles | undefined;
   readonly trustedProxies: readonly Network[];
   readonly log: Log;
-  /** Told of each request that is refused before the app sees it. */
+  /** Called for each request that is refused before the app sees it. */
   readonly refused?: (code: ServiceErrorCode) => void;
   readonly limits?: Partial<HttpLimits>;
   readonly certificateLookMs?: number;
@@ -39,13 +39,13 @@ export interface ListenOptions {
 
 export interface Listening {
   readonly url: string;
-  /** Reads the certificate files again. Nothing happens without TLS. */
+  /** Reads the certificate files again. Does nothing without TLS. */
   reloadCertificate(): Promise<void>;
-  /** Lets requests under way finish for up to 10 s. */
+  /** Lets requests in progress finish for up to 10 s. */
   close(): Promise<void>;
 }
 
-/** Takes the port and hands requests to the app, within limits. @throws ConfigError for certificate files that cannot be used; why the port cannot be had. */
+/** Opens the port and hands requests to the app, within limits. @throws ConfigError for unusable certificate files, or the reason why the port cannot be opened. */
 export async function listen(fetch: Fetch, options: ListenOptions): Promise<Listening> {
   const { host, port, tls, log, trustedProxies, refused = () => {} } = options;
   const limits = { ...HTTP_LIMITS, ...options.limits };
@@ -87,7 +87,7 @@ function reloadInto(server: HttpsServer, files: TlsFiles, { log, certificateLook
   return startTlsReload({ files, apply, log, intervalMs: certificateLookMs ?? CERTIFICATE_LOOK_MS });
 }
 
-/** A request whose target or Host header makes no URL never reaches the app. */
+/** Answers a request that never reaches the app, because its target or Host header makes no URL. */
 function answerUnreadable(error: unknown, { headers, log, refused }: RefusedRequestsOptions): Response {
   const isWrong = error instanceof RequestError;
   const answer = problemAnswer(isWrong ? new UploadError('INVALID_REQUEST', `${error.message}.`) : error, randomUUID());
@@ -111,8 +111,8 @@ function urlOf(server: HttpServer, scheme: 'http' | 'https'): string {
 
 function drain(server: HttpServer): Promise<void> {
   return new Promise((resolve) => {
-    // Again and again: a connection whose last answer (a live stream, say) ends only now is idle from then on, and Node
-    // would keep it for its keep-alive time.
+    // Repeatedly: a connection whose last answer (such as a live stream) ends only now becomes idle then, and Node would keep
+    // it for the keep-alive time.
     const closingIdle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
     server.close(() => {
       clearInterval(closingIdle);
@@ -125,7 +125,7 @@ function drain(server: HttpServer): Promise<void> {
 function explainListenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
   if (error.code !== 'EADDRINUSE') return error;
   return new Error(
-    `Port ${port} on ${host} is taken by another program. Stop that one, or choose another port with PARTWAY_PORT.`,
+    `Port ${port} on ${host} is in use by another program. Stop that program, or choose another port with PARTWAY_PORT.`,
     { cause: error },
   );
 }

@@ -4,11 +4,12 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, problemType } from '../../contract/problems.ts';
 import { ObjectStoreError } from '../../object-store/port.ts';
 import { SERVICE_ERROR_CODES, type ServiceErrorCode, UploadError } from '../../session/errors.ts';
-import { isFileLoss, SessionStoreUnavailable } from '../../session-store/port/session-store.ts';
+import { isFileLoss } from '../../session-store/port/file-loss.ts';
+import { SessionStoreUnavailable } from '../../session-store/port/unavailable.ts';
 import type { Log } from '../core/deps.ts';
 import { DATABASE_TROUBLES, STORE_CODES } from '../core/store-codes.ts';
 
-/** What passes says when to come again, also where whoever threw it did not know. */
+/** Temporary problems say when to come again, also if the error itself does not. */
 const RETRY_AFTER_SECONDS: Partial<Record<ServiceErrorCode, number>> = { STORE_UNAVAILABLE: 2, RATE_LIMITED: 1 };
 
 export interface ProblemAnswer {
@@ -16,17 +17,17 @@ export interface ProblemAnswer {
   readonly status: number;
   readonly instance: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Of the problem's media type. */
+  /** A problem document. */
   readonly body: string;
 }
 
 export interface ProblemListeners {
   readonly log: Log;
-  /** Told of each problem that is answered. */
+  /** Called for each problem that is answered. */
   readonly refused: (code: ServiceErrorCode) => void;
 }
 
-/** Any thrown value becomes application/problem+json here, and only here a status is chosen. */
+/** Turns any thrown value into application/problem+json. Statuses are chosen only here. */
 export function problemResponse(context: Context, error: unknown, { log, refused }: ProblemListeners): Response {
   const { code, status, instance, headers, body } = problemAnswer(error, context.get('requestId') as string);
   refused(code);
@@ -52,7 +53,7 @@ export function problemAnswer(error: unknown, instance: string): ProblemAnswer {
   };
   const headers = {
     ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
-    // The rest of the body is not read: whoever sends another request behind it would be cut off.
+    // The rest of the body is not read, so a further request on this connection could not be answered.
     ...(code === 'BODY_TOO_LARGE' ? { connection: 'close' } : {}),
     ...(code === 'UNAUTHORIZED' ? { 'www-authenticate': 'Bearer' } : {}),
   };
@@ -71,14 +72,14 @@ function asServiceError(error: unknown): ServiceError {
     return { code: error.code, detail: error.detail, hint: error.hint, facts: error.facts };
   if (error instanceof ObjectStoreError)
     return { code: STORE_CODES[error.failure], detail: `The object store answered: ${error.message}` };
-  // Its message is for the log: it names the database's address.
+  // Its message is only for the log, because it names the database's address.
   if (error instanceof SessionStoreUnavailable) return { code: 'STORE_UNAVAILABLE', detail: detailOf(error) };
   if (error instanceof HTTPException && error.status < 500) return { code: 'INVALID_REQUEST', detail: error.message };
-  // Never the message of an unforeseen error: it may name anything. The log has it.
-  return { code: 'INTERNAL', detail: 'The server met an error that it did not foresee.' };
+  // Never the message of an unexpected error, which may name anything. The log has it.
+  return { code: 'INTERNAL', detail: 'The server met an unexpected error.' };
 }
 
-/** Whether a file that went away comes back, the server cannot know. */
+/** Describes a database failure. Promises that nothing is lost only where the file is still there. */
 function detailOf({ reason }: SessionStoreUnavailable): string {
   return isFileLoss(reason) ? DATABASE_TROUBLES[reason] : `${DATABASE_TROUBLES[reason]} Nothing that it had recorded is lost.`;
 }

@@ -6,38 +6,38 @@ import { isUploadError } from '../../session/errors.ts';
 import { isTerminal } from '../../session/machine.ts';
 import type { Log } from '../core/deps.ts';
 
-/** An event reaches a watcher within 1 s of a change; asking the session store by primary key costs microseconds. */
+/** Lets an event reach a watcher within 1 s of a change; a query of the session store by primary key costs microseconds. */
 const POLL_MS = 500;
-/** How soon a watcher comes back after a stop, in milliseconds: by then a balancer sends him to another replica. */
+/** How soon a watcher reconnects after a stop: by then a balancer sends it to another replica. */
 const RECONNECT_MS = 1_000;
 /** Proxies close connections that stay silent, most after 30 to 60 s. */
 const KEEP_ALIVE_MS = 15_000;
 
-/** A revoked token's stream ends within five seconds; looking at each poll would cost more than the poll. */
-const LOOK_AT_TOKEN_EVERY_MS = 3_000;
+/** Ends the stream of a revoked token within five seconds; a check at each poll would cost more than the poll. */
+const CHECK_TOKEN_EVERY_MS = 3_000;
 
-/** What a stream shows, and to whom. */
-export interface Watch {
+/** A stream's source and its watcher. */
+export interface StreamSource {
   readonly first: Progress;
-  /** The progress now, or a moment ago. */
+  /** Returns the progress as it is now, or was a moment ago. */
   next(): Promise<Progress>;
-  /** @throws UploadError for who may not watch any longer. */
+  /** @throws UploadError if the watcher may not watch any longer. */
   authenticateAgain(): Promise<unknown>;
   /** Called once, when the stream has ended. */
   onEnd(): void;
 }
 
 export interface StreamOptions {
-  /** Aborts when the server is about to stop: the watcher is told to come back, and the stream ends. */
+  /** Aborts when the server is about to stop: the watcher is asked to reconnect, and the stream ends. */
   readonly shutdown: AbortSignal;
   readonly log: Log;
   readonly keepAliveMs?: number | undefined;
 }
 
-/** Progress as Server-Sent Events: one at once, one for each change, the last when the session ends. */
+/** Sends progress as Server-Sent Events: one at once, one for each change, the last when the session ends. */
 export function streamProgress(
   context: Context,
-  { first, next, authenticateAgain, onEnd }: Watch,
+  { first, next, authenticateAgain, onEnd }: StreamSource,
   { shutdown, log, keepAliveMs = KEEP_ALIVE_MS }: StreamOptions,
 ): Response {
   return streamSSE(context, async (stream) => {
@@ -45,11 +45,11 @@ export function streamProgress(
     stream.onAbort(() => closed.abort());
     try {
       await writeUntilEnd(stream, AbortSignal.any([closed.signal, shutdown]));
-      if (shutdown.aborted && !closed.signal.aborted) await tellToReconnect(stream);
+      if (shutdown.aborted && !closed.signal.aborted) await askToReconnect(stream);
     } catch (error) {
-      // Revoked or expired while it ran: whoever asks again is told so.
+      // The token was revoked or has expired: the watcher learns that when it asks again.
       if (isUploadError(error)) return;
-      // The watcher asks again and gets a proper answer; Hono would print the error and send its message.
+      // The watcher asks again and gets a problem document; Hono would print the error and send its message.
       log.error({ sessionId: first.sessionId, err: error }, 'a progress stream broke');
     } finally {
       onEnd();
@@ -71,22 +71,22 @@ export function streamProgress(
         quietSince = Date.now();
       }
       if (isTerminal(progress.status)) return;
-      await pause(POLL_MS, stop);
+      await sleep(POLL_MS, stop);
       if (stop.aborted) return;
-      if (Date.now() - authenticatedAt < LOOK_AT_TOKEN_EVERY_MS) continue;
+      if (Date.now() - authenticatedAt < CHECK_TOKEN_EVERY_MS) continue;
       await authenticateAgain();
       authenticatedAt = Date.now();
     }
   }
 }
 
-/** The event is for programs; an EventSource reads `retry` and comes back by itself, told by the end of the stream. */
-function tellToReconnect(stream: SSEStreamingApi): Promise<void> {
+/** Programs read the event; an EventSource reads `retry` and reconnects by itself at the end of the stream. */
+function askToReconnect(stream: SSEStreamingApi): Promise<void> {
   return stream.writeSSE({ event: 'reconnect', data: JSON.stringify({ afterMs: RECONNECT_MS }), retry: RECONNECT_MS });
 }
 
 /** Ends early, without an error, when `stop` aborts. */
-async function pause(ms: number, stop: AbortSignal): Promise<void> {
+async function sleep(ms: number, stop: AbortSignal): Promise<void> {
   try {
     await setTimeout(ms, undefined, { signal: stop });
   } catch (error) {

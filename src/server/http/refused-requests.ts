@@ -10,20 +10,20 @@ import { type ProblemAnswer, problemAnswer } from './problem-response.ts';
 export interface RefusedRequestsOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly log: Log;
-  /** Told of each. */
+  /** Called for each refused request. */
   readonly refused: (code: ServiceErrorCode) => void;
 }
 
-/** What Node's HTTP server refuses before the app sees it is answered like every other error: with a problem document. */
-export function answerRefusedRequests(server: Server, { headers, log, refused: tell }: RefusedRequestsOptions): void {
+/** Answers requests that Node's HTTP server refuses before the app sees them like every other error: with a problem document. */
+export function answerRefusedRequests(server: Server, { headers, log, refused: onRefusal }: RefusedRequestsOptions): void {
   const exchanges = new WeakMap<Socket, { readonly request: IncomingMessage; readonly response: ServerResponse }>();
   const refused = new WeakSet<Socket>();
 
   server.on('request', (request, response) => exchanges.set(request.socket, { request, response }));
-  // An unknown `Expect` may be ignored (RFC 9110, section 10.1.1); Node's own answer is no problem document.
+  // An unknown `Expect` may be ignored (RFC 9110, section 10.1.1); Node's own answer is not a problem document.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    // Whatever else comes over the connection fails again.
+    // Everything else that arrives over the connection fails again.
     if (refused.has(socket)) return;
     refused.add(socket);
     const refusal = refusalOf(error.code);
@@ -33,22 +33,22 @@ export function answerRefusedRequests(server: Server, { headers, log, refused: t
     }
     const answer = problemAnswer(refusal, randomUUID());
     const { code, status, instance } = answer;
-    tell(code);
+    onRefusal(code);
     log.info({ requestId: instance, code, status, address: socket.remoteAddress }, 'request refused before it was whole');
     closeLingering(socket, httpText(answer, headers));
   });
 }
 
-/** Not where a request is still being answered that has come whole: this one is another, and its answer would be taken for the other's. */
+/** False while a whole request is still being answered: the refused one is another, and the client would take its answer for the earlier one's. */
 function isNextAnswer(exchange: { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined): boolean {
   if (exchange === undefined || exchange.response.writableFinished) return true;
   return !exchange.request.complete && !exchange.response.headersSent;
 }
 
-/** By Node's error codes; undefined for a connection that broke, and for what TLS refused. */
+/** Maps Node's error codes; undefined for a broken connection, and for a TLS failure. */
 function refusalOf(code: string | undefined): UploadError | undefined {
   if (code === 'HPE_HEADER_OVERFLOW') return new UploadError('HEADERS_TOO_LARGE', 'The headers of the request are too large.');
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new UploadError('REQUEST_TIMEOUT', 'The request did not come in time.');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new UploadError('REQUEST_TIMEOUT', 'The request did not arrive in time.');
   if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW')
     return new UploadError('BODY_TOO_LARGE', 'The body has too many chunk extensions.');
   return code?.startsWith('HPE_') ? new UploadError('INVALID_REQUEST', 'The request is not valid HTTP/1.1.') : undefined;

@@ -3,8 +3,8 @@ import type { MiddlewareHandler } from 'hono';
 const ONE_YEAR_SECONDS = 31_536_000;
 
 /**
- * For every answer, those included that Node's HTTP server gives before there is a request. Answers are data for programs: a
- * browser shall run, frame, guess and keep nothing of them. Presigned URLs are in some, so no cache stores any.
+ * Headers of every answer, including those that Node's HTTP server gives before there is a request. Answers are data for programs: a
+ * browser must not run, frame, guess or keep anything of them. Some hold presigned URLs, so no cache may store any.
  */
 export function securityHeaders({ tls }: { readonly tls: boolean }): Readonly<Record<string, string>> {
   return {
@@ -14,7 +14,7 @@ export function securityHeaders({ tls }: { readonly tls: boolean }): Readonly<Re
     'referrer-policy': 'no-referrer',
     'x-content-type-options': 'nosniff',
     'x-frame-options': 'DENY',
-    // Not for subdomains: what else runs there is not ours to decide. Without TLS browsers ignore it (RFC 6797, section 8.1).
+    // Not for subdomains, where other programs may run. Browsers ignore it without TLS (RFC 6797, section 8.1).
     ...(tls ? { 'strict-transport-security': `max-age=${ONE_YEAR_SECONDS}` } : {}),
   };
 }

@@ -11,14 +11,14 @@ export interface TlsReloadOptions {
 }
 
 export interface TlsReload {
-  /** Looks at once and reads the files again, changed or not: somebody asked for it. */
+  /** Reads the files at once, changed or not, because an administrator asked for it. */
   now(): Promise<void>;
   stop(): void;
 }
 
 /**
- * Puts a renewed certificate into use. The files are looked at every `intervalMs`, since notifications of file systems get lost on
- * mounted and linked folders, where certificates mostly are. What cannot be used is told once and the pair in use stays.
+ * Puts a renewed certificate into use. The files are checked every `intervalMs`, because notifications of file systems get lost on
+ * mounted and linked folders, where certificates mostly are. An unusable pair is logged once, and the pair in use stays.
  */
 export async function startTlsReload({ files, apply, log, intervalMs }: TlsReloadOptions): Promise<TlsReload> {
   let seen = await look();
@@ -35,7 +35,7 @@ export async function startTlsReload({ files, apply, log, intervalMs }: TlsReloa
   }
 
   async function reload(force: boolean): Promise<void> {
-    // Before the files are read: a change in between is seen at the next look.
+    // Before the files are read: a change in between is seen at the next check.
     const state = await look();
     if (state === seen && !force) return;
     seen = state;

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { SecureContextOptions } from 'node:tls';
 
 export interface TlsFiles {
-  /** PEM: the server's certificate first, then those between it and a root that clients know. */
+  /** PEM: the server's certificate first, then the intermediate ones up to a root that clients know. */
   readonly certPath: string;
   /** PEM, not encrypted. */
   readonly keyPath: string;
@@ -12,7 +12,7 @@ export interface TlsFiles {
 /** The certificate and its key, or every fault of the two files. */
 export type TlsPair = { readonly options: SecureContextOptions } | { readonly faults: readonly string[] };
 
-/** Read at the start and again at every change. Never throws: at a change, the server goes on with what it has. */
+/** Reads the pair, at the start and after every change. Never throws: after a change, the server goes on with the pair in use. */
 export function readTlsPair({ certPath, keyPath }: TlsFiles): TlsPair {
   const cert = readPem('PARTWAY_TLS_CERT', certPath, 'certificate', (pem) => new X509Certificate(pem));
   const key = readPem('PARTWAY_TLS_KEY', keyPath, 'private key that needs no passphrase', createPrivateKey);
@@ -21,11 +21,11 @@ export function readTlsPair({ certPath, keyPath }: TlsFiles): TlsPair {
   if (!cert.parsed.checkPrivateKey(key.parsed)) {
     return { faults: [`PARTWAY_TLS_KEY names ${keyPath}, which is not the key of the certificate in ${certPath}`] };
   }
-  // Named each time: a secure context that is set later takes nothing over from the one before.
+  // Set each time: a new secure context takes nothing over from the one before.
   return { options: { cert: cert.pem, key: key.pem, minVersion: 'TLSv1.2' } };
 }
 
-/** Never the text of a parser's error, which may quote the key. */
+/** Reads one file. Its faults never quote a parser's error, which may hold the key. */
 function readPem<Parsed>(variable: string, path: string, what: string, parse: (pem: Buffer) => Parsed) {
   let pem: Buffer;
   try {

@@ -1,6 +1,6 @@
 import { nextStatus } from '../../session/machine.ts';
 import type { Instant, UploadSession } from '../../session/session.ts';
-import type { SessionStore } from '../../session-store/port/session-store.ts';
+import type { SessionRecords } from '../../session-store/port/sessions.ts';
 
 const PAGE = 200;
 
@@ -11,12 +11,12 @@ export interface AbortedSessions {
 }
 
 /**
- * Stores the intent to abort with each unfinished session of an owner, and nothing else: this runs without an object store. The sweeper
- * of a server does the rest. A session that is being completed goes on: its object may be there already.
+ * Stores the intent to abort with each unfinished session of an owner, and nothing else, because this runs without an object store. The
+ * sweeper of a server does the rest. A session that is being completed goes on: its object may exist already.
  */
-export async function abortSessionsOf(sessions: SessionStore, owner: string, now: () => Instant): Promise<AbortedSessions> {
+export async function abortSessionsOf(sessions: SessionRecords, owner: string, now: () => Instant): Promise<AbortedSessions> {
   const aborting: string[] = [];
-  // Those in `creating` first: meanwhile one of them may become open.
+  // Sessions in `creating` first, because one of them may become open meanwhile.
   for (const status of ['creating', 'open'] as const) {
     for await (const session of everySession(sessions, owner, status)) {
       if (await requestAbort(sessions, session, now)) aborting.push(session.sessionId);
@@ -28,7 +28,7 @@ export async function abortSessionsOf(sessions: SessionStore, owner: string, now
 }
 
 async function* everySession(
-  sessions: SessionStore,
+  sessions: SessionRecords,
   owner: string,
   status: UploadSession['status'],
 ): AsyncGenerator<UploadSession> {
@@ -40,8 +40,8 @@ async function* everySession(
   } while (cursor !== null);
 }
 
-/** A request that is under way may change the session at the same moment: then by what it is now. */
-async function requestAbort(sessions: SessionStore, found: UploadSession, now: () => Instant): Promise<boolean> {
+/** Stores the intent. If another request changes the session at the same moment, its new status decides. */
+async function requestAbort(sessions: SessionRecords, found: UploadSession, now: () => Instant): Promise<boolean> {
   for (let current: UploadSession | undefined = found; current !== undefined; current = await sessions.get(found.sessionId)) {
     const { sessionId, status, generation } = current;
     const to = nextStatus(status, 'end-requested');

@@ -2,17 +2,17 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CreateRequest } from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import type { UploadSession } from '../../session/session.ts';
-import type { ObjectAttributes } from '../../session-store/port/session-store.ts';
+import type { ObjectAttributes } from '../../session-store/port/sessions.ts';
 import { contentDispositionHeader } from './content-disposition.ts';
 
 /**
- * Returns the attributes that a create request asks for and that the session of its file does not have; empty where nothing differs.
- * A field that is left out asks for nothing, and neither does a content type that the client only guessed.
+ * Returns the attributes of a create request that the session of its file does not have; empty where nothing differs. A field that is left
+ * out asks for nothing, and neither does a content type that the client only guessed.
  */
 export function differingAttributes(session: UploadSession, request: CreateRequest): Partial<ObjectAttributes> {
   const { tags, metadata, contentDisposition: disposition } = request;
   const contentType = request.contentTypeGuessed === true ? undefined : request.contentType;
-  // Under the name that the session has: another name of the same file is not asked for by any flag.
+  // With the file name of the session, because no flag asks for another name of the same file.
   const contentDisposition = disposition && contentDispositionHeader(disposition, session.fileName);
   return {
     ...(tags !== undefined && !isDeepStrictEqual(tags, { ...session.tags }) && { tags }),
@@ -36,7 +36,7 @@ const WORDS: Readonly<Record<keyof ObjectAttributes, { readonly name: string; re
   contentDisposition: { name: 'disposition', flag: '--disposition' },
 };
 
-/** Says that the session's upload or object cannot get the attributes any more, and what can be done. */
+/** Explains that the session's upload or object cannot get the attributes any more, and what can be done. */
 export function attributesDiffer(session: UploadSession, asked: Partial<ObjectAttributes>): UploadError {
   const names = Object.keys(asked) as (keyof ObjectAttributes)[];
   const differences = names.map((attribute) => ({ attribute, stored: session[attribute], asked: asked[attribute] }));
@@ -58,11 +58,11 @@ export function attributesDiffer(session: UploadSession, asked: Partial<ObjectAt
   );
 }
 
-const MOST_LETTERS = 200;
+const MOST_CHARACTERS = 200;
 
-/** As JSON: control characters are escaped. */
+/** Shows a value as JSON, which escapes control characters. */
 function show(value: unknown): string {
   if (value === null) return 'none';
   const text = JSON.stringify(value);
-  return text.length <= MOST_LETTERS ? text : `${text.slice(0, MOST_LETTERS)}…`;
+  return text.length <= MOST_CHARACTERS ? text : `${text.slice(0, MOST_CHARACTERS)}…`;
 }

@@ -1,6 +1,6 @@
 import type { CompleteRequest } from '../../contract/wire.ts';
 import { type ObjectHead, ObjectStoreError, SESSION_METADATA } from '../../object-store/port.ts';
-import { combineCrc32, decodeCrc32, EMPTY_CRC32, encodeCrc32 } from '../../session/crc32.ts';
+import { checksumOfParts } from '../../session/checksum.ts';
 import { UploadError } from '../../session/errors.ts';
 import { partLength } from '../../session/part-plan.ts';
 import { missingRanges, rangesOf } from '../../session/part-ranges.ts';
@@ -9,31 +9,31 @@ import type { ServiceDeps } from '../core/deps.ts';
 import { apply, ensureOpen, expected, heal, mustGet, notOpen, objectsOf } from './transitions.ts';
 
 /**
- * Completing a session. Every page of the store's list is compared with the plan and with what the client claims of its
- * file (write order 3) before `completing` is stored, and that before the store is asked (2). The checksum is stored with it:
- * whoever finds `completing`, the sweeper too, may go on without the client, but only to an object of these contents. `completed`
- * follows the object seen at the store (4). An answer that got lost leaves `completing`, and whoever comes next settles it here.
+ * Completes a session. Every page of the store's list is compared with the plan and with the parts and checksum that the client expects
+ * (write order 3) before `completing` is stored, and `completing` is stored before the store is asked to complete (2). The checksum is
+ * stored with it, so that the next request or the sweeper can go on without the client, but only to an object with these contents.
+ * `completed` is stored after the object was seen at the store (4). A lost answer leaves `completing`, which the next caller settles here.
  */
 export async function complete(deps: ServiceDeps, sessionId: string, request: CompleteRequest): Promise<UploadSession> {
   const session = await mustGet(deps, sessionId);
   const completed = await completeFrom(deps, session, request);
-  checkClaim(completed.checksum, request);
+  checkExpectedChecksum(completed.checksum, request);
   if (request.parts !== undefined)
-    checkClaimedParts(completed, await deps.sessions.listParts(sessionId, completed.generation), request.parts);
+    checkExpectedParts(completed, await deps.sessions.listParts(sessionId, completed.generation), request.parts);
   return completed;
 }
 
 async function completeFrom(deps: ServiceDeps, session: UploadSession, request: CompleteRequest): Promise<UploadSession> {
   if (session.status === 'completed') return session;
   if (session.status === 'completing') return settle(deps, session, request);
-  // `creating` after a lost answer or a crash is opened like everywhere else: the parts are then missing, which a client can mend.
+  // `creating` after a lost answer or a crash is opened as everywhere else. All parts are then missing, and the client can send them.
   return attempt(deps, await ensureOpen(deps, session), request);
 }
 
-/** For a session found `completing`: the object may be there already, whole. */
+/** Settles a session that was found `completing`: its object may be there already, whole. */
 export async function settle(deps: ServiceDeps, session: UploadSession, request: CompleteRequest = {}): Promise<UploadSession> {
-  // Other contents than are being completed: that is no reason to stop completing them.
-  if (session.checksum !== null) checkClaim(session.checksum, request);
+  // A client that expects other contents is refused, and does not stop the completion.
+  if (session.checksum !== null) checkExpectedChecksum(session.checksum, request);
   return (await finishIfStored(deps, session)) ?? attempt(deps, session, request);
 }
 
@@ -43,7 +43,7 @@ async function attempt(deps: ServiceDeps, found: UploadSession, request: Complet
     const listed = await listStoredParts(deps, session);
     const parts = plannedParts(session, listed, request);
     const checksum = objectChecksum(session, parts);
-    checkClaim(checksum, request);
+    checkExpectedChecksum(checksum, request);
     if (session.status === 'open') session = await apply(deps, session, 'complete-requested', { checksum });
     if (session.checksum !== null && session.checksum !== checksum) throw partsReplaced(session, checksum);
     return await completeAtStore(deps, session, parts, checksum);
@@ -66,18 +66,18 @@ async function completeAtStore(
     onlyIfAbsent: !session.overwrite,
   });
   const completed = await finishIfStored(deps, session);
-  // Replaced or deleted by somebody between two requests: what is at the key is not ours, and our parts are gone.
+  // Another program replaced or deleted the object between two requests: the one at the key is not this session's, and the parts are gone.
   if (completed === undefined)
     throw new ObjectStoreError('upload-missing', 'the object was replaced right after it was completed');
   return completed;
 }
 
-/** After a definite refusal; a session that was refused before it was `completing` is open as it was. */
+/** Opens the session again after a definite refusal. If it was not `completing` yet, it simply stays open. */
 export function refuse(deps: ServiceDeps, session: UploadSession): Promise<UploadSession> {
   return session.status === 'completing' ? apply(deps, session, 'complete-refused') : Promise.resolve(session);
 }
 
-/** What a failed attempt leaves behind: the status as it was where the outcome is unknown, otherwise a definite one and a clear error. */
+/** Cleans up after a failed attempt: leaves the status as it is where the outcome is unknown, otherwise stores a definite one and throws a clear error. */
 async function recover(deps: ServiceDeps, session: UploadSession, error: unknown): Promise<UploadSession> {
   if (!(error instanceof ObjectStoreError)) {
     if (error instanceof UploadError) await refuse(deps, session);
@@ -114,12 +114,12 @@ async function recover(deps: ServiceDeps, session: UploadSession, error: unknown
   }
 }
 
-/** The session's object, if it is at the key: by our id in its metadata, its size and, where known, its checksum. */
+/** Completes the session if its object is at the key, which is recognised by the session id in its metadata, its size and, where known, its checksum. */
 export async function finishIfStored(deps: ServiceDeps, session: UploadSession): Promise<UploadSession | undefined> {
   const head = await objectsOf(deps, session).headObject(session.key);
   if (head === undefined || !isObjectOf(session, head)) return undefined;
   const parts = await deps.sessions.listParts(session.sessionId, session.generation);
-  const checksum = expectedChecksum(session, parts) ?? head.checksum;
+  const checksum = knownChecksum(session, parts) ?? head.checksum;
   if (checksum === null || head.checksum !== checksum) return undefined;
 
   const change = { to: 'completed', at: deps.now(), etag: head.etag, checksum } as const;
@@ -130,8 +130,8 @@ export async function finishIfStored(deps: ServiceDeps, session: UploadSession):
   return current;
 }
 
-/** What the object of this session must have, as far as anybody knows. */
-function expectedChecksum(session: UploadSession, parts: readonly StoredPart[]): string | undefined {
+/** Returns the checksum that the object of this session must have, as far as the records say. */
+function knownChecksum(session: UploadSession, parts: readonly StoredPart[]): string | undefined {
   if (session.status === 'completing' && session.checksum !== null) return session.checksum;
   return missingParts(session, parts).length === 0 ? objectChecksum(session, parts) : undefined;
 }
@@ -140,7 +140,7 @@ export function isObjectOf(session: UploadSession, head: ObjectHead): boolean {
   return head.metadata[SESSION_METADATA] === session.sessionId && head.size === session.size;
 }
 
-/** What the store holds, and our record made the same. */
+/** Lists the parts that the store holds, and makes the record the same. */
 export async function listStoredParts(deps: ServiceDeps, session: UploadSession): Promise<StoredPart[]> {
   const askedAt = deps.now();
   const parts = await objectsOf(deps, session).listParts(session.key, uploadIdOf(session));
@@ -153,7 +153,7 @@ function uploadIdOf(session: UploadSession): string {
   return session.uploadId;
 }
 
-/** Part numbers of the plan that are not stored with the right size and a checksum. */
+/** Returns the part numbers of the plan that are not stored with the right size and a checksum. */
 export function missingParts(session: UploadSession, parts: readonly StoredPart[]) {
   return missingRanges(
     session.plan.partCount,
@@ -161,7 +161,7 @@ export function missingParts(session: UploadSession, parts: readonly StoredPart[
   );
 }
 
-/** Listed by the store, in the plan, and yet not fit to be completed with: of another size, or without a checksum. */
+/** Returns the stored parts of the plan that cannot be completed with: of another size, or without a checksum. */
 export function unprovenParts(session: UploadSession, parts: readonly StoredPart[]): StoredPart[] {
   return parts.filter((part) => part.partNumber <= session.plan.partCount && !isAsPlanned(session, part));
 }
@@ -170,12 +170,12 @@ function isAsPlanned({ plan, size }: UploadSession, part: StoredPart): boolean {
   return part.partNumber <= plan.partCount && part.checksum !== null && part.size === partLength(plan, size, part.partNumber);
 }
 
-/** The parts to complete with: all of the plan, each as the store lists it and as the client claims, or an error that says what is missing. */
+/** Returns all parts of the plan as the store lists them. @throws UploadError `PARTS_MISSING`, also where a part is not the one that the client expects. */
 function plannedParts(session: UploadSession, parts: readonly StoredPart[], request: CompleteRequest): StoredPart[] {
-  const claimed = new Map(request.parts?.map((part) => [part.partNumber, part.etag]));
+  const expectedEtags = new Map(request.parts?.map((part) => [part.partNumber, part.etag]));
   const good = parts.filter((part) => {
-    const claim = claimed.get(part.partNumber);
-    return isAsPlanned(session, part) && (claim === undefined || unquoted(claim) === unquoted(part.etag));
+    const etag = expectedEtags.get(part.partNumber);
+    return isAsPlanned(session, part) && (etag === undefined || unquoted(etag) === unquoted(part.etag));
   });
   const missing = missingRanges(
     session.plan.partCount,
@@ -185,20 +185,17 @@ function plannedParts(session: UploadSession, parts: readonly StoredPart[], requ
   return good;
 }
 
-/** Some clients strip an ETag's quotes; it is compared without, and stored and sent as the store wrote it. */
+/** Strips an ETag's quotes for comparison, because some clients do. It is stored and sent as the store wrote it. */
 function unquoted(etag: string): string {
   return etag.replace(/^"|"$/g, '');
 }
 
-/** The CRC32 of the parts of the plan, put together; a stray part beyond the plan is none of the object. */
+/** Combines the CRC32 of the parts of the plan. A stray part beyond the plan does not belong to the object. */
 function objectChecksum(session: UploadSession, parts: readonly StoredPart[]): string {
-  const crc = parts
-    .filter((part) => isAsPlanned(session, part))
-    .reduce((combined, part) => combineCrc32(combined, decodeCrc32(part.checksum ?? ''), part.size), EMPTY_CRC32);
-  return encodeCrc32(crc);
+  return checksumOfParts(parts.filter((part) => isAsPlanned(session, part)));
 }
 
-function checkClaim(stored: string | null, request: CompleteRequest): void {
+function checkExpectedChecksum(stored: string | null, request: CompleteRequest): void {
   if (request.checksum === undefined || request.checksum === stored) return;
   throw new UploadError(
     'CHECKSUM_MISMATCH',
@@ -207,14 +204,14 @@ function checkClaim(stored: string | null, request: CompleteRequest): void {
   );
 }
 
-/** For a completed session: its object was made of these parts. */
-function checkClaimedParts(
+/** Checks that the object of a completed session was made of the parts that the client expects. */
+function checkExpectedParts(
   { sessionId }: UploadSession,
   parts: readonly StoredPart[],
-  claimed: NonNullable<CompleteRequest['parts']>,
+  expectedParts: NonNullable<CompleteRequest['parts']>,
 ): void {
   const etags = new Map(parts.map((part) => [part.partNumber, part.etag]));
-  const other = claimed.find(({ partNumber, etag }) => unquoted(etags.get(partNumber) ?? etag) !== unquoted(etag));
+  const other = expectedParts.find(({ partNumber, etag }) => unquoted(etags.get(partNumber) ?? etag) !== unquoted(etag));
   if (other === undefined) return;
   throw new UploadError(
     'CHECKSUM_MISMATCH',
@@ -223,7 +220,7 @@ function checkClaimedParts(
   );
 }
 
-/** A part may be put as long as its URL lives, also while `completing`. */
+/** Parts can be replaced as long as their URLs live, also while the session is `completing`. */
 function partsReplaced(session: UploadSession, checksum: string): UploadError {
   return new UploadError(
     'CHECKSUM_MISMATCH',
@@ -247,7 +244,7 @@ function partsMissing(
 async function missingAfterRefusal(deps: ServiceDeps, session: UploadSession, cause: ObjectStoreError): Promise<unknown> {
   const parts = await listStoredParts(deps, session);
   const missing = missingParts(session, parts);
-  // A part was replaced while the store completed: the list is whole again, so asking once more is all there is to do.
+  // A part was replaced while the store completed. The list is whole again, so the client only has to ask once more.
   return missing.length > 0
     ? partsMissing(session, missing, parts)
     : new UploadError('SESSION_BUSY', 'A part changed while the object was being completed.', {

@@ -8,23 +8,22 @@ import { checkObjectKey } from '../../session/object-key.ts';
 import { type PartPlan, planParts } from '../../session/part-plan.ts';
 import type { UploadSession } from '../../session/session.ts';
 import { chooseStrategy } from '../../session/strategy.ts';
-import type { IdempotencyRecord, NewSession } from '../../session-store/port/session-store.ts';
+import type { IdempotencyRecord, NewSession } from '../../session-store/port/sessions.ts';
 import type { ServiceDeps } from '../core/deps.ts';
 import { attributesDiffer, differingAttributes } from './asked-attributes.ts';
 import { isObjectOf, listStoredParts, objectExists } from './complete.ts';
 import { contentDispositionHeader } from './content-disposition.ts';
-import { keyConflict, limitReached, outsideOfServer } from './creation-refusals.ts';
 import { end } from './end.ts';
 import { compareWithRecord } from './stored-object.ts';
 import { mustGet, openUpload, replan } from './transitions.ts';
 
 export interface Created {
   readonly session: UploadSession;
-  /** False where the session was there before this request. */
+  /** False where the session existed before this request. */
   readonly created: boolean;
 }
 
-/** One request, and what is decided of it before anything is looked up. */
+/** A request, and everything that is decided about it before anything is looked up. */
 interface Wanted {
   readonly grant: Grant;
   readonly request: CreateRequest;
@@ -35,9 +34,9 @@ interface Wanted {
 }
 
 /**
- * Creates a session, or finds the one that this request (by its Idempotency-Key) or this file (by its fingerprint) has.
- * An object that may not be overwritten is noticed here, before any byte is sent. An Idempotency-Key remembers the session it
- * got, found or made; a refusal is not remembered, so that a repeat succeeds once its cause is mended.
+ * Creates a session, or finds the session of this request (by its Idempotency-Key) or of this file (by its fingerprint).
+ * An object that may not be overwritten is noticed here, before any byte is sent. An Idempotency-Key remembers its session, whether
+ * found or made. A refusal is not remembered, so that a repeat succeeds once its cause is fixed.
  */
 export async function create(deps: ServiceDeps, grant: Grant, request: CreateRequest, idempotencyKey?: string): Promise<Created> {
   const sessionId = deps.newSessionId();
@@ -53,7 +52,7 @@ export async function create(deps: ServiceDeps, grant: Grant, request: CreateReq
   return (await findExisting(deps, wanted)) ?? (await insertNew(deps, wanted)) ?? create(deps, grant, request, idempotencyKey);
 }
 
-/** What the client names, or what the template makes of it; below the prefix that the token or the server is limited to. */
+/** Takes the key that the client names, or makes one from the template, below the prefix of the token or of the server. */
 function chooseKey(deps: ServiceDeps, { owner, limits }: Grant, request: CreateRequest, sessionId: string): ChosenKey {
   const { fileName, key } = request;
   const prefix = limits.keyPrefix === '' ? deps.objects.keyPrefix : limits.keyPrefix;
@@ -79,23 +78,23 @@ async function findExisting(deps: ServiceDeps, wanted: Wanted): Promise<Created 
   if (repeated) return { session: await opened(deps, mayGoOn(grant, repeated)), created: false };
   const existing = await findSameFile(deps, wanted);
   if (existing === undefined) return undefined;
-  // Somebody used the same key a moment ago: theirs is found the next time.
-  const claims =
-    idempotency && !(await deps.sessions.claimIdempotencyKey(grant.owner, idempotency, existing.sessionId, deps.now()));
-  return claims ? findExisting(deps, wanted) : { session: existing, created: false };
+  const isKeyTaken =
+    idempotency && !(await deps.sessions.reserveIdempotencyKey(grant.owner, idempotency, existing.sessionId, deps.now()));
+  // Another request used the same Idempotency-Key a moment ago: its session is found now.
+  return isKeyTaken ? findExisting(deps, wanted) : { session: existing, created: false };
 }
 
-/** A token of the same name, but for other keys, may have begun it. */
+/** Checks the limits again, because a token of the same name with other limits may have begun the session. */
 function mayGoOn(grant: Grant, session: UploadSession): UploadSession {
   checkNewObject(grant.limits, session);
   return session;
 }
 
-/** Undefined where somebody used the same idempotency key or sent the same file a moment ago: theirs is found the next time. */
+/** Inserts a new session. Undefined where another request with the same Idempotency-Key or file was faster: the caller then finds its session. */
 async function insertNew(deps: ServiceDeps, wanted: Wanted): Promise<Created | undefined> {
   const { grant, request, idempotency } = wanted;
   const { key } = wanted.chosen;
-  // Made before the store is looked at: what completes between the look and the record is found by its time.
+  // Made before the store is asked: `insert` compares its time with sessions that complete between the question and the insert.
   const session = newSession(deps, wanted);
   if (request.overwrite !== true && (await deps.objects.headObject(key)) !== undefined) {
     throw objectExists({ bucket: deps.objects.bucket, key });
@@ -170,7 +169,7 @@ async function findSameFile(deps: ServiceDeps, { grant, request, chosen }: Wante
   if (request.overwrite === true) return undefined;
   const completed = await deps.sessions.findByFingerprint(query, ['completed']);
   if (completed === undefined) return undefined;
-  // Only while the object is still there, still this session's and not written again; the client proves that its file is the same.
+  // Only while the object is still there, belongs to this session and was not written again. The client proves that its file is the same.
   const head = await deps.objects.headObject(completed.key);
   if (head === undefined || !isObjectOf(completed, head) || compareWithRecord(completed, head)?.rewritten) return undefined;
   const asked = differingAttributes(completed, request);
@@ -178,7 +177,7 @@ async function findSameFile(deps: ServiceDeps, { grant, request, chosen }: Wante
   return completed;
 }
 
-/** The file's own session goes on, as the request asks for it where that is still possible. A refused request changes nothing. */
+/** Lets the request go on with the file's own session, changed as the request asks where that is still possible. A refused request changes nothing. */
 async function adopt(deps: ServiceDeps, running: UploadSession, request: CreateRequest): Promise<UploadSession> {
   await deps.sessions.touch(running.sessionId, deps.now());
   const session = await asAsked(deps, await opened(deps, await mustGet(deps, running.sessionId)), request);
@@ -187,7 +186,7 @@ async function adopt(deps: ServiceDeps, running: UploadSession, request: CreateR
   return mustGet(deps, session.sessionId);
 }
 
-/** Takes the plan and attributes of the request while nothing is stored. Once something is, both stay as they are. */
+/** Takes over the plan and attributes of the request while no part is stored. After that, both stay as they are. */
 async function asAsked(deps: ServiceDeps, session: UploadSession, request: CreateRequest): Promise<UploadSession> {
   const isOpen = session.status === 'open';
   const plan = isOpen && asksForAnotherPlan(session.plan, request) ? planFor(request) : undefined;
@@ -213,11 +212,11 @@ function planDiffers(session: UploadSession, storedParts: number): UploadError {
 function asksForAnotherPlan(plan: PartPlan, request: CreateRequest): boolean {
   if (request.strategy !== undefined && request.strategy !== plan.strategy) return true;
   if (request.partSize === undefined) return false;
-  // Parts at least as large as the file are what a single part is, whatever number was asked for.
+  // Parts at least as large as the file mean a single part, whatever size was asked for.
   return plan.strategy === 'single' ? request.partSize < request.size : request.partSize !== plan.partSize;
 }
 
-/** A session that a crash left `creating` is opened for the client that asks for it. */
+/** Opens a session that a crash left `creating`, for the client that asks for it. */
 function opened(deps: ServiceDeps, session: UploadSession): Promise<UploadSession> {
   return session.status === 'creating' ? openUpload(deps, session, false) : Promise.resolve(session);
 }
@@ -227,11 +226,52 @@ async function openFirst(deps: ServiceDeps, session: UploadSession, idempotencyK
     return await openUpload(deps, session, true);
   } catch (error) {
     // No answer: the session stays `creating`, and the client's repeat or the sweeper opens it.
-    // A definite no (no such bucket, no right, no space) ends it: nobody knows its id.
+    // A definite refusal (no such bucket, no permission, no space) ends it, because no client knows its id.
     if (error instanceof ObjectStoreError && error.failure !== 'unavailable') {
       if (idempotencyKey !== undefined) await deps.sessions.releaseIdempotencyKey(session.owner, idempotencyKey);
       await end(deps, session, 'aborted');
     }
     throw error;
   }
+}
+
+function outsideOfServer(keyPrefix: string): UploadError {
+  return new UploadError('KEY_NOT_ALLOWED', `This server writes only keys that start with "${keyPrefix}".`, {
+    facts: { keyPrefix },
+  });
+}
+
+/** Names the other key only where the caller might have written it. */
+function keyConflict({ limits }: Grant, key: string, conflictingKey: string): UploadError {
+  const named = conflictingKey.startsWith(limits.keyPrefix);
+  return new UploadError(
+    'KEY_CONFLICT',
+    `The key ${key} cannot be used beside ${named ? conflictingKey : 'another key'}: one of the two objects would no longer be listed.`,
+    named ? { facts: { conflictingKey } } : {},
+  );
+}
+
+async function limitReached(
+  { sessions }: ServiceDeps,
+  { owner, limits }: Grant,
+  limit: 'quota-exceeded' | 'too-many-sessions',
+  size: number,
+): Promise<UploadError> {
+  const { openSessions, reservedBytes, settledBytes } = await sessions.usageOf(owner);
+  if (limit === 'too-many-sessions') {
+    const { maxOpenSessions } = limits;
+    return new UploadError(
+      'TOO_MANY_SESSIONS',
+      `"${owner}" has ${openSessions} unfinished sessions and may have ${maxOpenSessions}.`,
+      {
+        facts: { openSessions, maxOpenSessions },
+      },
+    );
+  }
+  const { quotaBytes } = limits;
+  return new UploadError(
+    'QUOTA_EXCEEDED',
+    `The file has ${size} bytes, and of the ${quotaBytes} bytes of "${owner}", ${settledBytes} are used and ${reservedBytes} reserved.`,
+    { facts: { quotaBytes, reservedBytes, settledBytes } },
+  );
 }

@@ -1,4 +1,4 @@
-import { setImmediate as othersFirst } from 'node:timers/promises';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import type * as wire from '../../contract/wire.ts';
 import { partRange } from '../../session/part-plan.ts';
 import type { UploadSession } from '../../session/session.ts';
@@ -6,10 +6,10 @@ import type { ServiceDeps } from '../core/deps.ts';
 import { toIso } from '../core/views.ts';
 import { objectsOf } from './transitions.ts';
 
-/** In 4 ms, during which nobody else is answered. */
+/** Takes 4 ms, during which no other request is answered. */
 const SIGNED_AT_A_TIME = 100;
 
-/** Of parts that the session has, of its current multipart upload. */
+/** Presigns parts of the session's current multipart upload. Expects part numbers that the session has. */
 export async function presignParts(
   deps: Pick<ServiceDeps, 'objects' | 'policy'>,
   session: UploadSession,
@@ -17,7 +17,7 @@ export async function presignParts(
 ): Promise<wire.PresignedPart[]> {
   const parts: wire.PresignedPart[] = [];
   for (const partNumber of partNumbers) {
-    if (parts.length > 0 && parts.length % SIGNED_AT_A_TIME === 0) await othersFirst();
+    if (parts.length > 0 && parts.length % SIGNED_AT_A_TIME === 0) await yieldToEventLoop();
     parts.push(await presignPart(deps, session, partNumber, checksums?.[String(partNumber)]));
   }
   return parts;

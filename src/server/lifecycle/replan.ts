@@ -8,8 +8,8 @@ import { listStoredParts } from './complete.ts';
 import { ensureOpen, replan } from './transitions.ts';
 
 /**
- * Cuts the file of a session differently, as its next generation: for a client whose parts do not get through. Only while the
- * store holds no part of it: a plan never changes under stored parts.
+ * Cuts the file of a session differently, as its next generation, for a client whose parts do not get through. Refused where the store
+ * holds a part of it: a plan never changes under stored parts.
  * @throws UploadError `SESSION_PLAN_DIFFERS` where parts are stored, `INVALID_PLAN`, `SESSION_NOT_OPEN`
  */
 export async function replanUpload(
@@ -26,6 +26,6 @@ export async function replanUpload(
   throw new UploadError(
     'SESSION_PLAN_DIFFERS',
     `The session ${session.sessionId} has ${stored.length} stored parts of ${session.plan.partSize} bytes, so its plan cannot change.`,
-    { hint: 'Go on with the plan that it has, or abort it and upload the file again.', facts: { sessionId: session.sessionId } },
+    { hint: 'Go on with its present plan, or abort it and upload the file again.', facts: { sessionId: session.sessionId } },
   );
 }

@@ -3,8 +3,8 @@ import type { ObjectHead } from '../../object-store/port.ts';
 import type { UploadSession } from '../../session/session.ts';
 
 /**
- * Compares the object that is at the store now with what was recorded when the session completed. Whoever writes the object again
- * changes its ETag, even with the session's id in its metadata and a CRC32 made to fit.
+ * Compares the object that is at the store now with the record of the completion. Writing the object again changes its ETag, even
+ * with the session's id in its metadata and contents made to have the same CRC32.
  */
 export function compareWithRecord(
   { status, size, etag, checksum }: Pick<UploadSession, 'status' | 'size' | 'etag' | 'checksum'>,

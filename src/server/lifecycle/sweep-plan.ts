@@ -1,8 +1,8 @@
 import type { Instant } from '../../session/session.ts';
-import type { SessionStore } from '../../session-store/port/session-store.ts';
+import type { SweepQueries } from '../../session-store/port/sweep.ts';
 import { sweepLimits } from './sweeper.ts';
 
-/** `expire`: its time has run out. `repair`: a crash left it half-way. `release`: the object store may hold an upload that nobody uses any more. */
+/** `expire`: its time has run out. `repair`: a crash left it half-way. `release`: the object store may hold an upload that no session uses any more. */
 export type SweepAction = 'expire' | 'repair' | 'release';
 
 export interface PlannedSweep {
@@ -11,16 +11,16 @@ export interface PlannedSweep {
   readonly bucket: string;
   readonly key: string;
   readonly status: string;
-  /** Parts on record that would go; of an upload that is to be released, nobody counts them any more. */
+  /** Bytes of the recorded parts that would be deleted; null for an upload that is to be released, because its parts are not counted any more. */
   readonly heldBytes: number | null;
   readonly since: Instant | null;
 }
 
-/** More of a kind are not named. */
+/** Most entries of one kind in a plan. */
 export const MOST_OF_A_KIND = 1_000;
 
-/** What the sweeper would do now, from the records alone: nothing is changed, and the object store is not asked. */
-export async function planSweep(sessions: SessionStore, now: Instant, sessionTtlMs: number): Promise<PlannedSweep[]> {
+/** Lists what the sweeper would do now, from the records alone: nothing is changed, and the object store is not asked. */
+export async function planSweep(sessions: SweepQueries, now: Instant, sessionTtlMs: number): Promise<PlannedSweep[]> {
   const { idleSince, stuckSince, abortingSince } = sweepLimits(now, sessionTtlMs);
   const planned: PlannedSweep[] = [];
   for (const status of ['open', 'creating'] as const) {

@@ -3,22 +3,24 @@ import { ObjectStoreError } from '../../object-store/port.ts';
 import { isUploadError } from '../../session/errors.ts';
 import type { Status } from '../../session/machine.ts';
 import type { Instant, UploadSession } from '../../session/session.ts';
-import { type LeftoverUpload, type OrphanSuspect, SessionStoreUnavailable } from '../../session-store/port/session-store.ts';
+import type { LeftoverUpload, OrphanSuspect, SweepLease } from '../../session-store/port/sweep.ts';
+import { SessionStoreUnavailable } from '../../session-store/port/unavailable.ts';
 import type { ServiceDeps } from '../core/deps.ts';
 import { settle } from './complete.ts';
 import { end, finishEnding } from './end.ts';
 import { mustGet, objectsOf, openUpload, releaseUpload } from './transitions.ts';
 
-/** A running request may leave an `-ing` status for this long; older ones were left by a crash. Longest is Complete of a huge object. */
+/** A running request may keep a session in an `-ing` status for this long (Complete of a huge object takes longest); older ones were left by a crash. */
 const GRACE_MS = 15 * 60_000;
-/** A sweep that is late, or a database that was away for a moment, does not lose it. */
+/** Length of the lease in sweep intervals, so that a late sweep or a short outage of the database does not lose it. */
 const LEASE_INTERVALS = 3;
-/** Asked for at a time. */
+/** Number of sessions that are read at a time. */
 const BATCH = 100;
-/** A request for a multipart upload takes at most two minutes (twice its time limit); clocks that differ by less than one are not corrected. */
+/** A request for a multipart upload takes at most two minutes (twice its time limit). */
 const CREATE_TAKES_MS = 2 * 60_000;
-/** A request to abort is one call to the store, of at most two minutes: what is `aborting` for longer waits for the sweeper. */
+/** A request to abort is one call to the store, of at most two minutes: a session that is `aborting` for longer waits for the sweeper. */
 const ABORT_TAKES_MS = 2 * 60_000;
+/** Clocks of server and object store that differ by less are not corrected. */
 const CLOCKS_DIFFER_MS = 60_000;
 
 export interface SweepReport {
@@ -31,9 +33,13 @@ export interface SweepReport {
 /** Called after each sweep: without a report if the sweep broke off. `at` is in milliseconds since the epoch. */
 export type SweepListener = (sweep: { readonly report?: SweepReport; readonly ms: number; readonly at: number }) => void;
 
-/** Sessions that have been idle, or in an `-ing` status, since before these are swept. */
+/** For a sweep while no request can be in progress: everything up to now is repaired. */
+export const NO_GRACE_MS = 0;
+
+/** Returns limits of time: sessions that have been idle, or in an `-ing` status, since before them are swept. */
 export function sweepLimits(now: Instant, sessionTtlMs: number, graceMs = GRACE_MS) {
-  const stuckSince: Instant = now - graceMs + (graceMs === 0 ? 1 : 0);
+  // Without grace, the sessions of this very millisecond count as well: "since before the next one".
+  const stuckSince: Instant = graceMs === NO_GRACE_MS ? now + 1 : now - graceMs;
   const idleSince: Instant = now - sessionTtlMs;
   return { stuckSince, idleSince, abortingSince: Math.max(stuckSince, now - ABORT_TAKES_MS) };
 }
@@ -41,16 +47,16 @@ export function sweepLimits(now: Instant, sessionTtlMs: number, graceMs = GRACE_
 export interface SweepOptions {
   /** When it is aborted, the sweep breaks off; the next one goes on. */
   readonly stop?: AbortSignal;
-  /** Whether the clock may be believed so far that something is deleted because its time has run out. */
+  /** Whether the clock can be trusted, so that things may be deleted because their time has run out. */
   readonly mayExpire?: boolean;
 }
 
 /**
- * Ends sessions whose time ran out and finishes what a crash interrupted. Every repair is the same code that a request runs,
- * and each is safe to run beside requests: statuses change by compare-and-set, and the store's calls are idempotent or checked.
- * `graceMs` 0 suits the start of the only server on a database (`isShared`): nothing can be under way then.
- * Repairs and leftovers do not wait for a clock that is believed: a session's status says that they are due, and the time only how long
- * a request may still be under way.
+ * Ends sessions whose time has run out and finishes what a crash interrupted. Every repair is the same code that a request runs, and is
+ * safe to run beside requests: statuses change by compare-and-set, and calls of the object store are idempotent or checked.
+ * NO_GRACE_MS suits the start of the only server on a database (not `isShared`), when no request can be in progress.
+ * Repairs and leftovers do not wait for a trusted clock: the status of a session says that they are due, and the time only says how long a
+ * request may still be in progress.
  */
 export async function sweep(
   deps: ServiceDeps,
@@ -86,11 +92,11 @@ export async function sweep(
     return (limit: number) => sessions.listUnchangedSince(status, stuckSince, limit);
   }
 
-  /** Until none is left. What fails for good comes first for ever: it is tried once, and must not hide what comes after. */
+  /** Repairs listed items until none is left. Items that fail stay first in the list: each is tried once, and must not hide the items after it. */
   async function each<Item extends { readonly sessionId: string; readonly generation?: number }>(
     kind: 'expired' | 'repaired' | 'released',
     list: (limit: number) => Promise<Item[]>,
-    /** Resolves to false where there was nothing to do after all. */
+    /** Resolves to false if there was nothing to do after all. */
     repair: (item: Item) => Promise<unknown>,
   ): Promise<void> {
     const tried = new Set<string>();
@@ -106,7 +112,7 @@ export async function sweep(
         try {
           if ((await repair(item)) !== false) report[kind]++;
         } catch (error) {
-          // One session that cannot be repaired now must not keep the others waiting; the next sweep tries again.
+          // One session that cannot be repaired now must not keep the others waiting. The next sweep tries again.
           report.failed++;
           more &&= !isUnavailable(error);
           deps.log.warn({ sessionId: item.sessionId, err: error }, `sweep: could not be ${kind}`);
@@ -120,12 +126,12 @@ function nameOf({ sessionId, generation = 0 }: { readonly sessionId: string; rea
   return `${sessionId} ${generation}`;
 }
 
-/** Then the others would fail as well, each after its time. */
+/** True where all other items would fail as well, each after its time limit. */
 function isUnavailable(error: unknown): boolean {
   return error instanceof SessionStoreUnavailable || (error instanceof ObjectStoreError && error.failure === 'unavailable');
 }
 
-/** The list may be minutes old when a slow store comes to its last session: a client that came back meanwhile keeps its parts. */
+/** Expires a session. With a slow store the list may be minutes old, so a client that came back meanwhile keeps its parts. */
 async function expire(deps: ServiceDeps, { sessionId, status }: UploadSession, idleSince: Instant): Promise<boolean> {
   const current = await mustGet(deps, sessionId);
   if (current.status !== status || current.lastActivityAt >= idleSince) return false;
@@ -133,7 +139,7 @@ async function expire(deps: ServiceDeps, { sessionId, status }: UploadSession, i
   return true;
 }
 
-/** Settled by a definite refusal, too: the session is open again, and its client will hear the reason. */
+/** Settles a session without its client. A definite refusal settles it, too: the session is open again, and its client will get the reason. */
 async function settleAlone(deps: ServiceDeps, session: UploadSession): Promise<void> {
   try {
     await settle(deps, session);
@@ -143,8 +149,8 @@ async function settleAlone(deps: ServiceDeps, session: UploadSession): Promise<v
 }
 
 /**
- * Every upload that is of no use any more is aborted here, a while after a request completed or aborted it: a part that arrived
- * in that moment is kept by MinIO, listed as an upload that does not exist (measured), and S3 asks for abort to be repeated, too.
+ * Aborts an upload that no session uses any more, a while after a request completed or aborted it: MinIO keeps a part that arrived in
+ * that moment, and lists it as an upload that does not exist (measured). S3 asks for aborts to be repeated, too.
  */
 async function releaseLeftover(deps: ServiceDeps, upload: LeftoverUpload): Promise<void> {
   await releaseUpload(deps, upload);
@@ -152,10 +158,10 @@ async function releaseLeftover(deps: ServiceDeps, upload: LeftoverUpload): Promi
 }
 
 /**
- * A crash between CreateMultipartUpload and its record leaves an upload that nobody can use. MinIO lists uploads of an
- * exact key only (measured), so such keys are noted before the call is repeated. Nothing in the list says who began an upload:
- * only those are aborted that the session can have begun, by their time, that nobody has recorded, and that no request under
- * way may be about to record.
+ * Aborts uploads that a crash between CreateMultipartUpload and its record left behind, which no session can use. MinIO lists uploads of
+ * an exact key only (measured), so such keys are noted before the call is repeated. The list does not say which program began an upload:
+ * an upload is aborted only if the session can have begun it, by its time, if it is not recorded, and if no request in progress can be
+ * about to record it.
  */
 async function releaseOrphans(deps: ServiceDeps, suspect: OrphanSuspect, before: Instant): Promise<void> {
   const objects = objectsOf(deps, suspect);
@@ -169,9 +175,9 @@ async function releaseOrphans(deps: ServiceDeps, suspect: OrphanSuspect, before:
 }
 
 /**
- * Sweeps at once, then every `intervalMs`, one at a time, until stopped; of several servers on one database, one of them. Without
- * grace at the start where no other server can use the database: there, whoever left something under way is gone. `mayExpire` is asked
- * at the beginning of each sweep.
+ * Sweeps at once, then every `intervalMs`, one sweep at a time, until stopped. Of several servers on one database, one sweeps. The first sweep
+ * has no grace time where no other server can use the database, because no request can then be in progress. `mayExpire` is called at
+ * the beginning of each sweep.
  */
 export function startSweeper(
   deps: ServiceDeps,
@@ -184,9 +190,9 @@ export function startSweeper(
   const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
   const run = (graceMs?: number) => {
-    // Asked for now, not when an earlier sweep is done: one that takes longer than the lease keeps it.
+    // Acquired now, not after an earlier sweep: a sweep that takes longer than the lease then keeps it.
     const isOurs = lease.acquire();
-    // Told below, when it is this sweep's turn; until then nobody waits for it.
+    // A failure is logged below, when it is this sweep's turn; until then nothing awaits the promise.
     isOurs.catch(() => {});
     running = running.then(async () => {
       const startedAt = performance.now();
@@ -202,7 +208,7 @@ export function startSweeper(
       }
     });
   };
-  run(sessions.isShared ? GRACE_MS : 0);
+  run(sessions.isShared ? GRACE_MS : NO_GRACE_MS);
   const timer = setInterval(run, intervalMs);
   timer.unref();
   return {
@@ -215,9 +221,12 @@ export function startSweeper(
   };
 }
 
-/** The right to sweep. A server that dies keeps it from the others for `ttlMs`. */
-function createLease({ sessions, now, log }: ServiceDeps, ttlMs: number) {
-  // The one server of a database that is not shared is the same holder after a crash, and need not wait for itself.
+/** The right to sweep. After a server dies, the others wait for it up to `ttlMs`. */
+function createLease(
+  { sessions, now, log }: Pick<ServiceDeps, 'now' | 'log'> & { readonly sessions: SweepLease },
+  ttlMs: number,
+) {
+  // The only server of a database that is not shared is the same holder after a crash, and need not wait for itself.
   const holder = sessions.isShared ? randomUUID() : 'the only server';
   return {
     acquire: (): Promise<boolean> => sessions.acquireSweepLease(holder, now(), ttlMs),
@@ -225,7 +234,7 @@ function createLease({ sessions, now, log }: ServiceDeps, ttlMs: number) {
       try {
         await sessions.releaseSweepLease(holder);
       } catch (error) {
-        log.warn({ err: error }, 'the lease of the sweep was not given back; another server sweeps once it has expired');
+        log.warn({ err: error }, 'the sweep lease could not be released; another server sweeps once it has expired');
       }
     },
   };

@@ -3,10 +3,10 @@ import { UploadError } from '../../session/errors.ts';
 import { nextStatus, type SessionEvent, type Status } from '../../session/machine.ts';
 import type { PartPlan } from '../../session/part-plan.ts';
 import type { UploadSession } from '../../session/session.ts';
-import type { Expected, ObjectAttributes, StatusChange } from '../../session-store/port/session-store.ts';
+import type { Expected, ObjectAttributes, StatusChange } from '../../session-store/port/sessions.ts';
 import type { ServiceDeps } from '../core/deps.ts';
 
-/** Changes of a session's status and of its generation of multipart upload, each decided by the transition table. */
+/* Changes of a session's status and of its generation of multipart upload, each decided by the transition table. */
 
 export function expected(session: UploadSession): Expected {
   return { sessionId: session.sessionId, status: session.status, generation: session.generation };
@@ -30,7 +30,7 @@ export function notOpen(session: UploadSession): UploadError {
   });
 }
 
-/** The object store, if it is the one that holds this session: after a change of PARTWAY_S3_BUCKET it is not. */
+/** Returns the object store. @throws UploadError `STORE_REFUSED` where it is not the store of this session: PARTWAY_S3_BUCKET was changed. */
 export function objectsOf(
   deps: Pick<ServiceDeps, 'objects'>,
   { sessionId, bucket }: Pick<UploadSession, 'sessionId' | 'bucket'>,
@@ -38,7 +38,7 @@ export function objectsOf(
   if (bucket === deps.objects.bucket) return deps.objects;
   throw new UploadError(
     'STORE_REFUSED',
-    `The session ${sessionId} is in bucket ${bucket}; this server now works with ${deps.objects.bucket}.`,
+    `The session ${sessionId} is in bucket ${bucket}, but this server now uses ${deps.objects.bucket}.`,
     {
       hint: 'Set PARTWAY_S3_BUCKET back to finish or abort what is in the old bucket.',
     },
@@ -70,8 +70,8 @@ export function busy(session: UploadSession): UploadError {
 }
 
 /**
- * `creating` to `open`: makes the multipart upload of the current generation. The row exists before the call (write order 1).
- * `firstTry` is false where an earlier call may have made an upload and died before recording it: that one is noted for the sweeper first.
+ * Goes from `creating` to `open` by making the multipart upload of the current generation. The row exists before the call (write order 1).
+ * `firstTry` is false where an earlier call may have made an upload and died before recording it: the key is then noted for the sweeper first.
  */
 export async function openUpload(deps: ServiceDeps, session: UploadSession, firstTry: boolean): Promise<UploadSession> {
   if (!firstTry) await deps.sessions.suspectOrphan(session.sessionId, deps.now());
@@ -83,26 +83,26 @@ export async function openUpload(deps: ServiceDeps, session: UploadSession, firs
     tags: session.tags,
   });
   if (!(await deps.sessions.openUpload(expected(session), upload, deps.now()))) {
-    // Somebody else opened or ended the session meanwhile: nobody will ever use this upload.
+    // Another request opened or ended the session meanwhile, so this upload will never be used.
     await objectsOf(deps, session).abortMultipartUpload(session.key, upload.uploadId);
   }
   return mustGet(deps, session.sessionId);
 }
 
-/** A crash may have left the session `creating`; whoever needs it open finishes that. */
+/** Returns the session open. If a crash left it `creating`, opens it first. */
 export async function ensureOpen(deps: ServiceDeps, session: UploadSession): Promise<UploadSession> {
   const current = session.status === 'creating' ? await openUpload(deps, session, false) : session;
   if (current.status !== 'open') throw notOpen(current);
   return current;
 }
 
-/** The store no longer has the multipart upload: the session goes on under its id with the next one. */
+/** Starts the next generation, under the same session id, after the store lost the multipart upload. */
 export async function heal(deps: ServiceDeps, session: UploadSession): Promise<UploadSession> {
   deps.log.warn({ sessionId: session.sessionId, lostBytes: session.storedBytes }, 'the object store lost the parts of a session');
   return nextGeneration(deps, session, 'upload-lost');
 }
 
-/** No part is stored, so the file may be cut differently and the object may get other attributes. */
+/** Starts the next generation with another plan or other attributes. Only for sessions without a stored part. */
 export function replan(
   deps: ServiceDeps,
   session: UploadSession,
@@ -126,7 +126,7 @@ async function nextGeneration(
   return opened;
 }
 
-/** Lets the store forget a multipart upload. It stays on record among the leftovers, which the sweeper aborts once more. */
+/** Aborts a multipart upload at the store. It stays recorded as a leftover, which the sweeper aborts once more. */
 export async function releaseUpload(
   deps: ServiceDeps,
   upload: Pick<UploadSession, 'sessionId' | 'bucket' | 'key' | 'uploadId'>,

@@ -4,41 +4,41 @@ import { MAX_PLAIN_BODY_BYTES, maxBodyBytes, maxPartListBytes, sessionOfPartList
 import { UploadError } from '../../session/errors.ts';
 import { ANY_BODY_TIME, type BodyTime } from './body-time.ts';
 import { nestsTooDeep } from './json-depth.ts';
-import { createHoldings, type Take } from './quota-counter.ts';
+import { type Acquire, createQuotaCounter, type Quota } from './quota-counter.ts';
 
 const MiB = 1_024 * 1_024;
 
 export interface BodyLimits {
-  /** Bytes of bodies that are on their way at once, in all; 64 MiB unless told. */
+  /** Most bytes of bodies that may be arriving at once, in all; 64 MiB by default. */
   readonly inAll?: number;
-  /** Of those under one key, so that one client cannot keep all others waiting; 16 MiB unless told. */
+  /** Most of these bytes under one key, so that one client cannot keep all others waiting; 16 MiB by default. */
   readonly perKey?: number;
 }
 
 export interface BodyOptions {
   readonly limits?: BodyLimits | undefined;
-  /** The key of the sender: its token, which stands for all capabilities that came of it. */
+  /** Returns the key of the sender: its token, which stands for all capabilities that it granted. */
   readonly keyOf: (context: Context) => string;
-  /** Part count of the session, where the caller may change it. @throws UploadError where it may not. */
+  /** Returns the part count of the session. @throws UploadError where the caller may not change the session. */
   readonly partCountOf: (context: Context, sessionId: string) => Promise<number>;
-  /** Called once the body has come. */
+  /** Called when the body has arrived whole. */
   readonly onBody: (context: Context, bytes: number) => Promise<void>;
-  /** No limit unless given. */
+  /** Limits the time that bodies take of the server's thread; no limit by default. */
   readonly time?: BodyTime | undefined;
 }
 
-/** The variables that this middleware sets on the context. */
+/** Variables that this middleware sets on the context. */
 export interface BodyFacts {
-  /** To be called as soon as the body was judged: by then, nothing has been waited for since it came. */
+  /** Must be called as soon as the body has been checked, before anything is awaited: the time since its arrival is charged to its sender. */
   readonly bodyChecked?: (isAccepted: boolean) => void;
 }
 
-/** Statuses of requests whose body is wrong. */
+/** Statuses of answers that refuse a body. */
 const REFUSED: ReadonlySet<number> = new Set([400, 415]);
 
 /**
- * Reads bodies before anything else does, within what the route needs, by the length they announce or as they come. A body counts
- * with all that it may become until it is whole: a client may hold back the last of it for minutes.
+ * Reads each body before anything else does, up to the size that its route needs, by the length that it announces or as it arrives. Until it
+ * is whole, a body counts with the most that it may become: a client may hold back the last bytes for minutes.
  * @throws UploadError `BODY_TOO_LARGE`, `RATE_LIMITED`, and `INVALID_REQUEST` for a body that broke off or nests too deep.
  */
 export function receiveBodies({
@@ -48,7 +48,7 @@ export function receiveBodies({
   onBody,
   time = ANY_BODY_TIME,
 }: BodyOptions): MiddlewareHandler<{ Variables: BodyFacts }> {
-  const take = createHoldings();
+  const acquire = createQuotaCounter();
 
   return async function receiveBody(context, next) {
     if (context.req.method === 'GET' || context.req.method === 'HEAD') return next();
@@ -56,7 +56,7 @@ export function receiveBodies({
     time.check(key);
     const body = await receive(context);
     if (body === '') return next();
-    // Again: other bodies of the key may have come meanwhile.
+    // Again: other bodies of the key may have arrived meanwhile.
     time.check(key);
     const bodyChecked = time.begin(key);
     context.set('bodyChecked', bodyChecked);
@@ -65,7 +65,7 @@ export function receiveBodies({
       throw new UploadError('INVALID_REQUEST', 'The body nests lists and objects too deep.');
     }
     await next();
-    // A body that is no JSON reaches no schema.
+    // A body that is not JSON reaches no schema.
     if (REFUSED.has(context.res.status)) bodyChecked(false);
   };
 
@@ -73,7 +73,7 @@ export function receiveBodies({
     const announced = announcedBytes(context);
     const most = await mostBytes(context, announced);
     if (announced !== undefined && announced > most) throw tooLarge(most);
-    const release = reserve(take, announced ?? most, [
+    const release = reserve(acquire, announced ?? most, [
       { key: 'all', most: inAll },
       { key: `of ${keyOf(context)}`, most: perKey },
     ]);
@@ -82,12 +82,12 @@ export function receiveBodies({
       body = await context.req.text();
     };
     try {
-      // Counting makes streams of the body, which takes longer than all else that is done with it.
+      // Counting turns the body into streams, which takes longer than everything else that is done with it.
       if (announced === undefined) await countBody(most)(context, read);
       else await read();
     } catch (error) {
       if (error instanceof UploadError) throw error;
-      // No fault of ours to be logged.
+      // The connection broke, so this is not a failure of the server to be logged.
       throw new UploadError('INVALID_REQUEST', 'The body of the request did not come whole.', { cause: error });
     } finally {
       release();
@@ -96,7 +96,7 @@ export function receiveBodies({
     return body;
   }
 
-  /** Nearly all reports and completions are small: the session is looked at only for larger ones. */
+  /** Nearly all reports and completions are small, so the session is looked up only for larger ones. */
   async function mostBytes(context: Context, announced: number | undefined): Promise<number> {
     const sessionId = sessionOfPartList(context.req.path);
     if (sessionId === undefined) return maxBodyBytes(context.req.path);
@@ -105,12 +105,16 @@ export function receiveBodies({
   }
 }
 
-function reserve(take: Take, bytes: number, claims: Parameters<Take>[0]): () => void {
-  const release = take(claims, bytes);
+function reserve(acquire: Acquire, bytes: number, quotas: readonly Quota[]): () => void {
+  const release = acquire(quotas, bytes);
   if (release !== undefined) return release;
-  throw new UploadError('RATE_LIMITED', 'Too many request bodies are on their way at once, of this token or in all.', {
-    hint: 'Wait until those that were begun have come whole, or send them one after the other.',
-  });
+  throw new UploadError(
+    'RATE_LIMITED',
+    'Too many bytes of request bodies are arriving at once, from this token or from all clients.',
+    {
+      hint: 'Wait until the requests in progress have been sent whole, or send them one after another.',
+    },
+  );
 }
 
 function countBody(maxSize: number): MiddlewareHandler {
@@ -128,7 +132,7 @@ function tooLarge(maxBodyBytes: number): UploadError {
   });
 }
 
-/** Node's parser reads as much and no more. `undefined`: it comes in chunks, or there is none (RFC 9112, section 6.3). */
+/** Returns the announced length: Node's parser reads so much and no more. Undefined for a body in chunks, or none at all (RFC 9112, section 6.3). */
 function announcedBytes({ req }: Context): number | undefined {
   const length = req.header('transfer-encoding') === undefined ? req.header('content-length') : undefined;
   return length === undefined ? undefined : Number(length);

@@ -1,14 +1,14 @@
 import { UploadError } from '../../session/errors.ts';
 
-/** Time for free: a body of an everyday request takes less, also on a machine with other work. */
+/** Free time for each body: an everyday request takes less, also on a busy host. */
 const FREE_MS = 4;
-/** Share of the thread that the bodies of one key may take in the long run. */
+/** Share of the server's thread that the bodies of one key may take in the long run. */
 const SHARE = 0.1;
 /** Debt up to which nothing is refused: a few reports of thousands of parts, one after another. */
 const CREDIT_MS = 200;
-/** Most debt that is remembered, so that no wait exceeds (MOST_DEBT_MS - CREDIT_MS) / SHARE. */
+/** Most debt that is remembered, so no wait exceeds (MOST_DEBT_MS - CREDIT_MS) / SHARE. */
 const MOST_DEBT_MS = 1_000;
-/** Number of keys beyond which those without debt are dropped. */
+/** Number of keys beyond which the keys without debt are dropped. */
 const TIDY_AT = 1_000;
 
 /** Counts the time that parsing and checking of bodies takes from the server's only thread, under the key of the sender. */
@@ -16,13 +16,13 @@ export interface BodyTime {
   /** @throws UploadError `RATE_LIMITED` while the key owes more time than its credit. */
   check(key: string): void;
   /**
-   * Starts the clock for a body that has come whole. The caller ends it, saying whether the body was accepted; only the first end counts.
-   * A refused body counts with all of its time, an accepted one with what exceeds the everyday.
+   * Starts the clock for a body that has arrived whole. The caller stops it, saying whether the body was accepted; only the first stop counts.
+   * A refused body counts with all of its time, an accepted one with the time beyond FREE_MS.
    */
   begin(key: string): (isAccepted: boolean) => void;
 }
 
-/** @param now Milliseconds of a clock that is never set back. */
+/** @param now Returns the milliseconds of a clock that is never set back. */
 export function createBodyTime(now: () => number): BodyTime {
   const debts = new Map<string, { readonly ms: number; readonly at: number }>();
 
@@ -55,7 +55,7 @@ export function createBodyTime(now: () => number): BodyTime {
   };
 }
 
-/** For servers without limits on requests. */
+/** Limits nothing, for servers without limits on requests. */
 export const ANY_BODY_TIME: BodyTime = { check() {}, begin: () => () => {} };
 
 function tooBusy(retryAfterSeconds: number): UploadError {

@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
-/** An address and how many of its first bits count. */
+/** An address, and the number of its first bits that count. */
 export type Network = readonly [Address, number];
 
 const LOOPBACK: readonly Network[] = [
@@ -9,10 +9,10 @@ const LOOPBACK: readonly Network[] = [
   [ipaddr.parse('::1'), 128],
 ];
 
-/** A socket that is gone already tells no address; nor will it see the answer. */
+/** Stands for the address of a socket that is closed already: it has none, and will not see the answer. */
 export const UNKNOWN_ADDRESS = 'unknown';
 
-/** @param text Addresses and CIDR blocks separated by commas, and the word `loopback`. @throws Error that names what is neither. */
+/** @param text Addresses and CIDR blocks separated by commas, and the word `loopback`. @throws Error that names the item that is neither. */
 export function parseNetworks(text: string): readonly Network[] {
   const names = text.split(',').map((name) => name.trim());
   return names
@@ -32,14 +32,14 @@ function parseNetwork(name: string): Network {
     : [written, bits];
 }
 
-/** IPv4 in four decimal numbers, or IPv6; as proxies write them, with a port or in brackets, too. */
+/** Reads IPv4 in four decimal numbers, or IPv6; also with a port or in brackets, as some proxies write them. */
 function parseAddress(text: string, { asWritten = false } = {}): Address | undefined {
   const bare = text
     .trim()
     .replace(/^\[([^\]]*)\](?::\d{1,5})?$/, '$1')
     .replace(/^(\d+\.\d+\.\d+\.\d+):\d{1,5}$/, '$1')
     .replace(/%.*$/, '');
-  // Other notations (0177.1, 2130706433) are legal for some readers and not for others: nobody sends them in good faith.
+  // Other notations (0177.1, 2130706433) are legal for some parsers and not for others; no honest client or proxy sends them.
   const isAddress = bare.includes(':') ? ipaddr.IPv6.isValid(bare) : ipaddr.IPv4.isValidFourPartDecimal(bare);
   if (!isAddress) return undefined;
   return asWritten ? ipaddr.parse(bare) : ipaddr.process(bare);
@@ -55,9 +55,9 @@ function contains(networks: readonly Network[], address: Address): boolean {
 }
 
 /**
- * Who sent the request: the other end of the connection, or, where that is a trusted proxy, who it names. `X-Forwarded-For` grows
- * to the right, so it is read from there, and no further than proxies that are trusted vouch for. Where one names nobody, the
- * request counts as that proxy's own.
+ * Returns the address of the client that sent the request: the other end of the connection or, where that is a trusted proxy, the address that
+ * it names. `X-Forwarded-For` grows to the right, so it is read from there, and only as far as trusted proxies wrote it. Where a proxy names no
+ * address, the request counts as the proxy's own.
  */
 export function clientAddress(peer: string | undefined, forwardedFor: string | undefined, trusted: readonly Network[]): string {
   let address = parseAddress(peer ?? '');
@@ -71,7 +71,7 @@ export function clientAddress(peer: string | undefined, forwardedFor: string | u
   return address.toString();
 }
 
-/** What limits count by. Who has one IPv6 address has the 2^64 of its subnet (RFC 6177), so they are one. */
+/** Returns the key that limits count by. A client with one IPv6 address has all 2^64 of its subnet (RFC 6177), so the subnet is one key. */
 export function limitKey(address: string, ipv6Bits = 64): string {
   const parsed = parseAddress(address);
   if (!(parsed instanceof ipaddr.IPv6)) return parsed?.toString() ?? UNKNOWN_ADDRESS;
@@ -79,7 +79,7 @@ export function limitKey(address: string, ipv6Bits = 64): string {
   return `${new ipaddr.IPv6(parts).toString()}/${ipv6Bits}`;
 }
 
-/** The first `bits` of a group of 16. */
+/** Masks the first `bits` of a group of 16. */
 function groupMask(bits: number): number {
   return 0xffff & (0xffff << (16 - Math.min(16, Math.max(0, bits))));
 }

@@ -1,16 +1,16 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { isIPv6, limitKey, UNKNOWN_ADDRESS } from './client-address.ts';
-import { type Claim, createHoldings } from './quota-counter.ts';
+import { createQuotaCounter, type Quota } from './quota-counter.ts';
 
 export interface HttpLimits {
-  /** Bytes of the request line and all headers. */
+  /** Most bytes of the request line and all headers. */
   readonly maxHeaderSize: number;
-  /** Until the last header came; also for a connection that says nothing at all. */
+  /** Until the last header has arrived; also for a connection that sends nothing at all. */
   readonly headersTimeoutMs: number;
-  /** Until the whole request came. Answers may take longer: completing a large object does, a live stream has no end. */
+  /** Until the whole request has arrived. Answers may take longer: completing a large object does, and a live stream has no end. */
   readonly requestTimeoutMs: number;
-  /** How often the two are looked at. */
+  /** How often the two time limits are checked. */
   readonly checkEveryMs: number;
   /** How long a connection is kept for its next request: longer than proxies keep theirs, most of them 60 s. */
   readonly keepAliveMs: number;
@@ -19,7 +19,7 @@ export interface HttpLimits {
   readonly maxConnectionsPerAddress: number;
 }
 
-/** contract/problems.ts names the first three. A client of ours has a few connections; an office behind a NAT has many clients. */
+/** Default limits, of which contract/problems.ts names the first three. A partway client has a few connections; an office behind a NAT has many clients. */
 export const HTTP_LIMITS: HttpLimits = {
   maxHeaderSize: 16 * 1_024,
   headersTimeoutMs: 15_000,
@@ -30,7 +30,7 @@ export const HTTP_LIMITS: HttpLimits = {
   maxConnectionsPerAddress: 500,
 };
 
-/** As Node's HTTP server wants them. */
+/** Returns the limits as options of Node's HTTP server. */
 export function serverOptions(limits: HttpLimits) {
   return {
     maxHeaderSize: limits.maxHeaderSize,
@@ -43,22 +43,22 @@ export function serverOptions(limits: HttpLimits) {
   };
 }
 
-/** Connections beyond the limits are closed without a word: an answer to each is what a flood is after. */
+/** Closes connections beyond the limits without an answer: writing one for each would help a flood. */
 export function limitConnections(server: Server, limits: HttpLimits, isTrusted: (address: string) => boolean): void {
-  const take = createHoldings();
+  const acquire = createQuotaCounter();
   server.maxConnections = limits.maxConnections;
   server.on('connection', (socket: Socket) => {
     const address = socket.remoteAddress ?? UNKNOWN_ADDRESS;
-    // All clients behind a proxy come from its address; it has limits of its own.
+    // All clients behind a proxy share its address, and the proxy has limits of its own.
     if (isTrusted(address)) return;
-    const release = take(claimsOf(address, limits));
+    const release = acquire(quotasOf(address, limits));
     if (release === undefined) socket.destroy();
     else socket.once('close', release);
   });
 }
 
-/** Homes are given a /56 of IPv6, companies and tunnels a /48 (RFC 6177): whoever has one must not get a share for each /64 of it. */
-function claimsOf(address: string, { maxConnectionsPerAddress: most }: HttpLimits): Claim[] {
+/** Counts whole IPv6 networks: homes are given a /56, companies and tunnels a /48 (RFC 6177), and must not get a share for each /64 in it. */
+function quotasOf(address: string, { maxConnectionsPerAddress: most }: HttpLimits): Quota[] {
   if (!isIPv6(address)) return [{ key: limitKey(address), most }];
   return [
     { key: limitKey(address, 56), most },

@@ -5,13 +5,13 @@ import { consumePoints } from './rate-limited.ts';
 import { createRecentSet } from './recent-set.ts';
 
 export interface FailureLimits {
-  /** Failures of an address that are answered 401 in a window; 10 unless told. */
+  /** Failures of an address that are answered 401 in a window; 10 by default. */
   readonly failures?: number;
-  /** Failures of all addresses together; 1,000 unless told. */
+  /** Failures of all addresses together; 1,000 by default. */
   readonly inAll?: number;
-  /** Seconds; 60 unless told. */
+  /** 60 by default. */
   readonly windowSeconds?: number;
-  /** Addresses whose failures are counted; 10,000 unless told. */
+  /** Number of addresses whose failures are counted; 10,000 by default. */
   readonly remembered?: number;
 }
 
@@ -19,8 +19,8 @@ export interface FailureLimits {
 export type GuardedAuthenticate<Credentials, Caller> = (credentials: Credentials, address: string) => Promise<Caller>;
 
 /**
- * Limits failed authentications, for each address and in all. Every token is looked at first, so a valid one is let in whatever else comes
- * from its address: others behind the same NAT may send wrong ones. Guesses gain nothing by it: tokens are too long to be guessed.
+ * Limits failed authentications, for each address and in all. Every token is checked first, so a valid token is let in whatever else its
+ * address sends: other clients behind the same NAT may send wrong tokens. This does not help guessing, because tokens are too long to guess.
  */
 export function guardAuthentication<Credentials, Caller>(
   authenticate: (credentials: Credentials) => Promise<Caller>,
@@ -28,14 +28,14 @@ export function guardAuthentication<Credentials, Caller>(
 ): GuardedAuthenticate<Credentials, Caller> {
   const ofAddress = new RateLimiterMemory({ points: failures, duration: windowSeconds });
   const ofAll = new RateLimiterMemory({ points: inAll, duration: windowSeconds });
-  // An address that was dropped starts over. A client with so many addresses gains nothing by that.
+  // An address that was dropped starts over, which does not help a client with so many addresses.
   const failing = createRecentSet(remembered, (key) => void ofAddress.delete(key));
 
   async function countFailure(address: string): Promise<void> {
     const key = limitKey(address);
     failing.add(key);
     await consumePoints(ofAddress, key, 1, OF_ADDRESS);
-    // After the address, so that one address cannot use up what all have.
+    // After the address, so that one address cannot use up the points of all.
     await consumePoints(ofAll, 'all', 1, OF_ALL);
   }
 

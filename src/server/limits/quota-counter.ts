@@ -1,32 +1,33 @@
-export interface Claim {
+/** The most that may be in use under a key at once. */
+export interface Quota {
   readonly key: string;
-  /** As much as may be held under the key at once. */
   readonly most: number;
 }
 
 /**
- * Counts what is held under keys, such as places and bytes, and keeps nothing of keys under which nothing is.
- * Takes the amount under all of the keys and returns what gives it back, once; undefined, with nothing taken, where it is too much.
+ * Acquires an amount (connections, streams, bytes; 1 by default) under all keys at once. Returns a function that releases it, of which
+ * only the first call counts; or undefined, with nothing acquired, where one of the quotas would be exceeded.
  */
-export type Take = (claims: readonly Claim[], amount?: number) => (() => void) | undefined;
+export type Acquire = (quotas: readonly Quota[], amount?: number) => (() => void) | undefined;
 
-export function createHoldings(): Take {
-  const held = new Map<string, number>();
+/** Counts the use under each key. A key with nothing in use takes no memory. */
+export function createQuotaCounter(): Acquire {
+  const inUse = new Map<string, number>();
 
   function change(key: string, by: number): void {
-    const left = (held.get(key) ?? 0) + by;
-    if (left === 0) held.delete(key);
-    else held.set(key, left);
+    const amount = (inUse.get(key) ?? 0) + by;
+    if (amount === 0) inUse.delete(key);
+    else inUse.set(key, amount);
   }
 
-  return function take(claims, amount = 1) {
-    if (claims.some(({ key, most }) => (held.get(key) ?? 0) + amount > most)) return undefined;
-    for (const { key } of claims) change(key, amount);
-    let isGivenBack = false;
+  return function acquire(quotas, amount = 1) {
+    if (quotas.some(({ key, most }) => (inUse.get(key) ?? 0) + amount > most)) return undefined;
+    for (const { key } of quotas) change(key, amount);
+    let isReleased = false;
     return () => {
-      if (isGivenBack) return;
-      isGivenBack = true;
-      for (const { key } of claims) change(key, -amount);
+      if (isReleased) return;
+      isReleased = true;
+      for (const { key } of quotas) change(key, -amount);
     };
   };
 }

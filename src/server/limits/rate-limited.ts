@@ -1,7 +1,7 @@
 import { type RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { UploadError } from '../../session/errors.ts';
 
-/** Uses up points of the key. @throws UploadError `RATE_LIMITED`, which says when there are points again, if there are too few. */
+/** Uses up points of the key. @throws UploadError `RATE_LIMITED` if there are too few, which says when there are points again. */
 export async function consumePoints(
   limiter: RateLimiterMemory,
   key: string,

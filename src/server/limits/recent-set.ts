@@ -1,8 +1,8 @@
-/** The members that were added last, `limit` at most: memory stays bounded whoever sends what. */
+/** Keeps the members that were added last, `limit` at most, so that no client can fill the memory. */
 export function createRecentSet(limit: number, onEvict: (member: string) => void = () => {}) {
   const members = new Set<string>();
   return {
-    /** Also makes a member that there is the latest. */
+    /** Adds a member, or makes one that is there the latest. */
     add(member: string): void {
       members.delete(member);
       members.add(member);

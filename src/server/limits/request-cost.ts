@@ -1,11 +1,11 @@
 import type * as wire from '../../contract/wire.ts';
 
 /*
- * What a request costs beyond the one point of every request, in points of the request limit. A point is about half a millisecond
- * of the server's time at most (measured); fractions add up to nothing, so that small requests count once.
+ * The cost of a request beyond the one point that every request costs, in points of the request limit. A point is about half a
+ * millisecond of the server's time at most (measured); fractions are dropped, so small requests cost one point.
  */
 
-/** Parsing and checking, also of a body that is refused. */
+/** Pays for parsing and checking, also of a body that is refused. */
 export function costOfBody(bytes: number): number {
   return bytes / 4_096;
 }
@@ -14,20 +14,20 @@ export function costOfPresign({ partNumbers }: Pick<wire.PresignRequest, 'partNu
   return partNumbers.length / 10;
 }
 
-/** The store lists, creates and aborts an upload for it, and the old one stays on record until it is swept. */
+/** Pays for three calls of the object store (list, create and abort an upload); the old upload also stays on record until it is swept. */
 export const COST_OF_REPLAN = 10;
 
-/** Each part is a row. */
+/** Pays for one row per part. */
 export function costOfReport({ parts }: Pick<wire.ReportRequest, 'parts'>): number {
   return (parts?.length ?? 0) / 20;
 }
 
-/** The parts of each session are summed. @param limit As many as were asked for. */
+/** Pays for reading and showing the sessions: 200 of them take 2.3 ms (measured). @param limit Number of sessions that the client asked for. */
 export function costOfList({ limit }: { readonly limit: number }): number {
-  return limit / 10;
+  return limit / 40;
 }
 
-/** The store is asked about each segment above the last (`findKeyConflict`); keys of everyday depth cost nothing more. */
+/** Pays for asking the object store about each segment above the last (`findKeyConflict`); keys of everyday depth cost nothing more. */
 export function costOfCreate({
   key,
   keyTemplate,

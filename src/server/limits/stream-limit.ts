@@ -1,26 +1,26 @@
 import type { Grant } from '../../session/access.ts';
 import { UploadError } from '../../session/errors.ts';
-import { createHoldings } from './quota-counter.ts';
+import { createQuotaCounter } from './quota-counter.ts';
 
 export interface StreamLimits {
-  /** Live streams at once of one token or one capability; 20 unless told. */
+  /** Live streams at once of one token or one capability; 20 by default. */
   readonly perToken?: number;
-  /** Of a token together with all capabilities that it granted; 100 unless told. */
+  /** Live streams of a token together with all capabilities that it granted; 100 by default. */
   readonly perGrantor?: number;
-  /** Of one session, whoever watches; 50 unless told. */
+  /** Live streams of one session, for all tokens together; 50 by default. */
   readonly perSession?: number;
 }
 
-/** Returns what gives the place back. @throws UploadError `RATE_LIMITED` where none is left. */
-export type TakeStream = (grant: Pick<Grant, 'tokenId' | 'limitKey'>, sessionId: string) => () => void;
+/** Returns a function that releases the stream again. @throws UploadError `RATE_LIMITED` where no more are allowed. */
+export type AcquireStream = (grant: Pick<Grant, 'tokenId' | 'limitKey'>, sessionId: string) => () => void;
 
-/** A stream costs the server for as long as somebody watches, unlike a request. */
-export function createStreamLimit({ perToken = 20, perGrantor = 100, perSession = 50 }: StreamLimits = {}): TakeStream {
-  const take = createHoldings();
+/** Limits live streams: unlike a request, a stream costs the server as long as it is open. */
+export function createStreamLimit({ perToken = 20, perGrantor = 100, perSession = 50 }: StreamLimits = {}): AcquireStream {
+  const acquire = createQuotaCounter();
   const detail = `A token may watch ${perToken} live streams at once, ${perGrantor} with its capabilities, and a session has ${perSession} at most.`;
 
   return ({ tokenId, limitKey }, sessionId) => {
-    const release = take([
+    const release = acquire([
       { key: `token ${tokenId}`, most: perToken },
       { key: `grantor ${limitKey}`, most: perGrantor },
       { key: `session ${sessionId}`, most: perSession },
@@ -33,5 +33,5 @@ export function createStreamLimit({ perToken = 20, perGrantor = 100, perSession 
   };
 }
 
-/** Streams end when uploads do: to come back at once is in vain. */
+/** Streams end when uploads do, so coming back at once would be in vain. */
 const RETRY_AFTER_SECONDS = 10;

@@ -1,8 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { ClockNews } from '../clock/expiry-clock.ts';
+import type { ClockReport } from '../clock/expiry-clock.ts';
 import { DOUBTS } from '../clock/expiry-hold.ts';
 
-export function createClockMetrics(registry: Registry): (news: ClockNews) => void {
+export function createClockMetrics(registry: Registry): (report: ClockReport) => void {
   const registers = [registry];
   const held = new Gauge({
     name: 'partway_expiry_held',
@@ -12,7 +12,7 @@ export function createClockMetrics(registry: Registry): (news: ClockNews) => voi
   });
   const steps = new Counter({
     name: 'partway_clock_steps_total',
-    help: 'Steps of the wall clock, and pauses of the process, that were noticed.',
+    help: 'Steps of the wall clock and pauses of the process.',
     registers,
   });
   const offset = new Gauge({

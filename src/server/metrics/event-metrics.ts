@@ -1,13 +1,13 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Instant } from '../../session/session.ts';
-import type { Backlog } from '../../session-store/port/session-store.ts';
+import type { Backlog } from '../../session-store/port/outbox.ts';
 import type { DeliveryListener } from '../webhooks/delivery.ts';
 
-/** A receiver that only notes the event answers in milliseconds; one that takes 15 seconds is given up on. */
+/** A receiver that only stores the event answers in milliseconds; an attempt times out after 15 seconds. */
 const SECONDS = [0.01, 0.05, 0.1, 0.25, 1, 5, 15];
 const OUTCOMES = ['delivered', 'failed', 'dead'] as const;
 
-/** What webhooks are told, counted as it happens, and what they have not been told yet, asked of the session store. */
+/** Counts deliveries as they happen, and shows the backlog as the session store has it. */
 export function createEventMetrics(registry: Registry) {
   const registers = [registry];
   const deliveries = new Counter({
@@ -41,7 +41,7 @@ export function createEventMetrics(registry: Registry) {
   };
   return {
     delivered,
-    /** Nothing where it is not known, or nobody is to be told. */
+    /** Shows nothing where the backlog is unknown, or there is no webhook. */
     showBacklog(backlog: Backlog | undefined, now: Instant): void {
       events.reset();
       oldest.remove();

@@ -1,6 +1,7 @@
 import { Gauge, Registry } from 'prom-client';
 import type { Instant } from '../../session/session.ts';
-import type { SessionStore } from '../../session-store/port/session-store.ts';
+import type { Outbox } from '../../session-store/port/outbox.ts';
+import type { UsageRecords } from '../../session-store/port/usage.ts';
 import type { Log } from '../core/deps.ts';
 import { createClockMetrics } from './clock-metrics.ts';
 import { createEventMetrics } from './event-metrics.ts';
@@ -13,8 +14,8 @@ import { createSweepMetrics } from './sweep-metrics.ts';
 export type Metrics = ReturnType<typeof createMetrics>;
 
 export interface MetricsOptions {
-  readonly sessions: Pick<SessionStore, 'totals' | 'outbox'>;
-  /** Without one, events wait for nobody, and are forgotten after a day. */
+  readonly sessions: Pick<UsageRecords, 'totals'> & { readonly outbox: Outbox };
+  /** Without a webhook, events are not sent, and are deleted after a day. */
   readonly hasWebhook: boolean;
   readonly now: () => Instant;
   readonly log: Log;
@@ -22,8 +23,8 @@ export interface MetricsOptions {
 }
 
 /**
- * What Prometheus can read of one server, in a registry of its own: several servers in a process do not meet. No label names a
- * session, a key or a token: their number has no bound, and who may read metrics need not know them. docs/operations.md explains
+ * Metrics of one server for Prometheus, in a registry of their own, so that several servers can run in one process. No label names a
+ * session, a key or a token: their number has no bound, and readers of metrics need not know them. docs/operations.md explains
  * each metric.
  */
 export function createMetrics({ sessions, hasWebhook, now, log, version }: MetricsOptions) {
@@ -32,11 +33,11 @@ export function createMetrics({ sessions, hasWebhook, now, log, version }: Metri
   const eventMetrics = createEventMetrics(registry);
   const answers = new Gauge({
     name: 'partway_session_store_up',
-    help: 'Whether the session store answered when this was asked: 1 or 0. Without it, what is read from it is left out.',
+    help: 'Whether the session store answered when the metrics were read: 1 or 0. If not, the metrics that come from it are left out.',
     registers: [registry],
   });
 
-  /** Never throws: what can be said without the session store is most wanted when that is broken. */
+  /** Never throws: the other metrics are needed most when the session store is broken. */
   async function askStore() {
     try {
       const backlog = hasWebhook ? await sessions.outbox.backlog() : undefined;
@@ -55,7 +56,7 @@ export function createMetrics({ sessions, hasWebhook, now, log, version }: Metri
     clockSeen: createClockMetrics(registry),
     eventDelivered: eventMetrics.delivered,
     contentType: registry.contentType,
-    /** Everything, as text. Costs a few questions to the session store. */
+    /** Returns all metrics as text. Costs a few queries of the session store. */
     async expose(): Promise<string> {
       const known = await askStore();
       answers.set(known === undefined ? 0 : 1);
@@ -63,9 +64,9 @@ export function createMetrics({ sessions, hasWebhook, now, log, version }: Metri
       eventMetrics.showBacklog(known?.backlog, now());
       return registry.metrics();
     },
-    /** Every metric's name, for the test of the docs. */
+    /** Returns every metric's name, for the test of the docs. */
     names: () => registry.getMetricsAsArray().map(({ name }) => name),
-    /** Until it is stopped. What watches costs a little all the time, so that only a process that is a server does it. */
+    /** Starts to watch the process, which costs a little all the time, so only real servers do it. */
     watchProcess: (): { stop(): void } => createProcessMetrics(registry, version),
   };
 }

@@ -4,12 +4,12 @@ import { type ObjectStore, ObjectStoreError } from '../../object-store/port.ts';
 /** MinIO answers in milliseconds; ListParts of thousands and Complete of a huge object take seconds to minutes. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 15, 60, 300, 900];
 
-/** Counts and times what is asked of an object store; otherwise it is the same store. */
+/** Wraps an object store, to count and time its calls. */
 export function createObjectStoreMetrics(registry: Registry): (store: ObjectStore) => ObjectStore {
   const registers = [registry];
   const calls = new Counter({
     name: 'partway_object_store_calls_total',
-    help: 'Calls to the object store, by operation and outcome: ok, what it failed with, or error for the unforeseen.',
+    help: 'Calls to the object store, by operation and outcome: ok, the failure, or error for an unexpected one.',
     labelNames: ['operation', 'outcome'],
     registers,
   });
@@ -57,7 +57,7 @@ export function createObjectStoreMetrics(registry: Registry): (store: ObjectStor
     checkSigning: measured('checkSigning', () => store.checkSigning()),
     signing: measured('signing', () => store.signing()),
     tryForgery: measured('tryForgery', () => store.tryForgery()),
-    // Not timed: nobody is asked, and there are thousands a second.
+    // Not timed: it does not contact the store, and there are thousands a second.
     async presignPart(part) {
       const url = await store.presignPart(part);
       presigned.inc();

@@ -2,9 +2,9 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import * as routes from '../../contract/routes.ts';
 import { SERVICE_ERROR_CODES, type ServiceErrorCode } from '../../session/errors.ts';
 
-/** From a read of one session to a Complete that the store works on for minutes. 20 ms is what presigning and reporting are held to. */
+/** From reading one session to a Complete that takes the store minutes. 20 ms is the target for presigning and reporting. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5, 30, 120];
-/** What clients send besides operations (a scanner's paths, preflights) is one, so that nobody can make series. */
+/** One label for all requests that are not operations (a scanner's paths, preflights), so that clients cannot create series. */
 const NO_OPERATION = 'none';
 
 export type RequestMetrics = ReturnType<typeof createRequestMetrics>;
@@ -31,7 +31,7 @@ export function createRequestMetrics(registry: Registry) {
     registers,
   });
   const streams = new Gauge({ name: 'partway_progress_streams', help: 'Live streams of progress that are open.', registers });
-  // A series that begins with its first error has no rate for it.
+  // Every series starts at 0, because Prometheus computes no rate for the first value of a series.
   for (const code of SERVICE_ERROR_CODES) problems.inc({ code }, 0);
 
   return {
@@ -44,7 +44,7 @@ export function createRequestMetrics(registry: Registry) {
     refused(code: ServiceErrorCode): void {
       problems.inc({ code });
     },
-    /** Returns what to call when the stream has ended. */
+    /** Counts an open stream. Call the returned function when it has ended. */
     streamOpened(): () => void {
       streams.inc();
       return () => streams.dec();
@@ -52,7 +52,7 @@ export function createRequestMetrics(registry: Registry) {
   };
 }
 
-/** `GET /api/uploads/:sessionId`, as the router knows it, to `getUpload`. */
+/** Maps method and pattern, as the router has them (`GET /api/uploads/:sessionId`), to the operation (`getUpload`). */
 const OPERATIONS: ReadonlyMap<string, string> = new Map(
   Object.values(routes).map(({ method, path, operationId }) => [
     `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,

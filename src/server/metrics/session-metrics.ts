@@ -1,16 +1,17 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { AuditEventName } from '../../session/audit-events.ts';
 import type { StoredPart } from '../../session/session.ts';
-import type { Totals } from '../../session-store/port/session-store.ts';
-import type { Audit, AuditEventName } from '../audit/event.ts';
+import type { Totals } from '../../session-store/port/usage.ts';
+import type { Audit } from '../audit/event.ts';
 
 const SESSION_EVENTS = ['created', 'completed', 'aborted', 'expired', 'granted'] as const satisfies readonly AuditEventName[];
 
-/** What sessions do, counted as it happens, and what they amount to, asked of the session store. */
+/** Counts what happens to sessions, and shows totals as the session store has them. */
 export function createSessionMetrics(registry: Registry) {
   const registers = [registry];
   const events = new Counter({
     name: 'partway_session_events_total',
-    help: 'What happened to sessions: created, completed, aborted, expired; granted is a capability made.',
+    help: 'Events of sessions: created, completed, aborted, expired; granted means that a capability was made.',
     labelNames: ['event'],
     registers,
   });
@@ -44,7 +45,7 @@ export function createSessionMetrics(registry: Registry) {
   for (const event of SESSION_EVENTS) events.inc({ event }, 0);
 
   return {
-    /** The audit log is told of everything that happens to a session, right after it happened. */
+    /** Counts the events that go to the audit log, which gets everything that happens to a session. */
     countEvents(audit: Audit): Audit {
       return {
         record(event) {
@@ -59,7 +60,7 @@ export function createSessionMetrics(registry: Registry) {
       bytesReported.inc(parts.reduce((sum, { size }) => sum + size, 0));
     },
 
-    /** Nothing where the session store does not say. */
+    /** Shows nothing where the session store does not answer. */
     showTotals(totals: Totals | undefined): void {
       unfinished.reset();
       declared.reset();

@@ -14,7 +14,7 @@ export function createSweepMetrics(registry: Registry): SweepListener {
   });
   const results = new Counter({
     name: 'partway_sweep_results_total',
-    help: 'What sweeps did: sessions expired, sessions repaired, multipart uploads released, and what failed and is tried again.',
+    help: 'Results of sweeps: sessions expired, sessions repaired, multipart uploads released, and failures, which are tried again.',
     labelNames: ['result'],
     registers,
   });

@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { userFolder } from '../../installation/user-folders.ts';
+import type { Environment } from '../core/environment.ts';
 import { Secret } from '../core/secret.ts';
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Where sessions are kept: a SQLite file (or `:memory:`), or a PostgreSQL database, whose URL holds its password. */
+/** The database of the sessions: a SQLite file (or `:memory:`), or a PostgreSQL database, whose URL holds its password. */
 export type DatabaseLocation =
   | { readonly kind: 'sqlite'; readonly path: string }
   | { readonly kind: 'postgres'; readonly url: Secret };
@@ -11,7 +13,7 @@ export type DatabaseLocation =
 const POSTGRES_URL = /^postgres(?:ql)?:\/\//;
 const OTHER_URL = /^\w+:\/\//;
 
-/** What is wrong with a setting, in words that do not quote it: it may hold a password. */
+/** Describes the fault of a database setting without quoting it, because it may hold a password. */
 export function faultOfDatabase(setting: string): string | undefined {
   if (POSTGRES_URL.test(setting)) {
     return URL.canParse(setting)
@@ -21,38 +23,79 @@ export function faultOfDatabase(setting: string): string | undefined {
   return OTHER_URL.test(setting) ? 'must be the path of a SQLite file, or start with postgres://' : undefined;
 }
 
-export function databaseAt(setting: string | undefined, env: Environment): DatabaseLocation {
+export function databaseAt(setting: string | undefined, { folder }: DataFolder): DatabaseLocation {
   if (setting !== undefined && POSTGRES_URL.test(setting)) return { kind: 'postgres', url: new Secret(setting) };
-  return { kind: 'sqlite', path: setting ?? join(dataFolder(env), 'partway.db') };
+  return { kind: 'sqlite', path: setting ?? join(folder, DATABASE_FILE) };
 }
 
-/** For logs: without user, password and options. */
+/** Describes a database for logs, without user, password and options. */
 export function describeDatabase(database: DatabaseLocation): string {
   if (database.kind === 'sqlite') return database.path;
   const { host, pathname } = new URL(database.url.reveal());
   return `postgres://${host}${pathname}`;
 }
 
-/** Undefined where none is kept: it is `off`, or the database is in memory and nothing says where the log should be. */
-export function auditLogPath(setting: string | undefined, database: DatabaseLocation, env: Environment): string | undefined {
+/** Returns the path of the audit log. Undefined if none is kept: it is `off`, or has no path and the database is in memory. */
+export function auditLogPath(
+  setting: string | undefined,
+  database: DatabaseLocation,
+  { folder }: DataFolder,
+): string | undefined {
   if (setting === 'off') return undefined;
   if (setting !== undefined) return setting;
-  if (database.kind === 'postgres') return join(dataFolder(env), 'audit.jsonl');
-  return database.path === ':memory:' ? undefined : join(dirname(database.path), 'audit.jsonl');
+  if (database.kind === 'postgres') return join(folder, AUDIT_FILE);
+  return database.path === ':memory:' ? undefined : join(dirname(database.path), AUDIT_FILE);
 }
 
-/** For those who need none of the server's other settings. An empty variable counts as one that is not set. */
+/** Finds the database for commands that need none of the server's other settings. An empty variable counts as not set. */
 export function locateDatabase(env: Environment): DatabaseLocation {
-  return databaseAt(env.PARTWAY_DATABASE_URL || undefined, env);
+  return databaseAt(env.PARTWAY_DATABASE_URL || undefined, findDataFolder(env));
 }
 
-/** Likewise. */
+/** Finds the audit log for commands that need none of the server's other settings. */
 export function findAuditLog(env: Environment): string | undefined {
-  return auditLogPath(env.PARTWAY_AUDIT_LOG || undefined, locateDatabase(env), env);
+  return auditLogPath(env.PARTWAY_AUDIT_LOG || undefined, locateDatabase(env), findDataFolder(env));
 }
 
-/** Where data goes that no setting places. */
-export function dataFolder(env: Environment): string {
-  const folder = env.XDG_DATA_HOME || (env.HOME ? join(env.HOME, '.local', 'share') : '.');
-  return join(folder, 'partway');
+/** The folder of the files that no setting places. */
+export interface DataFolder {
+  readonly folder: string;
+  /** The folder that would be used if `folder` were not one of an earlier version that is still in use. */
+  readonly newFolder: string | undefined;
+}
+
+/** The part of the host that decides where the folder is. */
+export interface Host {
+  readonly platform: NodeJS.Platform;
+  readonly homeDirectory: string | undefined;
+  readonly exists: (path: string) => boolean;
+}
+
+const DATABASE_FILE = 'partway.db';
+const AUDIT_FILE = 'audit.jsonl';
+
+/** Returns the data folder of this platform, or the folder of earlier versions while that holds a database or an audit log. */
+export function findDataFolder(env: Environment, host: Host = thisHost()): DataFolder {
+  const earlier = earlierFolder(env);
+  const folder = userFolder('data', { ...host, env, homeDirectory: env.HOME || host.homeDirectory }) ?? earlier;
+  const isEarlierUsed = folder !== earlier && [DATABASE_FILE, AUDIT_FILE].some((name) => host.exists(join(earlier, name)));
+  return isEarlierUsed ? { folder: earlier, newFolder: folder } : { folder, newFolder: undefined };
+}
+
+/** Earlier versions took a relative XDG path, used Linux's folder on every platform, and knew no home but HOME. */
+function earlierFolder(env: Environment): string {
+  return join(env.XDG_DATA_HOME || (env.HOME ? join(env.HOME, '.local', 'share') : '.'), 'partway');
+}
+
+function thisHost(): Host {
+  return { platform: process.platform, homeDirectory: knownHome(), exists: existsSync };
+}
+
+/** The system throws for a user without an entry in its database. */
+function knownHome(): string | undefined {
+  try {
+    return homedir();
+  } catch {
+    return undefined;
+  }
 }

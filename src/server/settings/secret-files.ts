@@ -1,22 +1,15 @@
 import { readFileSync } from 'node:fs';
+import type { Environment } from '../core/environment.ts';
+import { isSecretSetting, SETTINGS, type SettingName, type SettingWith } from './settings-table.ts';
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Settings that are secret or hold a secret. Each may be given by a file instead: its path in the variable with `_FILE` at the end. */
-export const SECRET_SETTINGS = [
-  'PARTWAY_TOKEN',
-  'PARTWAY_DATABASE_URL',
+/** Variables that are or hold a secret. A file may hold each instead: its path is in the variable with `_FILE` at the end. */
+export type SecretSetting = SettingWith<{ isSecret: true }> | 'PARTWAY_TARGET_DATABASE_URL';
+export const SECRET_SETTINGS: readonly SecretSetting[] = [
+  ...(Object.keys(SETTINGS) as SettingName[]).filter(isSecretSetting),
   'PARTWAY_TARGET_DATABASE_URL',
-  'PARTWAY_S3_ACCESS_KEY_ID',
-  'PARTWAY_S3_SECRET_ACCESS_KEY',
-  'PARTWAY_S3_SIGNING_ACCESS_KEY_ID',
-  'PARTWAY_S3_SIGNING_SECRET_ACCESS_KEY',
-  'PARTWAY_WEBHOOK_URL',
-  'PARTWAY_WEBHOOK_SECRET',
-] as const;
-export type SecretSetting = (typeof SECRET_SETTINGS)[number];
+];
 
-/** Those that commands beside `serve` need. */
+/** Secret variables that commands beside `serve` need. */
 export const DATABASE_SETTINGS = [
   'PARTWAY_DATABASE_URL',
   'PARTWAY_TARGET_DATABASE_URL',
@@ -28,11 +21,11 @@ export interface SecretFiles {
   /** The environment with the contents of the files as the settings themselves. */
   readonly env: Environment;
   readonly faults: readonly string[];
-  /** Settings whose file is at fault: no more is to be said of them. */
+  /** Settings whose file is faulty, so that no further fault is reported for them. */
   readonly faulty: ReadonlySet<string>;
 }
 
-/** Reads the secrets of these settings that are given by files. A line break at the end of a file does not belong to the secret; contents are never quoted. */
+/** Reads the secrets that are in files. A line break at the end of a file does not belong to the secret. Faults never quote contents. */
 export function readSecretFiles(env: Environment, names: readonly SecretSetting[] = SECRET_SETTINGS): SecretFiles {
   const settings = { ...env };
   const faults: string[] = [];

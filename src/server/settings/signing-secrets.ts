@@ -1,12 +1,12 @@
 import { Secret } from '../core/secret.ts';
 
-/** As Standard Webhooks writes them: `whsec_` and the base64 of 24 to 64 random bytes. */
+/** The format of Standard Webhooks: `whsec_` and the base64 of 24 to 64 random bytes. */
 const FORM = /^whsec_([A-Za-z0-9+/]+={0,2})$/;
 const [FEWEST_BYTES, MOST_BYTES] = [24, 64];
-/** The one in use, and the next or the last one while receivers change over. */
+/** The secret in use, and the next or the last one while receivers change over. */
 const MOST_SECRETS = 2;
 
-/** Separated by spaces. Undefined where one is not as it should be. */
+/** Reads secrets that are separated by spaces. Undefined where one is invalid. */
 export function parseSigningSecrets(setting: string): readonly Secret[] | undefined {
   const words = setting.trim().split(/\s+/);
   if (words.length > MOST_SECRETS || !words.every(isSigningSecret)) return undefined;

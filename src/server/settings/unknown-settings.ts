@@ -1,12 +1,12 @@
 import { didYouMean } from '../../text/did-you-mean.ts';
+import type { Environment } from '../core/environment.ts';
 import { SECRET_SETTINGS } from './secret-files.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import { SETTINGS } from './settings-table.ts';
 
 const PREFIX = 'PARTWAY_';
 
 /** Variables of clients, of commands beside `serve`, and of compose.yaml, which may be in the same environment. */
-const OF_OTHERS = [
+const OTHER_VARIABLES = [
   'PARTWAY_SERVER',
   'PARTWAY_DEBUG',
   'PARTWAY_TARGET_DATABASE_URL',
@@ -14,7 +14,7 @@ const OF_OTHERS = [
   'PARTWAY_MEMORY',
   'PARTWAY_CPUS',
 ];
-const PREFIXES_OF_OTHERS = [
+const OTHER_PREFIXES = [
   'DEV_',
   'TEST_',
   'MINIO_',
@@ -28,13 +28,13 @@ const PREFIXES_OF_OTHERS = [
   'ALPINE_',
 ].map((rest) => PREFIX + rest);
 
-/** Tells of variables that look like settings of the server and are none: a misspelt one would have no effect, without a word. */
-export function unknownSettings(env: Environment, settings: readonly string[]): readonly string[] {
-  const known = [...settings, ...SECRET_SETTINGS.map((name) => `${name}_FILE`)];
-  const others = new Set([...known, ...OF_OTHERS]);
+/** Describes variables that look like settings of the server but are not: otherwise a misspelt one would silently have no effect. */
+export function unknownSettings(env: Environment): readonly string[] {
+  const known = [...Object.keys(SETTINGS), ...SECRET_SETTINGS.map((name) => `${name}_FILE`)];
+  const variables = new Set([...known, ...OTHER_VARIABLES]);
   return Object.keys(env)
     .filter(
-      (name) => name.startsWith(PREFIX) && !others.has(name) && !PREFIXES_OF_OTHERS.some((prefix) => name.startsWith(prefix)),
+      (name) => name.startsWith(PREFIX) && !variables.has(name) && !OTHER_PREFIXES.some((prefix) => name.startsWith(prefix)),
     )
     .sort()
     .map((name) => describe(name, known));
@@ -42,6 +42,6 @@ export function unknownSettings(env: Environment, settings: readonly string[]): 
 
 function describe(name: string, known: readonly string[]): string {
   const withoutPrefix = (setting: string) => setting.slice(PREFIX.length);
-  const meant = didYouMean(withoutPrefix(name), known.map(withoutPrefix));
-  return `${name} is no setting of the server and has no effect${meant === undefined ? '' : `. Did you mean ${PREFIX}${meant}?`}`;
+  const similar = didYouMean(withoutPrefix(name), known.map(withoutPrefix));
+  return `${name} is not a setting of the server and has no effect${similar === undefined ? '' : `. Did you mean ${PREFIX}${similar}?`}`;
 }

@@ -4,25 +4,25 @@ const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** After the first failure, the second, and so on; the last one again and again. */
+/** Waits after the first failure, the second, and so on; the last one repeats. */
 const WAITS_MS = [5 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS, 10 * MINUTE_MS, 30 * MINUTE_MS, HOUR_MS, 2 * HOUR_MS];
 export const LONGEST_WAIT_MS = 2 * HOUR_MS;
-/** Since the event, or its replay. */
+/** How long an event is tried, since it happened or was replayed. */
 const WORTH_TRYING_MS = 24 * HOUR_MS;
-/** So that what failed together does not come back together: a wait may be shorter by this part. */
+/** A wait may be shorter by this share, so that events that failed together do not come back together. */
 const JITTER = 0.25;
 
 export interface Tried {
-  /** At least one. */
+  /** At least 1. */
   readonly attempts: number;
   readonly pendingSince: Instant;
 }
 
 /**
- * When to try again; undefined where it has been tried for 24 hours. Then, at their end, there is a last attempt, and an event that is
- * older when it is first tried has that one.
+ * Returns when to try again; undefined after 24 hours. One last attempt is made when they end; an event already older than that gets
+ * exactly one attempt.
  * @param random From 0 to below 1.
- * @param askedMs The receiver asked for so long.
+ * @param askedMs The wait that the receiver asked for.
  */
 export function nextAttemptAt({ attempts, pendingSince }: Tried, now: Instant, random: number, askedMs = 0): Instant | undefined {
   const end = pendingSince + WORTH_TRYING_MS;
@@ -31,7 +31,7 @@ export function nextAttemptAt({ attempts, pendingSince }: Tried, now: Instant, r
   return Math.min(end, now + Math.round(Math.max(wait, Math.min(askedMs, LONGEST_WAIT_MS))));
 }
 
-/** Of a Retry-After header, in milliseconds from now; 0 where it says nothing. */
+/** Reads a Retry-After header as milliseconds from now; 0 where there is none. */
 export function askedForMs(retryAfter: string | undefined, now: Instant): number {
   if (retryAfter === undefined) return 0;
   if (/^\d+$/.test(retryAfter)) return Number(retryAfter) * SECOND_MS;

@@ -1,25 +1,25 @@
-import type { UploadEvent } from '../../session/upload-event.ts';
+import type { WebhookEvent } from '../../session/webhook-event.ts';
 import { LONGEST_WAIT_MS } from './backoff.ts';
 import { ATTEMPT_TIMEOUT_MS, type DeliveryDeps, deliver, type Outcome } from './delivery.ts';
 
-/** How long an event waits for being noticed, at most: the outbox is the one place that all replicas write to. */
+/** Longest time until an event is noticed. The outbox is polled, because it is the one place that all replicas write to. */
 const POLL_INTERVAL_MS = 1_000;
-/** Events on the wire at a time. */
+/** Events that are being sent at a time. */
 const CONCURRENCY = 8;
-/** Twice as long as an attempt takes: clocks of replicas differ, and databases are slow at times. */
-const CLAIM_MS = 2 * ATTEMPT_TIMEOUT_MS;
+/** Twice as long as an attempt takes, because the clocks of replicas differ and databases are slow at times. */
+const LEASE_MS = 2 * ATTEMPT_TIMEOUT_MS;
 
 /**
- * Sends what is due until stopped. No more is claimed than goes on the wire at once, so nothing waits for its turn while its claim
- * runs out. Any number of replicas may do this on one database. Stopping breaks attempts off: they are made again.
+ * Sends due events until stopped. Leases no more events than it can send at once, so no lease runs out while its event waits. Any number of
+ * replicas may do this on one database. Stopping cuts attempts off; they are made again.
  */
 export function startDispatcher(
   deps: DeliveryDeps,
-  { pollIntervalMs = POLL_INTERVAL_MS, claimMs = CLAIM_MS } = {},
+  { pollIntervalMs = POLL_INTERVAL_MS, leaseMs = LEASE_MS } = {},
 ): { stop(): Promise<void> } {
   const { outbox, now, log } = deps;
   const stop = new AbortController();
-  const underWay = new Set<Promise<void>>();
+  const sendings = new Set<Promise<void>>();
   let filling: Promise<void> | undefined;
   let quietUntil = 0;
   let isFailing = false;
@@ -31,47 +31,47 @@ export function startDispatcher(
       clearInterval(timer);
       stop.abort();
       await filling;
-      await Promise.all(underWay);
+      await Promise.all(sendings);
     },
   };
 
   function fill(): void {
-    filling ??= claimAndSend().finally(() => {
+    filling ??= leaseAndSend().finally(() => {
       filling = undefined;
     });
   }
 
-  async function claimAndSend(): Promise<void> {
+  async function leaseAndSend(): Promise<void> {
     try {
-      while (underWay.size < CONCURRENCY && !stop.signal.aborted && now() >= quietUntil) {
-        const events = await outbox.claim(now(), now() + claimMs, CONCURRENCY - underWay.size);
+      while (sendings.size < CONCURRENCY && !stop.signal.aborted && now() >= quietUntil) {
+        const events = await outbox.lease(now(), now() + leaseMs, CONCURRENCY - sendings.size);
         if (events.length === 0) return;
         for (const event of events) send(event);
       }
     } catch (error) {
-      log.error({ err: error }, 'the database did not say which events are due; asking again');
+      log.error({ err: error }, 'the database could not be asked which events are due; trying again');
     }
   }
 
-  function send(event: UploadEvent): void {
+  function send(event: WebhookEvent): void {
     const sending = deliver(deps, event, stop.signal)
       .then(noteOutcome)
       .catch((error: unknown) => {
-        log.error({ eventId: event.eventId, err: error }, 'how the delivery of an event went was not recorded; it is sent again');
+        log.error({ eventId: event.eventId, err: error }, 'the outcome of a delivery was not recorded; the event is sent again');
       })
       .finally(() => {
-        underWay.delete(sending);
+        sendings.delete(sending);
         if (!stop.signal.aborted) fill();
       });
-    underWay.add(sending);
+    sendings.add(sending);
   }
 
-  /** Told once when it begins to fail and once when it ends, not for every event. */
+  /** Logs once when deliveries begin to fail and once when they succeed again, not for every event. */
   function noteOutcome({ delivered, error, askedMs }: Outcome): void {
     if (askedMs > 0) quietUntil = Math.max(quietUntil, now() + Math.min(askedMs, LONGEST_WAIT_MS));
-    if (delivered && isFailing) log.info({}, 'the webhook takes events again');
+    if (delivered && isFailing) log.info({}, 'the webhook accepts events again');
     if (error !== undefined && !isFailing)
-      log.warn({ error }, 'the webhook does not take events; they are sent again for 24 hours');
+      log.warn({ error }, 'the webhook does not accept events; they are sent again for 24 hours');
     if (delivered || error !== undefined) isFailing = !delivered;
   }
 }

@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import type { Instant } from '../../session/session.ts';
-import type { UploadEvent } from '../../session/upload-event.ts';
+import type { WebhookEvent } from '../../session/webhook-event.ts';
 import type { Secret } from '../core/secret.ts';
 import { toIso } from '../core/views.ts';
 
@@ -9,15 +9,15 @@ export interface Message {
   readonly body: string;
 }
 
-/** Signs with every secret: a receiver takes the message if one of the signatures is right. */
-export type Sign = (event: UploadEvent, now: Instant) => Message;
+/** Signs with every secret: a receiver accepts the message if one of the signatures is right. */
+export type Sign = (event: WebhookEvent, now: Instant) => Message;
 
 /** @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
 export function createSign(secrets: readonly Secret[]): Sign {
   const signers = secrets.map((secret) => new Webhook(secret.reveal()));
   return (event, now) => {
     const body = bodyOf(event);
-    // Of the attempt, not of the event: receivers refuse what was signed more than five minutes ago.
+    // The time of the attempt, not of the event: receivers refuse signatures that are older than five minutes.
     const at = new Date(now);
     return {
       headers: {
@@ -32,8 +32,8 @@ export function createSign(secrets: readonly Secret[]): Sign {
   };
 }
 
-/** The same for every attempt. */
-function bodyOf({ type, createdAt, sequence, session }: UploadEvent): string {
+/** Makes the body, which is the same for every attempt. */
+function bodyOf({ type, createdAt, sequence, session }: WebhookEvent): string {
   const { sessionId, owner, bucket, key, fileName, size, contentType, metadata, etag, checksum } = session;
   return JSON.stringify({
     type,

@@ -9,18 +9,18 @@ export interface WebhookAnswer {
   readonly retryAfter: string | undefined;
 }
 
-/** @throws what the connection reported, noted as such, or the signal's reason. */
+/** Posts one message. @throws the connection's error, noted as such (`isConnectionError`), or the signal's reason. */
 export type Post = (message: Message, signal: AbortSignal) => Promise<WebhookAnswer>;
 
-/** What comes after the headers is read and thrown away, so that the connection can be used again; a long body is not worth it. */
+/** Longest body of an answer that is read (and dropped), so that the connection can be used again. Beyond that, the connection is closed. */
 const MOST_BODY_BYTES = 4_096;
 
-/** To one URL, without following redirects. Close it, and its connections are gone. */
+/** Makes a function that posts to one URL, without following redirects. `close` ends its connections. */
 export function createPost(url: string, makeAgent: MakeAgent = directAgent): { readonly post: Post; close(): void } {
   const { request } = url.startsWith('https:') ? https : http;
   const agent = makeAgent(url, { keepAlive: true });
 
-  /** The headers decide: whoever takes an event and then never ends its body has taken it. */
+  /** Resolves with the headers: a receiver that accepts an event and then never ends its body has accepted it. */
   function exchange({ headers, body }: Message, signal: AbortSignal): Promise<WebhookAnswer> {
     return new Promise((resolve, reject) => {
       const length = { 'content-length': String(Buffer.byteLength(body)) };
@@ -30,7 +30,7 @@ export function createPost(url: string, makeAgent: MakeAgent = directAgent): { r
       });
       sending.on('error', (error) => {
         if (signal.aborted) reject(signal.reason);
-        // Kept from before, and closed by the receiver just when it was used again.
+        // A kept connection, which the receiver closed just when it was used again.
         else reject(sending.reusedSocket ? new StaleConnection() : noteConnectionError(error));
       });
       sending.end(body);
@@ -43,7 +43,7 @@ export function createPost(url: string, makeAgent: MakeAgent = directAgent): { r
         try {
           return await exchange(message, signal);
         } catch (error) {
-          // Each is gone after it has failed, so this ends with a new one.
+          // A stale connection is gone after its failure, so the loop ends with a new one.
           if (!(error instanceof StaleConnection)) throw error;
         }
       }
@@ -52,7 +52,7 @@ export function createPost(url: string, makeAgent: MakeAgent = directAgent): { r
   };
 }
 
-/** A kept connection failed: a new one may be fine. */
+/** A kept connection failed, but a new one may work. */
 class StaleConnection extends Error {}
 
 function discard(response: http.IncomingMessage): void {
@@ -61,6 +61,6 @@ function discard(response: http.IncomingMessage): void {
     bytes += piece.length;
     if (bytes > MOST_BODY_BYTES) response.destroy();
   });
-  // The answer has been taken already.
+  // The status has been used already.
   response.on('error', () => {});
 }

@@ -1,50 +1,50 @@
-import { setImmediate as othersFirst } from 'node:timers/promises';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import type { Instant } from '../../session/session.ts';
-import type { DeliveryStatus } from '../../session/upload-event.ts';
-import type { Outbox } from '../../session-store/port/session-store.ts';
+import type { DeliveryStatus } from '../../session/webhook-event.ts';
+import type { Outbox } from '../../session-store/port/outbox.ts';
 import type { Log } from '../core/deps.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Since the event. What is dead is kept for long: somebody has to notice it, mend the receiver and replay it. */
+/** Counted from the event. Dead events are kept longer, because an administrator has to notice them, fix the receiver and replay them. */
 const KEPT_MS = { delivered: 7 * DAY_MS, dead: 30 * DAY_MS } as const;
-/** Without a webhook nobody is told, and events do not pile up; one that is set up later hears of the last day. */
+/** Without a webhook events are not sent and must not pile up; a webhook that is set up later gets those of the last day. */
 const KEPT_WITHOUT_WEBHOOK_MS = DAY_MS;
-/** At a time: SQLite takes some 30 ms for it with 200,000 events on record, during which nobody else is answered. */
+/** Events deleted at a time. SQLite takes some 30 ms for it with 200,000 events on record, during which no request is answered. */
 const BATCH = 200;
 
-export interface ForgettingDeps {
+export interface RetentionDeps {
   readonly outbox: Outbox;
   readonly now: () => Instant;
   readonly log: Log;
-  /** Whether the clock is believed; unless given, it is. Asked each time. */
-  readonly mayForget?: () => boolean;
+  /** Says whether the clock can be trusted; always by default. Called before each run. */
+  readonly mayDelete?: () => boolean;
 }
 
-/** @returns how many events were forgotten; when stopped in the midst, the next run goes on. */
-export async function forgetOldEvents({ outbox, now }: ForgettingDeps, hasWebhook: boolean, stop?: AbortSignal): Promise<number> {
+/** Deletes events that are older than their status allows, and returns their number. If it is stopped, the next run goes on. */
+export async function deleteOldEvents({ outbox, now }: RetentionDeps, hasWebhook: boolean, stop?: AbortSignal): Promise<number> {
   const ages = Object.entries({ ...KEPT_MS, ...(hasWebhook ? {} : { pending: KEPT_WITHOUT_WEBHOOK_MS }) });
-  let forgotten = 0;
+  let deleted = 0;
   for (const [status, ageMs] of ages) {
     const before = now() - ageMs;
-    for (let count = BATCH; count === BATCH && !stop?.aborted; forgotten += count) {
-      count = await outbox.forget(status as DeliveryStatus, before, BATCH);
-      await othersFirst();
+    for (let count = BATCH; count === BATCH && !stop?.aborted; deleted += count) {
+      count = await outbox.deleteOld(status as DeliveryStatus, before, BATCH);
+      await yieldToEventLoop();
     }
   }
-  return forgotten;
+  return deleted;
 }
 
-/** At once, then every hour. Several servers may do this: it is idempotent. */
-export function startForgetting(deps: ForgettingDeps, hasWebhook: boolean): { stop(): Promise<void> } {
+/** Deletes old events at once, then every hour. Idempotent, so several servers may do it. */
+export function startRetention(deps: RetentionDeps, hasWebhook: boolean): { stop(): Promise<void> } {
   const stop = new AbortController();
   let running: Promise<unknown> = Promise.resolve();
   const run = () => {
-    if (deps.mayForget?.() === false) return;
+    if (deps.mayDelete?.() === false) return;
     running = running
-      .then(() => forgetOldEvents(deps, hasWebhook, stop.signal))
-      .catch((error: unknown) => deps.log.error({ err: error }, 'old events could not be forgotten; tried again in an hour'));
+      .then(() => deleteOldEvents(deps, hasWebhook, stop.signal))
+      .catch((error: unknown) => deps.log.error({ err: error }, 'old events could not be deleted; tried again in an hour'));
   };
   run();
   const timer = setInterval(run, HOUR_MS);

@@ -1,18 +1,18 @@
 /**
- * The ways to lose a SQLite file under the process that has it open. Whatever is recorded afterwards would never be read again, or would
- * damage another database, so a store records nothing more: only a new start ends it.
+ * Ways in which an open SQLite file is lost. Later records would never be read, or would damage another database, so the session store
+ * records nothing more until the server starts again.
  */
 export const FILE_LOSSES = [
-  /** Deleted, or moved elsewhere, alone or with its folder. */
+  /** Deleted or moved, alone or with its folder. */
   'file-deleted',
-  /** Another file is at the path. */
+  /** There is another file at the path. */
   'file-replaced',
   'file-truncated',
-  /** The same file, with other contents. */
+  /** The same file has other contents. */
   'file-overwritten',
-  /** The file is there; the `-wal` or `-shm` beside it is not. */
+  /** The file exists, but the `-wal` or `-shm` file beside it does not. */
   'wal-lost',
-  /** SQLite found pages in it that are none of its own. */
+  /** SQLite found pages that it did not write. */
   'file-damaged',
 ] as const;
 export type FileLoss = (typeof FILE_LOSSES)[number];

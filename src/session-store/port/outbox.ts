@@ -1,65 +1,68 @@
 import type { Instant } from '../../session/session.ts';
-import type { DeliveryStatus, UploadEvent } from '../../session/upload-event.ts';
+import type { DeliveryStatus, WebhookEvent } from '../../session/webhook-event.ts';
 
 export interface EventQuery {
   readonly status?: DeliveryStatus;
   readonly limit: number;
-  /** The last one of the page before. */
-  readonly after?: Pick<UploadEvent, 'eventId' | 'createdAt'>;
+  /** The last event of the previous page. */
+  readonly after?: Pick<WebhookEvent, 'eventId' | 'createdAt'>;
 }
 
-/** What has not arrived. */
+/** Events that have not been delivered. */
 export interface Backlog {
   readonly pending: number;
   readonly dead: number;
-  /** When the oldest one that is pending happened; null where none is. */
+  /** When the oldest pending event happened; null if none is pending. */
   readonly oldestPendingAt: Instant | null;
 }
 export const NO_BACKLOG: Backlog = { pending: 0, dead: 0, oldestPendingAt: null };
 
-/** An attempt that `claim` handed out. It is told apart from later ones of the same event by its number. */
-export type ClaimedEvent = Pick<UploadEvent, 'eventId' | 'attempts' | 'sequence'> & {
-  readonly session: Pick<UploadEvent['session'], 'sessionId'>;
+/** An attempt that `lease` handed out. The number of attempts distinguishes it from later leases of the same event. */
+export type LeasedEvent = Pick<WebhookEvent, 'eventId' | 'attempts' | 'sequence'> & {
+  readonly session: Pick<WebhookEvent['session'], 'sessionId'>;
 };
 
 /**
- * The events that webhooks tell. The store itself writes them, each in the transaction of the change that it tells of, `pending` and
- * due at once. Every method is atomic and, once resolved, durable, like those of the session store.
+ * The events for webhooks. The session store itself writes each in the transaction of the change, `pending` and due at once. Every method
+ * is atomic and, once resolved, durable, like those of the session store.
  */
 export interface Outbox {
   /**
-   * Events that are due, those that have been due for longest first, and for nobody else until `until`: whoever dies before he says
-   * how it went leaves them to others. An event is not handed out while an earlier one of its session is pending.
+   * Leases due events until `until`, those first that have been due for longest. No other server gets them before that, so the events of
+   * a server that dies during an attempt become due again. An event is not leased while an earlier one of its session is pending.
    */
-  claim(at: Instant, until: Instant, limit: number): Promise<UploadEvent[]>;
+  lease(at: Instant, until: Instant, limit: number): Promise<WebhookEvent[]>;
 
-  /** Also where it was claimed again since: it did arrive. The next one of its session is due then. */
-  markDelivered(event: ClaimedEvent, at: Instant): Promise<void>;
+  /** Records the delivery, even if the event was leased again meanwhile: it did arrive. The next event of its session becomes due. */
+  markDelivered(event: LeasedEvent, at: Instant): Promise<void>;
 
-  /** It failed, and is due again at `nextAttemptAt`. Nothing changes where it was settled, or claimed again, since. */
-  postpone(event: ClaimedEvent, nextAttemptAt: Instant, error: string): Promise<void>;
+  /** Records a failed attempt; the event is due again at `nextAttemptAt`. Changes nothing if it was settled or leased again meanwhile. */
+  postpone(event: LeasedEvent, nextAttemptAt: Instant, error: string): Promise<void>;
 
-  /** It failed, and is dead; the next one of its session is due. Nothing changes where it was settled, or claimed again, since. */
-  giveUp(event: ClaimedEvent, at: Instant, error: string): Promise<void>;
+  /**
+   * Records a failed attempt after which the event is dead; the next event of its session becomes due. Changes nothing if the event was
+   * settled or leased again meanwhile.
+   */
+  markDead(event: LeasedEvent, at: Instant, error: string): Promise<void>;
 
-  /** Costs a look at each event that is pending or dead, in an index, and none at those that were delivered. */
+  /** Reads one index entry for each pending or dead event, and none for delivered ones. */
   backlog(): Promise<Backlog>;
 
-  /** Newest first. */
-  list(query: EventQuery): Promise<UploadEvent[]>;
+  /** Lists events, newest first. */
+  list(query: EventQuery): Promise<WebhookEvent[]>;
 
-  /** All of a session, in their order: there are two at most. */
-  ofSession(sessionId: string): Promise<UploadEvent[]>;
+  /** Returns all events of a session in their order: there are at most two. */
+  ofSession(sessionId: string): Promise<WebhookEvent[]>;
 
-  /** Whatever its status: it is pending and due, without an attempt. Undefined where there is no such event. */
-  replay(eventId: string, at: Instant): Promise<UploadEvent | undefined>;
+  /** Makes an event of any status pending and due, with zero attempts. Undefined if there is no such event. */
+  replay(eventId: string, at: Instant): Promise<WebhookEvent | undefined>;
 
-  /** All that are dead; returns how many. */
+  /** Replays all dead events; returns their number. */
   replayDead(at: Instant): Promise<number>;
 
   /**
-   * Forgets at most `limit` of those in `status` that happened before `before`, of sessions that have ended: events of an unfinished
-   * one stay, so that its numbers go on. Returns how many.
+   * Deletes at most `limit` events in `status` that happened before `before`, and returns their number. Events of an unfinished session
+   * stay, because its next event is numbered after them.
    */
-  forget(status: DeliveryStatus, before: Instant, limit: number): Promise<number>;
+  deleteOld(status: DeliveryStatus, before: Instant, limit: number): Promise<number>;
 }

@@ -1,19 +1,18 @@
 import { HOST_ERROR_CODES } from '../../session/host-errors.ts';
-import type { Unavailability } from './session-store.ts';
+import type { Unavailability } from './unavailable.ts';
 
-/** A state of the database that may end without a change of the settings; `in-use` is another server that has the file. */
+/** A state of the database that may end without a change of the settings; `in-use` means that another server has the file. */
 export type PassingState = Unavailability | 'in-use';
 
 /**
- * The session store cannot be opened: no driver, an unusable file, a schema that is not ours. Not an UploadError, because no request ever
- * sees it.
+ * The session store cannot be opened: no driver, an unusable file, a foreign schema. Not an UploadError, because no request ever meets it.
  */
 export class SessionStoreStartError extends Error {
   override readonly name = 'SessionStoreStartError';
   readonly code = HOST_ERROR_CODES.databaseUnusable;
-  /** What to do next, in words for a person. */
+  /** What to do next, for a person. */
   readonly hint: string;
-  /** Undefined where only other settings, or another version of partway, would help. */
+  /** Undefined if only other settings, or another version of partway, would help. */
   readonly state: PassingState | undefined;
 
   constructor(

@@ -1,16 +1,16 @@
 import { type ClientBase, type CustomTypesConfig, Pool, type PoolClient, type QueryConfig, types } from 'pg';
 import { PatientSocket } from '../../outbound/patient-socket.ts';
-import { SessionStoreUnavailable } from '../port/session-store.ts';
+import { SessionStoreUnavailable } from '../port/unavailable.ts';
 import { explainPostgresError, isWorthAnotherTry } from './errors.ts';
 import type { Statement } from './statement.ts';
 
 const BIGINT_OID = types.builtins.INT8;
-/** Sizes, instants and counts are at most 2^53 - 1 (CHECKs, and sums of what they let in). */
+/** Reads BIGINT as a number: sizes, instants and counts are at most 2^53 - 1, by CHECKs and by their sums. */
 const TYPES: CustomTypesConfig = {
   getTypeParser: (oid, format) => (oid === BIGINT_OID ? Number : types.getTypeParser(oid, format)),
 };
 
-/** What every connection has in common. What the URL says comes before these. */
+/** Options of every connection. Those in the URL take precedence. */
 export function connectionOptions(url: string) {
   const stream = () => new PatientSocket();
   return { connectionString: url, application_name: 'partway', types: TYPES, keepAlive: true, stream } as const;
@@ -20,17 +20,17 @@ const POOL_OPTIONS = {
   // Statements take milliseconds: ten at a time keep several cores busy, and ten replicas stay below PostgreSQL's usual 100.
   max: 10,
   idleTimeoutMillis: 30_000,
-  // For a free connection, or a new one. Whoever waits longer hears that the database is away, and tries again.
+  // Longest wait for a connection. A call that waits longer fails as `away`, and its client tries again.
   connectionTimeoutMillis: 5_000,
   // The longest statement records a listing of 10,000 parts, in a fraction of a second.
   statement_timeout: 20_000,
-  // The same on our side, for a network that swallows the answer.
+  // The same limit on our side, for a network that loses the answer.
   query_timeout: 25_000,
-  // A server that stands still in the midst of a transaction does not keep its locks from the others.
+  // A server that hangs during a transaction must not keep its locks from the others.
   idle_in_transaction_session_timeout: 10_000,
 } as const;
 
-/** A deadlock is broken after a second by PostgreSQL's default; one of the two goes on at once. */
+/** Attempts after a deadlock, which PostgreSQL breaks after a second by default; one of the two continues at once. */
 const TRIES = 5;
 
 export interface Answer<Row> {
@@ -47,13 +47,13 @@ export interface Queries {
 }
 
 export interface Transaction extends Queries {
-  /** The transaction ends with this result, and without having changed anything. */
+  /** Ends the transaction with this result, and without any change. */
   undo<Result>(result: Result): Result;
 }
 
 /**
- * A pool of connections. One that breaks is dropped, and the next call makes another: there is nothing to repair after an outage.
- * Errors are SessionStoreUnavailable or PostgresRefusal, and name no password.
+ * A pool of connections. A broken connection is dropped, and the next call opens another: there is nothing to repair after an outage.
+ * Errors are SessionStoreUnavailable or PostgresRefusal, and contain no password.
  */
 export class PostgresDatabase implements Queries {
   readonly #pool: Pool;
@@ -61,24 +61,24 @@ export class PostgresDatabase implements Queries {
 
   constructor(url: string) {
     this.#pool = new Pool({ ...connectionOptions(url), ...POOL_OPTIONS });
-    // An idle connection broke, and the pool has dropped it. Without a listener it would end the process.
+    // For an idle connection that breaks: the pool has dropped it, but without a listener the error would end the process.
     this.#pool.on('error', () => {});
-    // The same for one that breaks in the instant in which it is ready: the pool no longer listens, and whoever waits not yet. The
-    // next statement tells.
+    // For a connection that breaks at the moment when it becomes ready: the pool no longer listens, and the caller not yet. The next
+    // statement reports it.
     this.#pool.on('connect', (client) => client.on('error', () => {}));
   }
 
-  /** One statement, which is a transaction of its own. */
+  /** Runs one statement, which is a transaction of its own. */
   run<Parameters extends object, Row>(statement: Statement<Parameters, Row>, parameters: NoInfer<Parameters>) {
     return trying(() => this.#connected((client) => queriesOf(client).run(statement, parameters)));
   }
 
-  /** `work` may run more than once: what it changes outside of the database must not matter. */
+  /** Runs `work` in a transaction. It may run more than once, so it must not change anything outside the database. */
   transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
     return trying(() => this.#connected((client) => transact(client, work)));
   }
 
-  /** Waits for what is under way. Idempotent. */
+  /** Closes the pool after the calls in progress. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#pool.end();
     return this.#closed;
@@ -96,7 +96,7 @@ export class PostgresDatabase implements Queries {
     try {
       return await work(client);
     } catch (error) {
-      // Also after a time limit, ours or the server's: what comes late must not be taken for the next answer.
+      // Also after a time limit, ours or the server's: a late answer must not be taken for the next one.
       if (error instanceof SessionStoreUnavailable) broken ??= error;
       throw error;
     } finally {
@@ -116,7 +116,7 @@ async function trying<Result>(work: () => Promise<Result>): Promise<Result> {
   }
 }
 
-/** READ COMMITTED, whatever the database's default: each statement sees what was committed before it, also while a lock is held. */
+/** Uses READ COMMITTED, whatever the database's default: each statement sees what was committed before it, even while a lock is held. */
 async function transact<Result>(client: ClientBase, work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
   let undone = false;
   const undo = <Value>(value: Value): Value => {
@@ -129,7 +129,7 @@ async function transact<Result>(client: ClientBase, work: (transaction: Transact
     await ask(client, undone ? 'ROLLBACK' : 'COMMIT');
     return result;
   } catch (error) {
-    // With its connection a transaction is gone, too.
+    // Without its connection, a transaction is gone as well.
     if (!(error instanceof SessionStoreUnavailable)) await ask(client, 'ROLLBACK');
     throw error;
   }

@@ -2,25 +2,24 @@ import { DatabaseError } from 'pg';
 import { describeRefusedCertificate, serverAdviceAbout } from '../../outbound/certificate-refusal.ts';
 import { refusedCertificate } from '../../outbound/connection-errors.ts';
 import { isProgrammingError } from '../../session/programming-error.ts';
-import { SessionStoreUnavailable, type Unavailability } from '../port/session-store.ts';
+import { SessionStoreUnavailable, type Unavailability } from '../port/unavailable.ts';
 
 /** The codes are in PostgreSQL's documentation, appendix A. */
 const UNIQUE_VIOLATION = '23505';
-/** Serialization failure and deadlock: the transaction was rolled back, and the same again may well succeed. */
+/** Serialization failure and deadlock: the transaction was rolled back, and another attempt may well succeed. */
 const WORTH_ANOTHER_TRY = ['40001', '40P01'];
 /**
- * The server is going, coming or full: a disk without room (53100), one that fails (58030), a standby that was the primary or a database
- * that was made read-only (25006); connection exceptions (08), out of connections or memory (53), shutdown and start (57P), a lock or a
- * statement that took too long (55P03, 57014).
+ * Codes for temporary errors: a full disk (53100), a failing disk (58030), a standby or a database that is read-only (25006), connection
+ * exceptions (08), out of connections or memory (53), shutdown and start (57P), a lock or a statement that took too long (55P03, 57014).
  */
-const PASSING: readonly (readonly [RegExp, Unavailability])[] = [
+const TEMPORARY: readonly (readonly [RegExp, Unavailability])[] = [
   [/^53100/, 'full'],
   [/^58030/, 'disk-error'],
   [/^25006/, 'read-only'],
   [/^(?:08|53|57P|55P03|57014)/, 'away'],
 ];
 
-/** What PostgreSQL refused, without the `detail` that quotes whole rows: this error may be logged. */
+/** A refusal by PostgreSQL, without its `detail`, which quotes whole rows. It may be logged. */
 export class PostgresRefusal extends Error {
   override readonly name = 'PostgresRefusal';
   readonly code: string | undefined;
@@ -33,16 +32,16 @@ export class PostgresRefusal extends Error {
   }
 }
 
-/** Any error of the driver, in our words; others, bugs of ours among them, stay what they are. */
+/** Turns an error of the driver into PostgresRefusal or SessionStoreUnavailable; returns other errors, such as bugs, as they are. */
 export function explainPostgresError(error: unknown): unknown {
   if (error instanceof DatabaseError) {
-    const reason = PASSING.find(([codes]) => codes.test(error.code ?? ''))?.[1];
+    const reason = TEMPORARY.find(([codes]) => codes.test(error.code ?? ''))?.[1];
     if (reason === undefined) return new PostgresRefusal(error);
     return new SessionStoreUnavailable(`PostgreSQL cannot serve now: ${error.message} (${error.code}).`, reason);
   }
-  // The driver's calls alone come here, and what else they throw is of the connection.
+  // Only the driver's calls come here, so any other error than a bug is one of the connection.
   if (!(error instanceof Error) || isProgrammingError(error)) return error;
-  // Node gives an error without a message where a host has several addresses and none answers.
+  // Node's error has no message if a host has several addresses and none answers.
   const { code } = error as NodeJS.ErrnoException;
   const reason = error.message || code || error.name;
   const certificate = refusedCertificate(error);

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
-import { SessionStoreUnavailable } from '../port/session-store.ts';
 import { SessionStoreStartError } from '../port/start-error.ts';
+import { SessionStoreUnavailable } from '../port/unavailable.ts';
 import {
   type AppliedMigration,
   LEDGER_SQL,
@@ -14,15 +14,15 @@ import { connectionOptions } from './driver.ts';
 import { explainPostgresError } from './errors.ts';
 import { LOCK_CLASS } from './locks.ts';
 
-/** The same from src/session-store and from dist/session-store. */
+/** The same path relative to src/ and to dist/. */
 export const POSTGRES_MIGRATIONS = fileURLToPath(new URL('../../../migrations/postgres', import.meta.url));
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * Brings the schema up to date. Each migration is one transaction with its ledger row, under a lock that one server at a time holds:
- * any number may start together, and one that is killed or fails leaves the schema before its migration.
- * Without time limits: a change of a large table takes as long as it takes, and the others wait for it.
+ * Brings the schema up to date. Each migration and its ledger row are one transaction, under a lock that only one server holds: any number
+ * of servers may start together, and if one fails or is killed, the schema is the one before that migration.
+ * Has no time limits, because changing a large table may take long; the other servers wait for it.
  * @throws SessionStoreStartError
  */
 export async function migratePostgres(url: string, folder: string = POSTGRES_MIGRATIONS): Promise<void> {
@@ -39,11 +39,11 @@ export async function migratePostgres(url: string, folder: string = POSTGRES_MIG
   }
 }
 
-/** Without time limits. @throws SessionStoreStartError */
+/** Connects without time limits for statements. @throws SessionStoreStartError */
 export async function connectToPostgres(url: string): Promise<Client> {
   try {
     const client = new Client({ ...connectionOptions(url), connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-    // What breaks between two statements is told by the next one.
+    // If the connection breaks between two statements, the next one reports it.
     client.on('error', () => {});
     await client.connect();
     return client;
@@ -62,11 +62,11 @@ async function checkEncoding(client: Client): Promise<void> {
   );
 }
 
-/** False where there is nothing left to apply. */
+/** Applies the next migration. Returns false if there is none. */
 async function applyNext(client: Client, known: readonly Migration[]): Promise<boolean> {
   await client.query('BEGIN');
   try {
-    // Before the ledger is looked at: it must not change between being read and being written.
+    // Taken before the ledger is read, because it must not change between reading and writing it.
     await client.query('SELECT pg_advisory_xact_lock($1, 0)', [LOCK_CLASS]);
     await client.query(LEDGER_SQL);
     const [next] = pendingMigrations(await readLedger(client), known);
@@ -74,7 +74,7 @@ async function applyNext(client: Client, known: readonly Migration[]): Promise<b
     await client.query('COMMIT');
     return next !== undefined;
   } catch (error) {
-    // Where the connection is gone, so is the transaction, and the reason is the one that counts.
+    // Without a connection the transaction is gone anyway, and the first error is the one that matters.
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }

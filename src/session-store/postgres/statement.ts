@@ -1,46 +1,46 @@
-/** SQL with named parameters. `Row` is what it answers. */
+import type { Sql } from '../sql/statement.ts';
+
+/** SQL with named parameters; `Row` is the type of its rows. */
 export interface Statement<Parameters extends object, Row> {
-  /** PostgreSQL keeps prepared statements by name, on each connection. One without a name is planned anew each time. */
+  /** Name of the prepared statement on each connection. A statement without a name is planned again each time. */
   readonly name: string | undefined;
   readonly text: string;
   values(parameters: Parameters): unknown[];
-  /** For the compiler alone. */
+  /** Carries the type for the compiler only. */
   readonly row?: Row;
 }
 
 let prepared = 0;
 
-/** Prepared. PostgreSQL numbers its parameters; in `sql` they are `@names`, as in the statements of SQLite. */
-export function statement<Parameters extends object, Row = unknown>(sql: string): Statement<Parameters, Row> {
-  prepared += 1;
-  return { ...unpreparedStatement<Parameters, Row>(sql), name: `partway_${prepared}` };
-}
-
-/** For which the best plan depends on the values: planning costs less than a plan for any values may. */
-export function unpreparedStatement<Parameters extends object, Row = unknown>(sql: string): Statement<Parameters, Row> {
+/**
+ * Numbers the parameters, as PostgreSQL does, and names the statement so that it is prepared. A statement whose best plan depends on its
+ * values gets no name: planning each time costs less than a general plan may.
+ */
+export function statement<Parameters extends object, Row>({ text, planned }: Sql<Parameters, Row>): Statement<Parameters, Row> {
+  if (planned === 'once') prepared += 1;
   const names: string[] = [];
-  const text = sql.replaceAll(/@(\w+)/g, (_, name: string) => {
+  const numbered = text.replaceAll(/@(\w+)/g, (_, name: string) => {
     if (!names.includes(name)) names.push(name);
     return `$${names.indexOf(name) + 1}`;
   });
   return {
-    name: undefined,
-    text,
+    name: planned === 'once' ? `partway_${prepared}` : undefined,
+    text: numbered,
     values(parameters) {
       return names.map((name) => toValue((parameters as Readonly<Record<string, unknown>>)[name], name));
     },
   };
 }
 
-/** The driver would take what is left out for NULL. */
+/** Refuses a missing parameter, which the driver would take for NULL. */
 function toValue(value: unknown, name: string): unknown {
   if (value === undefined) throw new RangeError(`the parameter ${name} is missing`);
   return Array.isArray(value) ? value.map(toStorable) : toStorable(value);
 }
 
 /**
- * PostgreSQL has no place for NUL in a text. Like halves of surrogate pairs, which UTF-8 has no place for, it becomes U+FFFD. Keys and
- * names never hold it (they are checked); where a client sends it as an id, nothing is found, as it should be.
+ * Replaces NUL, which PostgreSQL cannot store in a text, by U+FFFD, as UTF-8 does with halves of surrogate pairs. Keys and names never hold
+ * NUL (they are checked). If a client sends it in an id, nothing is found, as it should be.
  */
 function toStorable(value: unknown): unknown {
   return typeof value === 'string' ? value.replaceAll('\0', '\ufffd') : value;

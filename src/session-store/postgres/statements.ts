@@ -1,42 +1,36 @@
-import type { Status } from '../../session/machine.ts';
-import type { PartPlan } from '../../session/part-plan.ts';
 import type { Instant } from '../../session/session.ts';
-import type {
-  Expected,
-  FingerprintQuery,
-  IdempotencyRecord,
-  LeftoverUpload,
-  NewSession,
-  OrphanSuspect,
-  OwnerLimits,
-  Totals,
-  Usage,
-} from '../port/session-store.ts';
-import type { ListParameters } from '../sql/list-cursor.ts';
-import { type NewGeneration, SESSION_SQL, type SessionRow } from '../sql/session-rows.ts';
-import { AS_EXPECTED, ENDED, MAKES_OBJECT, NOT_ENDED, UNFINISHED } from '../sql/session-statements.ts';
-import { OUTBOX_STATEMENTS } from './outbox.ts';
-import { type Generation, PART_STATEMENTS } from './parts.ts';
-import { type Statement, statement, unpreparedStatement } from './statement.ts';
-import { TOKEN_STATEMENTS } from './tokens.ts';
+import type { ClientReport, ReportAnswer } from '../port/parts.ts';
+import type { NewSession } from '../port/sessions.ts';
+import type { Dialect } from '../sql/dialect.ts';
+import type { EventRow } from '../sql/event-rows.ts';
+import { EVENT_COLUMNS, NO_EARLIER_PENDING } from '../sql/event-statements.ts';
+import { SESSION_COLUMNS, type SessionRow } from '../sql/session-rows.ts';
+import { UNFINISHED } from '../sql/session-statements.ts';
+import { mapTable, type Runnable, type Runnables, type Sql, type SqlTable, sql } from '../sql/statement.ts';
+import { sharedStatements } from '../sql/statements.ts';
+import type { Generation } from '../sql/upload-statements.ts';
+import type { PostgresDatabase } from './driver.ts';
+import type { PartColumns, RecordedPart } from './parts.ts';
+import { type Statement, statement } from './statement.ts';
 
-type SinceParameters = { readonly status: Status; readonly before: Instant; readonly limit: number };
+export const POSTGRES_DIALECT: Dialect = {
+  greatest: (a, b) => `GREATEST(${a}, ${b})`,
+  least: (a, b) => `LEAST(${a}, ${b})`,
+  total: (column) => `COALESCE(SUM(${column}::float8), 0)`,
+  inList: (column, parameter) => `${column} = ANY(${parameter}::text[])`,
+  startsWith: (column, prefix) => `starts_with(${column}, ${prefix})`,
+  dueEvents: 'events',
+  toList: (texts) => texts,
+  toFlag: (value) => value,
+};
 
-/** Walks on past what lies elsewhere: an index for every prefix there cannot be. */
-const IN_PLACE = '(@bucket::text IS NULL OR s.bucket = @bucket) AND starts_with(s.object_key, @keyPrefix)';
-
-/** Many sessions are completed and few are open: a list of one status or the other is best read by another index. */
-const list = (filter: string): Statement<ListParameters, SessionRow> =>
-  unpreparedStatement<ListParameters, SessionRow>(`${SESSION_SQL}
-    WHERE ${filter} (s.created_at, s.session_id) < (@createdAt, @sessionId) AND ${IN_PLACE}
-    ORDER BY s.created_at DESC, s.session_id DESC LIMIT @rows`);
-
-const INSERT_STATEMENTS = {
-  /** Held until the transaction ends: of all sessions that an owner begins, one at a time is judged and counted. */
-  lockOwner: statement<{ owner: string }>(`
+const TABLE = {
+  ...sharedStatements(POSTGRES_DIALECT),
+  /** Held until the transaction ends, so that the sessions of an owner are checked and counted one after another. */
+  lockOwner: sql<{ owner: string }>(`
     INSERT INTO owner_usage (owner, open_sessions, reserved_bytes, settled_bytes) VALUES (@owner, 0, 0, 0)
     ON CONFLICT (owner) DO UPDATE SET open_sessions = owner_usage.open_sessions`),
-  findTaken: statement<
+  findTaken: sql<
     Pick<NewSession, 'owner' | 'bucket' | 'keyRequest' | 'size' | 'fingerprint'> & { idempotencyKey: string | null }
   >(`
     SELECT 1 FROM idempotency_keys WHERE owner = @owner AND idempotency_key = @idempotencyKey
@@ -45,130 +39,61 @@ const INSERT_STATEMENTS = {
     WHERE owner = @owner AND bucket = @bucket AND hashtextextended(key_request, 0) = hashtextextended(@keyRequest, 0)
       AND key_request = @keyRequest AND size = @size AND fingerprint = @fingerprint AND ${UNFINISHED}
     LIMIT 1`),
-  // Letter by letter, `/` is followed by `0`: all that lies below a key, and nothing else.
-  findKeyConflict: statement<
-    { bucket: string; key: string; parents: readonly string[]; since: Instant },
-    { conflictingKey: string }
-  >(`
-    SELECT object_key AS "conflictingKey" FROM upload_sessions
-    WHERE bucket = @bucket AND object_key = ANY(@parents::text[]) AND ${MAKES_OBJECT}
-    UNION ALL
-    SELECT object_key FROM upload_sessions
-    WHERE bucket = @bucket AND object_key > @key::text || '/' AND object_key < @key::text || '0' AND ${MAKES_OBJECT}
-    LIMIT 1`),
-  // In SQL, where sums are 64-bit.
-  findExcess: statement<Pick<NewSession, 'owner' | 'size'> & OwnerLimits, { overQuota: boolean; overSessions: boolean }>(`
-    SELECT COALESCE(@quotaBytes::bigint < @size::bigint + reserved_bytes + settled_bytes, false) AS "overQuota",
-      COALESCE(@maxOpenSessions::bigint < 1 + open_sessions, false) AS "overSessions"
-    FROM owner_usage WHERE owner = @owner`),
-  insertSession: statement<Omit<NewSession, 'metadata' | 'tags' | 'plan'> & PartPlan & { metadata: string; tags: string }>(`
-    INSERT INTO upload_sessions (session_id, owner, bucket, object_key, key_request, file_name, size, content_type,
-      content_disposition, tags, metadata, overwrite, fingerprint, strategy, part_size, part_count, status, generation,
-      created_at, updated_at, last_activity_at)
-    VALUES (@sessionId, @owner, @bucket, @key, @keyRequest, @fileName, @size, @contentType,
-      @contentDisposition, @tags, @metadata, @overwrite, @fingerprint, @strategy, @partSize, @partCount, 'creating', 1,
-      @createdAt, @createdAt, @createdAt)`),
-};
-
-const SESSION_STATEMENTS = {
-  claimIdempotencyKey: statement<IdempotencyRecord & Pick<NewSession, 'owner' | 'sessionId' | 'createdAt'>>(`
-    INSERT INTO idempotency_keys (owner, idempotency_key, request_hash, session_id, created_at)
-    VALUES (@owner, @key, @requestHash, @sessionId, @createdAt) ON CONFLICT (owner, idempotency_key) DO NOTHING`),
-  releaseIdempotencyKey: statement<{ owner: string; key: string }>(
-    'DELETE FROM idempotency_keys WHERE owner = @owner AND idempotency_key = @key',
-  ),
-  deleteIdempotencyKeys: statement<{ before: Instant }>('DELETE FROM idempotency_keys WHERE created_at < @before'),
-  findByIdempotencyKey: statement<{ owner: string; key: string }, { sessionId: string; requestHash: string }>(`
-    SELECT session_id AS "sessionId", request_hash AS "requestHash" FROM idempotency_keys
-    WHERE owner = @owner AND idempotency_key = @key`),
-  getSession: statement<{ sessionId: string }, SessionRow>(`${SESSION_SQL} WHERE s.session_id = @sessionId`),
-  findByFingerprint: statement<FingerprintQuery & { statuses: readonly Status[] }, SessionRow>(`${SESSION_SQL}
-    WHERE s.fingerprint = @fingerprint AND s.owner = @owner AND s.bucket = @bucket AND s.key_request = @keyRequest
-      AND s.size = @size AND s.status = ANY(@statuses::text[])
-    ORDER BY s.created_at DESC, s.session_id DESC LIMIT 1`),
-
-  // One statement for each combination of filters: one plan for all of them would use the index of none.
-  listAll: list(''),
-  listOfOwner: list('s.owner = @owner AND'),
-  listInStatus: list('s.status = @status AND'),
-  listOfOwnerInStatus: list('s.owner = @owner AND s.status = @status AND'),
-  listUnchangedSince: statement<SinceParameters, SessionRow>(`${SESSION_SQL}
-    WHERE s.status = @status AND s.updated_at < @before ORDER BY s.updated_at LIMIT @limit`),
-  listIdleSince: statement<SinceParameters, SessionRow>(`${SESSION_SQL}
-    WHERE s.status = @status AND s.last_activity_at < @before ORDER BY s.last_activity_at LIMIT @limit`),
-  listOrphanSuspects: statement<Omit<SinceParameters, 'status'>, OrphanSuspect>(`
-    SELECT session_id AS "sessionId", bucket, object_key AS key, created_at AS "createdAt", orphan_suspected_at AS "suspectedAt"
-    FROM upload_sessions WHERE orphan_suspected_at < @before ORDER BY orphan_suspected_at LIMIT @limit`),
-  usageOf: statement<{ owner: string }, Usage>(`
-    SELECT open_sessions AS "openSessions", reserved_bytes AS "reservedBytes", settled_bytes AS "settledBytes"
-    FROM owner_usage WHERE owner = @owner`),
-  countUnfinished: statement<object, { status: keyof Totals['unfinished']; count: number }>(`
-    SELECT status, COUNT(*) AS count FROM upload_sessions WHERE status IN (${NOT_ENDED}) GROUP BY status`),
-  // As floating-point numbers: the sum of what is merely declared may leave 64 bits.
-  sumUsage: statement<object, Pick<Totals, 'reservedBytes' | 'settledBytes'>>(`
-    SELECT COALESCE(SUM(reserved_bytes::float8), 0) AS "reservedBytes", COALESCE(SUM(settled_bytes::float8), 0) AS "settledBytes"
-    FROM owner_usage`),
-  sumHeldBytes: statement<object, Pick<Totals, 'heldBytes'>>(`
-    SELECT COALESCE(SUM(stored_bytes::float8), 0) AS "heldBytes" FROM upload_sessions WHERE status IN (${NOT_ENDED})`),
-
-  suspectOrphan: statement<{ sessionId: string; at: Instant }>(`
-    UPDATE upload_sessions SET orphan_suspected_at = GREATEST(orphan_suspected_at, @at) WHERE session_id = @sessionId`),
-  clearOrphanSuspicion: statement<{ sessionId: string; before: Instant }>(`
-    UPDATE upload_sessions SET orphan_suspected_at = NULL WHERE session_id = @sessionId AND orphan_suspected_at < @before`),
-  setOverwrite: statement<{ sessionId: string; overwrite: boolean }>(
-    'UPDATE upload_sessions SET overwrite = @overwrite WHERE session_id = @sessionId',
-  ),
-  changeStatus: statement<
-    Expected & { to: Status; at: Instant; endsAs: string | null; etag: string | null; checksum: string | null }
-  >(`
-    UPDATE upload_sessions SET status = @to, updated_at = @at, ends_as = COALESCE(@endsAs, ends_as),
-      etag = COALESCE(@etag, etag), checksum = COALESCE(@checksum, checksum)
-    WHERE ${AS_EXPECTED}`),
-  openSession: statement<Expected & { at: Instant }>(`
-    UPDATE upload_sessions SET status = 'open', updated_at = @at WHERE ${AS_EXPECTED} AND status = 'creating'`),
-  startGeneration: statement<Expected & NewGeneration & { at: Instant }>(`
-    UPDATE upload_sessions SET status = 'creating', updated_at = @at, generation = generation + 1,
-      strategy = COALESCE(@strategy, strategy), part_size = COALESCE(@partSize, part_size),
-      part_count = COALESCE(@partCount, part_count), content_type = COALESCE(@contentType, content_type),
-      content_disposition = COALESCE(@contentDisposition, content_disposition),
-      tags = COALESCE(@tags, tags), metadata = COALESCE(@metadata, metadata)
-    WHERE ${AS_EXPECTED} AND status IN ('open', 'completing')`),
-  // On a standby it is on, whatever was set.
-  ping: statement<object, { read_only: 'on' | 'off' }>(`
+  // A standby is always read-only, whatever was set.
+  ping: sql<object, { read_only: 'on' | 'off' }>(`
     SELECT current_setting('transaction_read_only') AS read_only, (SELECT 1 FROM upload_sessions LIMIT 1) AS found`),
+
+  /** Serialises reports and listings of a session, so that decisions on its rows stay true until they are written. */
+  lockSession: sql<{ sessionId: string }>('SELECT 1 FROM upload_sessions WHERE session_id = @sessionId FOR NO KEY UPDATE'),
+  recordReport: sql<
+    PartColumns & Omit<ClientReport, 'parts'> & { rememberedClients: number },
+    SessionRow & { outcome: ReportAnswer['outcome'] | null }
+  >(`
+    SELECT answer.outcome, ${SESSION_COLUMNS}
+    FROM record_report(@sessionId, @generation, @clientId, @rememberedClients, @partNumbers, @etags, @checksums, @sizes,
+      @inFlightBytes, @bytesPerSecond, @at) answer,
+      LATERAL (SELECT (answer.session).*) s, LATERAL (SELECT (answer.upload).*) u`),
+  listRecordedParts: sql<Generation, RecordedPart>(`
+    SELECT part_number, etag, checksum, size, recorded_at FROM parts
+    WHERE session_id = @sessionId AND generation = @generation`),
+  dropParts: sql<Generation & { partNumbers: readonly number[] }>(`
+    DELETE FROM parts
+    WHERE session_id = @sessionId AND generation = @generation AND part_number = ANY(@partNumbers::integer[])`),
+  recordParts: sql<PartColumns & Generation & { at: Instant }>(`
+    INSERT INTO parts (session_id, generation, part_number, etag, checksum, size, recorded_at)
+      SELECT @sessionId, @generation::integer, part_number, etag, checksum, size, @at::bigint
+      FROM unnest(@partNumbers::integer[], @etags::text[], @checksums::text[], @sizes::bigint[])
+        AS given (part_number, etag, checksum, size)
+    ON CONFLICT (session_id, generation, part_number) DO UPDATE SET etag = excluded.etag, checksum = excluded.checksum,
+      size = excluded.size, recorded_at = excluded.recorded_at`),
+
+  // Simultaneous leases get different events: none waits for a row that another one is locking.
+  leaseEvents: sql<{ at: Instant; until: Instant; limit: number }, EventRow>(`
+    WITH due AS MATERIALIZED (
+      SELECT e.event_id FROM events e
+      WHERE e.status = 'pending' AND e.next_attempt_at <= @at AND ${NO_EARLIER_PENDING}
+      ORDER BY e.next_attempt_at LIMIT @limit FOR UPDATE OF e SKIP LOCKED),
+    leased AS (
+      UPDATE events SET attempts = attempts + 1, next_attempt_at = @until
+      FROM due WHERE events.event_id = due.event_id RETURNING events.*)
+    SELECT ${EVENT_COLUMNS} FROM leased e JOIN upload_sessions s ON s.session_id = e.session_id`),
 };
 
-const UPLOAD_STATEMENTS = {
-  insertUpload: statement<Generation & { uploadId: string; initiatedAt: Instant }>(`
-    INSERT INTO multipart_uploads (session_id, generation, upload_id, initiated_at)
-    VALUES (@sessionId, @generation, @uploadId, @initiatedAt)`),
-  endUpload: statement<Generation & { at: Instant }>(`
-    UPDATE multipart_uploads SET ended_at = @at
-    WHERE session_id = @sessionId AND generation = @generation AND ended_at IS NULL`),
-  leftoverUploads: statement<{ before: Instant; limit: number }, LeftoverUpload>(`
-    SELECT u.session_id AS "sessionId", s.bucket, s.object_key AS key, u.generation, u.upload_id AS "uploadId"
-    FROM multipart_uploads u JOIN upload_sessions s ON s.session_id = u.session_id
-    WHERE u.ended_at IS NULL AND s.updated_at < @before AND (u.generation < s.generation OR s.status IN (${ENDED}))
-    ORDER BY u.initiated_at LIMIT @limit`),
-  findUpload: statement<{ uploadId: string }>('SELECT 1 FROM multipart_uploads WHERE upload_id = @uploadId LIMIT 1'),
+type Statements<Table extends SqlTable> = {
+  readonly [Name in keyof Table]: Table[Name] extends Sql<infer Parameters, infer Row> ? Statement<Parameters, Row> : never;
 };
 
-const LEASE_STATEMENTS = {
-  acquireSweepLease: statement<{ holder: string; at: Instant; expiresAt: Instant; latest: Instant }>(`
-    INSERT INTO sweep_lease (only_row, holder, expires_at) VALUES (1, @holder, @expiresAt)
-    ON CONFLICT (only_row) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
-      WHERE sweep_lease.holder = excluded.holder OR sweep_lease.expires_at <= @at
-        OR sweep_lease.expires_at > @latest`),
-  releaseSweepLease: statement<{ holder: string }>('DELETE FROM sweep_lease WHERE only_row = 1 AND holder = @holder'),
-};
+/** Every statement of the session store. A test explains each of them, and accepts no scan of a table that grows. */
+export const STATEMENTS = mapTable(TABLE, statement) as unknown as Statements<typeof TABLE>;
 
-/** Every statement of the store. A test explains those that read, and accepts no scan of a table that grows. */
-export const STATEMENTS = {
-  ...INSERT_STATEMENTS,
-  ...SESSION_STATEMENTS,
-  ...UPLOAD_STATEMENTS,
-  ...PART_STATEMENTS,
-  ...TOKEN_STATEMENTS,
-  ...LEASE_STATEMENTS,
-  ...OUTBOX_STATEMENTS,
-};
+/** The statements as functions, each a transaction of its own. */
+export function toRunnables(db: PostgresDatabase): Runnables<typeof TABLE> {
+  return mapTable(
+    STATEMENTS,
+    (prepared: Statement<object, unknown>): Runnable<object, unknown> => ({
+      all: async (parameters) => (await db.run(prepared, parameters)).rows,
+      first: async (parameters) => (await db.run(prepared, parameters)).rows[0],
+      run: async (parameters) => (await db.run(prepared, parameters)).changes,
+    }),
+  ) as unknown as Runnables<typeof TABLE>;
+}

@@ -1,11 +1,11 @@
 import type { Instant } from '../../session/session.ts';
-import type { DeliveryStatus, UploadEvent, UploadEventType } from '../../session/upload-event.ts';
+import type { DeliveryStatus, WebhookEvent, WebhookEventType } from '../../session/webhook-event.ts';
 
-/** An event as both databases answer it. */
+/** A row of an event, in both databases. */
 export interface EventRow {
   event_id: string;
   sequence: number;
-  type: UploadEventType;
+  type: WebhookEventType;
   created_at: Instant;
   status: DeliveryStatus;
   attempts: number;
@@ -25,7 +25,7 @@ export interface EventRow {
   checksum: string | null;
 }
 
-export function toEvent(row: EventRow): UploadEvent {
+export function toEvent(row: EventRow): WebhookEvent {
   return {
     eventId: row.event_id,
     sequence: row.sequence,

@@ -1,23 +1,23 @@
 import type { Status } from '../../session/machine.ts';
 import type { Instant, UploadSession } from '../../session/session.ts';
-import type { SessionQuery } from '../port/session-store.ts';
+import type { SessionPage, SessionQuery } from '../port/sessions.ts';
 import { type SessionRow, toSession } from './session-rows.ts';
 
-/** Where a page of a list ended. Lists go from newer to older; sessions of the same instant, from higher to lower id. */
+/** Position where a page of a list ended. Lists go from newer to older sessions, and within one instant from higher to lower ids. */
 export interface ListPosition {
   readonly createdAt: Instant;
   readonly sessionId: string;
 }
 
-/** Before every session. */
+/** The position before all sessions. */
 export const LIST_START: ListPosition = { createdAt: Number.MAX_SAFE_INTEGER, sessionId: '' };
 
-/** Opaque to clients. A position, not a count of rows: sessions that are inserted meanwhile move nothing. */
+/** Encodes the position after a session, opaque to clients. Sessions that are inserted meanwhile do not move it, as they would move an offset. */
 export function encodeCursor({ createdAt, sessionId }: UploadSession): string {
   return Buffer.from(JSON.stringify([createdAt, sessionId])).toString('base64url');
 }
 
-/** The start of the list for anything that `encodeCursor` does not write. */
+/** Decodes a cursor. Text that `encodeCursor` did not write gives the start of the list. */
 export function decodeCursor(cursor: string | undefined): ListPosition {
   if (cursor === undefined) return LIST_START;
   try {
@@ -31,7 +31,7 @@ export function decodeCursor(cursor: string | undefined): ListPosition {
   }
 }
 
-/** Null is no filter. */
+/** Parameters of the list statements. Null means no filter. */
 export interface ListParameters extends ListPosition {
   readonly owner: string | null;
   readonly status: Status | null;
@@ -40,7 +40,7 @@ export interface ListParameters extends ListPosition {
   readonly rows: number;
 }
 
-/** One row more than the page tells whether there is a next page. */
+/** Asks for one row more than the page, to know whether there is a next page. */
 export function listParameters({ owner, status, bucket, keyPrefix = '', limit, cursor }: SessionQuery): ListParameters {
   return {
     ...decodeCursor(cursor),
@@ -52,8 +52,8 @@ export function listParameters({ owner, status, bucket, keyPrefix = '', limit, c
   };
 }
 
-/** @param rows As many as `listParameters` asks for. */
-export function toListPage(rows: readonly SessionRow[], limit: number): { sessions: UploadSession[]; nextCursor: string | null } {
+/** Makes a page from the rows that `listParameters` asks for. */
+export function toListPage(rows: readonly SessionRow[], limit: number): SessionPage {
   const sessions = rows.slice(0, limit).map(toSession);
   const last = sessions.at(-1);
   return { sessions, nextCursor: rows.length > limit && last !== undefined ? encodeCursor(last) : null };

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { SessionStoreUnavailable } from '../port/session-store.ts';
 import { SessionStoreStartError } from '../port/start-error.ts';
+import { SessionStoreUnavailable } from '../port/unavailable.ts';
 
-/** A step of the schema. Forward-only: one that was released is never edited, the next one corrects it. */
+/** A forward-only step of the schema. A released migration is never edited; a later one corrects it. */
 export interface Migration {
   /** From 1, without gaps. */
   readonly number: number;
@@ -11,16 +11,16 @@ export interface Migration {
   readonly sql: string;
 }
 
-/** What a database's own ledger says was done to it. */
+/** A row of the database's own ledger. */
 export type AppliedMigration = Pick<Migration, 'number' | 'name'>;
 
-/** Made in the transaction that first needs it, hence outside the numbered files. Both databases understand it. */
+/** Creates the ledger, in both databases. Not a numbered file, because the first migration already needs it. */
 export const LEDGER_SQL = `CREATE TABLE IF NOT EXISTS schema_migrations (
   number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)`;
 
 const FILE_NAME = /^(\d{4})_([a-z0-9_]+)\.sql$/;
 
-/** Reads `0001_some_name.sql` and its successors; other files are not looked at. */
+/** Reads `0001_some_name.sql` and its successors; ignores other files. */
 export function readMigrations(folder: string): Migration[] {
   const migrations = readdirSync(folder)
     .sort()
@@ -28,7 +28,7 @@ export function readMigrations(folder: string): Migration[] {
   for (const [index, { number, name }] of migrations.entries()) {
     if (number === index + 1) continue;
     throw new SessionStoreStartError(
-      `The migration files in ${folder} are incomplete: number ${index + 1} should come where "${name}" has number ${number}.`,
+      `The migration files in ${folder} are incomplete: number ${index + 1} is missing before "${name}", number ${number}.`,
       'The installation is damaged: install partway again.',
     );
   }
@@ -42,8 +42,8 @@ function readMigration(folder: string, file: string): Migration | undefined {
 }
 
 /**
- * The migrations still to be applied, in order.
- * @throws SessionStoreStartError where the history is not a beginning of `known`: guessing on would damage data.
+ * Returns the migrations that are still to be applied, in order.
+ * @throws SessionStoreStartError if the history does not match the beginning of `known`: going on would damage data.
  */
 export function pendingMigrations(applied: readonly AppliedMigration[], known: readonly Migration[]): Migration[] {
   for (const [index, done] of applied.entries()) {
@@ -72,7 +72,7 @@ function describe({ number, name }: AppliedMigration): string {
   return `migration ${number} "${name}"`;
 }
 
-/** Why a migration, all of which was one transaction, is not in the database. */
+/** The error for a migration that failed. It ran in one transaction, so nothing of it is left. */
 export function migrationFailed({ number, name }: AppliedMigration, cause: unknown): SessionStoreStartError {
   return new SessionStoreStartError(
     `Migration ${number} "${name}" failed, and nothing of it was applied: ${cause instanceof Error ? cause.message : cause}.`,

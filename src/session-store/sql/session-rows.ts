@@ -2,9 +2,9 @@ import type { Status } from '../../session/machine.ts';
 import type { PartPlan } from '../../session/part-plan.ts';
 import type { EndsAs, Instant, StoredPart, UploadSession } from '../../session/session.ts';
 import type { Strategy } from '../../session/strategy.ts';
-import type { ObjectAttributes } from '../port/session-store.ts';
+import type { ObjectAttributes } from '../port/sessions.ts';
 
-/** A session as both databases answer it. CHECK constraints keep the texts of status, strategy and ends_as within their types. */
+/** A row of a session, in both databases. CHECK constraints keep status, strategy and ends_as within their types. */
 export interface SessionRow {
   session_id: string;
   owner: string;
@@ -40,13 +40,13 @@ export interface SessionRow {
   reported_at: Instant | null;
 }
 
-/** Of a session `s` and the upload `u` of its generation. */
+/** Columns of a session `s` and of the upload `u` of its generation. */
 export const SESSION_COLUMNS = `s.session_id, s.owner, s.bucket, s.object_key, s.key_request, s.file_name, s.size, s.content_type,
     s.content_disposition, s.tags, s.metadata, s.overwrite, s.fingerprint, s.strategy, s.part_size, s.part_count, s.status, s.ends_as,
     s.generation, s.etag, s.checksum, s.created_at, s.updated_at, s.last_activity_at, s.in_flight_bytes, s.bytes_per_second,
     s.reported_at, s.stored_bytes, s.parts_stored, u.upload_id, u.initiated_at`;
 
-/** Of sessions `s`, each with the upload of its generation. */
+/** Selects sessions `s`, each with the upload `u` of its generation. */
 export const SESSION_SQL = `
   SELECT ${SESSION_COLUMNS}
   FROM upload_sessions s
@@ -86,7 +86,7 @@ export function toSession(row: SessionRow): UploadSession {
   };
 }
 
-/** Null keeps what the session has. */
+/** Parameters of a new generation. Null keeps the session's value. */
 export interface NewGeneration {
   readonly strategy: Strategy | null;
   readonly partSize: number | null;

@@ -1,8 +1,8 @@
 import type { Scope } from '../../session/access.ts';
 import type { Instant } from '../../session/session.ts';
-import type { Token } from '../port/session-store.ts';
+import type { Token } from '../port/tokens.ts';
 
-/** A token as both databases keep it; lists are JSON. */
+/** A row of a token, in both databases; lists are JSON. */
 export interface TokenRow {
   token_id: string;
   name: string;

@@ -3,10 +3,10 @@ import { SessionStoreStartError } from '../port/start-error.ts';
 import { loadSqlite, openSqliteDatabase } from './driver.ts';
 
 /**
- * A copy of the database as it is at one instant, while others read and write it. `VACUUM INTO` reads in one transaction, which
- * in WAL mode keeps nobody waiting; SQLite's backup API would begin again whenever another process writes.
- * The copy is whole, on disk, and readable by this user alone once this returns; until then it has another name.
- * @returns its size in bytes. @throws SessionStoreStartError where a file has the name already, or there is nothing to copy.
+ * Copies the database as it is at one instant, while other processes read and write it. `VACUUM INTO` reads in one transaction, which
+ * blocks no other connection in WAL mode; SQLite's backup API would start again whenever another process writes.
+ * When this returns, the copy is complete, on disk, and readable by this user alone; until then it has another name.
+ * @returns its size in bytes. @throws SessionStoreStartError if the destination exists, or there is no database.
  */
 export function backUpSqlite(path: string, destination: string): number {
   if (!existsSync(path)) throw new SessionStoreStartError(`There is no database at ${path}.`, 'Check PARTWAY_DATABASE_URL.');
@@ -16,7 +16,7 @@ export function backUpSqlite(path: string, destination: string): number {
   const unfinished = `${destination}.unfinished`;
   try {
     rmSync(unfinished, { force: true });
-    // SQLite takes an empty file as the place to copy to, and keeps its mode.
+    // SQLite copies into an empty file, and keeps its mode.
     closeSync(openSync(unfinished, 'wx', 0o600));
     copy(path, unfinished);
     syncFile(unfinished);
@@ -42,7 +42,7 @@ function copy(path: string, unfinished: string): void {
   removeMark(unfinished);
 }
 
-/** A running server knows its file by this number: a copy that has it, too, could be written over the file unnoticed. */
+/** Removes the number that identifies the file of a running server: a copy with that number could overwrite the file unnoticed. */
 function removeMark(copied: string): void {
   const db = new (loadSqlite())(copied);
   try {

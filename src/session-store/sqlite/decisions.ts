@@ -1,16 +1,9 @@
 import { parentsOf } from '../../session/object-key.ts';
-import {
-  type ClientReport,
-  type IdempotencyRecord,
-  type InsertOutcome,
-  type NewSession,
-  type OwnerLimits,
-  REMEMBERED_CLIENTS,
-  type ReportAnswer,
-} from '../port/session-store.ts';
-import type { Statements } from './statements.ts';
+import { type ClientReport, REMEMBERED_CLIENTS, type ReportAnswer } from '../port/parts.ts';
+import type { IdempotencyRecord, InsertOutcome, NewSession, OwnerLimits } from '../port/sessions.ts';
+import { SQLITE_DIALECT, type Statements } from './statements.ts';
 
-/** Decisions that are read and made within one transaction of the store. */
+/* Decisions that are read and made within one transaction. */
 
 export function findRefusal(
   statements: Statements,
@@ -19,10 +12,10 @@ export function findRefusal(
   limits?: OwnerLimits,
 ): InsertOutcome | undefined {
   const { owner, size, bucket, key } = session;
-  const repeated = idempotency !== undefined && statements.findByIdempotencyKey.get(owner, idempotency.key) !== undefined;
-  if (repeated || (session.fingerprint !== null && statements.findRunning.get(session) !== undefined))
+  if (idempotency !== undefined && statements.findByIdempotencyKey.get({ owner, key: idempotency.key }) !== undefined)
     return { outcome: 'taken' };
-  const parents = JSON.stringify(parentsOf(key));
+  if (session.fingerprint !== null && statements.findRunning.get(session) !== undefined) return { outcome: 'taken' };
+  const parents = SQLITE_DIALECT.toList(parentsOf(key));
   const conflict = statements.findKeyConflict.get({ bucket, key, parents, since: session.createdAt });
   if (conflict !== undefined) return { outcome: 'key-conflict', ...conflict };
   const excess = limits && statements.findExcess.get({ owner, size, ...limits });
@@ -39,7 +32,7 @@ export function recordReport(statements: Statements, report: ClientReport): Repo
   if (session.ordinal === null) {
     const ordinal = newest + 1;
     statements.insertClient.run({ ...report, ordinal });
-    statements.forgetClients.run({ sessionId: report.sessionId, ordinal: ordinal - REMEMBERED_CLIENTS });
+    statements.deleteOldClients.run({ sessionId: report.sessionId, ordinal: ordinal - REMEMBERED_CLIENTS });
   }
 
   if (session.generation !== report.generation || !session.opened) {

@@ -1,27 +1,27 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import type { FileLoss } from '../port/file-loss.ts';
-import { SessionStoreUnavailable, type Unavailability } from '../port/session-store.ts';
 import { SessionStoreStartError } from '../port/start-error.ts';
+import { SessionStoreUnavailable, type Unavailability } from '../port/unavailable.ts';
 import type { SqliteDatabase } from './driver.ts';
 import { wrapDatabase } from './wrap-database.ts';
 
-/** Errors that may be over at the next call. */
-type Passing = Exclude<Unavailability, FileLoss>;
+/** Reasons that may be gone at the next call. */
+type Temporary = Exclude<Unavailability, FileLoss>;
 
 /**
- * Names of SQLite (https://www.sqlite.org/rescode.html). Not in here: a file that is damaged, a broken constraint, and all that is a bug.
+ * Codes of SQLite (https://www.sqlite.org/rescode.html) for temporary errors. Damaged files, broken constraints and bugs are not among them.
  */
-const PASSING: readonly (readonly [RegExp, Passing])[] = [
+const TEMPORARY: readonly (readonly [RegExp, Temporary])[] = [
   [/^SQLITE_FULL$/, 'full'],
   [/^SQLITE_READONLY/, 'read-only'],
-  // Also a limit on the size of files, and a disk that has no room for the -shm file.
+  // Includes a limit on the size of files, and a disk without room for the -shm file.
   [/^SQLITE_(?:IOERR|CANTOPEN)/, 'disk-error'],
-  // Another process has held the lock for longer than we wait.
+  // Another process held the lock for longer than we wait.
   [/^SQLITE_(?:BUSY|PROTOCOL|NOMEM)/, 'away'],
 ];
 
-/** Any error of the driver that may pass, in the port's words; others stay what they are. */
+/** Turns a temporary error of the driver into SessionStoreUnavailable; returns other errors as they are. */
 export function explainSqliteError(error: unknown): unknown {
   const reason = unavailabilityOf(error);
   if (reason === undefined) return error;
@@ -29,12 +29,12 @@ export function explainSqliteError(error: unknown): unknown {
   return new SessionStoreUnavailable(`SQLite cannot serve now: ${message} (${code}).`, reason, { cause: error });
 }
 
-function unavailabilityOf(error: unknown): Passing | undefined {
+function unavailabilityOf(error: unknown): Temporary | undefined {
   const { name, code = '' } = error as { name?: string; code?: string };
-  return name === 'SqliteError' ? PASSING.find(([codes]) => codes.test(code))?.[1] : undefined;
+  return name === 'SqliteError' ? TEMPORARY.find(([codes]) => codes.test(code))?.[1] : undefined;
 }
 
-/** Why no server starts, for who runs it. An error that says so already stays what it is. */
+/** The error for a database that cannot be opened, with a hint for the administrator. A SessionStoreStartError is returned as it is. */
 export function cannotBeOpened(file: string, cause: unknown): SessionStoreStartError {
   if (cause instanceof SessionStoreStartError) return cause;
   const refusal = refusalToWrite(file);
@@ -48,18 +48,18 @@ export function cannotBeOpened(file: string, cause: unknown): SessionStoreStartE
   );
 }
 
-const HINTS: Readonly<Record<Passing, string>> = {
+const HINTS: Readonly<Record<Temporary, string>> = {
   away: 'Check that PARTWAY_DATABASE_URL names a SQLite file, or a new one in a folder that this user may write to.',
-  full: 'Make room on its disk, and start it again. Never delete the -wal file beside it: it holds what was committed.',
+  full: 'Make room on its disk, and start the server again. Never delete the -wal file beside it: it holds committed data.',
   'disk-error':
-    'Check its disk: it may be full, or failing. Never delete the -wal file beside it: it holds what was committed. ' +
+    'Check its disk: it may be full, or failing. Never delete the -wal file beside it: it holds committed data. ' +
     'PARTWAY_DATABASE_URL names the file, or a new one in a folder that this user may write to.',
   'read-only':
-    'Let this user write to the file and to its folder. A file system that is mounted read-only may be so after an error of its ' +
-    'disk: check that first. PARTWAY_DATABASE_URL names the file.',
+    'Let this user write to the file and to its folder. If the file system is mounted read-only, check its disk first: an error ' +
+    'may have caused that. PARTWAY_DATABASE_URL names the file.',
 };
 
-/** SQLite opens what it may only read, and says little where it may not even make a file beside it. */
+/** Finds out why the file cannot be written. SQLite opens a read-only file without an error, and says little if it cannot create files beside it. */
 function refusalToWrite(file: string): { readonly kind: 'permission' | 'file-system'; readonly message: string } | undefined {
   for (const name of [path.dirname(file), file]) {
     try {
@@ -73,7 +73,7 @@ function refusalToWrite(file: string): { readonly kind: 'permission' | 'file-sys
   return undefined;
 }
 
-/** SQLite's code for a folder in the place of the file as well as for a disk without room for the files beside it. */
+/** Whether SQLite could not open the file: it has one code for a folder in its place and for a disk without room for the files beside it. */
 function isCannotOpen(error: unknown): boolean {
   return /^SQLITE_CANTOPEN/.test(String((error as { code?: unknown }).code));
 }
@@ -82,13 +82,13 @@ function isFile(file: string): boolean {
   return statSync(file, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-/** The file is made by our own call to the system, before SQLite opens it. */
-function fullDisk(error: unknown): Passing | undefined {
+/** Recognises a full disk when the file is created, which our own system call does before SQLite opens it. */
+function fullDisk(error: unknown): Temporary | undefined {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOSPC' || code === 'EDQUOT' ? 'full' : undefined;
 }
 
-/** The database as the store uses it: what may pass is told in the port's words, to `onUnavailable` as well. */
+/** Wraps the database so that temporary errors are SessionStoreUnavailable, which `onUnavailable` gets as well. */
 export function explaining(db: SqliteDatabase, onUnavailable: (error: SessionStoreUnavailable) => void): SqliteDatabase {
   return wrapDatabase(db, { read: explained, write: explained, transaction: explained });
 
@@ -96,9 +96,9 @@ export function explaining(db: SqliteDatabase, onUnavailable: (error: SessionSto
     try {
       return work();
     } catch (error) {
-      const told = explainSqliteError(error);
-      if (told instanceof SessionStoreUnavailable) onUnavailable(told);
-      throw told;
+      const explanation = explainSqliteError(error);
+      if (explanation instanceof SessionStoreUnavailable) onUnavailable(explanation);
+      throw explanation;
     }
   }
 }

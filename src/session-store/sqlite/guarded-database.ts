@@ -2,12 +2,12 @@ import type { SqliteDatabase } from './driver.ts';
 import type { DatabaseFile } from './file/database-file.ts';
 import { wrapDatabase } from './wrap-database.ts';
 
-/** SQLite's words for a file that holds something else than it wrote (https://www.sqlite.org/rescode.html). */
+/** SQLite's codes for a file with contents that it did not write (https://www.sqlite.org/rescode.html). */
 const DAMAGED = /^SQLITE_(?:CORRUPT|NOTADB)/;
 
 /**
- * The database as a server uses it: nothing is done with a file that was lost. Whatever writes looks at the file first, once for a
- * transaction; what reads relies on the last look.
+ * Wraps the database so that a lost file is never used. Each write checks the file first, and a transaction once; reads rely on the last
+ * check.
  * @throws SessionStoreUnavailable from each method.
  */
 export function guarding(db: SqliteDatabase, file: DatabaseFile): SqliteDatabase {

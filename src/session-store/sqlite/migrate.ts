@@ -10,12 +10,12 @@ import {
 import type { SqliteDatabase } from './driver.ts';
 import { explainSqliteError } from './errors.ts';
 
-/** The same from src/session-store and from dist/session-store. */
+/** The same path relative to src/ and to dist/. */
 export const SQLITE_MIGRATIONS = fileURLToPath(new URL('../../../migrations/sqlite', import.meta.url));
 
 /**
- * Brings the schema up to date. Each migration is one transaction with its ledger row: killed in between, or failing, it
- * leaves the schema before it. The ledger is read again inside each, so two processes may start at the same time.
+ * Brings the schema up to date. Each migration and its ledger row are one transaction: if it fails or the process is killed, the schema is
+ * the one before it. The ledger is read again in each transaction, so two processes may start at the same time.
  */
 export function migrateSqlite(db: SqliteDatabase, folder: string = SQLITE_MIGRATIONS): void {
   const known = readMigrations(folder);
@@ -26,7 +26,7 @@ export function migrateSqlite(db: SqliteDatabase, folder: string = SQLITE_MIGRAT
     apply(db, next);
     return true;
   });
-  // IMMEDIATE: the ledger must not change between being read and being written.
+  // IMMEDIATE: the ledger must not change between reading and writing it.
   while (applyNext.immediate());
 }
 

@@ -3,19 +3,19 @@ import { SessionStoreStartError } from '../port/start-error.ts';
 import { createPrivateFile, loadSqlite } from './driver.ts';
 import { cannotBeOpened } from './errors.ts';
 
-/** A server that was told to stop may be at its very end. */
+/** Wait for a server that is about to end. */
 const WAIT_MS = 1_000;
 
 /**
- * Makes this process the one server of the database until it is released. The lock is SQLite's own, on an empty
- * database of that name beside it: the kernel drops it when the process ends, however it ends. The file itself stays, and says nothing.
- * Commands on the server's machine (`token`, `backup`) take no such lock.
- * @throws SessionStoreStartError where another server has it.
+ * Makes this process the only server of the database until the lock is released. It is one of SQLite's own locks, on an empty database
+ * beside the file: the kernel drops it when the process ends, however it ends. The lock file stays, and its existence means nothing.
+ * Commands on the server's host (`token`, `backup`) take no such lock.
+ * @throws SessionStoreStartError if another server holds the lock.
  */
 export function lockForServer(path: string): { release(): void } {
   createDatabaseFile(path);
   refuseOtherNames(path);
-  // The same for every symbolic link to the database.
+  // The real path, so that all symbolic links to the database share one lock.
   const lockFile = `${realpathSync(path)}-lock`;
   try {
     createPrivateFile(lockFile);
@@ -36,17 +36,17 @@ export function lockForServer(path: string): { release(): void } {
 function createDatabaseFile(path: string): void {
   try {
     createPrivateFile(path);
-    // A symbolic link may be there before the file that it names.
+    // There may be a symbolic link whose file does not exist yet.
     if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
   } catch (error) {
     throw cannotBeOpened(path, error);
   }
 }
 
-/** SQLite keeps its WAL beside the name that it opens: through two hard links, two programs would damage one database. */
+/** Refuses a file with several hard links: SQLite keeps its WAL beside the name that it opens, so programs with different names damage it. */
 function refuseOtherNames(path: string): void {
   const entry = statSync(path);
-  // A folder has a name in each folder below it.
+  // A folder always has several links.
   if (!entry.isFile() || entry.nlink === 1) return;
   throw new SessionStoreStartError(
     `The database ${path} has ${entry.nlink} names (hard links), and programs that open it by different names damage it.`,

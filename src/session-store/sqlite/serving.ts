@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { SessionStoreUnavailable } from '../port/session-store.ts';
+import type { SessionStoreUnavailable } from '../port/unavailable.ts';
 import { type Checkpoints, startCheckpoints } from './checkpoints.ts';
 import { openSqliteDatabase, type SqliteDatabase, setBusyTimeout } from './driver.ts';
 import { cannotBeOpened } from './errors.ts';
@@ -8,18 +8,18 @@ import { guarding } from './guarded-database.ts';
 import { migrateSqlite } from './migrate.ts';
 import { lockForServer } from './server-lock.ts';
 
-/** The database of a server: locked against other servers, watched, and checkpointed in a thread. */
+/** The database of a server: locked against other servers, watched for loss, and checkpointed in a thread. */
 export interface Serving {
   readonly db: SqliteDatabase;
   readonly file: DatabaseFile;
-  /** The `user_version` by which the file is known. */
+  /** The `user_version` that identifies the file. */
   readonly mark: number;
-  /** The mark was written: from now on the file is known by it. */
+  /** Call once the mark was written: from then on it identifies the file. */
   recognize(): void;
   close(): Promise<void>;
 }
 
-/** Nothing else happens in the process while a call waits for a lock, and a server that waits for its database answers that it does. */
+/** Short, because the process does nothing else while a call waits for a lock, and a server must answer that it waits for its database. */
 const OPENING_BUSY_TIMEOUT_MS = 500;
 
 /** @throws SessionStoreStartError */
@@ -28,7 +28,7 @@ export function openServing(path: string, onLoss: (error: SessionStoreUnavailabl
   let db: SqliteDatabase | undefined;
   try {
     db = openSqliteDatabase(path, OPENING_BUSY_TIMEOUT_MS);
-    // This opens the WAL as well, which is watched, too.
+    // Migrating opens the WAL as well, which is watched, too.
     migrateSqlite(db);
     setBusyTimeout(db);
     return serve(path, db, lock, onLoss);
@@ -53,17 +53,17 @@ function serve(
     file,
     mark,
     recognize() {
-      // Until then it is in the WAL alone, and what is written over the file is not noticed by it.
+      // Until a checkpoint the mark is only in the WAL, and does not reveal an overwritten file.
       try {
         db.exec('PRAGMA wal_checkpoint(PASSIVE)');
       } catch {
-        // The database has no room for it: the thread tries again, and the next commit that needs room says so.
+        // The database has no room: the thread tries again, and the next commit that needs room reports it.
       }
       file.check();
     },
     async close() {
       await checkpoints.stop();
-      // The last connection writes the WAL into the file as it closes, whatever the file is by now.
+      // As it closes, the last connection writes the WAL into the file, whatever that file is by now.
       if (file.loss === undefined || file.loss.reason === 'wal-lost') db.close();
       file.close();
       lock.release();

@@ -1,15 +1,15 @@
 import type { SqliteDatabase, SqliteStatement } from './driver.ts';
 
-type Around = <Result>(work: () => Result) => Result;
+type Wrapper = <Result>(work: () => Result) => Result;
 
 export interface Wrapping {
-  /** Around each call that only reads, and around `exec`. */
-  readonly read: Around;
-  readonly write: Around;
-  readonly transaction: Around;
+  /** Wraps each call that only reads, and `exec`. */
+  readonly read: Wrapper;
+  readonly write: Wrapper;
+  readonly transaction: Wrapper;
 }
 
-/** The same database, with something done around each call. Rows that are read one by one are not covered. */
+/** Wraps each call of a database, except for rows that are read one by one. */
 export function wrapDatabase(db: SqliteDatabase, { read, write, transaction }: Wrapping): SqliteDatabase {
   return {
     exec: (sql) => read(() => db.exec(sql)),

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseEnvironment } from '../../../src/cli/input/environment.ts';
 import { UsageError } from '../../../src/cli/input/usage-error.ts';
-import { stateDirectory } from '../../../src/cli/journal/state-directory.ts';
 
 describe('parseEnvironment', () => {
   it('has a default server, and drops a slash at the end', () => {
@@ -50,20 +49,5 @@ describe('parseEnvironment', () => {
     expect(() => parseEnvironment({ PARTWAY_TOKEN: 'sec ret' })).toThrow(
       /^PARTWAY_TOKEN contains a space or a character that no token has\.$/,
     );
-  });
-});
-
-describe('stateDirectory', () => {
-  const home = { homeDirectory: '/home/ann', env: {}, platform: 'linux' } as const;
-
-  it.each([
-    [home, '/home/ann/.local/state/partway'],
-    [{ ...home, env: { XDG_STATE_HOME: '/state' } }, '/state/partway'],
-    [{ ...home, env: { XDG_STATE_HOME: 'relative' } }, '/home/ann/.local/state/partway'],
-    [{ ...home, platform: 'darwin' }, '/home/ann/Library/Application Support/partway'],
-    [{ platform: 'win32', homeDirectory: 'C:\\Users\\Ann', env: { LOCALAPPDATA: 'D:\\Local' } }, 'D:\\Local\\partway'],
-    [{ platform: 'win32', homeDirectory: 'C:\\Users\\Ann', env: {} }, 'C:\\Users\\Ann\\AppData\\Local\\partway'],
-  ] as const)('of %o is %s', (surroundings, directory) => {
-    expect(stateDirectory(surroundings)).toBe(directory);
   });
 });

@@ -15,7 +15,7 @@ import { aToken, NOON } from '../../support/database/sessions.ts';
 
 const ADMIN = 'admin-token-of-the-tests';
 
-/** With the header alone. */
+/** Authenticates by the header alone. */
 function authenticateOn(tokens: SessionStore, adminToken: string | undefined, now = () => NOON) {
   const authenticate = createAuthenticate(tokens, adminToken, now);
   return (authorization: string | undefined) => authenticate(credentialsIn(authorization, undefined));
@@ -27,11 +27,11 @@ beforeEach(() => {
 });
 
 describe('authenticating', () => {
-  it('knows the token from the environment as admin', async () => {
+  it('accepts the token from the environment as admin', async () => {
     expect(await authenticateOn(store, ADMIN)(`Bearer ${ADMIN}`)).toMatchObject({ owner: 'admin', scopes: ['admin'] });
   });
 
-  it('knows a stored token by its hash, as its name', async () => {
+  it('accepts a stored token by its hash, under its name', async () => {
     await store.insertToken(aToken({ name: 'laptop', hash: hashToken('pw_the-stored-token-of-these-tests0') }));
     const authenticate = authenticateOn(store, ADMIN);
     expect(await authenticate('Bearer pw_the-stored-token-of-these-tests0')).toMatchObject({
@@ -70,7 +70,7 @@ describe('authenticating', () => {
     await expect(refusal).rejects.not.toThrow(/tok[eé]n-of-the-tests|pw_unknown|aaaa/);
   });
 
-  it('accepts nobody as admin where the environment names no token', async () => {
+  it('accepts no token as admin where the environment names none', async () => {
     const authenticate = authenticateOn(store, undefined);
     for (const token of ['undefined', 'null', hashToken('undefined')]) {
       await expect(authenticate(`Bearer ${token}`)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
@@ -91,7 +91,7 @@ describe('unfinished sessions of a token', () => {
     expect([await maxOf(ADMIN, null), await maxOf(first, null)]).toEqual([null, null]);
   });
 
-  it('are as many as the token says where it says so, more than by default as well', async () => {
+  it('are limited by the token where it has a limit, also above the default', async () => {
     const token = newToken(TOKEN_PREFIX);
     await store.insertToken(aToken({ hash: hashToken(token), limits: { ...NO_LIMITS, maxOpenSessions: 500_000 } }));
     expect(await maxOf(token)).toBe(500_000);

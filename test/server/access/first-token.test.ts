@@ -19,13 +19,13 @@ beforeEach(async () => {
 const modeOf = (file: string) => statSync(file).mode & 0o777;
 
 describe('a first token in a file', () => {
-  it('is told by the path alone, and only its owner may read it', () => {
-    const told: string[] = [];
-    const place = inFile(path, (where) => told.push(where));
+  it('is announced by its path alone, and only its owner may read it', () => {
+    const announced: string[] = [];
+    const place = inFile(path, (where) => announced.push(where));
     place.keep('pw_swordfish');
-    expect(told).toEqual([]);
-    place.tell('pw_swordfish');
-    expect(told).toEqual([path]);
+    expect(announced).toEqual([]);
+    place.announce('pw_swordfish');
+    expect(announced).toEqual([path]);
     expect(readFileSync(path, 'utf8')).toBe('pw_swordfish\n');
     if (process.platform !== 'win32') expect(modeOf(path)).toBe(0o600);
     expect(readdirSync(folder)).toEqual(['first-token']);
@@ -59,7 +59,7 @@ describe('a first token in a file', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('is beside the SQLite file, or where data goes', () => {
+  it('is beside the SQLite file, or in the data folder', () => {
     expect(firstTokenPath({ kind: 'sqlite', path: '/data/partway.db' }, '/home/ann/partway')).toBe('/data/first-token');
     expect(firstTokenPath({ kind: 'sqlite', path: ':memory:' }, '/home/ann/partway')).toBe('/home/ann/partway/first-token');
     expect(firstTokenPath({ kind: 'postgres', url: new Secret('postgres://db/p') }, '/home/ann/partway')).toBe(
@@ -75,6 +75,6 @@ it('a first token at a terminal is written there, once it is recorded', () => {
   });
   place.keep('pw_swordfish');
   expect(written).toBe('');
-  place.tell('pw_swordfish');
+  place.announce('pw_swordfish');
   expect(written).toContain('pw_swordfish');
 });

@@ -40,11 +40,11 @@ describe('creating a token', () => {
     await expect(create()).rejects.toMatchObject({ code: 'TOKEN_NAME_TAKEN', hint: expect.stringContaining('--rotate') });
   });
 
-  it('takes the name of the token in the environment for nobody else', async () => {
+  it('refuses the name of the token in the environment', async () => {
     await expect(create({ name: 'admin' })).rejects.toMatchObject({ code: 'TOKEN_NAME_TAKEN' });
   });
 
-  it('makes another one of the name where it is asked to, and the old one goes on until it is revoked', async () => {
+  it('makes another token of the name with rotate, and the old one works until it is revoked', async () => {
     const old = await create();
     const fresh = await create({ rotate: true });
     expect(await authenticate(old.token)).toMatchObject({ owner: 'camera-1' });
@@ -91,7 +91,7 @@ describe('revoking', () => {
     expect(await admin().revoke('camera-1')).toEqual({ tokens: [], aborting: [], completing: 0 });
   });
 
-  it('of what there is not is told', async () => {
+  it('an unknown token is an error', async () => {
     await expect(admin().revoke('nobody')).rejects.toMatchObject({ code: 'TOKEN_NOT_FOUND' });
   });
 });
@@ -99,7 +99,7 @@ describe('revoking', () => {
 describe('revoking with --abort', () => {
   const statusOf = async (sessionId: string) => (await store.get(sessionId))?.status;
 
-  it('tells the unfinished sessions of the name to abort, however many, and leaves all others as they are', async () => {
+  it('stores the abort of all unfinished sessions of the name, and leaves all others as they are', async () => {
     await create();
     const open = await Promise.all(Array.from({ length: 450 }, () => insertInStatus(store, 'open', { owner: 'camera-1' })));
     const creating = await insertInStatus(store, 'creating', { owner: 'camera-1' });
@@ -142,7 +142,7 @@ describe('revoking with --abort', () => {
     expect(await admin().revoke(old.stored.tokenId, { abort: true })).toMatchObject({ aborting: [sessionId] });
   });
 
-  it('aborts a session that changes at the same moment by what it has become', async () => {
+  it('aborts a session that changes at the same moment according to its new status', async () => {
     await create();
     const creating = await insertInStatus(store, 'creating', { owner: 'camera-1' });
     const opened = { uploadId: 'upload-of-a-request', initiatedAt: NOON };

@@ -4,10 +4,10 @@ import type * as wire from '../../../src/contract/wire.ts';
 import { hashToken, newToken, TOKEN_PREFIX } from '../../../src/server/access/auth.ts';
 import { type Limits, NO_LIMITS, type Scope } from '../../../src/session/access.ts';
 import type { ErrorCode } from '../../../src/session/errors.ts';
-import type { Token } from '../../../src/session-store/port/session-store.ts';
+import type { Token } from '../../../src/session-store/port/tokens.ts';
 import { ControlPlaneBench, readProblem, SMALL_FILE, SMALL_FILE_REQUEST } from '../../support/server/control-plane.ts';
 
-/** Every operation that needs a token. The contract decides which these are: a new one without a row fails here. */
+/** All operations that need a token. The contract decides which these are: a new one without a row fails here. */
 const routes = Object.fromEntries(
   Object.entries(contract).filter(([, route]) => 'x-partway-access' in route),
 ) as unknown as Record<OperationId, { method: string; path: string; 'x-partway-access': contract.Access }>;
@@ -165,7 +165,7 @@ const BODIES: Partial<Record<OperationId, unknown>> = {
 
 const limited = (limits: Partial<Limits>): Limits => ({ ...NO_LIMITS, ...limits });
 
-/** A control plane with a session of `owner`, all of its parts stored, and everybody who might ask. */
+/** A control plane with a session of `owner`, all of its parts stored, and all kinds of callers. */
 class Stage {
   readonly bench = new ControlPlaneBench();
   sessionId = '';
@@ -195,7 +195,7 @@ class Stage {
     return (await this.bench.ask<wire.Capability>('POST', path, { token, body: { expiresInSeconds } })).token;
   }
 
-  /** Makes what the caller shows: a token for the header, or a capability for the path. */
+  /** Makes the caller's credentials: a token for the header, or a capability for the path. */
   async credentialsOf(caller: CallerName): Promise<{ token: string | null; inPath?: string }> {
     const { bench } = this;
     const elsewhere = limited({ keyPrefix: 'team-b/' });
@@ -271,7 +271,7 @@ class Stage {
     });
   }
 
-  /** All that a refused request must leave as it was. */
+  /** Everything that a refused request must leave as it was. */
   async state(): Promise<unknown> {
     const { sessions } = await this.bench.sessions.list({ limit: 100 });
     return { sessions, storeCalls: this.bench.objects.calls.length, usage: await this.bench.sessions.usageOf('owner') };
@@ -286,7 +286,7 @@ describe('the authorization matrix', () => {
     }
   });
 
-  it('leaves out only what anybody may ask', () => {
+  it('leaves out only operations that need no token', () => {
     const open = Object.entries(contract).filter(([name]) => !(name in routes));
     expect(open.map(([name]) => name).sort()).toEqual(['healthz', 'readyz']);
   });
@@ -303,7 +303,7 @@ describe('the authorization matrix', () => {
     const response = await stage.ask(operation, credentials);
 
     if (expected === 'allowed') {
-      // The object is not there before the upload completes, and that is an answer for who may ask.
+      // Before the upload completes there is no object, and callers with access are told so.
       if (operation === 'getObject') expect((await readProblem(response)).code).toBe('OBJECT_NOT_FOUND');
       else expect(response.status, await response.clone().text()).toBeLessThan(300);
       return;

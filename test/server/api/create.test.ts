@@ -126,7 +126,7 @@ describe('POST /api/uploads', () => {
     ['bucket-missing', 502, 'BUCKET_NOT_FOUND'],
     ['refused', 502, 'STORE_REFUSED'],
     ['full', 507, 'STORE_FULL'],
-  ] as const)('ends the session that nobody knows when the store says %s', async (failure, status, code) => {
+  ] as const)('ends the unknown session when the store says %s', async (failure, status, code) => {
     bench.objects.failNext('createMultipartUpload', failure);
     expect(await refusal(SMALL_FILE_REQUEST)).toMatchObject({ status, code });
     expect((await bench.sessions.list({ limit: 9 })).sessions).toMatchObject([{ status: 'aborted' }]);
@@ -166,7 +166,7 @@ describe('an Idempotency-Key', () => {
     expect(await again.json()).toMatchObject({ status: 'open' });
   });
 
-  it('remembers the session that the fingerprint found, so that a repeat gets it whatever became of it', async () => {
+  it('remembers the session that the fingerprint found, so that a repeat gets it in whatever status', async () => {
     const file = { ...SMALL_FILE_REQUEST, fingerprint: 'v1:same-file' };
     const found = await bench.create(file);
     expect(await bench.create(file, key)).toEqual(found);
@@ -175,7 +175,7 @@ describe('an Idempotency-Key', () => {
     expect(await refusal({ ...file, fileName: 'other.mkv' }, key)).toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
   });
 
-  it('finds what the other got, where two use it at the same time and the fingerprint finds a session', async () => {
+  it('gives two simultaneous requests the same session that the fingerprint finds', async () => {
     const file = { ...SMALL_FILE_REQUEST, fingerprint: 'v1:same-file' };
     const found = await bench.create(file);
     const answers = await Promise.all([bench.create(file, key), bench.create(file, key)]);
@@ -264,7 +264,7 @@ describe('a fingerprint', () => {
     expect((await bench.create({ fingerprint })).sessionId).not.toBe(sessionId);
   });
 
-  it('lets the last word on overwriting count', async () => {
+  it("applies the latest request's choice about overwriting", async () => {
     const { sessionId } = await bench.create({ fingerprint });
     await bench.create({ fingerprint, overwrite: true });
     expect(await bench.session(sessionId)).toMatchObject({ overwrite: true });
@@ -410,7 +410,7 @@ describe('other attributes for the same file', () => {
       'is the same disposition under another file name',
       { fingerprint, key: 'film.mkv', fileName: 'x', contentDisposition: 'attachment' },
     ],
-  ])('are not asked for by a request that %s', async (_, request) => {
+  ])('are not requested by a request that %s', async (_, request) => {
     for (const stored of [[2], [1, 3]]) {
       const { sessionId } = await bench.create({ key: 'film.mkv', ...first });
       await bench.putParts(sessionId, SMALL_FILE, stored);
@@ -429,7 +429,7 @@ describe('other attributes for the same file', () => {
     expect(await bench.session(sessionId)).toMatchObject({ generation: 2, tags: { camera: 'B' } });
   });
 
-  it('name what differs in the words of the command line, and show no more than some of a long value', async () => {
+  it('are named in the words of the command line, and long values are cut', async () => {
     const { sessionId } = await bench.create({ ...first, metadata: { long: 'x'.repeat(900) } });
     await bench.putParts(sessionId, SMALL_FILE, [1]);
     const { detail, hint } = await refusal({ ...SMALL_FILE_REQUEST, fingerprint, metadata: {}, contentType: 'text/plain' });

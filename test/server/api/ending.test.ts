@@ -44,7 +44,7 @@ describe('POST /api/uploads/{sessionId}/complete', () => {
     expect(await bench.ask('POST', `${path}/complete`, { body: { parts } })).toMatchObject({ status: 'completed' });
   });
 
-  it('answers 409 PARTS_MISSING for a part that is stored with another ETag than claimed', async () => {
+  it('answers 409 PARTS_MISSING for a part that is stored with another ETag than the client expects', async () => {
     await bench.putParts(sessionId, SMALL_FILE);
     const parts = [{ partNumber: 2, etag: '"900150983cd24fb0d6963f7d28e17f72"' }];
     const problem = await bench.askForProblem('POST', `${path}/complete`, { body: { parts } });
@@ -60,7 +60,7 @@ describe('POST /api/uploads/{sessionId}/complete', () => {
     expect(problem).toMatchObject({ status: 400, code: 'INVALID_REQUEST', errors: [{ pointer }] });
   });
 
-  it('does not overlook a claim that comes without the JSON content type', async () => {
+  it('does not overlook an expected checksum that comes without the JSON content type', async () => {
     await bench.putParts(sessionId, SMALL_FILE);
     const headers = { 'content-type': 'text/plain' };
     const body = JSON.stringify({ checksum: checksumOf(Buffer.from('another file')) });
@@ -117,7 +117,7 @@ describe('DELETE /api/uploads/{sessionId}', () => {
 
   it('aborts once for two requests at the same time', async () => {
     const [first, second] = await Promise.all([bench.send('DELETE', path), bench.send('DELETE', path)]);
-    // The one that lost the race is told so, and asks again.
+    // The request that lost the race gets 409, and asks again.
     expect([200, 409]).toContain(first?.status);
     expect([200, 409]).toContain(second?.status);
     expect(await bench.ask('DELETE', path)).toMatchObject({ status: 'aborted' });
@@ -154,7 +154,7 @@ describe('GET /api/uploads/{sessionId}/object', () => {
     });
   });
 
-  it('tells an object that somebody else put there', async () => {
+  it('says that the object at the key is not the one of the session', async () => {
     bench.objects.putObject('film.mkv', Buffer.from('not ours'));
     expect(await bench.ask('GET', `${path}/object`)).toMatchObject({ size: 8, checksum: null, uploadedBySession: false });
   });
@@ -171,7 +171,7 @@ describe('GET /api/uploads/{sessionId}/object', () => {
 });
 
 describe('a session of another bucket', () => {
-  it('is listed, and refused where the store would be asked', async () => {
+  it('is listed, and refused by operations that need the store', async () => {
     const { sessionId: elsewhere } = await bench.create({ key: 'elsewhere' });
     const session = await bench.session(elsewhere);
     await bench.sessions.insert({ ...session, sessionId: 'ses-other-bucket', bucket: 'old-bucket' });

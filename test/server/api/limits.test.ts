@@ -25,7 +25,7 @@ const refusedCreate = (token: string, changes: Partial<wire.CreateRequest> = {})
   bench.askForProblem('POST', '/api/uploads', { token, body: { ...SMALL_FILE_REQUEST, ...changes } });
 const usage = () => bench.sessions.usageOf('team-a');
 
-it('what a revoked token had begun takes nothing any more at once, and its parts are gone two minutes later', async () => {
+it('sessions of a revoked token accept nothing more at once, and their parts are gone two minutes later', async () => {
   const token = await limitedToken({});
   const { sessionId } = await create(token);
   await bench.putParts(sessionId, SMALL_FILE, [1, 2]);
@@ -45,7 +45,7 @@ it('what a revoked token had begun takes nothing any more at once, and its parts
 });
 
 describe('a quota', () => {
-  it('is reserved at create, settled at complete, and said to the byte when it does not suffice', async () => {
+  it('is reserved at create and settled at complete, and a refusal names it to the byte', async () => {
     const token = await limitedToken({ quotaBytes: 2 * SIZE });
     const { sessionId } = await create(token, { key: 'a' });
     expect(await usage()).toEqual({ openSessions: 1, reservedBytes: SIZE, settledBytes: 0 });
@@ -102,7 +102,7 @@ describe('a quota', () => {
     expect(await usage()).toEqual({ openSessions: 1, reservedBytes: SIZE, settledBytes: 0 });
   });
 
-  it('lets just as many of many at once in as fit', async () => {
+  it('admits exactly as many simultaneous creates as fit', async () => {
     const token = await limitedToken({ quotaBytes: 3 * SIZE });
     const answers = await Promise.all(
       Array.from({ length: 12 }, (_, index) =>
@@ -114,7 +114,7 @@ describe('a quota', () => {
     expect(await usage()).toEqual({ openSessions: 3, reservedBytes: 3 * SIZE, settledBytes: 0 });
   });
 
-  it('goes with the name: a new token of it has what the old one left', async () => {
+  it('belongs to the name: a new token of the name has what the old one left', async () => {
     await create(await limitedToken({ quotaBytes: SIZE }), { key: 'a' });
 
     expect(await refusedCreate(await limitedToken({ quotaBytes: SIZE }), { key: 'b' })).toMatchObject({ code: 'QUOTA_EXCEEDED' });
@@ -147,7 +147,7 @@ describe('a key', () => {
     }
   });
 
-  it('that is made of a template holds the id of its session', async () => {
+  it('that is made from a template holds the id of its session', async () => {
     const { sessionId, key } = await bench.create({ keyTemplate: '{date}/{sessionId}/{fileName}' });
     expect(key).toBe(`2026-11-23/${sessionId}/film.mkv`);
   });
@@ -177,7 +177,7 @@ describe('a key', () => {
     expect(templated.sessionId).not.toBe(literal.sessionId);
   });
 
-  it('of an unknown placeholder is refused', async () => {
+  it('with an unknown placeholder is refused', async () => {
     expect(await refusedCreate(await limitedToken({}), { keyTemplate: '{host}' })).toMatchObject({
       code: 'INVALID_KEY',
       hint: expect.stringContaining('{fileName}'),
@@ -207,7 +207,7 @@ describe('a key', () => {
     expect(bench.objects.calls.slice(calls).map(({ method }) => method)).not.toContain('createMultipartUpload');
   });
 
-  it('above which an upload completes while it is looked at is refused, too', async () => {
+  it('is refused, too, if an upload above it completes during the check', async () => {
     let completeOther: (() => Promise<unknown>) | undefined;
     bench = new ControlPlaneBench({
       aroundObjects: async (method, call) => {
@@ -225,7 +225,7 @@ describe('a key', () => {
     ).toMatchObject({ code: 'KEY_CONFLICT' });
   });
 
-  it('beside an unfinished upload above it is refused, and somebody else’s key is not told', async () => {
+  it('below the key of an unfinished upload is refused, and the key of another owner is not named', async () => {
     await bench.create({ key: 'team-a' });
     const problem = await refusedCreate(await limitedToken({ keyPrefix: 'team-a/' }), { key: 'team-a/x' });
 
@@ -235,7 +235,7 @@ describe('a key', () => {
 });
 
 describe('a new token of a name', () => {
-  it('does not go on with a session that it could not have begun', async () => {
+  it('cannot continue a session that it could not have begun', async () => {
     const file = { key: 'a', fingerprint: 'print' };
     const anything = await limitedToken({});
     const first = await create(anything, { ...file, contentType: 'application/pdf' });
@@ -258,7 +258,7 @@ describe('a path', () => {
     ['two slashes', (token: string) => `//c/${token}/api/uploads/x`],
     ['a token for an id', (token: string) => `/api/uploads/${token}`],
     ['a token for a route', (token: string) => `/${token}`],
-  ])('with %s brings it neither into the log, nor the audit log, nor the answer', async (_, pathWith) => {
+  ])('with %s shows it neither in the log, nor the audit log, nor the answer', async (_, pathWith) => {
     for (const token of [newToken('pw_'), newToken('pwc_')]) {
       const response = await bench.send('GET', pathWith(token));
       const answer = await response.text();
@@ -302,7 +302,7 @@ describe('a capability', () => {
     expect(bench.audited.at(-1)).toMatchObject({ event: 'aborted', token: 'admin', tokenId: capabilityId, sessionId });
   });
 
-  it('lives as long as it was asked to, a week unless told, and never longer than its grantor', async () => {
+  it('lives as long as requested, a week by default, and never longer than its grantor', async () => {
     const { sessionId } = await bench.create();
     const at = (ms: number) => new Date(bench.clock.now() + ms).toISOString();
 
@@ -324,7 +324,7 @@ describe('a capability', () => {
     expect(await bench.askForProblem('POST', path, { body: {} })).toMatchObject({ code: 'SESSION_NOT_OPEN' });
   });
 
-  it('is not made where its grantor has as many as it may have', async () => {
+  it('is refused where its grantor has the most that it may have', async () => {
     let most: unknown;
     const full = new ControlPlaneBench({
       aroundSessions: (method, call, args) => {
@@ -353,7 +353,7 @@ describe('a capability', () => {
     expect(await bench.ask('GET', `/api/uploads/${sessionId}`, { token })).toMatchObject({ sessionId });
   });
 
-  it('is forgotten once it has expired', async () => {
+  it('is deleted after it has expired', async () => {
     const { sessionId } = await bench.create();
     await grant(sessionId, undefined, { expiresInSeconds: 60 });
     bench.clock.advance(60_001);
@@ -365,7 +365,7 @@ describe('a capability', () => {
 });
 
 describe('the audit log', () => {
-  it('has who created and completed what, from where, by which request', async () => {
+  it('says which token created and completed which object, from which address, by which request', async () => {
     const token = await bench.issueToken({ name: 'camera-1', tokenId: 'tok_camera' });
     const { sessionId } = await create(token, { key: 'a' });
     await bench.putParts(sessionId, SMALL_FILE);
@@ -391,7 +391,7 @@ describe('the audit log', () => {
     ]);
   });
 
-  it('says once that a session was completed, also where two servers finish it at once', async () => {
+  it('records one completion, even if two servers finish the session at once', async () => {
     const { sessionId } = await bench.create();
     await bench.putParts(sessionId, SMALL_FILE);
     // The answer gets lost, so both find a session that is completing, and its object.
@@ -405,7 +405,7 @@ describe('the audit log', () => {
     expect(bench.audited.filter(({ event }) => event === 'completed')).toHaveLength(1);
   });
 
-  it('has what was refused: the key and the size that were wanted, and the code', async () => {
+  it('records a refusal with the requested key and size, and the code', async () => {
     const token = await bench.issueToken({ name: 'camera-1', limits: { ...NO_LIMITS, keyPrefix: 'camera-1/' } });
     await refusedCreate(token, { key: 'elsewhere', size: 5 });
 
@@ -414,13 +414,13 @@ describe('the audit log', () => {
     ]);
   });
 
-  it('has which capability was granted, so that what is done with it leads back to who made it', async () => {
+  it('names a granted capability, so that actions with it lead back to the token that granted it', async () => {
     const { sessionId } = await bench.create();
     const { capabilityId } = await bench.ask<wire.Capability>('POST', `/api/uploads/${sessionId}/capabilities`, { body: {} });
     expect(JSON.stringify(bench.audited.filter(({ event }) => event === 'granted'))).toContain(capabilityId);
   });
 
-  it('has a session that somebody asked for in vain', async () => {
+  it('records a request for a session that the caller may not see', async () => {
     await bench.askForProblem('GET', '/api/uploads/ses_unknown/parts');
     expect(bench.audited).toMatchObject([
       { event: 'refused', code: 'SESSION_NOT_FOUND', sessionId: 'ses_unknown', token: 'admin' },
@@ -443,7 +443,7 @@ describe('a live stream', () => {
 });
 
 describe('the object at the key of a session', () => {
-  it('tells an uploader nothing of the contents that somebody else put there', async () => {
+  it('does not show an uploader the contents that another owner put there', async () => {
     const secret = await bench.createCompleted({ key: 'shared/secret.bin' });
     const token = await limitedToken({ keyPrefix: 'shared/' });
     const { sessionId } = await create(token, { key: 'shared/secret.bin', overwrite: true });

@@ -34,17 +34,17 @@ interface Request {
   /** By place and name. */
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly body: unknown;
-  /** Which of the tokens that there are by then. */
+  /** Chooses one of the tokens made so far. */
   readonly caller: number;
   readonly capabilityInPath: boolean;
-  /** Which of the sessions that there are by then; where it is odd, the id is that of the parameters. */
+  /** Chooses one of the sessions made so far; an odd number takes the id of the parameters. */
   readonly session: number;
 }
 
 const ADMIN = newToken(TOKEN_PREFIX);
 let sent = 0;
 const CALLERS = 7;
-/** What needs most of the others to have gone well comes more often, what ends a session less. */
+/** Operations that need earlier ones to succeed come more often, operations that end a session less often. */
 const WEIGHTS: Readonly<Record<string, number>> = { createUpload: 8, presignParts: 10, healthz: 1, readyz: 1, abortUpload: 1 };
 
 let folder: string;
@@ -122,7 +122,7 @@ function requests(): fc.Arbitrary<Request> {
   return fc.oneof(...all);
 }
 
-/** As it would go over the wire: whatever the arbitrary made, a URL and headers can carry. */
+/** Makes a request that a URL and headers can carry, whatever the arbitrary made. */
 async function send(request: Request) {
   const { method, path, operation, parameters, body, caller, capabilityInPath, session } = request;
   const known =
@@ -155,7 +155,7 @@ function text(value: unknown): string {
   return (typeof value === 'string' ? value : JSON.stringify(value)).toWellFormed();
 }
 
-/** Keeps what later requests may use, and what must never be seen again. */
+/** Keeps values for later requests, and secrets that must never be seen again. */
 function learnFrom(operationId: string, body: string): void {
   if (operationId === 'createUpload') sessionIds.push((JSON.parse(body) as { sessionId: string }).sessionId);
   if (operationId === 'presignParts')
@@ -167,13 +167,13 @@ function learnFrom(operationId: string, body: string): void {
   }
 }
 
-/** What the operation itself is there to tell. */
+/** Secrets that the operation itself returns. */
 function maySay(operationId: string, secret: string, body: string): boolean {
   if (operationId === 'presignParts') return /^[0-9a-f]{64}$/.test(secret) || body.includes(`X-Amz-Credential=${secret}`);
   return operationId === 'grantCapability' && secret.startsWith('pwc_');
 }
 
-it('whatever is sent to whatever operation of the document: no fault of the server, problems that are listed, and no secret anywhere', async () => {
+it('any request to any operation of the document causes no server error, only listed problems, and shows no secret', async () => {
   const seen = new Map<string, number>();
   await fc.assert(
     fc.asyncProperty(fc.array(requests(), { minLength: 4, maxLength: 12 }), async (sequence) => {

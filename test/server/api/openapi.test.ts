@@ -34,7 +34,7 @@ beforeEach(async () => {
 });
 
 describe('/openapi.json', () => {
-  it('is made once, not for each of those who ask without a token', async () => {
+  it('is made once, not for each request', async () => {
     const made = vi.spyOn(bench.app, 'getOpenAPI31Document');
     await bench.ask('GET', PATHS.openapi, { token: null });
     await bench.ask('GET', PATHS.openapi, { token: null });
@@ -65,7 +65,7 @@ describe('/openapi.json', () => {
     );
   });
 
-  it('has operations with unique ids, responses with descriptions, and a problem for whatever goes wrong', () => {
+  it('has operations with unique ids, responses with descriptions, and a problem for every failure', () => {
     expect(new Set(operations.map(([, , { operationId }]) => operationId)).size).toBe(operations.length);
     for (const [path, method, operation] of operations) {
       expect(METHODS).toContain(method);

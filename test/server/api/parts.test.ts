@@ -38,7 +38,7 @@ describe('POST /api/uploads/{sessionId}/parts/presign', () => {
     expect(parts.map((part) => new URL(part.url).searchParams.get('partNumber'))).toEqual(['3', '1']);
   });
 
-  it('asks the object store nothing but signatures', async () => {
+  it('makes no request to the object store', async () => {
     bench.objects.calls.length = 0;
     await presign({ partNumbers: [1, 2, 3] });
     expect(new Set(bench.objects.calls.map((call) => call.method))).toEqual(new Set(['presignPart']));
@@ -50,7 +50,7 @@ describe('POST /api/uploads/{sessionId}/parts/presign', () => {
     expect(await bench.session(sessionId)).toMatchObject({ lastActivityAt: bench.clock.at });
   });
 
-  it('writes nothing down while the last activity is recent: some ask for one URL at a time', async () => {
+  it('records nothing while the last activity is recent: some clients ask for one URL at a time', async () => {
     const before = await bench.session(sessionId);
     bench.clock.advance(9_999);
     await presign({ partNumbers: [1] });
@@ -97,7 +97,7 @@ describe('POST /api/uploads/{sessionId}/parts/presign', () => {
 describe('GET /api/uploads/{sessionId}/parts', () => {
   const list = () => bench.ask<PartsResponse>('GET', `${path}/parts`);
 
-  it('names the parts that the store lists without what proves them apart, and counts them as missing', async () => {
+  it('lists parts without a checksum apart, and counts them as missing', async () => {
     const [stored] = await bench.putParts(sessionId, SMALL_FILE, [2]);
     vi.spyOn(bench.objects, 'listParts').mockResolvedValue([
       { partNumber: 1, etag: ETAG, checksum: 'AAAAAA==', size: 1 },
@@ -146,7 +146,7 @@ describe('GET /api/uploads/{sessionId}/parts', () => {
     expect(await list()).toMatchObject({ storedBytes: 0, parts: [], missing: [{ first: 1, last: 3 }] });
   });
 
-  it('asks the store one question at a time, and the same for all who come while it answers another', async () => {
+  it('asks the store once at a time, and shares the next listing among all callers that arrive meanwhile', async () => {
     let underWay = 0;
     const counted = async () => {
       underWay++;
@@ -161,7 +161,7 @@ describe('GET /api/uploads/{sessionId}/parts', () => {
     expect(bench.objects.callsOf('listParts')).toHaveLength(3);
   });
 
-  it('asks the store anew for who comes while it answers: a part that was stored since is listed', async () => {
+  it('asks the store again for a caller that arrives during a listing: a part that was stored since is listed', async () => {
     let afterListing = async () => {};
     const late = new ControlPlaneBench({
       aroundObjects: async (method, call) => {
@@ -198,7 +198,7 @@ describe('GET /api/uploads/{sessionId}/parts', () => {
     expect(bench.objects.uploadIds).toEqual([healed.uploadId]);
   });
 
-  it('heals a session whose upload was lost in a Complete that was cut off: no error, the client sends all again', async () => {
+  it('heals a session whose upload was lost in an interrupted Complete: no error, and the client sends everything again', async () => {
     await bench.putParts(sessionId, SMALL_FILE);
     const { uploadId } = await bench.session(sessionId);
     bench.objects.failNext('completeMultipartUpload', 'unavailable');
@@ -208,7 +208,7 @@ describe('GET /api/uploads/{sessionId}/parts', () => {
     expect(await bench.session(sessionId)).toMatchObject({ status: 'open', generation: 2 });
   });
 
-  it('opens a session again of which a Complete that was cut off lost parts: they can be sent', async () => {
+  it('opens a session again if an interrupted Complete lost parts, so that they can be sent', async () => {
     await bench.putParts(sessionId, SMALL_FILE);
     bench.objects.failNext('completeMultipartUpload', 'unavailable');
     await bench.askForProblem('POST', `${path}/complete`);
@@ -217,7 +217,7 @@ describe('GET /api/uploads/{sessionId}/parts', () => {
     await bench.ask('POST', `${path}/parts/presign`, { body: { partNumbers: [2] } });
   });
 
-  it('leaves a session completing whose parts are all there: whoever completes it goes on', async () => {
+  it('leaves a session completing if all parts are there, so that the next complete goes on', async () => {
     await bench.putParts(sessionId, SMALL_FILE);
     bench.objects.failNext('completeMultipartUpload', 'unavailable');
     await bench.askForProblem('POST', `${path}/complete`);
@@ -292,11 +292,11 @@ describe('POST /api/uploads/{sessionId}/report and the progress', () => {
     expect(await bench.askForProblem('GET', '/api/upload/nosuch/progress')).toMatchObject({ code: 'SESSION_NOT_FOUND' });
   });
 
-  it('knows nothing of speed or of what is in flight before the first report', async () => {
+  it('shows neither speed nor bytes in flight before the first report', async () => {
     expect(await progress()).toMatchObject({ storedBytes: 0, inFlightBytes: 0, bytesPerSecond: 0, secondsRemaining: null });
   });
 
-  it('lets a client that is silent for 15 s fade, and keeps what is stored', async () => {
+  it('drops bytes in flight and speed of a client that is silent for 15 s, and keeps the stored bytes', async () => {
     await report({ parts: [{ partNumber: 2, etag: ETAG }], inFlightBytes: 3, bytesPerSecond: 9 });
     bench.clock.advance(14_999);
     expect(await progress()).toMatchObject({ inFlightBytes: 3, bytesPerSecond: 9 });

@@ -37,7 +37,7 @@ describe('POST /api/uploads/{sessionId}/plan', () => {
     expect((await bench.session(sessionId)).generation).toBe(before.generation);
   });
 
-  it('is refused once a part is stored, also one that nobody reported', async () => {
+  it('is refused once a part is stored, also one that was not reported', async () => {
     await bench.putParts(sessionId, SMALL_FILE);
     const before = await bench.session(sessionId);
     const problem = await bench.askForProblem('POST', `${path}/plan`, { body: { partSize: 6 * MiB } });

@@ -5,7 +5,7 @@ import { problem as problemSchema } from '../../../src/contract/schemas.ts';
 import type { ProblemDocument } from '../../../src/contract/wire.ts';
 import { ObjectStoreError } from '../../../src/object-store/port.ts';
 import { SERVICE_ERROR_CODES, UploadError } from '../../../src/session/errors.ts';
-import { SessionStoreUnavailable } from '../../../src/session-store/port/session-store.ts';
+import { SessionStoreUnavailable } from '../../../src/session-store/port/unavailable.ts';
 import { ADMIN_TOKEN, ControlPlaneBench, readProblem, SMALL_FILE_REQUEST } from '../../support/server/control-plane.ts';
 
 const MiB = 1024 ** 2;
@@ -15,7 +15,7 @@ beforeEach(() => {
   bench = new ControlPlaneBench();
 });
 
-/** Every request that fails, in one way each; what is special about one is tested where it belongs. */
+/** Requests that fail, one for each reason; their details are tested elsewhere. */
 const failures: [string, (bench: ControlPlaneBench) => Promise<Response>, ProblemDocument['code']][] = [
   ['a bad body', (b) => b.send('POST', '/api/uploads', { body: { size: 1 } }), 'INVALID_REQUEST'],
   ['no JSON', (b) => b.send('POST', '/api/uploads', { body: '{"size":' }), 'INVALID_REQUEST'],
@@ -64,7 +64,7 @@ describe('every error', () => {
     expect(problem).toMatchObject({ code, status: PROBLEMS[code].status });
   });
 
-  it('of a database that is away for a while is one that passes, and does not say where it is', async () => {
+  it('of a database that is away for a while is temporary, and does not say where the database is', async () => {
     const away = new ControlPlaneBench({
       aroundSessions: () =>
         Promise.reject(new SessionStoreUnavailable('PostgreSQL cannot be reached: connect ECONNREFUSED 10.0.0.7:5432.')),
@@ -81,14 +81,14 @@ describe('every error', () => {
     expect(JSON.stringify([problem, ready])).not.toContain('10.0.0.7');
   });
 
-  it('of too many requests says when to come again, also where nobody knows exactly', async () => {
+  it('of too many requests says when to come again, also where the time is not known exactly', async () => {
     bench.objects.failNext('headObject', new UploadError('RATE_LIMITED', 'too many'));
     const response = await bench.send('POST', '/api/uploads', { body: SMALL_FILE_REQUEST });
     expect(response.headers.get('retry-after')).toBe('1');
     expect(await readProblem(response)).toMatchObject({ status: 429, code: 'RATE_LIMITED', retryAfterSeconds: 1 });
   });
 
-  it('that passes says when to come again', async () => {
+  it('that is temporary says when to come again', async () => {
     bench.objects.failNext('headObject', 'unavailable');
     const response = await bench.send('POST', '/api/uploads', { body: SMALL_FILE_REQUEST });
     expect(response.status).toBe(503);
@@ -100,7 +100,7 @@ describe('every error', () => {
   it.each([
     ['an error', new TypeError('the secret is swordfish')],
     ['a code that only clients have', new UploadError('SOURCE_CHANGED', 'the secret is swordfish')],
-  ])('that nobody foresaw (%s) is 500 INTERNAL without its message, which the log has', async (_, thrown) => {
+  ])('that is unexpected (%s) is 500 INTERNAL without its message, which the log has', async (_, thrown) => {
     bench.objects.failNext('headObject', thrown);
     const response = await bench.send('POST', '/api/uploads', { body: SMALL_FILE_REQUEST });
     expect(response.status).toBe(500);
@@ -138,7 +138,7 @@ describe('a body', () => {
     },
   );
 
-  it('may be larger for a session of many parts, but not of a caller who may not change that session', async () => {
+  it('may be larger for a session of many parts, but not from a caller that may not change the session', async () => {
     const { sessionId } = await bench.create({ key: 'large', size: 9_000 * 5 * MiB });
     const body = JSON.stringify({ clientId: 'client-1' }).padEnd(maxPartListBytes(9_000));
     const headers = { 'content-length': String(body.length) };
@@ -202,7 +202,7 @@ describe('the token', () => {
     ['no scheme', { authorization: ADMIN_TOKEN }],
     ['an empty token', { authorization: 'Bearer ' }],
     ['two tokens', { authorization: `Bearer ${ADMIN_TOKEN} ${ADMIN_TOKEN}` }],
-  ])('is needed by every path of the API, before anything else is said: %s', async (_, headers) => {
+  ])('is needed by every path of the API, before anything else is checked: %s', async (_, headers) => {
     for (const [method, path] of [
       ['POST', '/api/uploads'],
       ['GET', '/api/uploads'],
@@ -232,7 +232,7 @@ describe('the token', () => {
 });
 
 describe('/healthz and /readyz', () => {
-  it('answer that all is well', async () => {
+  it('answer that everything works', async () => {
     expect(await bench.ask('GET', '/healthz')).toEqual({ ok: true });
     expect(await bench.ask('GET', '/readyz')).toEqual({
       ready: true,
@@ -240,7 +240,7 @@ describe('/healthz and /readyz', () => {
     });
   });
 
-  it('tell a process that answers from one that can work', async () => {
+  it('distinguish a process that answers from one that can work', async () => {
     bench.objects.bucketMissing = true;
     expect(await bench.ask('GET', '/healthz')).toEqual({ ok: true });
     expect(await bench.askForProblem('GET', '/readyz')).toMatchObject({ ready: false });
@@ -250,7 +250,7 @@ describe('/healthz and /readyz', () => {
     ['unavailable', 503, 'STORE_UNAVAILABLE'],
     ['bucket-missing', 502, 'BUCKET_NOT_FOUND'],
     ['refused', 502, 'STORE_REFUSED'],
-  ] as const)('say of a store that is %s: %i %s, and nothing of what it answered', async (failure, status, code) => {
+  ] as const)("answer for a store that is %s: %i %s, without the store's own words", async (failure, status, code) => {
     bench.objects.failNext('checkBucket', new ObjectStoreError(failure, 'the words of the store'));
     const response = await bench.send('GET', '/readyz', { token: null });
     expect(response.headers.has('retry-after')).toBe(failure === 'unavailable');
@@ -300,7 +300,7 @@ describe('the faults of a body', () => {
     ['metadata', () => '', { fileName: 'a', size: 1, metadata: many((number) => [`n${number}`, 1]) }],
     ['tags', () => '', { fileName: 'a', size: 1, tags: many((number) => [`n${number}`, 1]) }],
     ['unknown fields', () => '', { fileName: 'a', size: 1, ...many((number) => [`n${number}`, 1]) }],
-  ])('in thousands of %s are answered with some of them, not in many times the bytes of the body', async (_, path, body) => {
+  ])('in thousands of %s are answered with some of them, in an answer smaller than the body', async (_, path, body) => {
     const { sessionId } = await bench.create();
     const response = await bench.send('POST', `/api/uploads${path(`/${sessionId}`)}`, { body });
     expect(response.status).toBe(400);

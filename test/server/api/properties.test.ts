@@ -14,7 +14,7 @@ import { ControlPlaneBench } from '../../support/server/control-plane.ts';
 const FILE = Buffer.alloc(5, 'x');
 const ETAG = `"${createHash('md5').update(FILE).digest('hex')}"`;
 
-/** Mostly what the schema asks for, sometimes at its limits or beyond, now and then nothing like it. */
+/** Mostly valid for the schema, sometimes at its limits or beyond, now and then of another type. */
 function mostly<T, Odd = never>(usual: fc.Arbitrary<T>, ...odd: readonly Odd[]) {
   const atTheLimits = odd.length === 0 ? [] : [{ weight: 3, arbitrary: fc.constantFrom(...odd) }];
   return fc.oneof({ weight: 20, arbitrary: usual }, ...atTheLimits, { weight: 1, arbitrary: fc.jsonValue() });
@@ -79,7 +79,7 @@ interface Request {
   readonly operation: keyof typeof OPERATIONS;
   readonly body?: unknown;
   readonly query?: string;
-  /** Which of the sessions that there are by then, or an id of nobody's. */
+  /** Chooses one of the sessions made so far, or an unknown id. */
   readonly session: number | string;
   readonly idempotencyKey?: string | undefined;
   /** The client puts the part of the session before it asks. */
@@ -89,7 +89,7 @@ interface Request {
 const requestTo = (operation: Request['operation'], body: fc.Arbitrary<unknown>, query: fc.Arbitrary<string> = fc.constant('')) =>
   fc.record({
     operation: fc.constant(operation),
-    // Text is sent as it is, and is then mostly no JSON.
+    // Text is sent as it is, and is then mostly not JSON.
     body: fc.oneof(
       { weight: 20, arbitrary: body },
       { weight: 1, arbitrary: fc.jsonValue() },
@@ -158,8 +158,8 @@ async function checkAnswer({ operation }: Request, response: Response): Promise<
   described.content['application/json'].schema.parse(await response.json());
 }
 
-describe('whatever requests come, one after another', () => {
-  it('each is answered as described, or refused with a problem that is listed: never a fault of the server', async () => {
+describe('any sequence of requests', () => {
+  it('each is answered as described, or refused with a listed problem: never with a server error', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyRequest, { minLength: 1, maxLength: 12 }), async (requests) => {
         const target = new Target();

@@ -116,7 +116,7 @@ describe('the audit log', () => {
     expect(lines()).toMatchObject([{ size: 3 }]);
   });
 
-  it('keeps to the old file where the new one cannot be opened, and says so', () => {
+  it('stays with the old file where the new one cannot be opened, and says so', () => {
     const audit = open();
     renameSync(join(folder, 'data'), join(folder, 'moved'));
     audit.reopen();
@@ -131,7 +131,7 @@ describe('the audit log', () => {
     ['bidirectional overrides and what has no width', 'exe.\u202egpj\u2066\u200b\ufeff\u{e0041}'],
     ['halves of surrogate pairs', '\ud800 \udfff'],
     ['quotes', '"},{"event":"completed'],
-  ])('keeps a key with %s on one line, where nothing but ASCII and letters is seen', (_, key) => {
+  ])('keeps a key with %s on one line of ASCII and letters', (_, key) => {
     open().record({ ...CREATED, key });
     const text = readFileSync(path, 'utf8');
     expect(text).toMatch(/^\{[^\p{C}\p{Zl}\p{Zp}]*\}\n$/u);
@@ -149,7 +149,7 @@ describe('the audit log', () => {
     expect(lines()[0]?.key).toHaveLength(2_048);
   });
 
-  it('tells the log of an event that cannot be written, and breaks nothing', (context) => {
+  it('logs an event that cannot be written, and fails no request', (context) => {
     if (process.platform !== 'linux') skipBecause(context, 'needs /dev/full');
     const audit = open('/dev/full');
     audit.record(CREATED);
@@ -158,7 +158,7 @@ describe('the audit log', () => {
     ]);
   });
 
-  it('tells the log of what comes after its end', () => {
+  it('logs events that come after its end', () => {
     const audit = open();
     audit.close();
     audit.record(CREATED);
@@ -175,7 +175,7 @@ describe('the audit log', () => {
 });
 
 describe('a flood of refusals', () => {
-  it('is written down 60 times a minute, then counted, and the count follows with the next event', () => {
+  it('is written 60 times a minute, then counted, and the count follows with the next event', () => {
     const audit = open();
     for (let count = 0; count < 1_000; count++) audit.record(REFUSED);
     expect(lines()).toHaveLength(60);
@@ -187,7 +187,7 @@ describe('a flood of refusals', () => {
     expect(lines().at(-1)).toEqual({ at: '2026-11-23T12:01:00.000Z', ...REFUSED });
   });
 
-  it('leaves out nothing but refusals, and nothing of other tokens and addresses', () => {
+  it('drops nothing but refusals, and nothing of other tokens and addresses', () => {
     const audit = open();
     for (let count = 0; count < 100; count++) audit.record(REFUSED);
     audit.record({ ...REFUSED, address: '192.0.2.10' });
@@ -212,14 +212,14 @@ describe('a flood of refusals', () => {
     expect(lines().at(-1)).toMatchObject({ address: '192.0.2.10', token: 'camera-van' });
   });
 
-  it('is told of in full when the log is closed', () => {
+  it('is counted in full when the log is closed', () => {
     const audit = open();
     for (let count = 0; count < 61; count++) audit.record(REFUSED);
     audit.close();
     expect(lines().at(-1)).toMatchObject({ event: 'refused', address: '192.0.2.9', leftOut: 1 });
   });
 
-  it('is not left out for longer than a minute where the clock is set back', () => {
+  it('is not dropped for longer than a minute where the clock is set back', () => {
     const audit = open();
     for (let count = 0; count < 61; count++) audit.record(REFUSED);
     clock.advance(-3_600_000);
@@ -234,7 +234,7 @@ describe('an audit log that others may read or change', () => {
     ['its group may write', 0o660, 0o755, /^others may change the audit log \(mode 0660\)/],
     ['anyone may read', 0o644, 0o755, /^others may read the audit log \(mode 0644\): chmod 600 /],
     ['anyone may write in its folder', 0o600, 0o777, /^others may replace the audit log, .* \(mode 0777\): chmod o-w /],
-  ])('is told at the start, and again after it was opened again: %s', ([, mode, folderMode, text], context) => {
+  ])('is reported at the start, and again after a reopen: %s', ([, mode, folderMode, text], context) => {
     if (process.platform === 'win32') skipBecause(context, 'Windows has no such modes');
     open();
     expect(warnings).toEqual([]);
@@ -251,7 +251,7 @@ describe('an audit log that others may read or change', () => {
   it.for<[string, number, number]>([
     ['its group may read, as log shippers need', 0o640, 0o750],
     ['its folder is like /tmp', 0o600, 0o1777],
-  ])('is not told where %s', ([, mode, folderMode], context) => {
+  ])('is not reported where %s', ([, mode, folderMode], context) => {
     if (process.platform === 'win32') skipBecause(context, 'Windows has no such modes');
     open();
     chmodSync(path, mode);

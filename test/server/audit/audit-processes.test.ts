@@ -24,7 +24,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** A process that records events until it is killed in the midst of it, after `enough` of them; gives the last that it named. */
+/** Runs a process that records events, kills it after `enough` of them, and returns the last one that it named. */
 async function recordAndKill(name: string, enough: number, keyLength = 1_000): Promise<number> {
   const writer = spawn(process.execPath, [WRITER, path, name, String(keyLength)], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(writer, 'exit');
@@ -64,7 +64,7 @@ it('ends a line that a full disk cut short before it goes on', async (context) =
   const [fault] = await once(writer.stderr.setEncoding('utf8'), 'data');
   expect(fault).toContain('an event could not be written to the audit log');
   expect(readFileSync(path, 'utf8').endsWith('\n')).toBe(false);
-  // There is room again. Nothing is in the file, so what comes next shows how it begins.
+  // There is room again. Nothing is in the file, so the next line shows how it begins.
   truncateSync(path, 0);
   await once(createInterface({ input: writer.stdout }), 'line');
   await expect.poll(() => readFileSync(path, 'utf8')).toMatch(/^\n\{"at":[^\n]*\}\n/);

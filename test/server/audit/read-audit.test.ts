@@ -41,7 +41,7 @@ describe('reading the audit log', () => {
     ['events', { events: ['refused', 'expired'] }, [2, 4]],
     ['a time', { since: Date.parse(NOON) + 2 }, [3, 4]],
     ['several things at once', { sessionId: 'ses_1', token: 'tok_1' }, [1]],
-  ])('by %s gives what fits, in order', async (_, filter, expected) => {
+  ])('by %s yields the matching lines, in order', async (_, filter, expected) => {
     write(
       { at: '2026-11-23T12:00:00.000Z', event: 'created', token: 'camera-van', tokenId: 'tok_1', sessionId: 'ses_1', size: 1 },
       { at: '2026-11-23T12:00:00.001Z', event: 'refused', token: 'camera-van', tokenId: 'tok_1', size: 2 },
@@ -69,18 +69,18 @@ describe('reading the audit log', () => {
     expect(await read()).toEqual({ sizes: [1, 2], damaged: 1 });
   });
 
-  it('loses no line to the half line of a killed process before it, whatever its key says', async () => {
+  it('loses no line behind the half line of a killed process, whatever its key contains', async () => {
     const whole = { at: NOON, event: 'created', key: '{"at":"', size: 2 };
     write(`{"at":"${NOON}","event":"cre${JSON.stringify(whole)}`);
     expect(await read()).toEqual({ sizes: [2], damaged: 1 });
   });
 
-  it('takes events that a newer server knows', async () => {
+  it('reads events that only a newer server knows', async () => {
     write({ at: NOON, event: 'renamed', size: 1, newName: 'b.mov' });
     expect(await read()).toEqual({ sizes: [1], damaged: 0 });
   });
 
-  it('takes the last line also without its end, and no lines at all', async () => {
+  it('reads a last line without its end, and an empty file', async () => {
     writeFileSync(path, `\n\n${JSON.stringify({ at: NOON, event: 'created', size: 1 })}`);
     expect(await read()).toEqual({ sizes: [1], damaged: 0 });
     writeFileSync(path, '');
@@ -89,8 +89,8 @@ describe('reading the audit log', () => {
 });
 
 describe('readLines', () => {
-  it('puts lines together that lie across chunks, characters too', async () => {
-    // Of many lengths and three bytes a letter, so that chunks end within lines and within letters.
+  it('joins lines and characters that lie across chunks', async () => {
+    // Lines of many lengths with three bytes per letter, so that chunks end within lines and within letters.
     const lines = Array.from({ length: 20_000 }, (_, index) => '日'.repeat(index % 97) + index);
     write(...lines);
     const found: string[] = [];

@@ -16,11 +16,11 @@ const dateAt = (ms: number) => new Date(ms).toUTCString();
 const offset = () => clients.offsetMs(NOON + monotonicMs, monotonicMs);
 
 describe('the clocks of clients', () => {
-  it('say nothing while none has told anything', () => {
+  it('give no offset before a client sent a date', () => {
     expect(offset()).toBeUndefined();
   });
 
-  it('count once for each token, by its last word', () => {
+  it('count once for each token, by its latest request', () => {
     for (const token of ['a', 'b', 'c']) clients.hear(token, dateAt(NOON));
     for (let repeat = 0; repeat < 100; repeat++) clients.hear('liar', dateAt(NOON + 8 * DAY));
     expect(offset()).toBe(0);
@@ -30,19 +30,19 @@ describe('the clocks of clients', () => {
     expect(offset()).toBe(8 * DAY);
   });
 
-  it('are told by half of them: the worse half, as holding is safer than ending', () => {
+  it('give the offset that half of them reach, on the side of holding, which is safer than ending', () => {
     clients.hear('a', dateAt(NOON));
     clients.hear('b', dateAt(NOON - 8 * DAY));
     expect(offset()).toBe(-8 * DAY);
   });
 
-  it('stay what they are when our own wall clock is set', () => {
+  it("keep their offsets when the server's own wall clock is set", () => {
     clients.hear('a', dateAt(NOON));
     monotonicMs += 1_000;
     expect(clients.offsetMs(NOON + 8 * DAY + 1_000, monotonicMs)).toBe(-8 * DAY);
   });
 
-  it('are forgotten after an hour', () => {
+  it('are dropped after an hour', () => {
     clients.hear('a', dateAt(NOON + DAY));
     monotonicMs = HOUR - 1;
     expect(offset()).toBe(DAY);
@@ -51,14 +51,14 @@ describe('the clocks of clients', () => {
   });
 
   it.each([undefined, '', 'yesterday', '2026-11-30T12:00:00Z', '0', 'Mon, 30 Nov 2026 99:99:99 GMT', `${'M'.repeat(100_000)}`])(
-    'are not told by %.40s',
+    'ignore the date %.40s',
     (date) => {
       clients.hear('a', date);
       expect(offset()).toBeUndefined();
     },
   );
 
-  it('are remembered of a thousand tokens, the latest', () => {
+  it('are remembered for the latest thousand tokens', () => {
     clients.hear('first', dateAt(NOON + DAY));
     for (let token = 0; token < 1_000; token++) clients.hear(`token-${token}`, dateAt(NOON));
     expect(offset()).toBe(0);

@@ -1,5 +1,5 @@
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import { type ClockNews, createExpiryClock, type ExpiryClock } from '../../../src/server/clock/expiry-clock.ts';
+import { type ClockReport, createExpiryClock, type ExpiryClock } from '../../../src/server/clock/expiry-clock.ts';
 import { NOON } from '../../support/database/sessions.ts';
 import { FakeObjectStore } from '../../support/store/fake-object-store.ts';
 
@@ -10,14 +10,14 @@ let wallMs: number;
 let monotonicMs: number;
 let objects: FakeObjectStore;
 let logged: { level: string; fields: object; message: string }[];
-let told: ClockNews[];
+let reports: ClockReport[];
 let clock: ExpiryClock;
 beforeEach(() => {
   wallMs = NOON;
   monotonicMs = 0;
   objects = new FakeObjectStore({ now: () => wallMs });
   logged = [];
-  told = [];
+  reports = [];
   const logAt = (level: string) => (fields: object, message: string) => void logged.push({ level, fields, message });
   clock = createExpiryClock({
     objects,
@@ -25,7 +25,7 @@ beforeEach(() => {
     monotonic: () => monotonicMs,
     holdMs: 5 * 60_000,
     log: { info: logAt('info'), warn: logAt('warn'), error: logAt('error') },
-    tell: (news) => told.push(news),
+    onLook: (report) => reports.push(report),
   });
   onTestFinished(() => clock.stop());
 });
@@ -36,21 +36,21 @@ function pass(ms: number): void {
 }
 
 it('says why nothing expires, once, and when things expire again', async () => {
-  expect(clock.mayForget()).toBe(false);
+  expect(clock.mayDelete()).toBe(false);
   expect(await clock.mayExpire()).toBe(false);
   pass(60_000);
   expect(await clock.mayExpire()).toBe(false);
   pass(4 * 60_000);
   expect(await clock.mayExpire()).toBe(true);
-  expect(clock.mayForget()).toBe(true);
+  expect(clock.mayDelete()).toBe(true);
 
   expect(logged).toMatchObject([
     { level: 'info', fields: { reason: 'started', holdSeconds: 300, storeOffsetSeconds: 0, clientsOffsetSeconds: null } },
-    { level: 'info', message: 'sessions expire when their time has come' },
+    { level: 'info', message: 'sessions expire again when they are due' },
   ]);
 });
 
-it('asks the store each time, and tells what clients say', async () => {
+it('asks the store each time, and reports the clocks of clients', async () => {
   pass(5 * 60_000);
   expect(await clock.mayExpire()).toBe(true);
   objects.clockOffsetMs = -8 * DAY;
@@ -59,9 +59,9 @@ it('asks the store each time, and tells what clients say', async () => {
   pass(5 * 60_000);
   clock.hear('tok_1', new Date(wallMs - 8 * DAY).toUTCString());
   expect(await clock.mayExpire()).toBe(false);
-  expect(clock.mayForget()).toBe(false);
+  expect(clock.mayDelete()).toBe(false);
 
-  expect(told.map(({ doubt }) => doubt)).toEqual([undefined, 'store-differs', 'clients-differ']);
+  expect(reports.map(({ doubt }) => doubt)).toEqual([undefined, 'store-differs', 'clients-differ']);
   expect(logged.filter(({ level }) => level === 'warn')).toMatchObject([
     {
       fields: { reason: 'store-differs', storeOffsetSeconds: -8 * 86_400 },
@@ -75,15 +75,15 @@ it('holds while the store does not answer, and says so', async () => {
   pass(5 * 60_000);
   objects.failNext('readClock', 'unavailable');
   expect(await clock.mayExpire()).toBe(false);
-  expect(told).toMatchObject([{ doubt: 'store-unknown', storeOffsetMs: undefined }]);
+  expect(reports).toMatchObject([{ doubt: 'store-unknown', storeOffsetMs: undefined }]);
   expect(await clock.mayExpire()).toBe(true);
 });
 
-it('tells each step, also one that follows another', async () => {
+it('reports each step, also one that follows another', async () => {
   for (const _ of [1, 2]) {
     wallMs += DAY;
     await clock.mayExpire();
   }
-  expect(told.map(({ isStep }) => isStep)).toEqual([true, true]);
+  expect(reports.map(({ isStep }) => isStep)).toEqual([true, true]);
   expect(logged.filter(({ level }) => level === 'warn')).toHaveLength(2);
 });

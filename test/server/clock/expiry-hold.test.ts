@@ -31,7 +31,7 @@ class Clocks {
     return verdict.doubt;
   }
 
-  /** Time passes on both clocks, with a look each minute; returns what the last one showed. */
+  /** Lets time pass on both clocks, with a look each minute, and returns the verdict of the last one. */
   run(ms: number): Doubt | undefined {
     let doubt: Doubt | undefined;
     for (let passed = 0; passed < ms; passed += MINUTE) {
@@ -42,7 +42,7 @@ class Clocks {
     return doubt;
   }
 
-  /** The wall clock is set. */
+  /** Sets the wall clock. */
   step(ms: number): void {
     this.wallMs += ms;
   }
@@ -62,7 +62,7 @@ describe('after a start', () => {
     expect(clocks.run(MINUTE)).toBeUndefined();
   });
 
-  it('with a hold time of nothing, things expire at once while the clocks agree, and not while they differ', () => {
+  it('with a hold time of 0, things expire at once while the clocks agree, and not while they differ', () => {
     const state = startHold({ wallMs: NOON, monotonicMs: 0 });
     const look = { wallMs: NOON, monotonicMs: 0, storeOffsetMs: 0, clientsOffsetMs: undefined };
     const at = (change: Partial<ClockLook>) => observe(state, { ...look, ...change }, holdRules(0)).verdict.doubt;
@@ -75,9 +75,9 @@ describe('after a start', () => {
   });
 });
 
-describe('a clock that was believed', () => {
+describe('a trusted clock', () => {
   it.each([8 * DAY, 4_000 * DAY, -20_000 * DAY, 2 * MINUTE, -2 * MINUTE])(
-    'and is set by %d ms is so again only after the hold time',
+    'that is set by %d ms is trusted again only after the hold time',
     (ms) => {
       const clocks = steadyClocks();
       clocks.step(ms);
@@ -87,7 +87,7 @@ describe('a clock that was believed', () => {
     },
   );
 
-  it('and is set back again is doubted from that time on', () => {
+  it('that is set back again is doubted from that time on', () => {
     const clocks = steadyClocks();
     clocks.step(8 * DAY);
     clocks.run(30 * MINUTE);
@@ -96,7 +96,7 @@ describe('a clock that was believed', () => {
     expect(clocks.run(MINUTE)).toBeUndefined();
   });
 
-  it('and runs fast, never by much between two looks, is doubted', () => {
+  it('that runs fast, never by much between two looks, is doubted', () => {
     const clocks = steadyClocks();
     let doubt: Doubt | undefined;
     for (let look = 0; look < 10 && doubt === undefined; look++) {
@@ -115,7 +115,7 @@ describe('a clock that was believed', () => {
   });
 
   it.each([8 * DAY, -8 * DAY, 6 * MINUTE])(
-    'and differs from the store by %d ms is doubted for as long, and for the hold time',
+    'that differs from the store by %d ms is doubted for as long, and for the hold time',
     (offset) => {
       const clocks = steadyClocks();
       clocks.storeOffsetMs = offset;
@@ -134,7 +134,7 @@ describe('a clock that was believed', () => {
     expect(clocks.run(MINUTE)).toBeUndefined();
   });
 
-  it('is not doubted for what clocks usually differ by', () => {
+  it('is not doubted for usual differences of clocks', () => {
     const clocks = steadyClocks();
     clocks.storeOffsetMs = -4 * MINUTE;
     clocks.clientsOffsetMs = 14 * MINUTE;
@@ -144,7 +144,7 @@ describe('a clock that was believed', () => {
 });
 
 describe('clients', () => {
-  it('who say that it is another time hold everything, but not for longer than a day and the hold time', () => {
+  it('with another time hold everything, but not for longer than a day and the hold time', () => {
     const clocks = new Clocks();
     clocks.clientsOffsetMs = -8 * DAY;
     expect(clocks.run(DAY)).toBe('clients-differ');
@@ -161,7 +161,7 @@ describe('clients', () => {
     expect(longestHold).toBeLessThanOrEqual(DAY + HOUR + MINUTE);
   });
 
-  it('who agree do not make up for a store that differs, nor for a step', () => {
+  it('that agree do not outweigh a store that differs, nor a step', () => {
     const clocks = steadyClocks();
     clocks.clientsOffsetMs = 0;
     clocks.storeOffsetMs = DAY;

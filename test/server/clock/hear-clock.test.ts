@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { ControlPlaneBench } from '../../support/server/control-plane.ts';
 
-it('what time a client has is heard under its token, with all its capabilities, and only of clients that are let in', async () => {
+it('the time of a client is recorded under its token, with all its capabilities, and only for authenticated clients', async () => {
   const heard: unknown[] = [];
   const bench = new ControlPlaneBench({ hearClock: (...told) => heard.push(told) });
   const session = await bench.create();

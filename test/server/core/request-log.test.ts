@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ControlPlaneBench, type LogLine, SMALL_FILE } from '../../support/server/control-plane.ts';
 
-/** What was logged for the request, and the id that its client was told. */
+/** Returns the log lines of the request, and the id that its client got. */
 async function logOf(bench: ControlPlaneBench, ask: () => Promise<Response>): Promise<{ lines: LogLine[]; requestId: string }> {
   const before = bench.logged.length;
   const response = await ask();
@@ -9,8 +9,8 @@ async function logOf(bench: ControlPlaneBench, ask: () => Promise<Response>): Pr
   return { lines: bench.logged.slice(before), requestId: String(response.headers.get('x-request-id')) };
 }
 
-describe('every line that a request causes has the id that its client was told', () => {
-  it('where the service heals a session in the midst of it', async () => {
+describe('every log line of a request has the id that its client got', () => {
+  it('where the service heals a session meanwhile', async () => {
     const bench = new ControlPlaneBench();
     const { sessionId } = await bench.create();
     await bench.putParts(sessionId, SMALL_FILE);

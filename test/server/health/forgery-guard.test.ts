@@ -23,16 +23,16 @@ function aGuard(allowForgery = false): ForgeryGuard {
     asked++;
     return answer();
   };
-  const tell = (level: string) => (_fields: object, message: string) => void log.push(`${level}: ${message}`);
+  const logTo = (level: string) => (_fields: object, message: string) => void log.push(`${level}: ${message}`);
   return createForgeryGuard({
     objects: bench.objects,
     now: clock.now,
-    log: { info: tell('info'), warn: tell('warn'), error: tell('error') },
+    log: { info: logTo('info'), warn: logTo('warn'), error: logTo('error') },
     policy: { ...POLICY, allowForgery },
   });
 }
 
-/** Lets what runs in the background come to its end: it waits for nothing but itself. */
+/** Lets background work end, which waits for nothing else. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('the forgery guard', () => {
@@ -59,7 +59,7 @@ describe('the forgery guard', () => {
     expect(log).toEqual([expect.stringContaining('error: the object store does not check'), expect.stringContaining('info: ')]);
   });
 
-  it('waits for the first verdict, once for all who wait', async () => {
+  it('waits for the first verdict, which all waiting callers share', async () => {
     let found: (verdict: ForgeryVerdict) => void = () => {};
     answer = () => new Promise((resolve) => (found = resolve));
     const guard = aGuard();
@@ -70,7 +70,7 @@ describe('the forgery guard', () => {
     expect(asked).toBe(1);
   });
 
-  it('passes on that the store does not answer, and asks again', async () => {
+  it('reports that the store does not answer, and asks again', async () => {
     answer = () => Promise.reject(new ObjectStoreError('unavailable', 'no answer'));
     const guard = aGuard();
     await expect(guard.check()).rejects.toMatchObject({ failure: 'unavailable' });
@@ -100,7 +100,7 @@ describe('the forgery guard', () => {
     await guard.check();
     await settle();
     await guard.check();
-    expect(log.at(-1)).toContain('warn: whether the object store takes forged writes was not found out');
+    expect(log.at(-1)).toContain('warn: it could not be found out whether the object store takes forged writes');
   });
 
   it('where forgery is allowed, warns of an open store and lets uploads begin', async () => {

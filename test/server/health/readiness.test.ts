@@ -18,7 +18,7 @@ describe('readiness', () => {
   it.each([
     ['bucket', 'checkBucket'],
     ['signing', 'checkSigning'],
-  ] as const)('says that it is the %s that is missing', async (name, method) => {
+  ] as const)('names the %s that is missing', async (name, method) => {
     bench.objects.failNext(method, 'refused');
     const missing = { ok: false, code: 'STORE_REFUSED', detail: PROBLEMS.STORE_REFUSED.title };
     const good = { database: { ok: true }, bucket: { ok: true }, signing: { ok: true }, forgedWrites: { ok: true } };
@@ -49,7 +49,7 @@ describe('readiness', () => {
     ]);
   });
 
-  it('is asked for once for all who ask at once, and for all within a second', async () => {
+  it('is checked once for all simultaneous requests, and for all within a second', async () => {
     const answers = await Promise.all(['1', '2', '3'].map(readiness));
     bench.clock.advance(999);
     answers.push(await readiness('4'));
@@ -57,7 +57,7 @@ describe('readiness', () => {
     expect(timesAsked()).toBe(1);
   });
 
-  it('is asked for again after a second: neither good nor bad news is kept', async () => {
+  it('is checked again after a second: neither success nor failure is kept', async () => {
     bench.objects.failNext('checkBucket', 'unavailable');
     expect((await readiness('1')).ready).toBe(false);
     bench.clock.advance(1_000);
@@ -76,7 +76,7 @@ describe('readiness', () => {
 });
 
 describe('/readyz of a server that stops', () => {
-  it('says so with 503, asks nobody, and everything else goes on', async () => {
+  it('says so with 503, makes no checks, and everything else goes on', async () => {
     const stopping = new ControlPlaneBench({ stopping: AbortSignal.abort() });
     expect(await stopping.askForProblem('GET', '/readyz', { token: null })).toMatchObject({
       status: 503,

@@ -83,7 +83,7 @@ describe('a server whose object store fails at the start', () => {
     expect(JSON.stringify(lines())).not.toContain('swordfish');
   });
 
-  it('says that it is ready where all is well, and warns of nothing', async () => {
+  it('says that it is ready where all checks pass, and warns of nothing', async () => {
     const { lines, warned } = await start({});
     await expect.poll(() => lines().map(({ msg }) => msg)).toContain('ready: database, bucket and signing were tried');
     expect(warned()).toEqual([]);
@@ -91,7 +91,7 @@ describe('a server whose object store fails at the start', () => {
 });
 
 describe('checks that failed at the start', () => {
-  it('are made again until all is well, and each is told when it fails and when it is passed again', async () => {
+  it('are repeated until all pass, and each is logged when it fails and when it passes again', async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const bench = new ServiceBench();

@@ -24,7 +24,7 @@ describe('GET /api/store', () => {
     });
   });
 
-  it('says whose pages may call the API, which the store must let send parts', async () => {
+  it('names the origins that may call the API, which the store must let send parts', async () => {
     const report = createStoreReport({ ...bench.deps, corsOrigins: ['https://app.example.com'] }, createForgeryGuard(bench.deps));
     expect(await report()).toMatchObject({ corsOrigins: ['https://app.example.com'] });
   });
@@ -34,7 +34,7 @@ describe('GET /api/store', () => {
     expect(bench.objects.calls).toEqual([]);
   });
 
-  it('has the store tried once a minute, however many ask', async () => {
+  it('tries the store once a minute, however many clients ask', async () => {
     await Promise.all([ask(), ask()]);
     bench.clock.advance(59_999);
     await ask();

@@ -23,14 +23,14 @@ describe('failed authentication', () => {
     expect((await bench.list('pw_guess')).status).toBe(401);
   });
 
-  it('is of the API alone: who may not use it can still see that the server is well', async () => {
+  it('concerns the API alone: health checks need no token', async () => {
     const bench = new EdgeBench({ failures: { failures: 1 } });
     await bench.list('pw_guess');
     expect((await bench.list('pw_guess')).status).toBe(429);
     for (const path of ['/healthz', '/readyz', '/openapi.json']) expect((await bench.send('GET', path)).status).toBe(200);
   });
 
-  it('and its refusal tell and log nothing of the token', async () => {
+  it('and its refusal show and log nothing of the token', async () => {
     const bench = new EdgeBench({ failures: { failures: 1 } });
     const answers = [await bench.list('pw_swordfish'), await bench.list('pw_swordfish')];
     const texts = await Promise.all(answers.map((answer) => answer.text()));
@@ -49,7 +49,7 @@ describe('CORS', () => {
     }
   });
 
-  it('answers a preflight of an allowed origin without a token, and counts it as no failure', async () => {
+  it('answers a preflight of an allowed origin without a token, and does not count it as a failure', async () => {
     const bench = new EdgeBench({ edge: { corsOrigins: [APP] }, failures: { failures: 1 } });
     for (let request = 0; request < 5; request++) {
       const response = await bench.send('OPTIONS', '/api/uploads', preflight(APP));
@@ -80,13 +80,13 @@ describe('CORS', () => {
     },
   );
 
-  it('tells caches of an answer to a request without an origin, too, that another would get another', async () => {
+  it('sets Vary on answers without an origin, too, because another origin gets another answer', async () => {
     const bench = new EdgeBench({ edge: { corsOrigins: [APP] } });
     const { headers } = await bench.send('GET', '/api/uploads', AUTHORIZED);
     expect(headers.get('vary')).toBe('Origin');
   });
 
-  it('allows any origin where that was asked for by name', async () => {
+  it('allows any origin where the setting is *', async () => {
     const bench = new EdgeBench({ edge: { corsOrigins: parseOrigins('*') } });
     const { headers } = await bench.send('GET', '/api/uploads', { ...AUTHORIZED, origin: 'https://anywhere.example' });
     expect(headers.get('access-control-allow-origin')).toBe('*');
@@ -102,7 +102,7 @@ describe('CORS', () => {
     }
   });
 
-  it('leaves an OPTIONS that is no preflight to the API', async () => {
+  it('leaves an OPTIONS request that is not a preflight to the API', async () => {
     const bench = new EdgeBench({ edge: { corsOrigins: [APP] } });
     expect((await bench.send('OPTIONS', '/api/uploads', { origin: APP })).status).toBe(401);
     expect((await bench.send('OPTIONS', '/healthz', { 'access-control-request-method': 'GET' })).status).toBe(404);
@@ -164,7 +164,7 @@ describe('security headers', () => {
     }
   });
 
-  it('ask for TLS from now on where there is TLS', async () => {
+  it('ask for TLS in future where there is TLS', async () => {
     const bench = new EdgeBench({ edge: { tls: true } });
     expect((await bench.send('GET', '/healthz')).headers.get('strict-transport-security')).toBe('max-age=31536000');
   });

@@ -56,7 +56,7 @@ describe.each(['/api/uploads', '/api/upload'])('progress as Server-Sent Events a
   const progressOf = (id: string) => `${base}/${id}/progress`;
   const openStream = () => open(progressOf(sessionId));
 
-  it('is a stream that nothing on the way may keep', async () => {
+  it('is a stream that no cache or proxy may hold back', async () => {
     const { response, cancel } = await openStream();
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('text/event-stream');
@@ -101,7 +101,7 @@ describe.each(['/api/uploads', '/api/upload'])('progress as Server-Sent Events a
     expect(await nextEvent()).toBeUndefined();
   });
 
-  it('says something when there is nothing to say, so that no proxy closes it', async () => {
+  it('sends a comment when nothing changes, so that no proxy closes it', async () => {
     const { nextFrame, cancel } = await openStream();
     await nextFrame();
     expect(await nextFrame()).toBe(': keep-alive');
@@ -109,7 +109,7 @@ describe.each(['/api/uploads', '/api/upload'])('progress as Server-Sent Events a
     await cancel();
   });
 
-  it('ends when the server is about to stop, and tells the watcher to come back in a second', async () => {
+  it('ends when the server is about to stop, and asks the watcher to come back in a second', async () => {
     const { nextFrame } = await openStream();
     await nextFrame();
     const elapsedMs = startTurnClock();
@@ -136,7 +136,7 @@ describe.each(['/api/uploads', '/api/upload'])('progress as Server-Sent Events a
     expect(asked).toBe(askedBefore);
   });
 
-  it('ends without a word of why when the session store fails, and logs it', async () => {
+  it('ends without a reason when the session store fails, and logs it', async () => {
     let broken = false;
     const failing = new ControlPlaneBench({
       aroundSessions: (method, call) =>
@@ -155,14 +155,14 @@ describe.each(['/api/uploads', '/api/upload'])('progress as Server-Sent Events a
     expect(await readProblem(response)).toMatchObject({ code: 'SESSION_NOT_FOUND' });
   });
 
-  it('is plain JSON for who does not ask for a stream', async () => {
+  it('is plain JSON for clients that do not ask for a stream', async () => {
     const response = await bench.send('GET', progressOf(sessionId), { headers: { accept: '*/*' } });
     expect(response.headers.get('content-type')).toContain('application/json');
   });
 });
 
-describe('many who watch one session', () => {
-  it('share what the session store is asked, however many they are', async () => {
+describe('many watchers of one session', () => {
+  it('share the queries of the session store', async () => {
     let asked = 0;
     bench = new ControlPlaneBench({
       aroundSessions: (method, call) => {
@@ -185,7 +185,7 @@ describe('many who watch one session', () => {
 });
 
 describe('a HEAD of a live stream', () => {
-  it('leaves nothing behind that goes on asking', async () => {
+  it('leaves no polling behind', async () => {
     let asked = 0;
     bench = new ControlPlaneBench({
       aroundSessions: (method, call) => {
@@ -196,12 +196,12 @@ describe('a HEAD of a live stream', () => {
     const { sessionId: id } = await bench.create();
     const { status } = await bench.send('HEAD', `/api/uploads/${id}/progress`, { headers: { accept: 'text/event-stream' } });
     expect(status).toBe(200);
-    // Of another session: those who watch the same share what is asked.
+    // Of another session, because watchers of one session share queries.
     const { sessionId: other } = await bench.create({ key: 'another' });
     const { nextEvent, cancel } = await open(`/api/uploads/${other}/progress`);
     await nextEvent();
     const before = asked;
-    // The stream that is read asks once for this event; it began after the other, which would have asked by then.
+    // The stream that is read queries once for this event. It began after the other, which would have queried by then.
     await bench.ask('POST', `/api/uploads/${other}/report`, {
       body: { clientId: 'client-1', inFlightBytes: 1, bytesPerSecond: 1 },
     });

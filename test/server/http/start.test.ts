@@ -81,14 +81,14 @@ describe('a server on all addresses', () => {
 });
 
 describe('a server on loopback', () => {
-  it('starts as ever: without a warning, and with a first token', async () => {
+  it('starts without a warning, and with a first token', async () => {
     const shown: string[] = [];
     await start({}, (token) => shown.push(token));
     expect(shown).toHaveLength(1);
     expect(warnings()).toEqual([]);
   });
 
-  it('takes clients for who its trusted proxies say they are', async () => {
+  it('takes the addresses of clients from its trusted proxies', async () => {
     const server = await start({ PARTWAY_TOKEN: TOKEN, PARTWAY_TRUSTED_PROXIES: 'loopback' });
     const ask = async (client: string, token: string) =>
       (await sendRequest('GET', `${server.url}/api/uploads`, { authorization: `Bearer ${token}`, 'x-forwarded-for': client }))
@@ -100,7 +100,7 @@ describe('a server on loopback', () => {
     expect(await ask('198.51.100.1', TOKEN)).toBe(200);
   });
 
-  it('believes nobody where no proxy is trusted', async () => {
+  it('ignores X-Forwarded-For where no proxy is trusted', async () => {
     const server = await start({ PARTWAY_TOKEN: TOKEN });
     const ask = (client: string) =>
       sendRequest('GET', `${server.url}/api/uploads`, { authorization: 'Bearer pw_guess', 'x-forwarded-for': client });

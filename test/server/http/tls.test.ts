@@ -107,7 +107,7 @@ describe('a connection to it', () => {
     );
   });
 
-  it('counts as others do', async () => {
+  it('counts like others', async () => {
     const { url } = await start(undefined, { limits: { maxConnectionsPerAddress: 1 } });
     await RawConnection.to(url);
     await expect(shownName(url)).rejects.toThrow();
@@ -132,13 +132,13 @@ describe('a renewed certificate', () => {
     await expect.poll(() => shownName(url)).toBe('two');
   });
 
-  it('is read at once when somebody asks for it', async () => {
+  it('is read at once on request', async () => {
     const bench = new EdgeBench();
     const { url, reloadCertificate } = await start(bench, { certificateLookMs: 3_600_000 });
     writeCertificate(folder, TWO);
     await reloadCertificate();
     expect(await shownName(url)).toBe('two');
-    // Whoever asks is told, also where nothing is new.
+    // A requested reload is logged, also where nothing has changed.
     await reloadCertificate();
     expect(messages(bench, 'info')).toEqual(Array.from({ length: 2 }, () => 'the TLS certificate was read again'));
   });
@@ -147,12 +147,12 @@ describe('a renewed certificate', () => {
     ['whose key belongs to another', () => writeFileSync(files.certPath, TWO.cert)],
     ['that is half written', () => writeFileSync(files.certPath, TWO.cert.slice(0, 200))],
     ['that is gone', () => rmSync(files.keyPath)],
-  ])('%s leaves the old one in use and is told once, until it is mended', async (_, spoil) => {
+  ])('%s leaves the old one in use and is logged once, until it is fixed', async (_, spoil) => {
     const bench = new EdgeBench();
     const { url } = await start(bench);
     spoil();
     await expect.poll(() => messages(bench, 'error')).toHaveLength(1);
-    // The files are looked at several times meanwhile.
+    // The files are checked several times meanwhile.
     for (let connection = 0; connection < 20; connection++) expect(await shownName(url)).toBe('one');
     expect(messages(bench, 'error')).toEqual(['the new TLS certificate cannot be used; the old one stays']);
     expect(JSON.stringify(bench.logged)).not.toContain('PRIVATE KEY');
@@ -171,14 +171,14 @@ describe('the files of a certificate', () => {
     expect(faultsOf(files)).toEqual([]);
   });
 
-  it('are told both where both are missing', () => {
+  it('are both reported where both are missing', () => {
     expect(faultsOf({ certPath: '/nowhere/cert.pem', keyPath: '/nowhere/key.pem' })).toEqual([
       'PARTWAY_TLS_CERT names /nowhere/cert.pem, which does not exist',
       'PARTWAY_TLS_KEY names /nowhere/key.pem, which does not exist',
     ]);
   });
 
-  it('are told apart where they are mixed up', () => {
+  it('are recognised where they are mixed up', () => {
     expect(faultsOf({ certPath: files.keyPath, keyPath: files.certPath })).toEqual([
       `PARTWAY_TLS_CERT names ${files.keyPath}, which holds no certificate in PEM form`,
       `PARTWAY_TLS_KEY names ${files.certPath}, which holds no private key that needs no passphrase in PEM form`,
@@ -192,7 +192,7 @@ describe('the files of a certificate', () => {
     ]);
   });
 
-  it('are no folders', () => {
+  it('must not be folders', () => {
     expect(faultsOf({ ...files, certPath: folder })).toEqual([`PARTWAY_TLS_CERT names ${folder}, which cannot be read (EISDIR)`]);
   });
 

@@ -10,7 +10,7 @@ const CHECKSUM = checksumOf(TINY_FILE);
 const OTHER_CHECKSUM = checksumOf(Buffer.from('another file'));
 const etagOf = (bytes: string) => createHash('md5').update(bytes).digest('hex');
 
-/** Calls that change something or that a rule is about, of both stores, in order. */
+/** Calls to both stores that change something or that a rule is about, in order. */
 let order: string[];
 let bench: ServiceBench;
 let service: AdminService;
@@ -70,7 +70,7 @@ describe('the write order', () => {
     expect(during).toBe('completing');
   });
 
-  it('has the session aborting while the store forgets the parts', async () => {
+  it('has the session aborting while the store deletes the parts', async () => {
     let during: string | undefined;
     bench.objects.beforeNext('abortMultipartUpload', async () => {
       during = await statusNow();
@@ -82,7 +82,7 @@ describe('the write order', () => {
 });
 
 describe('completing', () => {
-  it('takes what the store lists, not what was reported', async () => {
+  it('uses what the store lists, not what was reported', async () => {
     const parts = [1, 2, 3].map((partNumber) => ({ partNumber, etag: '"reported"' }));
     await service.report(sessionId, { clientId: 'c', parts });
     expect(await refusalOf(complete())).toMatchObject({ code: 'PARTS_MISSING', facts: { missing: [{ first: 1, last: 3 }] } });
@@ -128,7 +128,7 @@ describe('completing', () => {
   it.each([
     ['checksum', { checksum: CHECKSUM }, { checksum: OTHER_CHECKSUM }],
     ['part', { parts: [{ partNumber: 2, etag: etagOf('4567') }] }, { parts: [{ partNumber: 2, etag: etagOf('abcd') }] }],
-  ])('gives nobody the success of another request at the same time that claims another %s', async (_, right, wrong) => {
+  ])('does not share its success with a simultaneous request that expects another %s', async (_, right, wrong) => {
     await bench.putParts(sessionId, TINY_FILE);
     const [first, second] = await Promise.allSettled([complete(right), complete(wrong)]);
     expect(first).toMatchObject({ status: 'fulfilled', value: { status: 'completed' } });
@@ -136,14 +136,14 @@ describe('completing', () => {
     expect(bench.objects.callsOf('completeMultipartUpload')).toHaveLength(1);
   });
 
-  it('is not kept from one with the right claim by one with a wrong claim that was first', async () => {
+  it('works for the client with the right checksum, even if one with a wrong checksum was first', async () => {
     await bench.putParts(sessionId, TINY_FILE);
     const [first, second] = await Promise.allSettled([complete({ checksum: OTHER_CHECKSUM }), complete({ checksum: CHECKSUM })]);
     expect(first).toMatchObject({ status: 'rejected', reason: { code: 'CHECKSUM_MISMATCH' } });
     expect(second).toMatchObject({ status: 'fulfilled', value: { status: 'completed' } });
   });
 
-  it('gives two servers on the same stores one object, and no wrong answer', async () => {
+  it('by two servers on the same stores makes one object, and gives no wrong answer', async () => {
     await bench.putParts(sessionId, TINY_FILE);
     const other = adminService(bench.deps);
     const outcomes = await Promise.allSettled([complete(), other.complete(sessionId, {})]);
@@ -197,14 +197,14 @@ describe('a lost answer to Complete', () => {
     expect(await complete()).toMatchObject({ status: 'completed', checksum: CHECKSUM });
   });
 
-  it('still refuses the checksum of another file from the one who repeats', async () => {
+  it('still refuses the checksum of another file in a repeat', async () => {
     bench.objects.failNext('completeMultipartUpload', 'unavailable', { afterEffect: true });
     await refusalOf(complete({ checksum: CHECKSUM }));
     expect(await refusalOf(complete({ checksum: OTHER_CHECKSUM }))).toMatchObject({ code: 'CHECKSUM_MISMATCH' });
     expect(await statusNow()).toBe('completing');
   });
 
-  it('is settled by nobody to other contents than were claimed: a part may be replaced as long as its URL lives', async () => {
+  it('is never settled to other contents than the client expected, though a part may be replaced as long as its URL lives', async () => {
     bench.objects.failNext('completeMultipartUpload', 'unavailable');
     await refusalOf(complete({ checksum: CHECKSUM }));
     bench.objects.putPart('tiny.bin', uploadId, 2, Buffer.from('abcd'));
@@ -219,7 +219,7 @@ describe('a lost answer to Complete', () => {
     expect(await service.get(sessionId)).toMatchObject({ status: 'completing', checksum: null });
   });
 
-  it('is settled by 412 where the object is our own', async () => {
+  it("is settled by 412 where the object is the session's own", async () => {
     bench.objects.failNext('completeMultipartUpload', 'unavailable', { afterEffect: true });
     await refusalOf(complete());
     bench.objects.failNext('headObject', 'unavailable');
@@ -228,7 +228,7 @@ describe('a lost answer to Complete', () => {
     expect(await complete()).toMatchObject({ status: 'completed' });
   });
 
-  it('that was sent again meanwhile finds our own object at the 412', async () => {
+  it("that was sent again meanwhile finds the session's own object at the 412", async () => {
     const parts = await bench.objects.listParts('tiny.bin', uploadId);
     const input = { key: 'tiny.bin', uploadId, parts, checksum: CHECKSUM, onlyIfAbsent: true };
     bench.objects.beforeNext('completeMultipartUpload', () => bench.objects.completeMultipartUpload(input));
@@ -247,7 +247,7 @@ describe('a lost answer to Complete', () => {
 });
 
 describe('a list that the store does not answer', () => {
-  it('leaves the session open: the contents are not proven, so nobody may go on without the client', async () => {
+  it('leaves the session open: the contents are not proven, so nothing may go on without the client', async () => {
     await bench.putParts(sessionId, TINY_FILE);
     bench.objects.failNext('listParts', 'unavailable');
     expect(await refusalOf(complete({ checksum: OTHER_CHECKSUM }))).toMatchObject({ failure: 'unavailable' });
@@ -255,7 +255,7 @@ describe('a list that the store does not answer', () => {
   });
 });
 
-describe('an object of somebody else', () => {
+describe('an object of another program', () => {
   it('that appeared during the upload is not overwritten, and the session stays open', async () => {
     await bench.putParts(sessionId, TINY_FILE);
     bench.objects.putObject('tiny.bin', Buffer.from('theirs'));
@@ -265,7 +265,7 @@ describe('an object of somebody else', () => {
     expect(bench.objects.uploadIds).toEqual([uploadId]);
   });
 
-  it('of our id but another size or without our checksum is not taken for ours', async () => {
+  it("with the session's id but another size or checksum is not taken for the session's", async () => {
     await bench.putParts(sessionId, TINY_FILE);
     bench.objects.putObject('tiny.bin', Buffer.from('9876543210'), { 'partway-session': sessionId });
     expect(await refusalOf(complete())).toMatchObject({ code: 'OBJECT_EXISTS' });
@@ -274,7 +274,7 @@ describe('an object of somebody else', () => {
 });
 
 describe('a store that lost something', () => {
-  it('the whole upload: the session is open again under its id with the next generation, and says how much must go again', async () => {
+  it('the whole upload: the session is open again under its id with the next generation, and says how much must be sent again', async () => {
     await bench.putParts(sessionId, TINY_FILE);
     await service.parts(sessionId);
     bench.objects.sweepUpload(uploadId);
@@ -329,7 +329,7 @@ describe('a definite refusal of the store', () => {
     expect(await complete()).toMatchObject({ status: 'completed' });
   });
 
-  it('of the checksum is told as such', async () => {
+  it('of the checksum is reported as such', async () => {
     await bench.putParts(sessionId, TINY_FILE);
     bench.objects.failNext('completeMultipartUpload', 'checksum-mismatch');
     expect(await refusalOf(complete())).toMatchObject({ code: 'CHECKSUM_MISMATCH' });

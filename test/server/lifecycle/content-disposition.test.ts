@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { contentDispositionHeader } from '../../../src/server/lifecycle/content-disposition.ts';
 
-/** The file name, as a browser of our days reads it. */
+/** Reads the file name as a current browser does. */
 function nameIn(header: string): string | undefined {
   return parse(header).parameters.filename;
 }
@@ -38,13 +38,13 @@ describe('the header Content-Disposition', () => {
     expect(nameIn(contentDispositionHeader('attachment', fileName))).toBe(name);
   });
 
-  it('keeps to what a file system takes, and the extension', () => {
+  it('is cut to what a file system accepts, and keeps the extension', () => {
     expect(nameIn(contentDispositionHeader('attachment', `${'x'.repeat(1_000)}.mov`))).toBe(`${'x'.repeat(251)}.mov`);
     expect(nameIn(contentDispositionHeader('attachment', `${'日'.repeat(1_000)}.mov`))).toBe(`${'日'.repeat(83)}.mov`);
     expect(nameIn(contentDispositionHeader('attachment', '😀'.repeat(1_000)))).toBe('😀'.repeat(63));
   });
 
-  it('is one line of ASCII of at most 1,100 bytes, and names what was asked for, whatever that is', () => {
+  it('is one line of ASCII of at most 1,100 bytes, and names the requested file, whatever its name', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 1_024 }), (fileName) => {
         const header = contentDispositionHeader('attachment', fileName);

@@ -20,7 +20,7 @@ describe('what a sweep would do', () => {
     expect(await plan()).toEqual([]);
   });
 
-  it('names who expires with the bytes that go, and is what a sweep then does', async () => {
+  it('names expiring sessions with their bytes, and is what a sweep then does', async () => {
     const { sessionId } = await bench.openTinySession();
     const parts = await bench.putParts(sessionId, TINY_FILE, [1, 2]);
     await bench.sessions.report(aReport(sessionId, { parts, at: bench.clock.now() }));
@@ -49,7 +49,7 @@ describe('what a sweep would do', () => {
     expect(await bench.metrics.expose()).toContain('\npartway_held_bytes 14\n');
   });
 
-  it('names what a crash left half-way, once nothing can be under way any more', async () => {
+  it('names what a crash left half-way, once no request can be in progress any more', async () => {
     const { sessionId } = await bench.openTinySession();
     const from = { sessionId, status: 'open', generation: 1 } as const;
     await bench.sessions.changeStatus(from, { to: 'completing', at: bench.clock.now() });
@@ -73,7 +73,7 @@ describe('what a sweep would do', () => {
     ]);
   });
 
-  it('names a session once that is both idle and stuck', async () => {
+  it('names a session that is both idle and stuck once', async () => {
     const { sessionId } = await bench.openTinySession();
     await bench.sessions.startGeneration({ sessionId, status: 'open', generation: 1 }, bench.clock.now());
     bench.clock.advance(8 * DAY_MS);

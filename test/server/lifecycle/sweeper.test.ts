@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { hashToken } from '../../../src/server/access/auth.ts';
 import { startSweeper, sweep } from '../../../src/server/lifecycle/sweeper.ts';
-import { type SessionStore, SessionStoreUnavailable } from '../../../src/session-store/port/session-store.ts';
+import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
+import { SessionStoreUnavailable } from '../../../src/session-store/port/unavailable.ts';
 import { interpose } from '../../support/interpose.ts';
 import { type AdminService, adminService, POLICY, ServiceBench, TINY_FILE } from '../../support/server/control-plane.ts';
 import { FakeObjectStore } from '../../support/store/fake-object-store.ts';
@@ -19,7 +20,7 @@ const statusOf = async (sessionId: string) => (await bench.session(sessionId)).s
 const quiet = { expired: 0, repaired: 0, released: 0, failed: 0 };
 const create = (key: string) => service.create({ fileName: key, size: 1, overwrite: true }, `idempotency-of-${key}`);
 
-/** A create whose answer from the store got lost: the upload is there, and nobody knows its id. */
+/** A create whose answer from the store got lost: the upload exists, and its id is unknown. */
 async function createWithLostAnswer(key: string): Promise<string> {
   bench.objects.failNext('createMultipartUpload', 'unavailable', { afterEffect: true });
   await expect(create(key)).rejects.toMatchObject({ failure: 'unavailable' });
@@ -70,7 +71,7 @@ describe('expiry', () => {
     ['presigning', (sessionId) => service.presign(sessionId, { partNumbers: [1] })],
     ['a report', (sessionId) => service.report(sessionId, { clientId: 'c' })],
     ['asking for the parts', (sessionId) => service.parts(sessionId)],
-  ])('is put off by %s', async (_, act) => {
+  ])('is delayed by %s', async (_, act) => {
     const { sessionId } = await bench.openTinySession();
     bench.clock.advance(POLICY.sessionTtlMs);
     await act(sessionId);
@@ -79,7 +80,7 @@ describe('expiry', () => {
     expect(await statusOf(sessionId)).toBe('open');
   });
 
-  it('is not put off by watching', async () => {
+  it('is not delayed by watching', async () => {
     const { sessionId } = await bench.openTinySession();
     bench.clock.advance(POLICY.sessionTtlMs + 1);
     await service.progress(sessionId);
@@ -110,7 +111,7 @@ describe('expiry', () => {
     expect(bench.objects.read('tiny.bin')).toEqual(TINY_FILE);
   });
 
-  it('ends what never got open, too', async () => {
+  it('ends sessions that never became open, too', async () => {
     const sessionId = await createWithLostAnswer('a');
     bench.clock.advance(POLICY.sessionTtlMs + 1);
     await sweep(bench.deps);
@@ -121,10 +122,10 @@ describe('expiry', () => {
   });
 });
 
-describe('while the clock is not believed', () => {
+describe('while the clock is not trusted', () => {
   const doubted = () => sweep(bench.deps, GRACE, { mayExpire: false });
 
-  it('nothing expires and nothing is forgotten, however long ago it was due; all of it once the clock is believed', async () => {
+  it('nothing expires and nothing is deleted, however long ago it was due; all of it happens once the clock is trusted', async () => {
     const sessionId = (await create('a')).session.sessionId;
     const never = await createWithLostAnswer('b');
     const { capabilityId: _, ...capability } = await service.grantCapability(sessionId, { expiresInSeconds: 60 });
@@ -141,7 +142,7 @@ describe('while the clock is not believed', () => {
     expect((await create('a')).session.sessionId).not.toBe(sessionId);
   });
 
-  it('what a crash left is repaired all the same', async () => {
+  it('leftovers of a crash are repaired nevertheless', async () => {
     const ids = [await createWithLostAnswer('a'), await leaveCompleting('b', false), await leaveAborting('c')];
     bench.clock.advance(GRACE + 1);
     expect(await doubted()).toMatchObject({ repaired: 3, failed: 0, expired: 0 });
@@ -167,7 +168,7 @@ describe('while the clock is not believed', () => {
   });
 });
 
-describe('repairing what a crash left', () => {
+describe('repairing what a crash left behind', () => {
   it('opens a session left creating', async () => {
     const sessionId = await createWithLostAnswer('a');
     bench.clock.advance(GRACE + 1);
@@ -183,7 +184,7 @@ describe('repairing what a crash left', () => {
     expect(bench.objects.read('a')).toEqual(TINY_FILE);
   });
 
-  it('opens a session left completing whose parts are not whole any more', async () => {
+  it('opens a session left completing if its parts are not complete any more', async () => {
     const sessionId = await leaveCompleting('a', false);
     bench.objects.losePart(String((await bench.session(sessionId)).uploadId), 2);
     bench.clock.advance(GRACE + 1);
@@ -199,7 +200,7 @@ describe('repairing what a crash left', () => {
     expect(bench.objects.uploadIds).toEqual([]);
   });
 
-  it('ends a session that is aborting after the two minutes that a request to abort may take, not after the grace of others', async () => {
+  it('ends a session that is aborting after the two minutes of an abort request, not after the grace time of others', async () => {
     const sessionId = await leaveAborting('a');
     bench.clock.advance(2 * 60_000);
     expect(await sweep(bench.deps)).toEqual(quiet);
@@ -208,7 +209,7 @@ describe('repairing what a crash left', () => {
     expect(await statusOf(sessionId)).toBe('aborted');
   });
 
-  it('ends an expiry left half done as expired', async () => {
+  it('ends a half-done expiry as expired', async () => {
     const { sessionId } = await bench.openTinySession();
     bench.clock.advance(POLICY.sessionTtlMs + 1);
     bench.objects.failNext('abortMultipartUpload', 'unavailable');
@@ -218,7 +219,7 @@ describe('repairing what a crash left', () => {
     expect(await statusOf(sessionId)).toBe('expired');
   });
 
-  it('touches nothing within the grace that running requests have', async () => {
+  it('touches nothing within the grace time of running requests', async () => {
     await createWithLostAnswer('a');
     await leaveCompleting('b', false);
     bench.clock.advance(GRACE);
@@ -227,7 +228,7 @@ describe('repairing what a crash left', () => {
     expect(bench.objects.calls).toEqual([]);
   });
 
-  it('repairs at once at the start of a server, when nothing can be under way', async () => {
+  it('repairs at once at the start of a server, when no request can be in progress', async () => {
     const ids = [await createWithLostAnswer('a'), await leaveCompleting('b', false), await leaveAborting('c')];
     expect(await sweep(bench.deps, 0)).toMatchObject({ repaired: 3, failed: 0 });
     expect(await Promise.all(ids.map(statusOf))).toEqual(['open', 'completed', 'aborted']);
@@ -263,7 +264,7 @@ describe('repairing what a crash left', () => {
 });
 
 describe('leftovers and orphans', () => {
-  it('lets the store forget the upload of a generation that was left behind', async () => {
+  it('aborts the upload of a generation that was left behind', async () => {
     const { sessionId, uploadId } = await bench.openTinySession({ fingerprint: 'f' });
     bench.objects.failNext('abortMultipartUpload', 'unavailable');
     const again = { fileName: 'tiny.bin', size: TINY_FILE.length, fingerprint: 'f', strategy: 'single' } as const;
@@ -278,21 +279,24 @@ describe('leftovers and orphans', () => {
   it.each([
     ['completed', (sessionId: string) => service.complete(sessionId, {})],
     ['aborted', (sessionId: string) => service.abort(sessionId)],
-  ] as const)('aborts once more what a session used that is %s: a part may have arrived in that moment', async (status, end) => {
-    const { sessionId, uploadId } = await bench.openTinySession();
-    await bench.putParts(sessionId, TINY_FILE);
-    await end(sessionId);
-    bench.objects.haunt('tiny.bin', String(uploadId));
+  ] as const)(
+    'aborts the upload of a session that is %s once more: a part may have arrived in that moment',
+    async (status, end) => {
+      const { sessionId, uploadId } = await bench.openTinySession();
+      await bench.putParts(sessionId, TINY_FILE);
+      await end(sessionId);
+      bench.objects.haunt('tiny.bin', String(uploadId));
 
-    bench.clock.advance(GRACE);
-    expect(await sweep(bench.deps)).toEqual(quiet);
-    bench.clock.advance(1);
-    expect(await sweep(bench.deps)).toEqual({ ...quiet, released: 1 });
+      bench.clock.advance(GRACE);
+      expect(await sweep(bench.deps)).toEqual(quiet);
+      bench.clock.advance(1);
+      expect(await sweep(bench.deps)).toEqual({ ...quiet, released: 1 });
 
-    expect(bench.objects.uploadIds).toEqual([]);
-    expect(await statusOf(sessionId)).toBe(status);
-    expect(await sweep(bench.deps)).toEqual(quiet);
-  });
+      expect(bench.objects.uploadIds).toEqual([]);
+      expect(await statusOf(sessionId)).toBe(status);
+      expect(await sweep(bench.deps)).toEqual(quiet);
+    },
+  );
 
   it('aborts an upload that was made and never recorded, and keeps the one that is in use', async () => {
     const sessionId = await createWithLostAnswer('a');
@@ -331,7 +335,7 @@ describe('leftovers and orphans', () => {
     expect(bench.objects.uploadIds).toContain(young.uploadId);
   });
 
-  it('leaves unrecorded uploads of the same key alone that were begun when no request of the session was: they are somebody else’s', async () => {
+  it('leaves unrecorded uploads of the same key alone that began when no request of the session ran: they belong to another program', async () => {
     const theirs = () =>
       bench.objects.createMultipartUpload({ key: 'a', contentType: null, contentDisposition: null, metadata: {}, tags: {} });
     const before = await theirs();
@@ -370,7 +374,7 @@ describe('leftovers and orphans', () => {
     expect(bench.objects.uploadIds).toContain(other.uploadId);
   });
 
-  it('looks again after an answer got lost on the way', async () => {
+  it('looks again after a lost answer', async () => {
     await createWithLostAnswer('a');
     await create('a');
     bench.clock.advance(GRACE + 1);
@@ -489,14 +493,14 @@ describe('the sweeper of a running server', () => {
     for (let tick = 0; tick < 5; tick++) {
       bench.clock.advance(INTERVAL);
       vi.advanceTimersByTime(INTERVAL);
-      // The renewal of this tick comes before whoever asks now.
+      // The renewal of this tick comes before the next acquire.
       expect(await bench.sessions.acquireSweepLease('another', bench.clock.now(), INTERVAL)).toBe(false);
     }
     goOn();
     await sweeper.stop();
   });
 
-  it('leaves what the other servers are just doing alone at its start', async () => {
+  it('leaves the running work of other servers alone at its start', async () => {
     const underWay = await leaveAborting('a');
     const sweeper = startSweeper({ ...bench.deps, sessions: shared() }, INTERVAL);
     await sweeper.stop();

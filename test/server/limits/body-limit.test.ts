@@ -13,7 +13,7 @@ async function listening(bodies: BodyLimits) {
   const { sessionId } = await bench.openTinySession();
   const path = `/api/uploads/${sessionId}/report`;
   const text = JSON.stringify({ clientId: 'client-1' });
-  /** A report that keeps the last byte back. */
+  /** Sends a report without its last byte. */
   const begin = async (bytes: number, token = ADMIN_TOKEN, encoding = `content-length: ${bytes}\r\n\r\n`) => {
     const connection = await RawConnection.to(url);
     const head = `POST ${path} HTTP/1.1\r\nhost: partway\r\nconnection: close\r\ncontent-type: application/json\r\n`;
@@ -30,8 +30,8 @@ async function listening(bodies: BodyLimits) {
   return { bench, begin, report, untilRefused, sessionId };
 }
 
-describe('bodies that are on their way', () => {
-  it('are so many bytes at most; who comes with more is told to come back, and one that is whole makes room', async () => {
+describe('arriving bodies', () => {
+  it('are limited in bytes; more are refused with a time to come back, and one that is whole makes room', async () => {
     const { begin, report, untilRefused } = await listening({ inAll: 64 * KiB });
     const first = await begin(40 * KiB);
     const second = await begin(24 * KiB);
@@ -47,7 +47,7 @@ describe('bodies that are on their way', () => {
     expect((await second.answer()).status).toBe(200);
   });
 
-  it('make room when they break off', async () => {
+  it('make room when their connections break', async () => {
     const { begin, report, untilRefused } = await listening({ inAll: 64 * KiB });
     const connection = await begin(64 * KiB);
     await untilRefused();
@@ -55,13 +55,13 @@ describe('bodies that are on their way', () => {
     await expect.poll(async () => (await report()).status).toBe(200);
   });
 
-  it('count as large as they may become where they do not say how large they are', async () => {
+  it('count with the most that they may become if they announce no length', async () => {
     const { begin, untilRefused } = await listening({ inAll: maxPartListBytes(3) });
     await begin(2, ADMIN_TOKEN, 'transfer-encoding: chunked\r\n\r\n1\r\n');
     await untilRefused();
   });
 
-  it('of one token with all its capabilities keep nobody else waiting', async () => {
+  it('of one token with all its capabilities do not keep other clients waiting', async () => {
     const { bench, begin, report, untilRefused, sessionId } = await listening({ perKey: 64 * KiB });
     const granted = async () => {
       const authorization = `Bearer ${ADMIN_TOKEN}`;

@@ -3,7 +3,7 @@ import { type BodyTime, createBodyTime } from '../../../src/server/limits/body-t
 import { ADMIN_TOKEN, readProblem } from '../../support/server/control-plane.ts';
 import { EdgeBench } from '../../support/server/edge-bench.ts';
 
-/** A limit on a clock that moves when the test says so. */
+/** A limit on a clock that the test moves. */
 class Bench {
   at = 0;
   readonly time: BodyTime = createBodyTime(() => this.at);
@@ -18,7 +18,7 @@ class Bench {
 const BUSY = { code: 'RATE_LIMITED', facts: { retryAfterSeconds: expect.any(Number) } };
 
 describe('the time that bodies take', () => {
-  it('is owed by their key alone, and paid back at a tenth of the time that passes', () => {
+  it('is owed by their key alone, and paid back at a tenth of the passing time', () => {
     const bench = new Bench();
     bench.take(500, false);
     expect(() => bench.time.check('a')).toThrow(
@@ -37,7 +37,7 @@ describe('the time that bodies take', () => {
     expect(() => bench.time.check('a')).toThrow(expect.objectContaining({ facts: { retryAfterSeconds: 8 } }));
   });
 
-  it('is not counted for accepted bodies of everyday size, however many there are', () => {
+  it('is not counted for accepted bodies of everyday size, however many arrive', () => {
     const bench = new Bench();
     for (let body = 0; body < 10_000; body++) bench.take(4, true);
     bench.time.check('a');
@@ -49,7 +49,7 @@ describe('the time that bodies take', () => {
     expect(() => bench.time.check('a')).toThrow(expect.objectContaining(BUSY));
   });
 
-  it('is counted for accepted bodies that take long, beyond the everyday', () => {
+  it('is counted for accepted bodies beyond the time of an everyday one', () => {
     const bench = new Bench();
     for (let body = 0; body < 3; body++) bench.take(104, true);
     expect(() => bench.time.check('a')).toThrow(expect.objectContaining(BUSY));
@@ -68,7 +68,7 @@ describe('the time that bodies take', () => {
 describe('a token whose bodies took too long', () => {
   const AUTHORIZED = { authorization: `Bearer ${ADMIN_TOKEN}` };
 
-  /** An edge for which each look at the clock takes as long as the test says. */
+  /** An edge for which each read of the clock takes as long as the test says. */
   async function busyBench() {
     let at = 0;
     let step = 0;
@@ -93,7 +93,7 @@ describe('a token whose bodies took too long', () => {
   it.each<[string, object | string]>([
     ['a field that is wrong', { clientId: '' }],
     ['lists in lists', { clientId: [[[[[[[[[[[]]]]]]]]]]] }],
-  ])('is told to wait before its next body is read, and others are not: %s', async (_, body) => {
+  ])('must wait before its next body is read, unlike other tokens: %s', async (_, body) => {
     const { bench, report, takeFrom } = await busyBench();
     takeFrom(300);
     expect((await report(body as object)).status).toBe(400);
@@ -103,11 +103,11 @@ describe('a token whose bodies took too long', () => {
     expect(await readProblem(response)).toMatchObject({ code: 'RATE_LIMITED', detail: expect.stringContaining('time') });
     const other = await bench.issueAdminToken();
     expect((await report({ clientId: 'c' }, { authorization: `Bearer ${other}` })).status).toBe(200);
-    // What has no body takes no time of this kind.
+    // A request without a body is charged no body time.
     expect((await bench.list(ADMIN_TOKEN)).status).toBe(200);
   });
 
-  it('counts a body that is no JSON at all', async () => {
+  it('is charged for a body that is not JSON at all', async () => {
     const { bench, report, sessionId, takeFrom } = await busyBench();
     takeFrom(300);
     const headers = { ...AUTHORIZED, 'content-type': 'application/json' };
@@ -121,7 +121,7 @@ describe('a token whose bodies took too long', () => {
     expect((await report({ clientId: 'c' })).status).toBe(429);
   });
 
-  it('is the token of a capability, too', async () => {
+  it('also pays for the bodies of its capabilities', async () => {
     const { bench, report, sessionId, takeFrom } = await busyBench();
     const granted = await bench.send('POST', `/api/uploads/${sessionId}/capabilities`, AUTHORIZED, {});
     const { token } = (await granted.json()) as { token: string };

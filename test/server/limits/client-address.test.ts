@@ -13,7 +13,7 @@ describe('the address of a client', () => {
     ['the last that is no proxy, not what the client wrote before it', '10.1.2.3', '1.1.1.1, 198.51.100.1', '198.51.100.1'],
     ['found through several proxies', '127.0.0.1', '198.51.100.1, 2001:db8:1::5, 10.0.0.9', '198.51.100.1'],
     ['the first proxy, where all are', '10.0.0.1', '10.0.0.3, 10.0.0.2', '10.0.0.3'],
-    ['the proxy that names nobody', '10.0.0.1', '198.51.100.1, unknown', '10.0.0.1'],
+    ['the proxy that names no address', '10.0.0.1', '198.51.100.1, unknown', '10.0.0.1'],
     ['the nearest proxy that can be trusted, before garbage', '10.0.0.1', '198.51.100.1, <script>, 10.0.0.2', '10.0.0.2'],
     ['the proxy, where its header is empty', '10.0.0.1', '', '10.0.0.1'],
     ['IPv4, also when a socket for both maps it into IPv6', '::ffff:192.0.2.7', undefined, '192.0.2.7'],
@@ -53,8 +53,8 @@ describe('the address of a client', () => {
   });
 });
 
-describe('what limits count by', () => {
-  it('is a whole IPv6 subnet of 64 bits, and one IPv4 address', () => {
+describe('the key that limits count by', () => {
+  it('is a whole IPv6 subnet of 64 bits, or one IPv4 address', () => {
     expect(limitKey('2001:db8:1:2:3:4:5:6')).toBe('2001:db8:1:2::/64');
     expect(limitKey('2001:db8:1:2:ffff::')).toBe(limitKey('2001:db8:1:2::1'));
     expect(limitKey('2001:db8:1:3::1')).not.toBe(limitKey('2001:db8:1:2::1'));

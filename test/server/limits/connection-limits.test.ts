@@ -13,7 +13,7 @@ import { EdgeBench } from '../../support/server/edge-bench.ts';
 import { startTurnClock } from '../../support/time/turn-clock.ts';
 
 const KiB = 1_024;
-/** The limits of the tests: nobody waits for the real ones. */
+/** Limits of the tests, shorter than the real ones. */
 const SHORT = { headersTimeoutMs: 300, requestTimeoutMs: 700, checkEveryMs: 50 };
 const SHORT_FOR_HEADERS = { ...SHORT, requestTimeoutMs: 3_600_000 };
 const SOON_MS = 3_000;
@@ -46,7 +46,7 @@ describe('the limits of HTTP', () => {
   });
 });
 
-describe('a request that comes too slowly', () => {
+describe('a request that arrives too slowly', () => {
   it.each([
     ['a byte of the headers now and then', SHORT_FOR_HEADERS, 'GET /healthz HTTP/1.1\r\nhost: partway\r\nx-slow: ', 'a'],
     ['nothing after the first line', SHORT_FOR_HEADERS, 'GET /healthz HTTP/1.1\r\n', ''],
@@ -69,7 +69,7 @@ describe('a request that comes too slowly', () => {
     expect(await isServed(url)).toBe(true);
   });
 
-  it('takes no part in what others get, even with hundreds of them', async () => {
+  it('does not slow down others, even if there are hundreds', async () => {
     const bench = new EdgeBench();
     const { url } = await bench.listen({ ...SHORT, headersTimeoutMs: 1_500, requestTimeoutMs: 1_500 });
     const slow = await Promise.all(Array.from({ length: 200 }, () => RawConnection.to(url)));
@@ -83,7 +83,7 @@ describe('a request that comes too slowly', () => {
   it.each([
     ['with its length', 'content-length: 100\r\n\r\n{"fileName": "swordfish'],
     ['in chunks', 'transfer-encoding: chunked\r\n\r\n9\r\nswordfish\r\n'],
-  ])('is no fault of the server in its log, and is told there without a word of what was sent: %s', async (_, body) => {
+  ])('is logged without an error and without anything that was sent: %s', async (_, body) => {
     const bench = new EdgeBench();
     const { url } = await bench.listen(SHORT);
     const slow = await RawConnection.to(url);
@@ -147,7 +147,7 @@ describe('a body that is too large', () => {
   it.each([
     ['with its length', `content-length: ${KiB ** 3}\r\n\r\n`, ' '.repeat(64 * KiB)],
     ['without its length', 'transfer-encoding: chunked\r\n\r\n', `10000\r\n${' '.repeat(64 * KiB)}\r\n`],
-  ])('is answered 413 before it came whole, and its connection closed: %s', async (_, head, piece) => {
+  ])('is answered 413 before it has arrived whole, and its connection closed: %s', async (_, head, piece) => {
     const { url } = await new EdgeBench().listen();
     const connection = await RawConnection.to(url);
     connection.send(`${HEAD}${head}`);
@@ -158,7 +158,7 @@ describe('a body that is too large', () => {
 });
 
 describe('a client that is still sending when the answer closes its connection', () => {
-  it('gets the answer all the same', async () => {
+  it('still gets the answer', async () => {
     const { url } = await new EdgeBench().listen();
     for (let attempt = 0; attempt < 10; attempt++) {
       const connection = await RawConnection.to(url);
@@ -168,7 +168,7 @@ describe('a client that is still sending when the answer closes its connection',
     }
   });
 
-  it('does not keep one that has sent all: its connection is closed at once', async () => {
+  it('is not kept if it has sent everything: its connection is closed at once', async () => {
     const { url } = await new EdgeBench().listen();
     const connection = await RawConnection.to(url);
     connection.send('GET /healthz HTTP/1.1\r\nhost: partway\r\nconnection: close\r\n\r\n');
@@ -178,11 +178,11 @@ describe('a client that is still sending when the answer closes its connection',
   });
 });
 
-describe('a client that goes away in the midst of its body', () => {
+describe('a client that goes away while it sends its body', () => {
   it.each([
     ['with its length', 'content-length: 100\r\n\r\n{"fileName": "a'],
     ['in chunks', 'transfer-encoding: chunked\r\n\r\n9\r\n{"fileNam\r\n'],
-  ])('is no fault of the server: %s', async (_, body) => {
+  ])('is not logged as an error: %s', async (_, body) => {
     const bench = new EdgeBench();
     const { url } = await bench.listen();
     const connection = await RawConnection.to(url);
@@ -195,7 +195,7 @@ describe('a client that goes away in the midst of its body', () => {
   });
 });
 
-describe('what is no HTTP', () => {
+describe('bytes that are not HTTP', () => {
   it.each([
     ['another protocol', 'SSH-2.0-OpenSSH_9.6\r\n\r\n'],
     ['an unknown method', 'FETCH / HTTP/1.1\r\nhost: partway\r\n\r\n'],
@@ -216,7 +216,7 @@ describe('what is no HTTP', () => {
     expect(await isServed(url)).toBe(true);
   });
 
-  it('gets no answer that could be taken for that of a request before it', async () => {
+  it('get no answer that could be taken for that of an earlier request', async () => {
     const bench = new EdgeBench();
     const { url } = await bench.listen();
     const { sessionId } = await bench.openTinySession();
@@ -229,7 +229,7 @@ describe('what is no HTTP', () => {
     expect(await connection.untilClosed()).not.toContain('INVALID_REQUEST');
   });
 
-  it('is not an expectation that nobody knows: it is ignored', async () => {
+  it('are not an unknown expectation, which is ignored', async () => {
     const { url } = await new EdgeBench().listen();
     const connection = await RawConnection.to(url);
     connection.send('GET /healthz HTTP/1.1\r\nhost: partway\r\nexpect: a-miracle\r\nconnection: close\r\n\r\n');
@@ -238,7 +238,7 @@ describe('what is no HTTP', () => {
 });
 
 describe('connections', () => {
-  it('of one address are so many at most; more are closed, and one that ends makes room', async () => {
+  it('of one address are limited; more are closed, and one that ends makes room', async () => {
     const { url } = await new EdgeBench().listen({ maxConnectionsPerAddress: 2 });
     const first = await RawConnection.to(url);
     await RawConnection.to(url);
@@ -263,7 +263,7 @@ describe('connections', () => {
     }
   });
 
-  it('are so many in all, those of proxies included', async () => {
+  it('are limited in all, those of proxies included', async () => {
     const { url } = await new EdgeBench().listen({ maxConnections: 1 }, parseNetworks('loopback'));
     await RawConnection.to(url);
     expect(await (await RawConnection.to(url)).untilClosed()).toBe('');
@@ -304,8 +304,8 @@ describe('connections', () => {
   });
 });
 
-describe('requests that come behind one another without waiting', () => {
-  it('are not all taken up at once: one connection has one answer made for it at a time', async () => {
+describe('pipelined requests', () => {
+  it('are not all started at once: a connection has one answer made at a time', async () => {
     let begun = 0;
     let answerAll = () => {};
     const answered = new Promise<void>((resolve) => {
@@ -325,7 +325,7 @@ describe('requests that come behind one another without waiting', () => {
     expect(begun).toBeLessThan(10);
   });
 
-  it('lose their connection, and the log tells of it once', async () => {
+  it('lose their connection, and the log says so once', async () => {
     const bench = new EdgeBench();
     const { url } = await bench.listen();
     const { sessionId } = await bench.openTinySession();

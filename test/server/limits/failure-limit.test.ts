@@ -37,7 +37,7 @@ async function fail(guarded: ReturnType<typeof guard>, address = HERE, times = 3
 }
 
 describe('an address that failed to authenticate too often', () => {
-  it('is told how long to wait, with wrong tokens and with none', async () => {
+  it('gets a time to wait, with wrong tokens and with none', async () => {
     const guarded = guard();
     await fail(guarded);
     await vi.advanceTimersByTimeAsync(3_500);
@@ -55,7 +55,7 @@ describe('an address that failed to authenticate too often', () => {
     expect(await guarded('other', HERE)).toEqual({ owner: 'other' });
   });
 
-  it('gets no more failures for a success in between', async () => {
+  it('gets no further failures for a success in between', async () => {
     const guarded = guard();
     await fail(guarded);
     await guarded('good', HERE);
@@ -83,7 +83,7 @@ describe('an address that failed to authenticate too often', () => {
     await fail(guarded, '2001:db8:0:2::1', 1);
   });
 
-  it('has no more failures when they come all at once', async () => {
+  it('has no further failures when they arrive all at once', async () => {
     const guarded = guard();
     const guesses = Array.from({ length: 50 }, (_, index) => guarded(`guess-${index}`, HERE).catch((error) => error.code));
     const answers = await Promise.all(guesses);
@@ -104,7 +104,7 @@ describe('all addresses together', () => {
     await fail(guarded, HERE, 1);
   });
 
-  it('do not lose theirs to one address', async () => {
+  it('keep theirs when one address uses up its own', async () => {
     const guarded = guard({ inAll: 4 });
     await fail(guarded);
     for (let guess = 0; guess < 20; guess++) await expect(guarded('bad', HERE)).rejects.toMatchObject({ code: 'RATE_LIMITED' });
@@ -138,7 +138,7 @@ it('a token that was revoked is a wrong one', async () => {
   await expect(guarded('good', HERE)).rejects.toMatchObject({ code: 'RATE_LIMITED' });
 });
 
-it('failures are forgotten when as many other addresses failed since, so that memory is bounded', async () => {
+it('failures are dropped after enough other addresses failed, so that memory is bounded', async () => {
   const guarded = guard({ remembered: 2 });
   await fail(guarded);
   await fail(guarded, THERE, 1);
@@ -148,7 +148,7 @@ it('failures are forgotten when as many other addresses failed since, so that me
   await fail(guarded, HERE, 1);
 });
 
-it('after a restart, and however many wrong tokens came from their address, tokens and capabilities are let in', async () => {
+it('tokens and capabilities are let in after a restart, however many wrong tokens came from their address', async () => {
   const bench = new EdgeBench({ failures: { failures: 3, inAll: 5 } });
   const { sessionId } = await bench.openTinySession();
   for (let failure = 0; failure < 10; failure++) await bench.list(`wrong-${failure}`);
@@ -184,9 +184,9 @@ describe('a token that no version of the server can have made', () => {
     expect(asked).toEqual([]);
   });
 
-  it('is told from those of earlier versions, which stay valid', async () => {
+  it('is distinguished from tokens of earlier versions, which stay valid', async () => {
     const bench = new EdgeBench();
-    // As versions before the check of their shape made them.
+    // Tokens as versions before the check of their shape made them.
     const token = 'pw_Zm9yLXRoZS10ZXN0cy1vZi1wYXJ0d2F5';
     await bench.sessions.insertToken(aToken({ scopes: ['admin'], hash: hashToken(token) }));
     expect((await bench.list(token)).status).toBe(200);

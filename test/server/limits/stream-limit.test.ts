@@ -13,7 +13,7 @@ async function watched(streams: StreamLimits) {
     const response = await bench.send('POST', `/api/uploads/${sessionId}/capabilities`, { authorization }, {});
     return ((await response.json()) as { token: string }).token;
   };
-  /** Of streams that are asked for one after the other, and go on. */
+  /** Opens streams one after the other, which go on. */
   const statuses = async (...asked: (readonly [sessionId: string, token?: string])[]) => {
     const answers: number[] = [];
     for (const [sessionId, token] of asked) answers.push((await watch(sessionId, token)).status);
@@ -23,7 +23,7 @@ async function watched(streams: StreamLimits) {
 }
 
 describe('live streams', () => {
-  it('of one token are so many at most; more are told so, polling goes on, and one that ends makes room', async () => {
+  it('of one token are limited; more are refused, polling goes on, and one that ends makes room', async () => {
     const { bench, sessions, watch } = await watched({ perToken: 2 });
     const first = await watch(sessions[0]);
     expect((await watch(sessions[1])).status).toBe(200);
@@ -42,7 +42,7 @@ describe('live streams', () => {
     await expect.poll(async () => (await watch(sessions[0])).status).toBe(200);
   });
 
-  it('that are over with their session make room', async () => {
+  it('that end with their session make room', async () => {
     const { bench, sessions, watch } = await watched({ perToken: 1 });
     const stream = await watch(sessions[0]);
     await bench.send('DELETE', `/api/uploads/${sessions[0]}`, { authorization: `Bearer ${ADMIN_TOKEN}` });
@@ -50,7 +50,7 @@ describe('live streams', () => {
     expect((await watch(sessions[1])).status).toBe(200);
   });
 
-  it('of one session are so many at most, whoever watches', async () => {
+  it('of one session are limited, for all tokens together', async () => {
     const { bench, sessions, statuses } = await watched({ perSession: 2 });
     const other = await bench.issueAdminToken();
     const [session, another] = sessions;
@@ -65,7 +65,7 @@ describe('live streams', () => {
     expect(await asked).toEqual([200, 429, 200, 429]);
   });
 
-  it('take no place when they are refused, or asked for by HEAD', async () => {
+  it('do not count when they are refused, or requested by HEAD', async () => {
     const { bench, sessions, statuses } = await watched({ perToken: 1, perSession: 1 });
     const other = await bench.issueAdminToken();
     const head = { authorization: `Bearer ${other}`, accept: 'text/event-stream' };

@@ -79,7 +79,7 @@ describe('requests', () => {
     ['GET', '/no/such/path', 404],
     ['GET', '/api/no/such/path', 404],
     ['PATCH', '/api/uploads', 404],
-  ])('of none (%s %s) are one series, so that nobody can make more of them', async (method, path, status) => {
+  ])('outside of operations (%s %s) are one series, so that clients cannot create more', async (method, path, status) => {
     await bench.send(method, path);
     expect(await read(`partway_requests_total{operation="none",status="${status}"}`)).toBe(1);
   });
@@ -165,7 +165,7 @@ describe('the object store', () => {
     expect(await read('partway_object_store_call_duration_seconds_count{operation="createMultipartUpload"}')).toBe(3);
   });
 
-  it('hears of no presigned URL, so those are counted apart', async () => {
+  it('is not called for presigned URLs, so those are counted apart', async () => {
     const { sessionId } = await bench.create();
     await bench.ask('POST', `/api/uploads/${sessionId}/parts/presign`, { body: { partNumbers: [1, 2, 3] } });
     expect(await read('partway_presigned_urls_total')).toBe(3);
@@ -174,16 +174,16 @@ describe('the object store', () => {
 
 describe('sweeps', () => {
   async function sweepOnce(): Promise<void> {
-    let told = 0;
+    let sweeps = 0;
     const sweeper = startSweeper(bench.deps, 60_000, (sweep) => {
       bench.metrics.swept(sweep);
-      told += 1;
+      sweeps += 1;
     });
-    await vi.waitFor(() => expect(told).toBe(1), 30_000);
+    await vi.waitFor(() => expect(sweeps).toBe(1), 30_000);
     await sweeper.stop();
   }
 
-  it('tell what they did, how long it took and when they last came to their end', async () => {
+  it('are counted with their results, their time and when the last one ended', async () => {
     expect(await read('partway_sweep_last_success_timestamp_seconds')).toBe(0);
     await bench.create({ key: 'a' });
     await bench.create({ key: 'b' });
@@ -197,7 +197,7 @@ describe('sweeps', () => {
     expect(await read('partway_sweep_last_success_timestamp_seconds')).toBe(bench.clock.at / 1_000);
   });
 
-  it('that break off are no success', async () => {
+  it('that break off do not count as a success', async () => {
     await bench.sessions.close();
     await sweepOnce();
     const text = await bench.metrics.expose();
@@ -211,13 +211,13 @@ describe('events of a server with a webhook', () => {
     bench = new ControlPlaneBench({ hasWebhook: true });
   });
 
-  /** Claims the event that has been due for longest and sends it to a webhook with this answer. */
+  /** Leases the event that has been due for longest and sends it to a webhook with this answer. */
   async function deliverOne(status: number): Promise<void> {
     const { outbox } = bench.sessions;
     const { now, log } = bench.deps;
-    const [event] = await outbox.claim(now(), now() + 30_000, 1);
+    const [event] = await outbox.lease(now(), now() + 30_000, 1);
     if (event === undefined) throw new Error('nothing is due');
-    const deps = { outbox, now, log, random: () => 0, tell: bench.metrics.eventDelivered };
+    const deps = { outbox, now, log, random: () => 0, onAttempt: bench.metrics.eventDelivered };
     const sign = () => ({ headers: {}, body: '' });
     const post = async () => ({ status, retryAfter: undefined });
     await deliver({ ...deps, sign, post }, event, new AbortController().signal);
@@ -288,7 +288,7 @@ describe('the process', () => {
     const turn = () => new Promise((resolve) => setTimeout(resolve, 30));
     await turn();
     await read(longest);
-    // The first look after a reading only begins to measure.
+    // The first sample after a reading only begins to measure.
     await turn();
     const until = performance.now() + 150;
     while (performance.now() < until);

@@ -34,24 +34,24 @@ describe('a host to listen on', () => {
 });
 
 describe('listening', () => {
-  it('on loopback is allowed with nothing', () => {
+  it('on loopback is allowed without token and TLS', () => {
     expect(judgeListening({ host: '127.0.0.1', hasToken: false, hasTls: false })).toEqual({});
   });
 
-  it.each([true, false])('beyond it is refused without a token, with what to do (TLS: %s)', (hasTls) => {
+  it.each([true, false])('beyond loopback is refused without a token, with a remedy (TLS: %s)', (hasTls) => {
     const { refusal, warning } = judgeListening({ host: '0.0.0.0', hasToken: false, hasTls });
     expect(refusal).toMatch(/^PARTWAY_HOST is 0\.0\.0\.0.*`partway token create`.*PARTWAY_TOKEN/);
     expect(warning).toBeUndefined();
   });
 
-  it('beyond it without TLS is warned of, with what to do, in one line', () => {
+  it('beyond loopback without TLS gets a warning with a remedy, in one line', () => {
     const { refusal, warning } = judgeListening({ host: '0.0.0.0', hasToken: true, hasTls: false });
     expect(refusal).toBeUndefined();
     expect(warning).toMatch(/clear text.*PARTWAY_TLS_CERT.*PARTWAY_TLS_KEY.*TLS proxy.*tailnet/);
     expect(warning).not.toContain('\n');
   });
 
-  it('beyond it with a token and TLS is allowed', () => {
+  it('beyond loopback with a token and TLS is allowed', () => {
     expect(judgeListening({ host: '0.0.0.0', hasToken: true, hasTls: true })).toEqual({});
   });
 });

@@ -31,14 +31,14 @@ describe('the next attempt', () => {
     );
   });
 
-  it('comes a last time when 24 hours are over, and not after that', () => {
+  it('comes a last time after 24 hours, and not after that', () => {
     const tried = { attempts: 18, pendingSince: NOON };
 
     expect(nextAttemptAt(tried, NOON + 23 * HOUR, 0)).toBe(NOON + 24 * HOUR);
     expect(nextAttemptAt(tried, NOON + 24 * HOUR, 0)).toBeUndefined();
   });
 
-  it('makes some twenty attempts in all', () => {
+  it('comes some twenty times in all', () => {
     let at: number | undefined = NOON;
     let attempts = 0;
     for (; at !== undefined; at = nextAttemptAt({ attempts, pendingSince: NOON }, at, 0.5)) attempts += 1;

@@ -5,7 +5,7 @@ import { type DeliveryDeps, deliver } from '../../../src/server/webhooks/deliver
 import { startDispatcher } from '../../../src/server/webhooks/dispatcher.ts';
 import type { Message, Sign } from '../../../src/server/webhooks/message.ts';
 import type { Post, WebhookAnswer } from '../../../src/server/webhooks/post.ts';
-import type { UploadEvent } from '../../../src/session/upload-event.ts';
+import type { WebhookEvent } from '../../../src/session/webhook-event.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import { openPostgresStore } from '../../../src/session-store/postgres/session-store.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
@@ -27,19 +27,19 @@ const BROKEN = { status: 500, retryAfter: undefined };
 
 /** The message is the event itself: what signing does is tested elsewhere. */
 const sign: Sign = (event) => ({ headers: { 'webhook-id': event.eventId }, body: JSON.stringify(event) });
-const eventOf = (message: Message) => JSON.parse(message.body) as UploadEvent;
-type Answer = (event: UploadEvent, signal: AbortSignal) => WebhookAnswer | Promise<WebhookAnswer>;
+const eventOf = (message: Message) => JSON.parse(message.body) as WebhookEvent;
+type Answer = (event: WebhookEvent, signal: AbortSignal) => WebhookAnswer | Promise<WebhookAnswer>;
 
 /** Never answers. */
 const untilStopped: Answer = (_event, signal) =>
   new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
 
-/** A dispatcher on a clock that stands still until it is moved, and a webhook that answers as it is told. */
+/** A dispatcher on a clock that only the test moves, and a webhook that answers as the test says. */
 class Bench {
-  readonly sent: UploadEvent[] = [];
+  readonly sent: WebhookEvent[] = [];
   readonly logged: string[] = [];
-  /** The outcomes of all attempts, as metrics hear of them. */
-  readonly told: string[] = [];
+  /** The outcomes of all attempts, as the metrics get them. */
+  readonly outcomes: string[] = [];
   now = NOON + SECOND;
   answer: Answer = () => TAKEN;
   readonly #store: SessionStore;
@@ -75,7 +75,7 @@ class Bench {
       now: () => this.now,
       random: () => 0,
       log: this.#log,
-      tell: ({ outcome }) => this.told.push(outcome),
+      onAttempt: ({ outcome }) => this.outcomes.push(outcome),
     };
   }
 
@@ -91,25 +91,25 @@ class Bench {
       const look = async () => {
         try {
           if (!(await isSo())) return;
-          this.#waiting.delete(tell);
+          this.#waiting.delete(notify);
           resolve();
         } catch (error) {
           reject(error);
         }
       };
-      const tell = () => void look();
-      this.#waiting.add(tell);
-      tell();
+      const notify = () => void look();
+      this.#waiting.add(notify);
+      notify();
     });
   }
 
-  untilAll(status: UploadEvent['status'], count: number): Promise<void> {
+  untilAll(status: WebhookEvent['status'], count: number): Promise<void> {
     return this.until(async () => (await this.#store.outbox.list({ status, limit: 1_000 })).length === count);
   }
 
   #note(change: () => unknown): void {
     change();
-    for (const tell of [...this.#waiting]) tell();
+    for (const notify of [...this.#waiting]) notify();
   }
 }
 
@@ -128,7 +128,7 @@ describe('the dispatcher', () => {
     return event;
   };
 
-  it('sends every event once where the webhook takes them, those of a session in their order', async () => {
+  it('sends every event once where the webhook accepts them, those of a session in their order', async () => {
     for (let count = 0; count < 30; count++) await insertInStatus(store, 'completed', { key: aUniqueName('key') });
     bench.start();
     await bench.untilAll('delivered', 60);
@@ -150,7 +150,7 @@ describe('the dispatcher', () => {
     await bench.untilAll('delivered', 1);
   });
 
-  it('has eight on the wire at a time', async () => {
+  it('sends eight at a time', async () => {
     for (let count = 0; count < 20; count++) await insertSession(store, { key: aUniqueName('key') });
     let onTheWire = 0;
     let most = 0;
@@ -172,7 +172,7 @@ describe('the dispatcher', () => {
     expect(most).toBe(8);
   });
 
-  it('tries again later what failed, under the same id, and tells once that it fails and once that it works', async () => {
+  it('sends failed events again later under the same id, and logs once that it fails and once that it works', async () => {
     const { sessionId } = await insertSession(store);
     bench.answer = () => BROKEN;
     bench.start();
@@ -187,8 +187,8 @@ describe('the dispatcher', () => {
     expect(bench.sent.map(({ eventId }) => eventId)).toStrictEqual(Array(3).fill((await onlyEvent(sessionId)).eventId));
     await bench.until(() => bench.logged.length === 2);
     expect(bench.logged).toMatchObject([
-      expect.stringMatching(/^warn: the webhook does not take events.*HTTP 500/),
-      expect.stringMatching(/^info: the webhook takes events again/),
+      expect.stringMatching(/^warn: the webhook does not accept events.*HTTP 500/),
+      expect.stringMatching(/^info: the webhook accepts events again/),
     ]);
   });
 
@@ -229,7 +229,7 @@ describe('the dispatcher', () => {
     await bench.until(() => bench.logged.some((line) => /^warn: event is dead.*HTTP 500/.test(line)));
   });
 
-  it('tries an event that is older than that once all the same, as after a long stop of the server', async () => {
+  it('tries an event that is older than that once nevertheless, as after a long stop of the server', async () => {
     await insertSession(store);
     bench.now = NOON + 100 * HOUR;
     bench.start();
@@ -266,14 +266,14 @@ describe('the dispatcher', () => {
     await bench.untilAll('delivered', 2);
   });
 
-  it('sends what another dispatcher claimed and never settled, as soon as the claim has run out and not before', async () => {
+  it('sends an event that another dispatcher leased and never settled as soon as the lease has ended, and not before', async () => {
     const { sessionId } = await insertSession(store);
-    const claimMs = 5 * SECOND;
+    const leaseMs = 5 * SECOND;
     const stuck = new Bench(store);
     stuck.answer = untilStopped;
-    const stuckDispatcher = startDispatcher(stuck.deps, { pollIntervalMs: 2, claimMs });
+    const stuckDispatcher = startDispatcher(stuck.deps, { pollIntervalMs: 2, leaseMs });
     await stuck.until(() => stuck.sent.length === 1);
-    bench.now += claimMs - 1;
+    bench.now += leaseMs - 1;
     bench.start();
     await otherwiseSent(store);
     expect(bench.sent).toStrictEqual([]);
@@ -286,7 +286,7 @@ describe('the dispatcher', () => {
     expect(await onlyEvent(sessionId)).toMatchObject({ status: 'delivered', attempts: 2 });
   });
 
-  it('stops at once: what is on the wire is broken off, and due again', async () => {
+  it('stops at once: running attempts are cut off, and due again', async () => {
     const { sessionId } = await insertSession(store);
     bench.answer = untilStopped;
     const dispatcher = bench.start();
@@ -296,15 +296,15 @@ describe('the dispatcher', () => {
 
     expect(await onlyEvent(sessionId)).toMatchObject({ status: 'pending', nextAttemptAt: bench.now });
     expect(bench.logged).toStrictEqual([]);
-    expect(bench.told).toStrictEqual([]);
+    expect(bench.outcomes).toStrictEqual([]);
   });
 
-  it('goes on when the database was away, also in the midst of a delivery', async () => {
+  it('goes on when the database was away, also during a delivery', async () => {
     await insertSession(store);
     let failures = 0;
     const { deps } = bench;
     const outbox = interpose(deps.outbox, (method, call) => {
-      if ((method === 'claim' && failures === 0) || (method === 'markDelivered' && failures === 1)) {
+      if ((method === 'lease' && failures === 0) || (method === 'markDelivered' && failures === 1)) {
         failures += 1;
         return Promise.reject(new Error('the database is away'));
       }
@@ -314,11 +314,11 @@ describe('the dispatcher', () => {
     onTestFinished(() => dispatcher.stop());
     await bench.until(() => bench.logged.length === 2);
     expect(bench.logged).toMatchObject([
-      expect.stringMatching(/^error: the database did not say/),
-      expect.stringMatching(/^error: how the delivery of an event went was not recorded/),
+      expect.stringMatching(/^error: the database could not be asked which events are due/),
+      expect.stringMatching(/^error: the outcome of a delivery was not recorded/),
     ]);
 
-    // The claim runs out.
+    // The lease ends.
     bench.now += 30 * SECOND;
     await bench.untilAll('delivered', 1);
 
@@ -326,7 +326,7 @@ describe('the dispatcher', () => {
   });
 });
 
-/** Resolves when a dispatcher with nothing to do has looked ten times: by then, one that may send has sent. */
+/** Resolves when an idle dispatcher has polled ten times: by then, one that may send has sent. */
 async function otherwiseSent(store: SessionStore): Promise<void> {
   const idle = new Bench(store);
   idle.now = NOON - HOUR;
@@ -350,9 +350,9 @@ describe('one delivery', () => {
     return () => store.close();
   });
 
-  async function deliverOne(answer: Answer, timeoutMs?: number): Promise<UploadEvent> {
+  async function deliverOne(answer: Answer, timeoutMs?: number): Promise<WebhookEvent> {
     const { sessionId } = await insertSession(store);
-    const [event] = await store.outbox.claim(bench.now, bench.now + HOUR, 1);
+    const [event] = await store.outbox.lease(bench.now, bench.now + HOUR, 1);
     if (event === undefined) throw new Error('nothing is due');
     bench.answer = answer;
     await deliver(bench.deps, event, new AbortController().signal, timeoutMs);
@@ -382,13 +382,13 @@ describe('one delivery', () => {
     });
   });
 
-  it('is told to the metrics with how it went', async () => {
+  it('is reported to the metrics with its outcome', async () => {
     await deliverOne(() => TAKEN);
     await deliverOne(() => BROKEN);
     await deliverOne(() => ({ status: 410, retryAfter: undefined }));
     await deliverOne(() => Promise.reject(noteConnectionError(new Error('no way'))));
 
-    expect(bench.told).toStrictEqual(['delivered', 'failed', 'dead', 'failed']);
+    expect(bench.outcomes).toStrictEqual(['delivered', 'failed', 'dead', 'failed']);
   });
 
   it.each([429, 503])('is made again when the webhook asks for it with %d', async (status) => {
@@ -396,7 +396,7 @@ describe('one delivery', () => {
     expect(after.nextAttemptAt).toBe(bench.now + 90 * SECOND);
   });
 
-  it('is made again as usual where something else says Retry-After', async () => {
+  it('is made again as usual where another status has a Retry-After', async () => {
     expect((await deliverOne(() => ({ status: 500, retryAfter: '90' }))).nextAttemptAt).toBe(bench.now + 5 * SECOND);
   });
 
@@ -411,7 +411,7 @@ describe('one delivery', () => {
     expect(await deliverOne(hangs, 10)).toMatchObject({ status: 'pending', lastError: 'no answer within 0.01 s' });
   });
 
-  it('is made again after a bug, which the log tells', async () => {
+  it('is made again after a bug, which is logged', async () => {
     const bug = Object.assign(new Error('a bug of ours that looks like a connection'), { code: 'ECONNRESET' });
     expect(await deliverOne(() => Promise.reject(bug))).toMatchObject({
       status: 'pending',
@@ -430,7 +430,7 @@ describe('two dispatchers on one PostgreSQL database', () => {
     const stores = await Promise.all([openPostgresStore(database.url), openPostgresStore(database.url)]);
     onTestFinished(async () => void (await Promise.all(stores.map((store) => store.close()))));
     const [one, two] = stores.map((store) => new Bench(store)) as [Bench, Bench];
-    const sent: UploadEvent[] = [];
+    const sent: WebhookEvent[] = [];
     for (const bench of [one, two]) {
       bench.answer = (event) => {
         sent.push(event);

@@ -9,9 +9,9 @@ import { anEvent, OTHER_WEBHOOK_SECRET, WEBHOOK_SECRET } from '../../support/ser
 describe('a message', () => {
   it('says what happened to which upload, and its signature is right', () => {
     const event = anEvent();
-    const told = verify(createSign([new Secret(WEBHOOK_SECRET)])(event, Date.now()), WEBHOOK_SECRET);
+    const received = verify(createSign([new Secret(WEBHOOK_SECRET)])(event, Date.now()), WEBHOOK_SECRET);
 
-    expect(told).toStrictEqual({
+    expect(received).toStrictEqual({
       id: event.eventId,
       type: 'upload.completed',
       timestamp: '2026-11-23T12:00:00.000Z',
@@ -25,7 +25,7 @@ describe('a message', () => {
     expect(() => verify(sign(anEvent(), Date.now()), secret)).not.toThrow();
   });
 
-  it('is not taken by whoever has another secret, nor with another body, id or time', () => {
+  it('is refused with another secret, body, id or time', () => {
     const message = createSign([new Secret(WEBHOOK_SECRET)])(anEvent(), Date.now());
     const changed = (name: string) => ({
       ...message,

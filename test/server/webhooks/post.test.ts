@@ -21,7 +21,7 @@ function postTo(url: string): Post {
 }
 
 describe('a POST to a webhook', () => {
-  it('brings headers and body, and the status back', async () => {
+  it('delivers headers and body, and returns the status', async () => {
     receiver.respond = answersWith(503, { 'retry-after': '7' });
 
     expect(await postTo(receiver.url)(MESSAGE, NO_END)).toStrictEqual({ status: 503, retryAfter: '7' });
@@ -78,11 +78,11 @@ describe('a POST to a webhook', () => {
     await expect(posting).rejects.toThrow('enough');
   });
 
-  it('fails with the code of the connection where nobody listens', async () => {
+  it('fails with the code of the connection where nothing listens', async () => {
     await expect(postTo(`http://127.0.0.1:${await freePort()}`)(MESSAGE, NO_END)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
-  it('is told as a failure of the connection, whatever the connection reported', async () => {
+  it('reports a failure of the connection as such, whatever the connection reported', async () => {
     const nonsense = createServer(
       (socket) => void socket.on('error', () => {}).on('data', () => socket.end('SSH-2.0-OpenSSH\r\n')),
     );
@@ -100,7 +100,7 @@ describe('a POST to a webhook', () => {
     expect(isConnectionError(mistake)).toBe(false);
   });
 
-  it('makes a new connection where a kept one was closed just then, and fails where a new one is', async () => {
+  it('makes a new connection if a kept one was just closed, and fails if a new one is', async () => {
     let requests = 0;
     // Answers the first request of each connection and cuts the connection at the second, as a receiver that restarts does.
     const cutting = createServer((socket) => {

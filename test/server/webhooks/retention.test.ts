@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import { forgetOldEvents } from '../../../src/server/webhooks/retention.ts';
+import { deleteOldEvents } from '../../../src/server/webhooks/retention.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
 import { aUniqueName, insertInStatus, insertSession, NOON } from '../../support/database/sessions.ts';
@@ -14,50 +14,50 @@ beforeEach(() => {
   return () => store.close();
 });
 
-const forgetAt = (at: number, hasWebhook = true) => forgetOldEvents({ outbox: store.outbox, now: () => at, log }, hasWebhook);
+const deleteAt = (at: number, hasWebhook = true) => deleteOldEvents({ outbox: store.outbox, now: () => at, log }, hasWebhook);
 const count = async () => (await store.outbox.list({ limit: 10_000 })).length;
 
-async function settleAll(how: 'markDelivered' | 'giveUp'): Promise<void> {
+async function settleAll(how: 'markDelivered' | 'markDead'): Promise<void> {
   for (;;) {
-    const events = await store.outbox.claim(NOON + DAY, NOON + DAY, 100);
+    const events = await store.outbox.lease(NOON + DAY, NOON + DAY, 100);
     if (events.length === 0) return;
     for (const event of events) await store.outbox[how](event, NOON + 20, 'HTTP 410');
   }
 }
 
-it('forgets what was delivered a week after it happened', async () => {
+it('deletes delivered events a week after they happened', async () => {
   await insertInStatus(store, 'completed');
   await settleAll('markDelivered');
 
-  expect(await forgetAt(NOON + 7 * DAY)).toBe(0);
-  expect(await forgetAt(NOON + 7 * DAY + 21)).toBe(2);
+  expect(await deleteAt(NOON + 7 * DAY)).toBe(0);
+  expect(await deleteAt(NOON + 7 * DAY + 21)).toBe(2);
   expect(await count()).toBe(0);
 });
 
-it('keeps what is dead for a month', async () => {
+it('keeps dead events for a month', async () => {
   await insertInStatus(store, 'completed');
-  await settleAll('giveUp');
+  await settleAll('markDead');
 
-  expect(await forgetAt(NOON + 30 * DAY)).toBe(0);
-  expect(await forgetAt(NOON + 30 * DAY + 21)).toBe(2);
+  expect(await deleteAt(NOON + 30 * DAY)).toBe(0);
+  expect(await deleteAt(NOON + 30 * DAY + 21)).toBe(2);
 });
 
-it('never forgets what is still to be sent', async () => {
+it('never deletes events that are still to be sent', async () => {
   await insertInStatus(store, 'completed');
 
-  expect(await forgetAt(NOON + 100 * DAY)).toBe(0);
+  expect(await deleteAt(NOON + 100 * DAY)).toBe(0);
 });
 
-it('forgets everything after a day where there is no webhook, but what a session needs that goes on', async () => {
+it('deletes everything after a day where there is no webhook, except what a running session needs', async () => {
   await insertInStatus(store, 'completed');
   await insertSession(store, { key: 'goes on' });
 
-  expect(await forgetAt(NOON + DAY, false)).toBe(0);
-  expect(await forgetAt(NOON + DAY + 21, false)).toBe(2);
+  expect(await deleteAt(NOON + DAY, false)).toBe(0);
+  expect(await deleteAt(NOON + DAY + 21, false)).toBe(2);
   expect(await count()).toBe(1);
 });
 
-it('forgets any number, and lets others have their turn in between', async () => {
+it('deletes any number, and lets other work run in between', async () => {
   for (let n = 0; n < 600; n++) await insertInStatus(store, 'aborted', { key: aUniqueName('key') });
   let turns = 0;
   const takeTurn = () => {
@@ -66,12 +66,12 @@ it('forgets any number, and lets others have their turn in between', async () =>
   };
   let turn = setImmediate(takeTurn);
 
-  expect(await forgetAt(NOON + 2 * DAY, false)).toBe(1_200);
+  expect(await deleteAt(NOON + 2 * DAY, false)).toBe(1_200);
   clearImmediate(turn);
   expect(turns).toBeGreaterThanOrEqual(1_200 / 200);
 });
 
-it('stops after the batch that it is at', async () => {
+it('stops after the current batch', async () => {
   for (let n = 0; n < 300; n++) await insertInStatus(store, 'aborted', { key: aUniqueName('key') });
   const stop = new AbortController();
   const outbox = interpose(store.outbox, async (_method, call) => {
@@ -80,6 +80,6 @@ it('stops after the batch that it is at', async () => {
     return forgotten;
   });
 
-  expect(await forgetOldEvents({ outbox, now: () => NOON + 2 * DAY, log }, false, stop.signal)).toBe(200);
+  expect(await deleteOldEvents({ outbox, now: () => NOON + 2 * DAY, log }, false, stop.signal)).toBe(200);
   expect(await count()).toBe(400);
 });

@@ -6,7 +6,7 @@ import type { MakeAgent } from '../../../src/outbound/direct-agent.ts';
 import { agentsThrough } from '../../../src/outbound/proxy-agents.ts';
 import { parseProxies } from '../../../src/outbound/proxy-settings.ts';
 import { Secret } from '../../../src/server/core/secret.ts';
-import { startTelling } from '../../../src/server/webhooks/start.ts';
+import { startWebhooks } from '../../../src/server/webhooks/start.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
 import { insertInStatus, insertSession } from '../../support/database/sessions.ts';
@@ -39,25 +39,30 @@ function start(url: string, makeAgent?: MakeAgent): { stop(): Promise<void> } {
     },
   });
   const secrets = [WEBHOOK_SECRET, OTHER_WEBHOOK_SECRET].map((secret) => new Secret(secret));
-  const deps = { outbox: store.outbox, now: Date.now, log: pino({ level: 'trace' }, sink), tell: () => {} };
-  const telling = startTelling(deps, { url: new Secret(url), secrets, ...(makeAgent && { makeAgent }) });
-  onTestFinished(() => telling.stop());
-  return telling;
+  const deps = { outbox: store.outbox, now: Date.now, log: pino({ level: 'trace' }, sink), onAttempt: () => {} };
+  const webhooks = startWebhooks(deps, { url: new Secret(url), secrets, ...(makeAgent && { makeAgent }) });
+  onTestFinished(() => webhooks.stop());
+  return webhooks;
 }
 
-it('old events are forgotten at the start only by a clock that is believed', async () => {
+it('old events are deleted at the start only by a trusted clock', async () => {
   await insertInStatus(store, 'expired');
-  const deps = { outbox: store.outbox, now: () => Date.now() + 365 * 86_400_000, log: pino({ level: 'silent' }), tell: () => {} };
+  const deps = {
+    outbox: store.outbox,
+    now: () => Date.now() + 365 * 86_400_000,
+    log: pino({ level: 'silent' }),
+    onAttempt: () => {},
+  };
   const left = async () => (await store.outbox.list({ limit: 10 })).length;
-  await startTelling({ ...deps, mayForget: () => false }, undefined).stop();
+  await startWebhooks({ ...deps, mayDelete: () => false }, undefined).stop();
   expect(await left()).toBe(2);
-  const telling = startTelling({ ...deps, mayForget: () => true }, undefined);
+  const webhooks = startWebhooks({ ...deps, mayDelete: () => true }, undefined);
   await expect.poll(left).toBe(0);
-  await telling.stop();
+  await webhooks.stop();
 });
 
 describe('a server with a webhook', () => {
-  it('tells it of a session in order, signed', async () => {
+  it('sends it the events of a session in order, signed', async () => {
     await insertInStatus(store, 'expired');
     start(receiver.url);
     await receiver.until(({ length }) => length === 2);
@@ -71,11 +76,11 @@ describe('a server with a webhook', () => {
   it('stops within a second while the webhook does not answer, and will send the event again', async () => {
     const { sessionId } = await insertSession(store, { createdAt: Date.now() });
     receiver.respond = NEVER_ANSWERS;
-    const telling = start(receiver.url);
+    const webhooks = start(receiver.url);
     await receiver.until(({ length }) => length === 1);
     const elapsedMs = startTurnClock();
 
-    await telling.stop();
+    await webhooks.stop();
 
     expect(elapsedMs()).toBeLessThan(1_000);
     const [event] = await store.outbox.ofSession(sessionId);
@@ -83,21 +88,21 @@ describe('a server with a webhook', () => {
     expect(event?.nextAttemptAt).toBeLessThanOrEqual(Date.now());
   });
 
-  /** The one line that tells that the webhook does not take events. */
-  async function whyNotTaken(url: string, makeAgent?: MakeAgent): Promise<string> {
+  /** Returns the error of the one log line that says that the webhook does not accept events. */
+  async function whyNotAccepted(url: string, makeAgent?: MakeAgent): Promise<string> {
     await insertSession(store, { createdAt: Date.now() });
     start(url, makeAgent);
-    const isTold = () => logged.split('\n').find((line) => line.includes('does not take events'));
-    while (isTold() === undefined) await new Promise<void>((resolve) => (noteLogged = resolve));
-    expect(logged).not.toContain('not foreseen');
-    return String((JSON.parse(isTold() ?? '{}') as { error?: string }).error);
+    const findLine = () => logged.split('\n').find((line) => line.includes('does not accept events'));
+    while (findLine() === undefined) await new Promise<void>((resolve) => (noteLogged = resolve));
+    expect(logged).not.toContain('unexpected error');
+    return String((JSON.parse(findLine() ?? '{}') as { error?: string }).error);
   }
 
   it('goes through the proxy of the environment, and says in words that the proxy refused', async () => {
     const proxy = await startForwardProxy({ refuseWith: 407 });
     onTestFinished(() => proxy.close());
     const { settings } = parseProxies({ HTTPS_PROXY: proxy.url.replace('http://', 'http://ann:pass-of-ann@') });
-    const error = await whyNotTaken('https://hooks.test/secret-path', agentsThrough(settings));
+    const error = await whyNotAccepted('https://hooks.test/secret-path', agentsThrough(settings));
     expect(proxy.asked[0]).toBe('CONNECT hooks.test:443');
     expect(error).toContain(`the proxy ${proxy.url} answered HTTP 407`);
     expect(logged).not.toMatch(/pass-of-ann|secret-path/);
@@ -109,7 +114,7 @@ describe('a server with a webhook', () => {
     server.on('tlsClientError', () => {});
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
     onTestFinished(() => void server.close());
-    const error = await whyNotTaken(`https://127.0.0.1:${(server.address() as { port: number }).port}/`);
+    const error = await whyNotAccepted(`https://127.0.0.1:${(server.address() as { port: number }).port}/`);
     expect(error).toContain('it is signed by itself (DEPTH_ZERO_SELF_SIGNED_CERT)');
     expect(error).toContain('NODE_EXTRA_CA_CERTS');
   });
@@ -118,13 +123,13 @@ describe('a server with a webhook', () => {
     await insertInStatus(store, 'completed');
     receiver.respond = answersWith(500, { 'set-cookie': 'cookie-of-the-receiver' });
     const url = `${receiver.url.replace('http://', 'http://ann:pass-of-ann@')}/hooks/secret-path?key=secret-query`;
-    const telling = start(url);
+    const webhooks = start(url);
     await new Promise<void>((resolve) => {
       noteLogged = resolve;
     });
-    await telling.stop();
+    await webhooks.stop();
 
-    expect(logged).toContain('the webhook does not take events');
+    expect(logged).toContain('the webhook does not accept events');
     const kept = JSON.stringify(await store.outbox.list({ limit: 10 }));
     const signature = String(receiver.received[0]?.headers['webhook-signature']);
     expect(signature).toMatch(/^v1,\S+ v1,\S+$/);

@@ -59,7 +59,7 @@ describe('migratePostgres', () => {
     ]);
   });
 
-  it('is done once by many servers that start together, and all of them serve', async () => {
+  it('runs once if many servers start together, and all of them serve', async () => {
     const stores = await Promise.all(Array.from({ length: 8 }, () => openPostgresStore(database.url)));
     onTestFinished(async () => void (await Promise.all(stores.map((store) => store.close()))));
 
@@ -67,7 +67,7 @@ describe('migratePostgres', () => {
     await Promise.all(stores.map((store) => store.ping()));
   });
 
-  it('leaves the schema before a migration that fails in its midst, and what runs on it', async () => {
+  it('leaves the schema, and what runs on it, as before a migration that fails half-way', async () => {
     for (const name of readdirSync(POSTGRES_MIGRATIONS))
       copyFileSync(path.join(POSTGRES_MIGRATIONS, name), path.join(folder, name));
     const store = await openPostgresStore(database.url);
@@ -101,7 +101,7 @@ describe('migratePostgres', () => {
     expect(await tables()).toStrictEqual(['a', 'b', 'schema_migrations']);
   });
 
-  it('refuses a database that cannot hold every file name, and says how to make one that can', async () => {
+  it('refuses a database that cannot hold every file name, and says how to create one that can', async () => {
     const latin = await createEmptyDatabase("ENCODING 'LATIN1' LOCALE 'C'");
     onTestFinished(() => latin.drop());
 

@@ -7,7 +7,7 @@ const HOUR = 3_600_000;
 
 needsPostgres();
 
-it('a claim passes over an event that another server is just claiming, and does not wait for it', async () => {
+it('a lease skips an event that another server is leasing at the same moment, and does not wait for it', async () => {
   const database = await createTestDatabase();
   onTestFinished(() => database.drop());
   const store = await openPostgresStore(database.url);
@@ -18,9 +18,9 @@ it('a claim passes over an event that another server is just claiming, and does 
   await other.query('BEGIN');
   await other.query('UPDATE events SET next_attempt_at = $1 WHERE session_id = $2', [NOON + HOUR, taken.sessionId]);
 
-  const claimed = await store.outbox.claim(NOON, NOON + HOUR, 10);
+  const leased = await store.outbox.lease(NOON, NOON + HOUR, 10);
   await other.query('COMMIT');
 
-  expect(claimed.map(({ session }) => session.sessionId)).toStrictEqual([free.sessionId]);
-  expect(await store.outbox.claim(NOON, NOON + HOUR, 10)).toStrictEqual([]);
+  expect(leased.map(({ session }) => session.sessionId)).toStrictEqual([free.sessionId]);
+  expect(await store.outbox.lease(NOON, NOON + HOUR, 10)).toStrictEqual([]);
 });

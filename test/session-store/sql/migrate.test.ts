@@ -61,7 +61,7 @@ describe('migrateSqlite', () => {
     expect(tables()).toStrictEqual(['a', 'b', 'schema_migrations']);
   });
 
-  it('leaves the schema before a migration that fails in its midst, and the data in it', async () => {
+  it('leaves the schema and its data as before a migration that fails half-way', async () => {
     for (const name of readdirSync(SQLITE_MIGRATIONS)) copyFileSync(path.join(SQLITE_MIGRATIONS, name), path.join(folder, name));
     migrateSqlite(db, folder);
     const store = openSqliteStore(file);
@@ -117,7 +117,7 @@ describe('pendingMigrations', () => {
   const b = { number: 2, name: 'b', sql: '' };
   const c = { number: 3, name: 'c', sql: '' };
 
-  it('gives what the history lacks', () => {
+  it('returns the migrations that the history lacks', () => {
     expect(pendingMigrations([], [a, b])).toStrictEqual([a, b]);
     expect(pendingMigrations([a], [a, b])).toStrictEqual([b]);
     expect(pendingMigrations([a, b], [a, b])).toStrictEqual([]);
@@ -150,7 +150,7 @@ describe('readMigrations', () => {
     expect(() => readMigrations(folder)).toThrow('incomplete');
   });
 
-  it('finds the SQLite migrations of this package, and no file among them that it would pass over', () => {
+  it('finds the SQLite migrations of this package, and no file that it would ignore', () => {
     const migrations = readMigrations(SQLITE_MIGRATIONS);
 
     expect(migrations).toHaveLength(readdirSync(SQLITE_MIGRATIONS).length);

@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 
 describe('a backup', () => {
-  it('holds all that was recorded, and can be gone on with', async () => {
+  it('holds all records, and a server can continue with it', async () => {
     const store = openSqliteStore(database);
     const { sessionId } = await insertOpenSession(store);
     await store.report(aReport(sessionId, { parts: storedParts(1, 3) }));
@@ -35,7 +35,7 @@ describe('a backup', () => {
     expect(await restored.report(aReport(sessionId, { parts: storedParts(4, 4) }))).toMatchObject({ outcome: 'recorded' });
   });
 
-  it('is one instant of a database that is written to meanwhile, and keeps nobody from writing', async () => {
+  it('is the state at one instant, while other connections write without waiting', async () => {
     const db = openSqliteDatabase(database);
     db.exec('CREATE TABLE pairs (a INTEGER, b INTEGER)');
     db.close();
@@ -71,7 +71,7 @@ describe('a backup', () => {
     expect(row?.count).toBeGreaterThanOrEqual(before);
   });
 
-  it('is readable by its owner alone, and has no other name while it is unfinished', async () => {
+  it('is readable only by its owner, and has another name until it is complete', async () => {
     await openSqliteStore(database).close();
     writeFileSync(`${copy}.unfinished`, 'of a backup that was killed', { mode: 0o644 });
     backUpSqlite(database, copy);
@@ -79,7 +79,7 @@ describe('a backup', () => {
     expect(existsSync(`${copy}.unfinished`)).toBe(false);
   });
 
-  it('replaces no file, and copies no database that is not there', async () => {
+  it('replaces no file, and needs a database', async () => {
     expect(() => backUpSqlite(database, copy)).toThrow(/no database at/);
     expect(existsSync(database)).toBe(false);
     await openSqliteStore(database).close();
@@ -87,13 +87,13 @@ describe('a backup', () => {
     expect(() => backUpSqlite(database, copy)).toThrow(/exists already/);
   });
 
-  it('that finds no room leaves nothing behind', async () => {
+  it('without room leaves nothing behind', async () => {
     await openSqliteStore(database).close();
     expect(() => backUpSqlite(database, path.join(folder, 'no', 'such', 'folder', 'copy.db'))).toThrow(/could not be copied to/);
     expect(existsSync(path.join(folder, 'no'))).toBe(false);
   });
 
-  it('takes any name', async () => {
+  it('can have any name', async () => {
     await openSqliteStore(database).close();
     const odd = path.join(folder, "it's a copy; DROP TABLE --.db");
     expect(backUpSqlite(database, odd)).toBeGreaterThan(0);

@@ -28,7 +28,7 @@ const walBytes = () => statSync(`${file}-wal`).size;
 const autocheckpoint = () => db.prepare<[]>('PRAGMA wal_autocheckpoint').get();
 
 describe('checkpoints in a thread', () => {
-  it('copy into the database what another connection has committed', async () => {
+  it('copy the commits of another connection into the database', async () => {
     const checkpoints = startCheckpoints(file, db, { everyMs: OFTEN_MS });
     db.exec("INSERT INTO films VALUES ('The Third Man')");
 
@@ -36,7 +36,7 @@ describe('checkpoints in a thread', () => {
     await checkpoints.stop();
   });
 
-  it('leave a WAL that has grown to its limit to whoever commits, so that it does not grow for ever', async () => {
+  it('leave a WAL at its size limit to the committing connection, so that it does not grow for ever', async () => {
     const checkpoints = startCheckpoints(file, db, { everyMs: 3_600_000 });
     const insert = db.prepare<[number]>('INSERT INTO films VALUES (zeroblob(?))');
     db.exec('PRAGMA synchronous = OFF');
@@ -48,7 +48,7 @@ describe('checkpoints in a thread', () => {
     await checkpoints.stop();
   });
 
-  it('that cannot be made in a thread are made as SQLite makes them', async () => {
+  it('that the thread cannot make are made by SQLite as usual', async () => {
     const checkpoints = startCheckpoints(path.join(folder, 'no-such.db'), db, { everyMs: OFTEN_MS });
     expect(autocheckpoint()).toEqual({ wal_autocheckpoint: 16_384 });
 
@@ -56,7 +56,7 @@ describe('checkpoints in a thread', () => {
     await checkpoints.stop();
   });
 
-  it('end with the store of a server, which leaves one whole file', async () => {
+  it('end with the session store of a server, which leaves one complete file', async () => {
     db.close();
     rmSync(folder, { recursive: true });
     const store = openSqliteStore(file, { isServer: true });

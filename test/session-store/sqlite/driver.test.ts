@@ -13,7 +13,7 @@ describe('sqlitePackage', () => {
 });
 
 describe('loadSqlite', () => {
-  it('says what needs SQLite and how to get it where the package is not installed', () => {
+  it('says what needs SQLite and how to install it if the package is missing', () => {
     const cause = Object.assign(new Error("Cannot find module 'better-sqlite3'"), { code: 'MODULE_NOT_FOUND' });
     const load = (): never => {
       throw cause;
@@ -29,7 +29,7 @@ describe('loadSqlite', () => {
     );
   });
 
-  it('says the same where the package is there and its native binary is not', () => {
+  it('says the same if only the native binary is missing', () => {
     class WithoutBinary {
       constructor() {
         throw new Error('Could not locate the bindings file.');

@@ -72,7 +72,7 @@ describe('a SQLite file', () => {
     },
   );
 
-  it('is written through to the disk at every commit, but for those that may be lost with the power', () => {
+  it('is synced to the disk at every commit, except for those that a power cut may undo', () => {
     const db = openSqliteDatabase(file);
     const synchronous = () => db.prepare<[], { synchronous: number }>('PRAGMA synchronous').get()?.synchronous;
 
@@ -90,7 +90,7 @@ describe('a SQLite file', () => {
     db.close();
   });
 
-  it('can be served by two processes: of two that change a status, one wins', async () => {
+  it('can be used by two processes: of two that change a status, one succeeds', async () => {
     const [one, two] = [openSqliteStore(file), openSqliteStore(file)];
     const { sessionId } = await insertOpenSession(one);
 
@@ -121,7 +121,7 @@ describe('a SQLite file', () => {
   });
 });
 
-/** Triggers fail the last write of each method that makes several; what it wrote before must be gone. */
+/** Triggers make the last write fail in each method with several writes; the earlier ones must be gone. */
 describe('a SQLite write that fails half-way', () => {
   function failWhen(condition: string): void {
     const db = openSqliteDatabase(file);
@@ -129,7 +129,7 @@ describe('a SQLite write that fails half-way', () => {
     db.close();
   }
 
-  it('inserts no session whose idempotency key was not claimed', async () => {
+  it('inserts no session whose idempotency key was not reserved', async () => {
     const store = openSqliteStore(file);
     failWhen('INSERT ON idempotency_keys');
     const session = aNewSession();

@@ -2,7 +2,10 @@ import { NO_LIMITS } from '../../../src/session/access.ts';
 import type { Status } from '../../../src/session/machine.ts';
 import { MiB, planParts } from '../../../src/session/part-plan.ts';
 import type { Instant, StoredPart, UploadSession } from '../../../src/session/session.ts';
-import type { ClientReport, Expected, NewSession, SessionStore, Token } from '../../../src/session-store/port/session-store.ts';
+import type { ClientReport } from '../../../src/session-store/port/parts.ts';
+import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
+import type { Expected, NewSession } from '../../../src/session-store/port/sessions.ts';
+import type { Token } from '../../../src/session-store/port/tokens.ts';
 
 /** When builders say that things happened, unless told otherwise. */
 export const NOON: Instant = Date.UTC(2026, 10, 23, 12);

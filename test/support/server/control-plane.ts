@@ -12,7 +12,8 @@ import { createService, type UploadService } from '../../../src/server/service.t
 import { NO_LIMITS } from '../../../src/session/access.ts';
 import { MiB } from '../../../src/session/part-plan.ts';
 import type { StoredPart, UploadSession } from '../../../src/session/session.ts';
-import type { SessionStore, Token } from '../../../src/session-store/port/session-store.ts';
+import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
+import type { Token } from '../../../src/session-store/port/tokens.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
 import { checksumOf } from '../../suites/object-store.ts';
 import { aToken, aUniqueName, NOON } from '../database/sessions.ts';

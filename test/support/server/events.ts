@@ -1,11 +1,11 @@
-import type { UploadEvent } from '../../../src/session/upload-event.ts';
+import type { WebhookEvent } from '../../../src/session/webhook-event.ts';
 import { aUniqueName, NOON } from '../database/sessions.ts';
 
 /** `whsec_` and 32 bytes of base64. */
 export const WEBHOOK_SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 export const OTHER_WEBHOOK_SECRET = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
 
-export function anEvent(overrides: Partial<UploadEvent> = {}): UploadEvent {
+export function anEvent(overrides: Partial<WebhookEvent> = {}): WebhookEvent {
   return {
     eventId: aUniqueName('evt'),
     sequence: 2,

@@ -1,6 +1,6 @@
 import { isSessionId, MAX_LIST_PAGE } from '../../../contract/paths.ts';
 import type * as wire from '../../../contract/wire.ts';
-import { CRC32_BASE64 } from '../../../session/crc32.ts';
+import { CHECKSUM_PATTERN } from '../../../session/checksum.ts';
 import { STATUSES } from '../../../session/machine.ts';
 import { S3_LIMITS } from '../../../session/part-plan.ts';
 import { STRATEGIES } from '../../../session/strategy.ts';
@@ -15,7 +15,7 @@ export const sessionId: Read<string> = (value, field) => {
 export const bytes = integer(0, S3_LIMITS.maxObjectSize);
 export const partNumber = integer(1, S3_LIMITS.maxPartCount);
 export const status = oneOf(STATUSES);
-export const crc32 = text(8, CRC32_BASE64);
+export const crc32 = text(8, CHECKSUM_PATTERN);
 export const etag = text(200);
 export const bucket = text(255);
 export const key = text(1_024);

@@ -1,35 +1,35 @@
 import { type BigIntStats, closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import type { FileLoss } from '../../port/file-loss.ts';
-import { SessionStoreUnavailable } from '../../port/session-store.ts';
+import { SessionStoreUnavailable } from '../../port/unavailable.ts';
 import { afterLook, type FileId, HEADER_BYTES, judgeFile, type KnownFile, type SeenFiles } from './file-identity.ts';
 
-/** How long a loss stays unnoticed while the database is not written. */
+/** Longest time until a loss is noticed while nothing writes. */
 const LOOK_EVERY_MS = 1_000;
 
-/** The file of a database that this process has open, and what happened to it. */
+/** The open file of a database, watched for loss. */
 export interface DatabaseFile {
-  /** Set by the first look that finds a loss, and kept: whatever comes back may have been changed meanwhile. */
+  /** Set by the first check that finds a loss, and kept: a file that comes back may have been changed meanwhile. */
   readonly loss: SessionStoreUnavailable | undefined;
-  /** Looks at the file now. @throws SessionStoreUnavailable */
+  /** Checks the file now. @throws SessionStoreUnavailable */
   check(): void;
-  /** @throws SessionStoreUnavailable where an earlier look found a loss. */
+  /** @throws SessionStoreUnavailable if an earlier check found a loss. */
   checkKnown(): void;
-  /** Something else has shown a loss. Returns the error to throw. */
+  /** Records a loss that something else has found. Returns the error to throw. */
   lose(loss: FileLoss, cause?: unknown): SessionStoreUnavailable;
   /** Idempotent. */
   close(): void;
 }
 
 /**
- * Watches the file until it is closed: at each `check`, which takes some 40 µs, and once a second. SQLite must have opened it, and its
- * WAL, before. `mark` is the `user_version` that this start gives the database.
+ * Watches the file until it is closed: at each `check`, which takes about 40 µs, and once a second. SQLite must have opened the file and
+ * its WAL before. `mark` is the `user_version` that this start gives the database.
  */
 export function watchDatabaseFile(path: string, mark: number, onLoss: (error: SessionStoreUnavailable) => void): DatabaseFile {
   const realPath = realpathSync(path);
-  // For writing: on an overlay file system, a file that was opened for reading stays the one of the layer below. They are closed after
-  // SQLite has closed its own: closing any descriptor of a file drops all locks that the process has on it.
+  // Opened for writing: on an overlay file system, a descriptor for reading stays on the file of the layer below. Close these only after
+  // SQLite has closed its own descriptors: closing any descriptor of a file drops all locks that the process has on it.
   const descriptors = { database: openToWatch(realPath), wal: openToWatch(`${realPath}-wal`) };
-  // Locks are on this one, so it is not opened.
+  // Not opened, because SQLite's locks are on this file.
   const sharedMemory = toId(statSync(`${realPath}-shm`, { bigint: true }));
   const header = Buffer.alloc(HEADER_BYTES);
   let known: KnownFile = { size: 0, wasMarked: false };
@@ -50,7 +50,7 @@ export function watchDatabaseFile(path: string, mark: number, onLoss: (error: Se
     if (loss !== undefined) throw loss;
   }
 
-  /** Undefined where the file system does not answer: that shows nothing, and SQLite will meet it. */
+  /** Returns undefined if the file system does not answer: that shows no loss, and SQLite meets the error itself. */
   function look(): SeenFiles | undefined {
     try {
       const open = fstatSync(descriptors.database, { bigint: true });
@@ -79,7 +79,7 @@ export function watchDatabaseFile(path: string, mark: number, onLoss: (error: Se
     try {
       check();
     } catch {
-      // `onLoss` has been told.
+      // `onLoss` was called.
     }
   }, LOOK_EVERY_MS);
   timer.unref();
@@ -99,7 +99,7 @@ export function watchDatabaseFile(path: string, mark: number, onLoss: (error: Se
   };
 }
 
-/** A file that may only be read is watched as well: the first write says what is wrong with it. */
+/** Opens a file to watch it. A read-only file is watched as well; the first write reports that it is read-only. */
 function openToWatch(path: string): number {
   try {
     return openSync(path, 'r+');
@@ -115,7 +115,7 @@ function toId({ dev: device, ino: inode }: BigIntStats): FileId {
 
 const NOT_THERE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ESTALE'];
 
-/** @throws for an error that does not say whether a file is there. */
+/** @throws for an error that does not tell whether the file exists. */
 function idAt(path: string): FileId | 'missing' {
   try {
     return toId(statSync(path, { bigint: true }));
@@ -138,11 +138,11 @@ const RESTORE =
   'Stop this server, then put the database back, or its latest backup (with a backup, remove the -wal and -shm files beside it), and ' +
   'start the server again.';
 
-/** For the log, with the path, and what to do. */
+/** Describes the loss for the log, with the path and what to do. */
 function describeLoss(path: string, loss: FileLoss): string {
   const advice =
     loss === 'wal-lost'
-      ? 'Stop this server with SIGTERM, never with SIGKILL: as it ends it writes what that file held into the database. Then start it again.'
+      ? 'Stop this server with SIGTERM, never with SIGKILL: as it ends, it writes what that file held into the database. Then start it again.'
       : RESTORE;
   return `The database file ${path} ${HAPPENED[loss]} while this server had it open. Nothing more is recorded. ${advice}`;
 }

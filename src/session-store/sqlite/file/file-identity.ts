@@ -1,12 +1,12 @@
 import type { FileLoss } from '../../port/file-loss.ts';
 
-/** Names a file on this machine, whatever its path. */
+/** Identifies a file on this host, whatever its path. */
 export interface FileId {
   readonly device: bigint;
   readonly inode: bigint;
 }
 
-/** A file as the process has it open, and the one that is at its path now. */
+/** The file that the process has open, and the file at its path now. */
 export interface OpenFile {
   readonly open: FileId;
   readonly atPath: FileId | 'missing';
@@ -22,11 +22,11 @@ export interface SeenFiles {
   readonly header: Uint8Array;
 }
 
-/** The results of earlier looks. */
+/** Results of earlier checks. */
 export interface KnownFile {
-  /** Bytes at the last look. */
+  /** Bytes at the last check. */
   readonly size: number;
-  /** Whether the number of this start has reached the file's header: SQLite writes it to the WAL first. */
+  /** Whether the mark of this start has reached the file's header: SQLite writes it to the WAL first. */
   readonly wasMarked: boolean;
 }
 
@@ -39,8 +39,8 @@ const USER_VERSION_AT = 60;
 
 /**
  * Judges whether the file is still the one that this start marked with the number `mark`, as its `user_version`. A VACUUM by another
- * program makes the file smaller, but not smaller than its header says; a checkpoint that is under way makes it say more than there is,
- * but takes nothing away.
+ * program makes the file smaller, but not smaller than its header says. During a checkpoint the header may say more than there is, but
+ * the file does not get smaller.
  */
 export function judgeFile(mark: number, known: KnownFile, seen: SeenFiles): FileLoss | undefined {
   const { database, wal, sharedMemory, size, header } = seen;
@@ -71,7 +71,7 @@ function isMarked(header: Uint8Array, mark: number): boolean {
 
 function sizeInHeader(header: Uint8Array): number {
   const pageSize = view(header).getUint16(PAGE_SIZE_AT);
-  // 65,536 does not fit into two bytes, and is written as 1.
+  // 65,536 does not fit in two bytes, and is written as 1.
   return view(header).getUint32(PAGE_COUNT_AT) * (pageSize === 1 ? 65_536 : pageSize);
 }
 
