@@ -1,4 +1,5 @@
 import type * as wire from '../contract/wire.ts';
+import { createFreshFlight } from '../outbound/fresh-flight.ts';
 import { hasScope } from '../session/access.ts';
 import { UploadError } from '../session/errors.ts';
 import { isTerminal, type Status } from '../session/machine.ts';
@@ -10,7 +11,7 @@ import { grantCapability } from './access/capability.ts';
 import { type Audit, subjectOf } from './audit/event.ts';
 import type { ServiceDeps } from './core/deps.ts';
 import { logOfRequest } from './core/request-log.ts';
-import { createFreshFlight, createSingleFlight } from './core/single-flight.ts';
+import { createSingleFlight } from './core/single-flight.ts';
 import { progressView, sessionView } from './core/views.ts';
 import { createForgeryGuard } from './health/forgery-guard.ts';
 import { createReadiness } from './health/readiness.ts';

@@ -38,11 +38,12 @@ export async function run(args: readonly string[]): Promise<void> {
   const home = mkdtempSync(join(tmpdir(), 'partway-home-'));
   const costs = new Map<string, Cost[]>(tools.map((tool) => [tool.name, []]));
   const store = await anEmptyStore(join(folder, 'minio'));
-  const controlPlane = await startControlPlane({ store: await store.renew(), bucket: BUCKET });
   try {
     for (let round = 0; round < rounds; round++) {
       for (const tool of tools) {
         const minio = await store.renew();
+        // Each store knows only the sessions for part URLs that it has opened itself.
+        const controlPlane = await startControlPlane({ store: minio, bucket: BUCKET });
         const target = {
           ...minio,
           store: minio.endpoint,
@@ -50,11 +51,14 @@ export async function run(args: readonly string[]): Promise<void> {
           token: controlPlane.token,
           bucket: BUCKET,
         };
-        costs.get(tool.name)?.push(await measure(tool, file, home, target));
+        try {
+          costs.get(tool.name)?.push(await measure(tool, file, home, target));
+        } finally {
+          await controlPlane.stop();
+        }
       }
     }
   } finally {
-    await controlPlane.stop();
     await store.stop();
     for (const path of [folder, home]) rmSync(path, { recursive: true, force: true });
   }

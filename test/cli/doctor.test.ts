@@ -21,7 +21,7 @@ const APP = 'https://app.example.com';
 const DOCTORED = { size: 16 * MiB, strategy: 'single', partSize: 16 * MiB, partCount: 1 } as const;
 
 function s3Error(status: number, code: string, message = '…') {
-  return { status, headers: {}, body: `<Error><Code>${code}</Code><Message>${message}</Message></Error>` };
+  return { status, headers: {}, text: `<Error><Code>${code}</Code><Message>${message}</Message></Error>` };
 }
 
 describe('the answer of the store', () => {
@@ -38,7 +38,7 @@ describe('the answer of the store', () => {
     [s3Error(404, 'NoSuchBucket'), 'PARTWAY_S3_BUCKET'],
     [s3Error(507, 'XMinioStorageFull'), 'no space left'],
     [s3Error(503, 'SlowDown'), 'again in a minute'],
-    [{ status: 200, headers: {}, body: '<html>Welcome to nginx</html>' }, 'no object store'],
+    [{ status: 200, headers: {}, text: '<html>Welcome to nginx</html>' }, 'no object store'],
   ])('%o is explained', (answer, advice) => {
     const finding = judgeStoreAnswer(answer, 'store:9000', 600_000, MiB);
     expect(finding.outcome).toBe('fail');
@@ -46,12 +46,12 @@ describe('the answer of the store', () => {
   });
 
   it('is good when it has an ETag', () => {
-    expect(judgeStoreAnswer({ status: 200, headers: { etag: '"e"' }, body: '' }, 'store:9000', 0, MiB).outcome).toBe('ok');
+    expect(judgeStoreAnswer({ status: 200, headers: { etag: '"e"' }, text: '' }, 'store:9000', 0, MiB).outcome).toBe('ok');
   });
 });
 
 describe("an answer that is not the store's", () => {
-  const answer = (status: number) => ({ status, headers: { 'content-type': 'text/html', server: 'squid' }, body: '<html>' });
+  const answer = (status: number) => ({ status, headers: { 'content-type': 'text/html', server: 'squid' }, text: '<html>' });
 
   it.each([
     [413, 'client_max_body_size'],
@@ -241,7 +241,7 @@ describe('doctor', () => {
 
   test('aborts its trial also when the store refuses the part', async ({ server, partway }) => {
     server.session = aWireSession(DOCTORED);
-    server.storeAnswer = { status: 403, body: s3Error(403, 'SignatureDoesNotMatch').body };
+    server.storeAnswer = { status: 403, body: s3Error(403, 'SignatureDoesNotMatch').text };
     const { exitCode, stdout } = await partway(['doctor', '--json']);
     expect(exitCode).toBe(1);
     expect(stdout.jsonLines).toContainEqual(

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { formatClock } from '../../src/cli/format/durations.ts';
 import { createReporter } from '../../src/cli/progress/create-reporter.ts';
-import type { ProgressFigures, UploadEvent, UploadResult } from '../../src/client/progress/events.ts';
+import type { EngineEvent, ProgressFigures, UploadResult } from '../../src/client/progress/events.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { aContext, NOON, type TestContext, TextCollector } from '../support/client/cli-run.ts';
 import { someFigures } from '../support/client/progress-figures.ts';
@@ -26,7 +26,7 @@ const RESULT: UploadResult = {
   unprovenBytes: 0,
 };
 
-function progress(storedBytes: number, overrides: Partial<ProgressFigures> = {}): UploadEvent {
+function progress(storedBytes: number, overrides: Partial<ProgressFigures> = {}): EngineEvent {
   return {
     type: 'progress',
     ...someFigures({

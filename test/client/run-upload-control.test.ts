@@ -113,7 +113,7 @@ describe('a paused upload', () => {
     expect(Buffer.compare(await bench.readObject('video.mp4'), bytes)).toBe(0);
   });
 
-  it('uses up nobody’s patience', async () => {
+  it('uses up no patience', async () => {
     const { bench, source, session, control } = await start(1, 63, CHUNKED);
     bench.proxy.plan = ({ attempt }) => (attempt <= 3 ? { resetAfter: 1 } : undefined);
     const run = bench.run(session, source, { control, maxOutageMs: 3_000 });
@@ -159,7 +159,7 @@ describe('a paused upload', () => {
 });
 
 describe('the limit of a running upload', () => {
-  it('can be taken away in the midst of a part, which then goes on at once', async () => {
+  it('can be taken away while a part is sent, which then goes on at once', async () => {
     const { bench, bytes, source, session, control } = await start(3, 66, MULTIPART);
     control.bytesPerSecond = 4_096;
     const run = bench.run(session, source, { control });
@@ -172,7 +172,7 @@ describe('the limit of a running upload', () => {
     expect(Buffer.compare(await bench.readObject('video.mp4'), bytes)).toBe(0);
   });
 
-  it('can be set in the midst of a part, which is slow from then on and not cut for it', async () => {
+  it('can be set while a part is sent, which is slow from then on and not cut for it', async () => {
     const { bench, source, session, control } = await start(2, 67, CHUNKED);
     bench.proxy.plan = ({ partNumber }) => {
       if (partNumber === 2) control.bytesPerSecond = 64 * 1024;

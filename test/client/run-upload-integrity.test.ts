@@ -79,7 +79,7 @@ describe('a stored part with other bytes than the file has now', () => {
     expect(bench.proxy.puts).toEqual([]);
   });
 
-  it('is found also when it is found late: beside the upload of the others, and before the end', async () => {
+  it('is found even if late: beside the upload of other parts, and before the end', async () => {
     const bench = await EngineBench.start();
     const original = seededBytes(2 * PART, 43);
     const session = await bench.open(recordedSource(original), CHUNKED);

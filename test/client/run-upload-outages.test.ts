@@ -24,7 +24,7 @@ const EXPIRED: PutFault = { answer: 403, code: 'AccessDenied', message: 'Request
 const INTERNAL_ERROR: PutFault = { answer: 500, code: 'InternalError', message: 'We encountered an internal error.' };
 
 describe('an outage', () => {
-  it('of the store is survived: it is told, waited for, and costs no try', async () => {
+  it('of the store is survived: it is reported, waited for, and costs no try', async () => {
     const bench = await EngineBench.start();
     const bytes = seededBytes(4 * PART, 21);
     const source = recordedSource(bytes);
@@ -236,7 +236,7 @@ describe('an answer of the store', () => {
 });
 
 describe('a store that lost the upload', () => {
-  it('gets all of it again under the same session id, and the loss is told', async () => {
+  it('gets all of it again under the same session id, and the loss is reported', async () => {
     const bench = await EngineBench.start();
     const bytes = seededBytes(4 * PART, 34);
     const source = recordedSource(bytes);
@@ -257,7 +257,7 @@ describe('a store that lost the upload', () => {
     expect(await bench.store.listMultipartUploads('video.mp4')).toEqual([]);
   });
 
-  it('before this run began has its loss told, too: what the session said was stored is not', async () => {
+  it('before this run began has its loss reported, too: the session said that more was stored', async () => {
     const bench = await EngineBench.start();
     const bytes = seededBytes(2 * PART, 36);
     const source = recordedSource(bytes);
@@ -269,7 +269,7 @@ describe('a store that lost the upload', () => {
     expect(run.eventsOf('healed')).toEqual([{ type: 'healed', lostBytes: PART }]);
   });
 
-  it('gets it again also when the loss shows only at the end', async () => {
+  it('gets it again even if the loss shows only at the end', async () => {
     const bench = await EngineBench.start();
     const bytes = seededBytes(2 * PART, 35);
     const source = recordedSource(bytes);

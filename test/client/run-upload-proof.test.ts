@@ -11,7 +11,7 @@ const CHUNKED = { strategy: 'chunked', partSize: PART } as const;
 /** A sample of the first ten parts has all of them but the third and the eighth. */
 const STORED = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
-/** Ten of eleven parts are stored, by a run that nobody here remembers. */
+/** Ten of eleven parts are stored, by a run that this test does not remember. */
 async function halfStored(bench: EngineBench, bytes: Uint8Array): Promise<Session> {
   const session = await bench.open(recordedSource(bytes), CHUNKED);
   await bench.storeParts(session, bytes, STORED);

@@ -52,7 +52,12 @@ describe('a schedule of faults', () => {
       for (let partNumber = 1; partNumber <= PARTS; partNumber++) {
         const outcomes = paths.clientToStore.puts.filter((put) => put.partNumber === partNumber).map(({ outcome }) => outcome);
         const stored = outcomes.findIndex((outcome) => outcome === 200 || outcome === 'answer lost');
-        expect(outcomes.slice(stored + 1), `part ${partNumber}, seed ${seed - draw}: ${outcomes.join(', ')}`).toEqual([]);
+        // A connection that is cut after the whole body leaves open whether the store has the part; if it has, that is the last attempt.
+        const isStoredUnseen = stored === -1 && outcomes.at(-1) === 'cut';
+        expect(
+          isStoredUnseen ? [] : outcomes.slice(stored + 1),
+          `part ${partNumber}, seed ${seed - draw}: ${outcomes.join(', ')}`,
+        ).toEqual([]);
       }
     },
   );

@@ -7,7 +7,7 @@ import { recordedSource, seededBytes } from '../support/client/sources.ts';
 
 const PART = 6 * MiB;
 const CHUNKED = { strategy: 'chunked', partSize: PART } as const;
-/** So that little is in the buffers when a connection is cut, also where a busy machine lets the proxy read late. */
+/** Keeps buffers small when a connection is cut, even where a busy machine lets the proxy read late. */
 const limited = () => createUploadControl({ bytesPerSecond: 12 * MiB });
 
 describe('a way to the store that cuts parts', () => {

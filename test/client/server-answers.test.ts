@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ControlPlane } from '../../src/client/control-plane/control-plane.ts';
-import { probeUrl } from '../../src/client/network/http-probe.ts';
+import { probeUrl } from '../../src/client/network/probes.ts';
 import { bytesSource } from '../../src/client/source/byte-source.ts';
 import { runUpload } from '../../src/client/transfer/upload.ts';
 import type { UploadError } from '../../src/session/errors.ts';

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ControlPlane } from '../../src/client/control-plane/control-plane.ts';
-import type { UploadEvent } from '../../src/client/progress/events.ts';
+import type { EngineEvent } from '../../src/client/progress/events.ts';
 import { bytesSource } from '../../src/client/source/byte-source.ts';
 import { openUpload } from '../../src/client/transfer/open-upload.ts';
 import { runUpload } from '../../src/client/transfer/upload.ts';
@@ -34,7 +34,7 @@ class ListeningControlPlane extends ControlPlane {
   }
 }
 
-/** An upload during whose Complete MinIO is killed, so long after the request arrived; `meanwhile` sees the disk of the dead one. */
+/** Runs an upload during whose Complete MinIO is killed, this long after the request arrived; `meanwhile` sees the disk of the dead MinIO. */
 async function uploadThrough(options: { killAfterMs: number; meanwhile?: (minio: RunningMinio) => Promise<void> }) {
   const minio = await startMinio({ log: () => {}, bucket: 'uploads' });
   const toStore = await startFaultProxy(minio.endpoint);
@@ -82,7 +82,7 @@ async function uploadThrough(options: { killAfterMs: number; meanwhile?: (minio:
   const source = bytesSource(bytes, 'film.mp4');
   const controlPlane = new ListeningControlPlane({ server: server.url, token: TOKEN });
   const { session } = await openUpload({ controlPlane, source, request: { strategy: 'multipart', partSize: PART } });
-  const events: UploadEvent[] = [];
+  const events: EngineEvent[] = [];
   const result = await runUpload({ controlPlane, session, source, onEvent: (event) => events.push(event) });
   await outage;
   expect(outage).toBeDefined();
@@ -105,7 +105,7 @@ async function filesOfUploads({ dataDir }: RunningMinio, name: string): Promise<
   return entries.filter((entry) => basename(entry) === name).map((entry) => join(folder, entry));
 }
 
-describe('an object store that is killed in the midst of Complete', () => {
+describe('an object store that is killed during Complete', () => {
   // What is left of the upload depends on the millisecond: all, some parts, nothing, or the object (measured).
   it.each([3, 6, 9, 14])(
     'after %i ms: the upload is finished under its id, and only what is gone is sent again',

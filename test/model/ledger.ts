@@ -78,7 +78,7 @@ export class Ledger implements PutWatch {
     this.#held.add(partOf(put));
     this.#sentBy(client).add(partOf(put));
     const latest = this.#latest.get(`${client} ${put.partNumber}`);
-    // What arrives after its client has given it up, nobody can know of without asking.
+    // Without asking, no client can know of a part that arrives after its client gave it up.
     if (latest?.put === put && !latest.isOver) latest.isStored = true;
     this.#onPut('put stored');
   }
@@ -89,7 +89,7 @@ export class Ledger implements PutWatch {
 
   // What the store does.
 
-  /** The store lost a part of that upload, or all of them: nobody can be blamed for sending them again. */
+  /** The store lost a part of that upload, or all of them: no client is blamed for sending them again. */
   lost(uploadId: string, partNumber?: number): void {
     this.losses += 1;
     // Of what is on its way, the store may have taken the part before it lost it.
@@ -124,7 +124,7 @@ export class Ledger implements PutWatch {
   /** The client asks what is stored; `heard` when the answer is there. */
   asks(client: string): { heard(): void; failed(): void } {
     const own = new Set([...this.#sentBy(client), ...(this.#known.get(client) ?? [])]);
-    // Its first list tells it what is there. Later ones are asked for the sake of its own parts: what somebody else sends
+    // Its first list tells it what is there. Later ones are asked for the sake of its own parts: what another client sends
     // meanwhile is the race of two clients, which ends when the older one hears that it was replaced.
     const held = [...this.#held].filter((part) => !this.#hasList.has(client) || own.has(part));
     const question: Question = { client, held: new Set(held) };
@@ -158,7 +158,7 @@ export class Ledger implements PutWatch {
     };
   }
 
-  /** Whether `newer` said its first word after `older` had been accepted, so that nobody can have seen them the other way round. */
+  /** Whether `newer` said its first word after `older` had been accepted, so that no observer can have seen them the other way round. */
   #tookOver(newer: string, older: string, before: number): boolean {
     if (newer === older) return false;
     const first = this.#firstReportSent.get(newer) ?? 0;

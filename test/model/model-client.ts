@@ -1,5 +1,5 @@
 import { ControlPlane } from '../../src/client/control-plane/control-plane.ts';
-import type { UploadEvent, UploadResult } from '../../src/client/progress/events.ts';
+import type { EngineEvent, UploadResult } from '../../src/client/progress/events.ts';
 import type { ByteSource } from '../../src/client/source/byte-source.ts';
 import { openUpload } from '../../src/client/transfer/open-upload.ts';
 import { runUpload } from '../../src/client/transfer/upload.ts';
@@ -32,12 +32,12 @@ export interface ClientOptions {
   readonly original: ByteSource;
   /** Resumes this one; otherwise the session of the file is found or made. */
   readonly sessionId: string | undefined;
-  /** A socket that takes nothing for so long is given up. */
+  /** A socket that takes nothing for this long is given up. */
   readonly stallMs: number;
   readonly knownChecksums: ReadonlyMap<number, string> | undefined;
 }
 
-/** Finding a session is not repeated by the engine: whoever asked for the upload asks again. */
+/** The engine does not repeat finding a session: the caller that asked for the upload asks again. */
 const TRIES_TO_OPEN = 6;
 
 /** One client process: the real engine, with a control plane that keeps the ledger informed. */
@@ -89,7 +89,7 @@ export class ModelClient {
     return this.#kill.signal.aborted;
   }
 
-  /** From one moment to the next: nothing is drained, and nothing more is said to anybody. */
+  /** Ends at once: nothing is drained, and nothing more is sent to anything. */
   kill(): void {
     this.#kill.abort(new Error('killed'));
   }
@@ -131,7 +131,7 @@ export class ModelClient {
     return undefined;
   }
 
-  #see(event: UploadEvent): void {
+  #see(event: EngineEvent): void {
     const { ledger, name } = this.#options;
     if (event.type === 'healed') this.#healed = true;
     if (event.type === 'part') this.checksums.set(event.partNumber, event.checksum);
@@ -185,7 +185,7 @@ class WatchedControlPlane extends ControlPlane {
         headers: {
           ...part.headers,
           [CLIENT_HEADER]: name,
-          // Read when a request is made, for each one anew.
+          // Read again for each request, when it is made.
           get [SEND_HEADER]() {
             return ledger.sends(name);
           },
@@ -200,7 +200,7 @@ class WatchedControlPlane extends ControlPlane {
   }
 
   override async report(sessionId: string, report: ReportRequest, signal?: AbortSignal): Promise<Progress> {
-    // The engine says its last words even when it is interrupted; who is killed does not.
+    // The engine sends its last report even when it is interrupted; a killed client does not.
     this.#killed.throwIfAborted();
     const said = this.#ledger.reports(this.#name);
     try {

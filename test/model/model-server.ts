@@ -39,7 +39,7 @@ interface Life {
 
 /** The real control plane behind a real socket. It can be killed at any moment, and a new one comes up on the same stores and port. */
 export class ModelServer {
-  /** Without faults, and never killed: for those who look on, and for the end. */
+  /** An address without faults that is never killed: for observers, and for the end. */
   readonly deps: ServiceDeps;
   readonly #options: ModelServerOptions;
   readonly #calls = new Map<ObjectStoreMethod, number>();

@@ -13,9 +13,9 @@ export interface ModelStore {
   readonly endpoint: string;
   /** The control plane's side of it. URLs name `publicEndpoint`. `onKill`: it is killed, and may lose what it is assembling. */
   connect(publicEndpoint: string, now: () => number, onKill: () => void): ObjectStore;
-  /** Killed, and started again after so long. Resolves when it is back. */
+  /** Kills the store, and starts it again after this long. Resolves when it is back. */
   kill(downMs: number): Promise<void>;
-  /** From here on it is not killed any more, whoever asks for it. Resolves when it is up. */
+  /** From here on the store is not killed any more, whatever asks for it. Resolves when it is up. */
   spare(): Promise<void>;
   /** Undefined where there is no object. */
   read(key: string): Promise<Uint8Array | undefined>;
@@ -27,7 +27,7 @@ export interface ModelStore {
   close(): Promise<void>;
 }
 
-/** Of each way of a call to the store, so that there is a midst of it. */
+/** Time that a call to the store takes each way, so that there is a moment within it. */
 const LATENCY_MS = 20;
 
 /**
@@ -44,7 +44,7 @@ export async function startFakeStore(): Promise<ModelStore> {
       () => request.socket.destroy(),
     );
   });
-  // Accepted and reset rather than refused: a port that nobody listens on may be somebody else's in the next moment.
+  // Accepted and reset rather than refused: another program may take a port that nothing listens on in the next moment.
   door.on('connection', (socket) => isDown && socket.resetAndDestroy());
   door.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));

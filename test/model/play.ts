@@ -81,14 +81,14 @@ class Performance {
     }
   }
 
-  /** Whoever still runs comes to an end; then nothing is wrong any more, and nothing is on its way. */
+  /** Ends the clients that still run; then nothing is wrong any more, and nothing is on its way. */
   async calmDown(): Promise<void> {
     await Promise.all(this.#underWay);
     // A client that hangs is judged below.
     await unlessHung(Promise.all(this.#clients.map((client) => client.over))).catch(() => undefined);
     await this.#stage.mend();
     for (const client of this.#clients) await this.#judge(client);
-    // Who was killed may still have something on its way; a little later it may arrive as well.
+    // A killed client may still have something on its way, which may arrive a little later.
     for (let waitedMs = 0; this.#stage.ledger.underWay > 0 && waitedMs < LONGEST_WAIT_MS; waitedMs += 5) await wait(5);
   }
 
@@ -187,7 +187,7 @@ class Performance {
 
   async #breakLink({ to, how, ms }: Extract<Act, { act: 'break link' }>): Promise<void> {
     const { link } = to === 'store' ? this.#stage.toStore : this.#stage.toServer;
-    // Not refuse(): a port that nobody listens on may be somebody else's in the next moment.
+    // Not refuse(): another program may take a port that nothing listens on in the next moment.
     if (how === 'reset') link.reset();
     else link.freeze();
     await wait(ms);
@@ -245,7 +245,7 @@ class Performance {
     return this.#schedule.acts.some(({ act }) => act === 'change file');
   }
 
-  /** Who was told that it is completed finds, at the store, the file as it was at some moment of this upload. */
+  /** A client that got `completed` finds, at the store, the file as it was at some moment of this upload. */
   async #checkObject(client: ModelClient, bytes: number): Promise<void> {
     const { store, key, file } = this.#stage;
     const object = await store.read(key);
@@ -293,7 +293,7 @@ class Performance {
     for (const { sessionId, status } of await this.#sessions()) {
       if (isTerminal(status) || status === 'completing') continue;
       const aborted = await ModelClient.abort(toServer.url, sessionId).catch((error: unknown) => {
-        // What a killed server left at the store, a sweep may be finishing just now, and on a busy machine a reset connection may
+        // A sweep may just be finishing what a killed server left at the store, and on a busy machine a reset connection may
         // be noticed late; the next round sees what became of it, and no session stays open for ever.
         if (!isUploadError(error, 'SESSION_NOT_OPEN', 'SESSION_BUSY', 'SERVER_UNREACHABLE')) throw error;
       });

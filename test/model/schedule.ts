@@ -13,7 +13,7 @@ export interface Schedule {
     readonly changeAtPercent: number;
   };
   readonly strategy: 'chunked' | 'multipart' | 'single';
-  /** Each part takes its time, so that acts and reports of clients fall into its midst. */
+  /** Each part takes its time, so that acts and reports of clients happen while it is sent. */
   readonly slowLink: boolean;
   readonly partFaults: readonly PartFault[];
   readonly callFaults: readonly CallFault[];
@@ -26,7 +26,7 @@ export interface Schedule {
 /** On the way from the client to the store. */
 export interface PartFault {
   readonly part: number;
-  /** The first PUT of the part is 1, whoever sends it. */
+  /** The first PUT of the part is 1, whichever client sends it. */
   readonly attempt: number;
   readonly fault:
     | { readonly kind: 'reset' | 'close' | 'stall'; readonly afterPercent: number }

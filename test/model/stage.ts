@@ -29,7 +29,7 @@ export interface Setting {
   readonly partSize: number;
   /** The client reads its file in pieces of so many bytes. */
   readonly pieceSize: number;
-  /** A PUT that stands still for so long is given up. */
+  /** A PUT that stands still for this long is given up. */
   readonly stallMs: number;
   readonly openStore: () => Promise<ModelStore>;
 }
@@ -66,7 +66,7 @@ export async function setUp(schedule: Schedule, setting: Setting): Promise<Stage
   if (schedule.slowLink) toStore.link.bytesPerSecond = (setting.partSize * 1_000) / SLOW_PART_MS;
   const completing = new Set<string>();
   const objects = store.connect(toStore.url, now, () => {
-    // Killed in the midst of Complete, a store may have lost any of its parts.
+    // Killed during Complete, a store may have lost any of its parts.
     for (const uploadId of completing) ledger.lost(uploadId);
   });
   const sessions = withParts(openSqliteStore(':memory:'), setting.partSize, schedule.strategy);

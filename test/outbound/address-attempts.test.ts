@@ -8,7 +8,7 @@ import { HeadBucketCommand } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { exchange } from '../../src/cli/doctor/http-exchange.ts';
 import { createConnections } from '../../src/client/network/connections.ts';
-import { probeUrl } from '../../src/client/network/http-probe.ts';
+import { probeUrl } from '../../src/client/network/probes.ts';
 import { askToSend } from '../../src/client/part/part-questions.ts';
 import { tryForgery } from '../../src/forgery/try-forgery.ts';
 import { createClients } from '../../src/object-store/s3-clients.ts';

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createConnections } from '../../src/client/network/connections.ts';
-import { probeUrl } from '../../src/client/network/http-probe.ts';
+import { probeUrl } from '../../src/client/network/probes.ts';
 import { askToSend, putNothing } from '../../src/client/part/part-questions.ts';
 import { ConnectionFailure } from '../../src/client/part/put-part.ts';
 import { ObjectStoreError } from '../../src/object-store/port.ts';

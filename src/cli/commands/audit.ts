@@ -3,11 +3,11 @@ import { AUDIT_EVENTS } from '../../session/audit-events.ts';
 import { renderAudit } from '../admin/audit-table.ts';
 import { type AuditBatch, type AuditFilter, type AuditRecord, findAuditLog, readAuditLog } from '../admin/host.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import { absolutePath } from '../input/absolute-path.ts';
 import { type CommandModule, contextOf } from '../input/command.ts';
 import { FlagReader } from '../input/flag-reader.ts';
 import { UsageError } from '../input/usage-error.ts';
 import type { CliContext } from '../terminal/context.ts';
-import { absolutePath } from '../upload/sending.ts';
 
 /** Limits the table, whose columns can be laid out only when all rows are known. */
 const DEFAULT_LAST = 200;

@@ -2,8 +2,8 @@ import { defineCommand } from 'citty';
 import { backUpDatabase, HOST_ENVIRONMENT } from '../admin/host.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { formatSize } from '../format/sizes.ts';
+import { absolutePath } from '../input/absolute-path.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
-import { absolutePath } from '../upload/sending.ts';
 
 const command = defineCommand({
   meta: { name: 'backup', description: "Copy the server's SQLite database to a file, while the server runs" },

@@ -2,14 +2,14 @@ import { defineCommand } from 'citty';
 import { createServerWait } from '../../client/control-plane/server-wait.ts';
 import { openFileSource } from '../../client/index.ts';
 import { nothingSent, resultOf } from '../../client/transfer/upload-result.ts';
-import type * as wire from '../../contract/wire.ts';
-import { UploadError } from '../../session/errors.ts';
-import { about } from '../errors/failure.ts';
+import { absolutePath } from '../input/absolute-path.ts';
 import { type CommandModule, contextOf, SENDING_FLAGS, SESSION_ID } from '../input/command.ts';
 import { FlagReader } from '../input/flag-reader.ts';
 import { rememberedPath } from '../journal/remembered-path.ts';
-import { absolutePath, attempt, send } from '../upload/sending.ts';
-import { type UploadFileOptions, uploadFile } from '../upload/upload-file.ts';
+import { attempt, type KnownSubject } from '../upload/attempt.ts';
+import { openSession } from '../upload/open-session.ts';
+import { uploadFile } from '../upload/upload-file.ts';
+import { type UploadSetup, withUploadSetup } from '../upload/upload-setup.ts';
 
 const command = defineCommand({
   meta: { name: 'resume', description: 'Continue an upload session, here or on another machine that has the same file' },
@@ -22,41 +22,37 @@ const command = defineCommand({
     const context = contextOf(data);
     const [sessionId = '', file] = flags._;
     const path = file === undefined ? undefined : absolutePath(context, file);
-    return send(context, flags, new FlagReader(), 'resume', async (options) => {
-      const subject = { sessionId, ...(path === undefined ? {} : { path }) };
-      const { exitCode } = await attempt(options, subject, () => resume(sessionId, path, options));
+    return withUploadSetup(context, flags, new FlagReader(), 'resume', async (setup) => {
+      const typed = { sessionId, ...(path === undefined ? {} : { path }) };
+      const { exitCode } = await attempt(setup, typed, (subject) => resume(sessionId, path, subject, setup));
       return exitCode;
     });
   },
 });
 
-async function resume(sessionId: string, givenPath: string | undefined, options: UploadFileOptions): Promise<void> {
-  const { controlPlane, maxOutageMs, onWaiting, interruption } = options;
+async function resume(
+  sessionId: string,
+  givenPath: string | undefined,
+  subject: KnownSubject,
+  setup: UploadSetup,
+): Promise<void> {
+  const { controlPlane, maxOutageMs, onWaiting, interruption, reporter } = setup;
   const { signal } = interruption;
   const untilAnswered = createServerWait({ controlPlane, signal, maxOutageMs, onEvent: onWaiting });
-  const session = await untilAnswered(() => controlPlane.get(sessionId, signal));
-  refuseEnded(session);
-  // It needs no file any more, and none is compared. Asked about a certain one, the engine compares it with the object instead.
-  if (session.status === 'completed' && givenPath === undefined)
-    return options.reporter.done(resultOf(session, nothingSent(0), session.size), session.fileName);
-  const path = givenPath ?? (await rememberedPath(options.journal, session, 'resume'));
-  await about({ session, path }, async () => {
-    const source = await openFileSource(path);
-    try {
-      await uploadFile({ source, path, session, created: false }, options);
-    } finally {
-      await source.close();
-    }
-  });
-}
-
-function refuseEnded({ status }: wire.Session): void {
-  if (status !== 'aborted' && status !== 'expired' && status !== 'aborting') return;
-  const what = status === 'expired' ? 'expired' : 'was aborted';
-  throw new UploadError('SESSION_NOT_OPEN', `The session ${what}; its parts are deleted.`, {
-    hint: 'Upload the file again; that starts a new session.',
-    facts: { sessionStatus: status },
-  });
+  const find = async () => ({ session: await untilAnswered(() => controlPlane.get(sessionId, signal)), created: false });
+  const opened = await openSession(find, subject, setup);
+  const { session, remaining, entry } = opened;
+  // Without a path, a completed session needs no file and none is compared. With one, the engine compares it with the object.
+  if (remaining === 'compare' && givenPath === undefined)
+    return reporter.done(resultOf(session, nothingSent(0), session.size), session.fileName);
+  const path = givenPath ?? rememberedPath(entry, session, 'resume');
+  subject.learn({ path });
+  const source = await openFileSource(path);
+  try {
+    await uploadFile({ ...opened, source, path }, subject, setup);
+  } finally {
+    await source.close();
+  }
 }
 
 export default {

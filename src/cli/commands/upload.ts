@@ -2,21 +2,24 @@ import { type ArgsDef, defineCommand } from 'citty';
 import { createServerWait } from '../../client/control-plane/server-wait.ts';
 import { openFileSource, openUpload, probeNetwork } from '../../client/index.ts';
 import type { ByteSource } from '../../client/source/byte-source.ts';
-import { isSessionId } from '../../contract/paths.ts';
 import type * as wire from '../../contract/wire.ts';
 import { type Network, STRATEGIES, type Strategy } from '../../session/strategy.ts';
 import { EXIT, exitCodeOfAll } from '../errors/exit-codes.ts';
-import { about, type Subject } from '../errors/failure.ts';
+import type { Subject } from '../errors/failure.ts';
+import { absolutePath } from '../input/absolute-path.ts';
 import { type CommandModule, contextOf, SENDING_FLAGS } from '../input/command.ts';
 import { FlagReader } from '../input/flag-reader.ts';
 import { OBJECT_FLAGS, type ObjectAttributes, readAttributes } from '../input/object-flags.ts';
 import type { StrategyReport } from '../progress/reporter.ts';
+import { type Attempt, attempt, endsEverything, type KnownSubject } from '../upload/attempt.ts';
 import { guessContentType } from '../upload/content-type.ts';
-import { type Attempt, absolutePath, attempt, endsEverything, send } from '../upload/sending.ts';
+import { openSession } from '../upload/open-session.ts';
 import { decideStrategy, type StrategyChoice } from '../upload/strategy-choice.ts';
-import { type UploadFileOptions, uploadFile } from '../upload/upload-file.ts';
+import { uploadFile } from '../upload/upload-file.ts';
+import { type UploadSetup, withUploadSetup } from '../upload/upload-setup.ts';
 
-interface Wishes {
+/** The flags of `upload` alone. */
+interface UploadFlags {
   readonly attributes: ObjectAttributes;
   readonly overwrite: boolean;
   readonly contentType: string | undefined;
@@ -52,7 +55,7 @@ const command = defineCommand({
     if (flags.key !== undefined && files.length > 1) {
       reader.fault('--key names one object, so it goes with one FILE. Upload the files one by one to name each.');
     }
-    const wishes: Wishes = {
+    const uploadFlags: UploadFlags = {
       attributes: readAttributes(reader, flags, rawArgs, cmd.args as ArgsDef),
       overwrite: flags.overwrite === true,
       contentType: flags['content-type'],
@@ -60,41 +63,43 @@ const command = defineCommand({
       network: flags.network,
       partSize: reader.size('part-size', flags['part-size']),
     };
-    return send(context, flags, reader, 'upload', async (options) => {
+    return withUploadSetup(context, flags, reader, 'upload', async (setup) => {
       const attempts: Attempt[] = [];
       for (const file of files) {
         const path = absolutePath(context, file);
-        attempts.push(await attempt(options, subjectOf(path, wishes), () => uploadOne(path, wishes, options)));
+        const typed = subjectOf(path, uploadFlags);
+        attempts.push(await attempt(setup, typed, (subject) => uploadOne(path, uploadFlags, subject, setup)));
         if (attempts.some(endsEverything)) break;
       }
-      options.reporter.notTried(files.slice(attempts.length));
-      if (files.length > 1) options.reporter.note(summaryOf(attempts, files.length));
+      setup.reporter.notTried(files.slice(attempts.length));
+      if (files.length > 1) setup.reporter.note(summaryOf(attempts, files.length));
       return exitCodeOfAll(attempts.map(({ exitCode }) => exitCode));
     });
   },
 });
 
-function subjectOf(path: string, { attributes: { key, keyTemplate } }: Wishes): Subject {
+function subjectOf(path: string, { attributes: { key, keyTemplate } }: UploadFlags): Subject {
   return { path, ...(key === undefined ? {} : { key }), ...(keyTemplate === undefined ? {} : { keyTemplate }) };
 }
 
-async function uploadOne(path: string, wishes: Wishes, options: UploadFileOptions): Promise<void> {
+async function uploadOne(path: string, flags: UploadFlags, subject: KnownSubject, setup: UploadSetup): Promise<void> {
   const source = await openFileSource(path);
   try {
-    const choice = await chooseStrategy(source, wishes, options);
-    const bytesPerSecond = await options.journal.latestSpeed(options.controlPlane.server);
-    const { session, created } = await open(source, { ...wishes, bytesPerSecond }, choice, options);
-    await uploadFile({ source, path, session, created, strategy: reportOf(choice, session) }, options);
+    const choice = await chooseStrategy(source, flags, setup);
+    const bytesPerSecond = await setup.journal.latestSpeed(setup.controlPlane.server);
+    const find = () => createOrFind(source, { ...flags, bytesPerSecond }, choice, setup);
+    const opened = await openSession(find, subject, setup);
+    await uploadFile({ ...opened, source, path, strategy: reportOf(choice, opened.session) }, subject, setup);
   } finally {
     await source.close();
   }
 }
 
-function chooseStrategy(source: ByteSource, wishes: Wishes, options: UploadFileOptions): Promise<StrategyChoice> {
-  const { controlPlane, journal, interruption, maxOutageMs, onWaiting } = options;
+function chooseStrategy(source: ByteSource, flags: UploadFlags, setup: UploadSetup): Promise<StrategyChoice> {
+  const { controlPlane, journal, interruption, maxOutageMs, onWaiting } = setup;
   const { signal } = interruption;
   return decideStrategy({
-    ...wishes,
+    ...flags,
     size: source.size,
     latestTrouble: () => journal.latestTrouble(controlPlane.server),
     probe: async () => {
@@ -106,18 +111,18 @@ function chooseStrategy(source: ByteSource, wishes: Wishes, options: UploadFileO
   });
 }
 
-/** What was typed is asked for; what was decided here gives way to the plan of a session that exists. */
-function open(
+/** Asks for what was typed; what was decided here gives way to the plan of a session that exists. */
+function createOrFind(
   source: ByteSource,
-  wishes: Wishes & { readonly bytesPerSecond: number | undefined },
+  flags: UploadFlags & { readonly bytesPerSecond: number | undefined },
   choice: StrategyChoice,
-  { controlPlane, interruption, maxOutageMs, onWaiting }: UploadFileOptions,
+  { controlPlane, interruption, maxOutageMs, onWaiting }: UploadSetup,
 ) {
-  const { attributes, overwrite, strategy, partSize, bytesPerSecond } = wishes;
+  const { attributes, overwrite, strategy, partSize, bytesPerSecond } = flags;
   const request = {
     ...attributes,
     overwrite,
-    ...contentTypeOf(source, wishes),
+    ...contentTypeOf(source, flags),
     ...(strategy === undefined ? {} : { strategy }),
     ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
     // A part size only makes sense with the strategy that it led to.
@@ -125,21 +130,14 @@ function open(
   };
   const { signal } = interruption;
   const waiting = { signal, maxOutageMs, onEvent: onWaiting };
-  const opening = openUpload({ controlPlane, source, request, preferredStrategy: choice.strategy, ...waiting });
-  // 409 SESSION_PLAN_DIFFERS and SESSION_ATTRIBUTES_DIFFER name the session that the flags do not fit.
-  return opening.catch((error) => about({ ...sessionNamedBy(error) }, () => Promise.reject(error)));
+  return openUpload({ controlPlane, source, request, preferredStrategy: choice.strategy, ...waiting });
 }
 
 /** A guess gives way to the content type of a session that exists; what was typed does not. */
-function contentTypeOf({ name }: ByteSource, { contentType }: Wishes) {
+function contentTypeOf({ name }: ByteSource, { contentType }: UploadFlags) {
   if (contentType !== undefined) return { contentType };
   const guessed = guessContentType(name);
   return guessed === undefined ? {} : { contentType: guessed, contentTypeGuessed: true };
-}
-
-function sessionNamedBy(error: unknown): { sessionId?: string } {
-  const { sessionId } = (error as { facts?: { sessionId?: unknown } }).facts ?? {};
-  return isSessionId(sessionId) ? { sessionId } : {};
 }
 
 function reportOf({ strategy, network, reason }: StrategyChoice, session: wire.Session): StrategyReport {

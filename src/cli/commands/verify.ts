@@ -6,13 +6,14 @@ import { UploadError } from '../../session/errors.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { about } from '../errors/failure.ts';
 import { formatSize } from '../format/sizes.ts';
+import { absolutePath } from '../input/absolute-path.ts';
 import { type CommandModule, contextOf, JSON_FLAG, QUIET_FLAG, SESSION_ID } from '../input/command.ts';
+import { openJournal } from '../journal/open-journal.ts';
 import { rememberedPath } from '../journal/remembered-path.ts';
 import { ReadingLine } from '../progress/reading-line.ts';
 import type { CliContext } from '../terminal/context.ts';
 import { connect } from '../upload/connect.ts';
 import { findSession } from '../upload/find-session.ts';
-import { absolutePath, journalOf } from '../upload/sending.ts';
 
 const command = defineCommand({
   meta: { name: 'verify', description: 'Compare a file, as it is now, with what the object store says of the object' },
@@ -28,8 +29,9 @@ const command = defineCommand({
     const controlPlane = connect(context);
     return about({ sessionId }, async () => {
       const session = await findSession(controlPlane, sessionId);
-      const journal = journalOf(context, (message) => context.stderr.line(`warning: ${message}`));
-      const path = file === undefined ? await rememberedPath(journal, session, 'verify') : absolutePath(context, file);
+      const journal = openJournal(context, (message) => context.stderr.line(`warning: ${message}`));
+      const path =
+        file === undefined ? rememberedPath(await journal.read(sessionId), session, 'verify') : absolutePath(context, file);
       const object = await controlPlane.object(sessionId);
       await compare(path, object, context, flags.quiet === true);
       context.stdout.line(flags.json ? JSON.stringify({ type: 'verified', ...object }) : renderVerified(path, object));

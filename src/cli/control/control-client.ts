@@ -8,7 +8,7 @@ import type { ControlRequest, ControlState } from './control-line.ts';
 import { type Answers, askClients } from './running-clients.ts';
 import { SocketFolder } from './socket-folder.ts';
 
-export interface ControlOptions {
+export interface ControlRequestOptions {
   readonly context: CliContext;
   /** As typed. If left out, the only session that is uploaded here. */
   readonly sessionId: string | undefined;
@@ -21,7 +21,7 @@ export interface ControlOptions {
  * Sends a request to the client that uploads the session on this machine.
  * @throws UploadError `CLIENT_NOT_FOUND` if there is none, or it does not take the request; UsageError if several could be meant.
  */
-export async function sendControlRequest({ context, sessionId, request, command }: ControlOptions): Promise<ControlState> {
+export async function sendControlRequest({ context, sessionId, request, command }: ControlRequestOptions): Promise<ControlState> {
   const folder = new SocketFolder(context);
   const chosen = sessionId ?? onlySession(await askClients(folder, { do: 'show' }), command);
   return about({ sessionId: chosen }, async () => {

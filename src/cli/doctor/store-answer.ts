@@ -31,11 +31,11 @@ export function judgePartAnswer(part: PartAnswer, host: string, clockOffsetMs: n
   return fail(CHECK, `${host} answered ${sent} with ${said}`, advice);
 }
 
-function toPartAnswer({ status, headers, body }: HttpAnswer): PartAnswer {
+function toPartAnswer({ status, headers, text }: HttpAnswer): PartAnswer {
   const header = (name: string) => [headers[name]].flat()[0];
   return {
     status,
-    ...readS3Error(body),
+    ...readS3Error(text),
     etag: header('etag'),
     retryAfterSeconds: undefined,
     contentType: header('content-type'),

@@ -148,7 +148,7 @@ async function tryPart(
   try {
     const answer = await exchange(url, { makeAgent, method: 'PUT', headers, body: trial, onSent });
     const onlyTls =
-      readS3Error(answer.body).code === undefined ? await explainForeignAnswer(answer.status, url, makeAgent) : undefined;
+      readS3Error(answer.text).code === undefined ? await explainForeignAnswer(answer.status, url, makeAgent) : undefined;
     if (onlyTls !== undefined) return broken(onlyTls);
     const { date } = answer.headers;
     const offset = clockOffset(typeof date === 'string' ? date : undefined, context.now());

@@ -1,4 +1,4 @@
-import type { UploadEvent } from '../../client/progress/events.ts';
+import type { EngineEvent } from '../../client/progress/events.ts';
 import type * as wire from '../../contract/wire.ts';
 import { formatInstant } from '../format/durations.ts';
 
@@ -18,7 +18,7 @@ export function watchDeadline(
   const startedAt = monotonic();
   const deadline = session.partsKeptUntil === null ? Number.POSITIVE_INFINITY : Date.parse(session.partsKeptUntil);
   let hasWarned = false;
-  return (event: UploadEvent): void => {
+  return (event: EngineEvent): void => {
     if (hasWarned || event.type !== 'progress' || event.secondsRemaining === null) return;
     if (monotonic() - startedAt < SETTLED_AFTER_MS) return;
     const end = now() + event.secondsRemaining * 1000;

@@ -1,4 +1,4 @@
-import type { UploadEvent, UploadResult } from '../../client/progress/events.ts';
+import type { EngineEvent, UploadResult } from '../../client/progress/events.ts';
 import { type ExplainedError, errorLine } from '../errors/error-text.ts';
 import type { CliContext } from '../terminal/context.ts';
 import type { BeginningUpload, Reporter, StrategyReport } from './reporter.ts';
@@ -30,7 +30,7 @@ export class JsonReporter implements Reporter {
     this.#human.strategy(report);
   }
 
-  event(event: UploadEvent): void {
+  event(event: EngineEvent): void {
     this.#human.event(event);
     // `begin` has written it, with more details.
     if (event.type === 'session') return;
@@ -38,7 +38,7 @@ export class JsonReporter implements Reporter {
     this.#write(event);
   }
 
-  waiting(event: UploadEvent, maxOutageMs: number | undefined): void {
+  waiting(event: EngineEvent, maxOutageMs: number | undefined): void {
     this.#human.waiting(event, maxOutageMs);
     this.#write(event);
   }

@@ -1,4 +1,4 @@
-import type { UploadEvent } from '../../client/progress/events.ts';
+import type { EngineEvent } from '../../client/progress/events.ts';
 import { formatDuration } from '../format/durations.ts';
 import { formatLimit, formatSize, percentOf } from '../format/sizes.ts';
 import { arrow } from '../terminal/output-style.ts';
@@ -37,7 +37,7 @@ export class PlainReporter extends QuietReporter {
     this.say(message);
   }
 
-  override event(event: UploadEvent): void {
+  override event(event: EngineEvent): void {
     super.event(event);
     if (this.view === undefined) return;
     this.view = updateView(this.view, event, this.context.now());
@@ -47,7 +47,7 @@ export class PlainReporter extends QuietReporter {
   }
 
   /** Reports an outage once, not at every try; the same applies to comparisons and to changing times of a file. */
-  protected isNews(event: UploadEvent): boolean {
+  protected isNews(event: EngineEvent): boolean {
     if (event.type === 'online') this.#reported.delete(event.what);
     if (event.type === 'replanned') this.#reported.clear();
     const subject = repeatedSubject(event);
@@ -74,7 +74,7 @@ export class PlainReporter extends QuietReporter {
 }
 
 /** The subject of an event that comes repeatedly; undefined for other events. */
-function repeatedSubject(event: UploadEvent): string | undefined {
+function repeatedSubject(event: EngineEvent): string | undefined {
   if (event.type === 'offline') return event.what;
   if (event.type === 'rereading') return event.reason;
   return event.type === 'verifying' ? event.type : undefined;
@@ -91,7 +91,7 @@ const REREADING = {
 } as const;
 
 /** The line that an event deserves in a log; undefined for most. */
-function describeChange(event: UploadEvent, now: number): string | undefined {
+function describeChange(event: EngineEvent, now: number): string | undefined {
   switch (event.type) {
     case 'offline':
       return outageWordings(outageOf(event, now), now)[0];

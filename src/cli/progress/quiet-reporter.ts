@@ -1,4 +1,4 @@
-import type { UploadEvent, UploadResult } from '../../client/progress/events.ts';
+import type { EngineEvent, UploadResult } from '../../client/progress/events.ts';
 import type { ExplainedError } from '../errors/error-text.ts';
 import { formatDuration } from '../format/durations.ts';
 import type { CliContext } from '../terminal/context.ts';
@@ -35,12 +35,12 @@ export class QuietReporter implements Reporter {
   note(_message: string): void {}
   end(): void {}
 
-  event(event: UploadEvent): void {
+  event(event: EngineEvent): void {
     if (event.type === 'notice') this.warn(event.message);
   }
 
   /** Reports waiting with --quiet as well: a command that stands still in silence looks broken. */
-  waiting(event: UploadEvent, maxOutageMs: number | undefined): void {
+  waiting(event: EngineEvent, maxOutageMs: number | undefined): void {
     if (event.type === 'offline' && !this.#isWaiting) {
       this.#isWaiting = true;
       this.warn(waitingLine(event, maxOutageMs));

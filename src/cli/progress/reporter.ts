@@ -1,4 +1,4 @@
-import type { UploadEvent, UploadResult } from '../../client/progress/events.ts';
+import type { EngineEvent, UploadResult } from '../../client/progress/events.ts';
 import type * as wire from '../../contract/wire.ts';
 import type { Strategy } from '../../session/strategy.ts';
 import type { ExplainedError } from '../errors/error-text.ts';
@@ -23,9 +23,9 @@ export interface StrategyReport {
 export interface Reporter {
   begin(upload: BeginningUpload): void;
   strategy(report: StrategyReport): void;
-  event(event: UploadEvent): void;
+  event(event: EngineEvent): void;
   /** The server is away, or is back, before a file has begun. The command waits for it for `maxOutageMs`. */
-  waiting(event: UploadEvent, maxOutageMs: number | undefined): void;
+  waiting(event: EngineEvent, maxOutageMs: number | undefined): void;
   warn(message: string): void;
   /** A message for people only. */
   note(message: string): void;

@@ -1,4 +1,4 @@
-import type { UploadEvent } from '../../client/progress/events.ts';
+import type { EngineEvent } from '../../client/progress/events.ts';
 import { ERASE_LINE, encodeLine, styled, type Text } from '../terminal/styled-text.ts';
 import { PlainReporter } from './plain-reporter.ts';
 import { renderProgressLine } from './progress-line.ts';
@@ -27,7 +27,7 @@ export class TerminalReporter extends PlainReporter {
   }
 
   /** The line shows these events itself, except for a reason that would not fit. */
-  protected override isNews(event: UploadEvent): boolean {
+  protected override isNews(event: EngineEvent): boolean {
     if (event.type === 'online' || event.type === 'replanned') this.#reportedReasons.clear();
     if (event.type === 'offline' && event.reason.length > LONGEST_REASON && !this.#reportedReasons.has(event.reason)) {
       this.#reportedReasons.add(event.reason);

@@ -1,4 +1,4 @@
-import type { ProgressFigures, UploadEvent } from '../../client/progress/events.ts';
+import type { EngineEvent, ProgressFigures } from '../../client/progress/events.ts';
 import type * as wire from '../../contract/wire.ts';
 
 export type UploadPhase =
@@ -18,7 +18,7 @@ export type UploadPhase =
     }
   | { readonly name: 'finishing' };
 
-export type OfflineEvent = Extract<UploadEvent, { type: 'offline' }>;
+export type OfflineEvent = Extract<EngineEvent, { type: 'offline' }>;
 
 /** The events of a running upload so far, summed up for a person. */
 export interface UploadView extends ProgressFigures {
@@ -42,7 +42,7 @@ export function viewOf(session: wire.Session): UploadView {
   };
 }
 
-export function updateView(view: UploadView, event: UploadEvent, now: number): UploadView {
+export function updateView(view: UploadView, event: EngineEvent, now: number): UploadView {
   switch (event.type) {
     case 'session':
       return { ...viewOf(event.session), phase: view.phase };

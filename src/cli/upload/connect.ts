@@ -4,7 +4,7 @@ import { parseEnvironment } from '../input/environment.ts';
 import { plainHttpWarning } from '../input/plain-http.ts';
 import type { CliContext } from '../terminal/context.ts';
 
-/** The control plane that the environment names. Tells once where the token would be readable on its way. @throws UsageError */
+/** Connects to the control plane that the environment names. Warns once if the token would be readable on its way. @throws UsageError */
 export function connect(
   context: CliContext,
   warn: (message: string) => void = (message) => context.stderr.line(`warning: ${message}`),

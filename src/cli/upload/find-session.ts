@@ -1,6 +1,6 @@
 import pRetry from 'p-retry';
 import type { ControlPlane } from '../../client/control-plane/control-plane.ts';
-import { untilAllowed } from '../../client/control-plane/rate-limit.ts';
+import { untilAllowed } from '../../client/control-plane/retry.ts';
 import type * as wire from '../../contract/wire.ts';
 import { isUploadError } from '../../session/errors.ts';
 

@@ -1,7 +1,7 @@
 import { exitCodeOfSignal } from '../errors/exit-codes.ts';
 import { type CliContext, STOP_SIGNALS, type StopSignal } from '../terminal/context.ts';
 
-/** The text that the two signals print. Both are asked when the signal comes, so that they tell what is true then. */
+/** The texts that the two signals print. Each is made when the signal comes, so that it says what is true then. */
 export interface StopWords {
   /** Completes "stopping: …": the first signal's wait, if it waits for anything. */
   readonly first: () => string;
@@ -25,7 +25,7 @@ export interface Interruption {
  * The first signal asks the engine to finish the parts in flight; the second ends the process. Neither touches anything
  * at the server: only `partway abort` does.
  */
-export function listenForInterruption(context: CliContext, tell: (message: string) => void): Interruption {
+export function listenForInterruption(context: CliContext, note: (message: string) => void): Interruption {
   const controller = new AbortController();
   const interruption = {
     signal: controller.signal,
@@ -42,7 +42,7 @@ export function listenForInterruption(context: CliContext, tell: (message: strin
       return;
     }
     interruption.received = signal;
-    tell(`stopping: ${interruption.words.first()} (once more to stop at once)`);
+    note(`stopping: ${interruption.words.first()} (once more to stop at once)`);
     controller.abort();
   };
   const listeners = STOP_SIGNALS.map((signal) => [signal, () => receive(signal)] as const);

@@ -8,7 +8,7 @@ export interface NetworkVerdict {
   readonly reason: string;
 }
 
-/** A link that broke an upload lately is unreliable whatever one probe says; without such a memory the probe decides. */
+/** Judges the network: a link that broke an upload lately is unreliable whatever one probe says; otherwise the probe decides. */
 export function decideNetwork(trouble: Trouble | undefined, probe: NetworkVerdict | undefined): NetworkVerdict {
   if (trouble === undefined) return probe ?? { network: 'reliable', reason: 'nothing says otherwise' };
   const what = trouble.kind === 'stalled' ? 'stalled' : 'was interrupted';
@@ -32,7 +32,7 @@ export interface StrategyChoice {
   readonly reason: string;
 }
 
-/** The decision matrix of session/strategy.ts, asked with as little effort as the case needs: most files need no probe. */
+/** Applies the decision matrix of session/strategy.ts with as little effort as the case needs: most files need no probe. */
 export async function decideStrategy(question: StrategyQuestion): Promise<StrategyChoice> {
   const { size, strategy, partSize } = question;
   if (strategy !== undefined) return { strategy, network: undefined, reason: '--strategy says so' };
@@ -46,7 +46,7 @@ export async function decideStrategy(question: StrategyQuestion): Promise<Strate
   return { strategy: chooseStrategy(size, network), network, reason: `the network is ${network}: ${reason}` };
 }
 
-/** Who names a part size wants parts. No probe: the same command must find its session again with the same plan. */
+/** A part size asks for parts. No probe is made: the same command must find its session again with the same plan. */
 function cutByPartSize({ size, network }: StrategyQuestion, partSize: number): StrategyChoice {
   const reason = '--part-size says so';
   if (partSize >= size) return { strategy: 'single', network: undefined, reason };

@@ -1,78 +1,56 @@
-import type { ControlPlane } from '../../client/control-plane/control-plane.ts';
-import type { UploadControl } from '../../client/flow/upload-control.ts';
-import type { UploadEvent, UploadResult } from '../../client/progress/events.ts';
+import { runUpload } from '../../client/index.ts';
+import type { EngineEvent, UploadResult } from '../../client/progress/events.ts';
 import type { ByteSource } from '../../client/source/byte-source.ts';
-import type { VerifyResume } from '../../client/source/verify-resume.ts';
-import type * as wire from '../../contract/wire.ts';
 import { type ErrorCode, isUploadError } from '../../session/errors.ts';
 import { MiB } from '../../session/part-plan.ts';
 import { refuseWherePaused } from '../control/control-client.ts';
-import type { ListenForControl } from '../control/control-listener.ts';
-import { Failure } from '../errors/failure.ts';
 import { interruptionLine } from '../errors/interruption-line.ts';
-import type { Journal } from '../journal/journal.ts';
 import { knownChecksums, type RunOutcome, withRunStarted } from '../journal/journal-entry.ts';
 import { JournalRecorder } from '../journal/journal-recorder.ts';
 import { watchDeadline } from '../progress/deadline-warning.ts';
-import type { Reporter, StrategyReport } from '../progress/reporter.ts';
+import type { StrategyReport } from '../progress/reporter.ts';
 import { stoppingWords } from '../progress/stopping-words.ts';
 import { updateView, viewOf } from '../progress/upload-view.ts';
-import type { CliContext } from '../terminal/context.ts';
-import { BETWEEN_FILES, type Interruption } from './interruption.ts';
+import type { KnownSubject } from './attempt.ts';
+import { BETWEEN_FILES } from './interruption.ts';
+import type { OpenedSession } from './open-session.ts';
+import type { UploadSetup } from './upload-setup.ts';
 
-export interface UploadFileOptions {
-  readonly context: CliContext;
-  readonly controlPlane: ControlPlane;
-  readonly reporter: Reporter;
-  readonly journal: Journal;
-  readonly interruption: Interruption;
-  readonly concurrency: number | undefined;
-  readonly maxOutageMs: number | undefined;
-  /** Told while the server is waited for, before a file has begun. */
-  readonly onWaiting: (event: UploadEvent) => void;
-  readonly verifyResume: VerifyResume | undefined;
-  /** Of all files of the command: a pause or a limit outlasts the file that is being sent. */
-  readonly control: UploadControl;
-  readonly listenForControl: ListenForControl;
-}
-
-export interface FileToUpload {
+export interface FileToUpload extends OpenedSession {
   readonly source: ByteSource;
   /** Absolute. */
   readonly path: string;
-  readonly session: wire.Session;
-  readonly created: boolean;
   readonly strategy?: StrategyReport;
 }
 
-/** Fewer are swallowed by buffers on the way, and say nothing of the link's speed. */
+/** Buffers on the way swallow fewer bytes at once, so that their speed says nothing of the link's. */
 const TELLING_BYTES = 16 * MiB;
 
-/** Continues a session with its file to the end, telling the reporter and the journal. Errors are about the session. */
-export async function uploadFile(file: FileToUpload, options: UploadFileOptions): Promise<UploadResult> {
+/** Continues a session with its file to the end, and keeps reporter, journal and subject informed. */
+export async function uploadFile(file: FileToUpload, subject: KnownSubject, setup: UploadSetup): Promise<UploadResult> {
   const { session, path, source } = file;
-  const { reporter, interruption } = options;
-  await refuseWherePaused(options.context, session.sessionId);
-  const { recorder, known } = await beginRecord(file, options);
-  let { storedBytes } = session;
-  const subjectNow = () => ({ sessionId: session.sessionId, session: { ...session, storedBytes }, path });
-  const stopListening = await options.listenForControl(session);
+  const { context, reporter, interruption } = setup;
+  subject.learn({ path });
+  await refuseWherePaused(context, session.sessionId);
+  const { recorder, known } = await beginRecord(file, setup);
+  const stopListening = await setup.listenForControl(session);
   let view = viewOf(session);
   interruption.words = {
     first: () => stoppingWords(view),
     last: () => {
       stopListening();
       reporter.end();
-      return interruptionLine(subjectNow(), options.context.platform);
+      return interruptionLine(subject.now, context.platform);
     },
   };
   reporter.begin({ name: source.name, session, created: file.created });
   if (file.strategy !== undefined) reporter.strategy(file.strategy);
-  const checkDeadline = watchDeadline(session, options.context.now, (message) => reporter.warn(message));
-  const onEvent = (event: UploadEvent) => {
-    view = updateView(view, event, options.context.now());
+  const checkDeadline = watchDeadline(session, context.now, (message) => reporter.warn(message));
+  const onEvent = (event: EngineEvent) => {
+    view = updateView(view, event, context.now());
     if (event.type === 'progress') {
-      storedBytes = event.storedBytes;
+      const { storedBytes } = event;
+      subject.learn({ session: { ...session, storedBytes } });
       if (storedBytes - session.storedBytes >= TELLING_BYTES) recorder.measured(event.averageBytesPerSecond);
     }
     if (event.type === 'replanned') recorder.replanned(event.session.partSize);
@@ -81,13 +59,13 @@ export async function uploadFile(file: FileToUpload, options: UploadFileOptions)
     checkDeadline(event);
   };
   try {
-    const result = await continueSession(file, options, onEvent, known);
+    const result = await continueSession(file, setup, onEvent, known);
     await recorder.end('completed');
     reporter.done(result, source.name);
     return result;
   } catch (error) {
     await recorder.end(interruption.signal.aborted ? 'interrupted' : outcomeOf(error));
-    throw new Failure(error, subjectNow());
+    throw error;
   } finally {
     interruption.words = BETWEEN_FILES;
     stopListening();
@@ -97,11 +75,10 @@ export async function uploadFile(file: FileToUpload, options: UploadFileOptions)
 
 async function continueSession(
   { session, source }: FileToUpload,
-  { controlPlane, concurrency, maxOutageMs, control, verifyResume, interruption }: UploadFileOptions,
-  onEvent: (event: UploadEvent) => void,
+  { controlPlane, concurrency, maxOutageMs, control, verifyResume, interruption }: UploadSetup,
+  onEvent: (event: EngineEvent) => void,
   checksums: ReadonlyMap<number, string>,
 ): Promise<UploadResult> {
-  const { runUpload } = await import('../../client/index.ts');
   return runUpload({
     controlPlane,
     session,
@@ -116,11 +93,10 @@ async function continueSession(
   });
 }
 
-async function beginRecord({ session, source, path }: FileToUpload, { journal, controlPlane, context }: UploadFileOptions) {
+async function beginRecord({ session, entry, source, path }: FileToUpload, { journal, controlPlane, context }: UploadSetup) {
   const { sessionId, partSize } = session;
-  const before = await journal.read(sessionId);
-  const known = knownChecksums(before, source.identity, partSize);
-  const entry = withRunStarted(
+  const known = knownChecksums(entry, source.identity, partSize);
+  const begun = withRunStarted(
     {
       version: 1,
       server: controlPlane.server,
@@ -129,11 +105,11 @@ async function beginRecord({ session, source, path }: FileToUpload, { journal, c
       ...source.identity,
       partSize,
       checksums: Object.fromEntries(known),
-      runs: before?.runs ?? [],
+      runs: entry?.runs ?? [],
     },
     { startedAt: new Date(context.now()).toISOString(), pid: context.pid },
   );
-  const recorder = new JournalRecorder(journal, entry, context.now);
+  const recorder = new JournalRecorder(journal, begun, context.now);
   await recorder.begun();
   return { recorder, known };
 }

@@ -1,22 +1,22 @@
 import { isUploadError } from '../../session/errors.ts';
-import { pause } from '../network/sleep.ts';
+import { sleep } from '../network/sleep.ts';
 
 /**
- * Most answers come at once; one that takes so long may be a slow store's, or its connection may be dead without a sign (TCP says
- * so after minutes). In milliseconds; each further wait is twice the one before.
+ * Milliseconds until a call is sent again; each further wait is twice the one before. Most answers come at once: a call that takes this
+ * long may wait for a slow store, or its connection may be dead without a sign (TCP reports that after minutes).
  */
 const ASK_AGAIN_MS = 10_000;
 
 export interface AskAgainOptions {
   readonly signal: AbortSignal;
-  /** From here on, requests go over new connections; those under way keep theirs. */
+  /** Makes the next requests use new connections; those under way keep theirs. */
   readonly renewConnections: () => void;
   readonly askAgainMs?: number;
 }
 
 /**
- * For calls that may take minutes and are safe to repeat: asks once more beside those who still wait, and takes the first answer.
- * The server lets repeats share what it has begun. @throws the first error that is an answer; `SERVER_UNREACHABLE` once all who asked are.
+ * For calls that may take minutes and are safe to repeat: sends the call again beside those that still wait, and takes the first answer.
+ * The server lets repeats share what it has begun. @throws the first error that is an answer; `SERVER_UNREACHABLE` once all calls have failed so
  */
 export async function firstAnswer<Result>(
   ask: (signal: AbortSignal) => Promise<Result>,
@@ -42,10 +42,10 @@ export async function firstAnswer<Result>(
   }
 }
 
-/** Until `signal` aborts, and never resolves. */
+/** Goes on until `signal` aborts; never resolves. */
 async function askFromTimeToTime(begin: () => void, renewConnections: () => void, firstMs: number, signal: AbortSignal) {
   for (let waitMs = firstMs; ; waitMs *= 2) {
-    await pause(waitMs, signal);
+    await sleep(waitMs, signal);
     renewConnections();
     begin();
   }

@@ -1,12 +1,12 @@
 import { PATHS } from '../../contract/paths.ts';
 import type { Network } from '../../session/strategy.ts';
-import { probeUrl } from '../network/http-probe.ts';
 import { LinkFailure } from '../network/link-failure.ts';
+import { probeUrl } from '../network/probes.ts';
 import type { ControlPlane } from './control-plane.ts';
 
 export interface ProbeResult {
   readonly network: Network;
-  /** For people: what was measured. */
+  /** Tells people what was measured. */
   readonly reason: string;
 }
 
@@ -16,8 +16,8 @@ const DELAYED_MS = 900;
 const PROBE_TIMEOUT_MS = 3_000;
 
 /**
- * A few small requests before an upload: one that is lost or late makes the link unreliable. Each opens its own connection,
- * as parts will, and they go one after another, so that they do not delay each other.
+ * Sends a few small requests before an upload: one that is lost or late makes the link unreliable. Each opens its own connection,
+ * as parts will. They go one after another, so that they do not delay each other.
  */
 export async function probeNetwork(options: {
   controlPlane: ControlPlane;
@@ -30,7 +30,7 @@ export async function probeNetwork(options: {
   return judgeProbes(times);
 }
 
-/** `Infinity` stands for a request that got no answer. */
+/** Judges the times of answers; `Infinity` stands for a request without one. */
 export function judgeProbes(times: readonly number[]): ProbeResult {
   const lost = times.filter((ms) => ms === Infinity).length;
   const late = times.filter((ms) => ms !== Infinity && ms > DELAYED_MS).length;

@@ -1,25 +1,25 @@
-import type { UploadEvent } from '../progress/events.ts';
+import type { EngineEvent } from '../progress/events.ts';
 
 export interface RefusalsOptions {
   /** For people, for example `the partway server`. */
   readonly what: string;
-  /** It is no answer of its own that keeps it from serving: nothing gets through to it. */
+  /** Set where nothing gets through to it, rather than it answering that it cannot serve. */
   readonly blocked?: true;
-  readonly onEvent: (event: UploadEvent) => void;
+  readonly onEvent: (event: EngineEvent) => void;
   readonly now: () => number;
 }
 
-/** One call that is repeated until it is served. */
+/** The refusals of one call that is repeated until it is served. */
 export interface Refused {
-  /** It was answered once more that nobody is served now. */
+  /** The call was refused once more. */
   again(reason: string, nextTryInMs: number): void;
   served(): void;
   givenUp(): void;
 }
 
 /**
- * Tells of an end that can be reached and says that it cannot serve now, like one whose database is full. All calls that wait for it
- * are one outage. One that is refused once and then served is not worth a word.
+ * Reports an outage of an end that can be reached and says that it cannot serve now, for example because its database is full. All
+ * calls that wait for it are one outage. A call that is refused once and then served is not reported.
  */
 export function createRefusals({ what, blocked, onEvent, now }: RefusalsOptions): () => Refused {
   const waiting = new Set<object>();

@@ -1,30 +1,29 @@
 import { isUploadError, UploadError } from '../../session/errors.ts';
 import { startAwakeClock } from '../network/awake-clock.ts';
 import { createLink } from '../network/link.ts';
-import type { UploadEvent } from '../progress/events.ts';
+import { probeServer } from '../network/probes.ts';
+import type { EngineEvent } from '../progress/events.ts';
 import { createWallTimes } from '../progress/wall-times.ts';
-import { throughOutages } from './control-link.ts';
 import type { ControlPlane } from './control-plane.ts';
-import { untilAllowed } from './rate-limit.ts';
 import { createRefusals } from './refusals.ts';
-import { probeServer } from './server-probe.ts';
+import { throughOutages, untilAllowed } from './retry.ts';
 
 const DAY_MS = 86_400_000;
-/** A gateway answers so while what is behind it is away, or while it limits requests. */
+/** Statuses of a gateway while the server behind it is away, or while it limits requests. */
 const PASSING_STATUSES = [408, 425, 429];
 
 export interface ServerWaitOptions {
   readonly controlPlane: ControlPlane;
   readonly signal: AbortSignal;
-  /** 24 h where left out, as during a run. */
+  /** Default 24 h, as during a run. */
   readonly maxOutageMs?: number | undefined;
-  /** Told `offline` and `online`, whose `what` names the server's address. */
-  readonly onEvent?: ((event: UploadEvent) => void) | undefined;
+  /** Receives `offline` and `online`, whose `what` names the server's address. */
+  readonly onEvent?: ((event: EngineEvent) => void) | undefined;
 }
 
 /**
  * Repeats a call outside of a run, at first contact or between two files, until the control plane answers. The call must be safe
- * to repeat. @throws UploadError what the server answered; `OUTAGE_TOO_LONG`; `SERVER_UNREACHABLE` at once where another program
+ * to repeat. @throws UploadError the server's refusal; `OUTAGE_TOO_LONG`; `SERVER_UNREACHABLE` at once where another program
  * answers at an address that never was a partway server's during this run: that is a wrong URL, not an outage.
  */
 export function createServerWait({ controlPlane, signal, maxOutageMs = DAY_MS, onEvent = () => {} }: ServerWaitOptions) {
@@ -35,11 +34,11 @@ export function createServerWait({ controlPlane, signal, maxOutageMs = DAY_MS, o
   return async <Result>(call: () => Promise<Result>): Promise<Result> => {
     const { now, stop } = startAwakeClock();
     const withWallTimes = createWallTimes(now, Date.now);
-    const tell = (event: UploadEvent) => onEvent(withWallTimes(event));
+    const notify = (event: EngineEvent) => onEvent(withWallTimes(event));
     const probe = (probeSignal: AbortSignal) => probeServer(controlPlane, probeSignal);
     const hasAnswered = () => controlPlane.hasAnswered;
-    const link = createLink({ what, probe, hasAnswered, maxOutageMs, onEvent: tell, now });
-    const newRefused = createRefusals({ what, onEvent: tell, now });
+    const link = createLink({ what, probe, hasAnswered, maxOutageMs, onEvent: notify, now });
+    const newRefused = createRefusals({ what, onEvent: notify, now });
     const waiting = { link, signal, maxOutageMs, now, random: Math.random, endsAtOnce };
     try {
       // A rate limit has a shorter patience of its own.
@@ -53,7 +52,7 @@ export function createServerWait({ controlPlane, signal, maxOutageMs = DAY_MS, o
 }
 export type ServerWait = ReturnType<typeof createServerWait>;
 
-/** Whether the answer is one that a gateway does not give for a server that is away. */
+/** Whether another program answered: no gateway answers like this for a server that is away. */
 function isAnotherProgram({ code, facts: { httpStatus } }: UploadError): boolean {
   if (code !== 'SERVER_UNREACHABLE' || typeof httpStatus !== 'number') return false;
   return httpStatus < 500 && !PASSING_STATUSES.includes(httpStatus);

@@ -1,16 +1,16 @@
-import { pause } from '../network/sleep.ts';
+import { sleep } from '../network/sleep.ts';
 
-/** A piece takes a quarter of this: progress is seen, and a server's idle limit (MinIO: 30 s) is far. */
+/** A piece takes a quarter of this: progress is visible, and a server's idle limit (MinIO: 30 s) is far away. */
 const LONGEST_PIECE_MS = 1_000;
 const LARGEST_PIECE = 256 * 1024;
-/** At 1 KiB/s, sixteen parts then have their turns within 16 s: below MinIO's limit. Smaller is mostly headers. */
+/** At 1 KiB/s, sixteen parts then take turns within 16 s: below MinIO's limit. Smaller pieces are mostly headers. */
 const SMALLEST_PIECE = 1024;
-/** What may be sent ahead of time after a pause, so that a limit is reached and not only kept. */
+/** How much may be sent ahead of time after a gap, so that a limit is reached and not only kept. */
 const BURST_MS = 200;
 
 /**
  * Keeps all parts together below a rate that can change while they are sent. Time is the budget: each byte books its share
- * of it, and whoever is ahead of the clock waits. Undefined is no limit.
+ * of it, and a part that is ahead of the clock waits. Undefined is no limit.
  */
 export function createByteLimiter(initial: number | undefined, now: () => number = () => performance.now()) {
   let bytesPerSecond = initial;
@@ -23,12 +23,12 @@ export function createByteLimiter(initial: number | undefined, now: () => number
     },
     set bytesPerSecond(rate: number | undefined) {
       bytesPerSecond = rate;
-      // What was booked at the old rate is forgotten, and who waits for it books again.
+      // Bookings at the old rate are dropped, and the parts that wait for theirs book again.
       bookedUntil = now();
       changes += 1;
       for (const wake of [...waiting]) wake();
     },
-    /** Waits until bytes may be sent. Resolves to how many, at most `most`: so few that the rate is even within a second. */
+    /** Waits until bytes may be sent. Resolves to their number, at most `most`: few enough for an even rate within a second. */
     async take(most: number, signal: AbortSignal): Promise<number> {
       while (bytesPerSecond !== undefined) {
         const bytes = Math.min(most, pieceSize(bytesPerSecond));
@@ -37,7 +37,7 @@ export function createByteLimiter(initial: number | undefined, now: () => number
         const waitMs = bookedUntil - time;
         bookedUntil += (bytes * 1_000) / bytesPerSecond;
         const changesBefore = changes;
-        if (waitMs > 0) await pause(waitMs, signal, waiting);
+        if (waitMs > 0) await sleep(waitMs, signal, waiting);
         if (changes === changesBefore) return bytes;
       }
       return most;

@@ -1,31 +1,31 @@
 import { createSpeedSample, type SpeedSample } from './speed-sample.ts';
 
-/** How many parts to send at once: found by trying, and kept only if it pays. A pure decision: figures in, a number out. */
+/** Decides how many parts to send at once: by trying, and keeping what pays. Pure: figures in, a number out. */
 
 export const MOST_PARTS_IN_FLIGHT = 16;
-/** Two, so that one can wait for the store's answer while the other uses the link. */
+/** With two, one part can wait for the store's answer while the other uses the link. */
 const FIRST_LIMIT = 2;
 /** A step up must bring this share of what it would bring on a link that scales perfectly. */
 const WORTHWHILE_SHARE = 0.2;
 /** A step down is kept when it costs less than this. */
 const HARMLESS_LOSS = 0.04;
-/** More at risk than the link moves in this time, and fewer parts in flight are worth a try: what breaks is sent again. */
+/** Where more is at risk than the link moves in this time, fewer parts in flight are worth a try: what breaks is sent again. */
 const RISKY_SECONDS = 3;
-/** A step is not given up on the word of one window: lossy links stop for a second now and then. */
+/** One window alone does not end a step: lossy links stop for a second now and then. */
 const FEWEST_WINDOWS_TO_GIVE_UP = 3;
-/** What one part more brings would drown in more noise than this share: only larger steps can be told apart then. */
+/** Above this share of noise, the gain of one more part cannot be seen: only larger steps are tried then. */
 const NOISY = 0.05;
-/** Where noise leaves it open for so long, the averages decide. */
+/** Where noise leaves the result open after this many windows, the averages decide. */
 const MOST_WINDOWS = 12;
 const FIRST_REST_MS = 5_000;
 const LONGEST_REST_MS = 60_000;
 
-/** What happened since the last decision. */
+/** Measurements since the last decision. */
 export interface FlightWindow {
   /** Milliseconds on any steady clock, at the end of the window. */
   readonly at: number;
   readonly bytesPerSecond: number;
-  /** False where parts were too few to fill the limit, or waited for something else: nothing can be learned then. */
+  /** False where too few parts were there to fill the limit, or where they waited for something else: nothing can be learned then. */
   readonly saturated: boolean;
   readonly partSize: number;
 }
@@ -33,7 +33,7 @@ export interface FlightWindow {
 interface Trial {
   readonly from: number;
   readonly before: SpeedSample;
-  /** New connections fill buffers first; the first window after a change says nothing. */
+  /** False in the first window after a change, which says nothing: new connections fill buffers first. */
   settled: boolean;
 }
 
@@ -41,9 +41,9 @@ export interface FlightController {
   readonly limit: number;
   /** Ends a window. Returns the limit for the next one. */
   window(window: FlightWindow): number;
-  /** A connection stalled or the link broke. */
+  /** Call when a connection stalled or the link broke. */
   halve(at: number): number;
-  /** What was learnt counts no longer: from the present limit, finds out anew and at once. */
+  /** Forgets what was learned, and begins at once to find out again from the current limit. */
   restart(): void;
 }
 
@@ -55,7 +55,7 @@ export function createFlightController(most: number = MOST_PARTS_IN_FLIGHT, firs
   let restUntil = 0;
   let restMs = FIRST_REST_MS;
   let triedDown = false;
-  /** Speeds with the present limit. */
+  /** Speeds with the current limit. */
   let speeds = createSpeedSample();
 
   function begin(next: number): void {
@@ -69,7 +69,7 @@ export function createFlightController(most: number = MOST_PARTS_IN_FLIGHT, firs
     restMs = Math.min(LONGEST_REST_MS, restMs * 2);
   }
 
-  /** Undefined while noise leaves it open. */
+  /** Whether the step pays. Undefined while noise leaves it open. */
   function pays({ from, before }: Trial): boolean | undefined {
     const gain = speeds.mean / before.mean - 1;
     const noise = Math.hypot(speeds.standardError, before.standardError) / before.mean;
@@ -85,7 +85,7 @@ export function createFlightController(most: number = MOST_PARTS_IN_FLIGHT, firs
     trial = undefined;
     const wentUp = limit > current.from;
     if (verdict) {
-      // Onwards at once: rests are for limits that proved right.
+      // The next step begins at once: rests are for limits that proved right.
       restMs = FIRST_REST_MS;
       triedDown = !wentUp && limit === 1;
       return;

@@ -1,4 +1,4 @@
-/** So many of the latest windows count: an average of more would not notice that a link became better. */
+/** Latest windows that count: an average of more would not notice that a link became better. */
 const KEPT = 12;
 
 /** Speeds of windows under the same conditions: their average, and how far it can be trusted. */
@@ -7,7 +7,7 @@ export interface SpeedSample {
   readonly count: number;
   /** 0 while there is none. */
   readonly mean: number;
-  /** Of the mean; 0 for fewer than two speeds, which show no noise. */
+  /** Standard error of the mean; 0 for fewer than two speeds, which show no noise. */
   readonly standardError: number;
 }
 

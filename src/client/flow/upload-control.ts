@@ -1,4 +1,4 @@
-import { pause as wait } from '../network/sleep.ts';
+import { sleep } from '../network/sleep.ts';
 import type { ControlEvent } from '../progress/events.ts';
 import { createByteLimiter } from './byte-limiter.ts';
 
@@ -8,8 +8,8 @@ export interface UploadControlOptions {
 }
 
 /**
- * Steers uploads while they run: hand it to `runUpload` and change it at any time, also before. Runs that share one are paused
- * together, and stay below its rate together.
+ * Pauses, continues and limits uploads while they run: pass it to `runUpload` and change it at any time, also before. Runs that
+ * share one are paused together, and together stay below its rate.
  */
 export function createUploadControl({ bytesPerSecond }: UploadControlOptions = {}, now: () => number = () => performance.now()) {
   const limiter = createByteLimiter(checkedRate(bytesPerSecond));
@@ -19,7 +19,7 @@ export function createUploadControl({ bytesPerSecond }: UploadControlOptions = {
   let pausedMsBefore = 0;
   let pauses = 0;
 
-  function tell(event: ControlEvent): void {
+  function notify(event: ControlEvent): void {
     for (const listener of [...listeners]) listener(event);
   }
 
@@ -27,43 +27,43 @@ export function createUploadControl({ bytesPerSecond }: UploadControlOptions = {
     get paused(): boolean {
       return pausedAt !== undefined;
     },
-    /** No new part begins; those on the wire are sent to their end, because a store cuts a body that stands still. */
+    /** Begins no new part; those on the wire are sent to their end, because a store cuts a body that stands still. */
     pause(): void {
       if (pausedAt !== undefined) return;
       pausedAt = now();
       pauses += 1;
-      tell({ type: 'paused' });
+      notify({ type: 'paused' });
     },
     resume(): void {
       if (pausedAt === undefined) return;
       pausedMsBefore += now() - pausedAt;
       pausedAt = undefined;
-      tell({ type: 'resumed' });
+      notify({ type: 'resumed' });
       for (const wake of [...waiting]) wake();
     },
-    /** Undefined is no limit. A new rate counts at once, in the midst of a part too. */
+    /** Undefined is no limit. A new rate applies at once, even within a part. */
     get bytesPerSecond(): number | undefined {
       return limiter.bytesPerSecond;
     },
     set bytesPerSecond(rate: number | undefined) {
       if (checkedRate(rate) === limiter.bytesPerSecond) return;
       limiter.bytesPerSecond = rate;
-      tell({ type: 'limit', bytesPerSecond: rate ?? null });
+      notify({ type: 'limit', bytesPerSecond: rate ?? null });
     },
 
-    // What follows is for the engine.
+    // The members below are for the engine.
     limiter,
-    /** Total of all pauses, the present one included. */
+    /** Total of all pauses, including the current one. */
     get pausedMs(): number {
       return pausedMsBefore + (pausedAt === undefined ? 0 : now() - pausedAt);
     },
-    /** How many there were. */
+    /** Number of pauses so far, including the current one. */
     get pauses(): number {
       return pauses;
     },
-    /** At once unless paused. @throws the signal's reason as soon as it aborts. */
+    /** Resolves at once unless paused. @throws the signal's reason as soon as it aborts. */
     async untilResumed(signal: AbortSignal): Promise<void> {
-      while (pausedAt !== undefined) await wait(undefined, signal, waiting);
+      while (pausedAt !== undefined) await sleep(undefined, signal, waiting);
     },
     /** Returns the way to stop listening. */
     listen(listener: (event: ControlEvent) => void): () => void {

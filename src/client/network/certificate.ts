@@ -2,15 +2,15 @@ import { certificateProblem, describeRefusedCertificate } from '../../outbound/c
 import { UploadError } from '../../session/errors.ts';
 import { type LinkFailure, linkFailureIn } from './link-failure.ts';
 
-/** @returns the refusal of a certificate that an error is, or was caused by. */
+/** Finds the refusal of a certificate that an error is, or was caused by. */
 export function untrustedIn(error: unknown): LinkFailure | undefined {
   const failure = linkFailureIn(error);
   return failure?.trouble === 'certificate' ? failure : undefined;
 }
 
 /**
- * Ends what would otherwise wait for a certificate to change. Only for an end that has not answered before: one that has, and shows
- * another certificate now, is hidden behind something on the way for a while.
+ * The error that ends an upload which would otherwise wait for a certificate to change. Only for a host that has not answered before:
+ * if a host that has answered now shows another certificate, something on the way hides it for a while.
  * @param end For people, for example `the object store`.
  */
 export function certificateNotTrusted(end: string, failure: LinkFailure): UploadError {

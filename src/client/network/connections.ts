@@ -1,10 +1,10 @@
 import type * as http from 'node:http';
 import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
 
-/** Kept-open connections to one end. */
+/** Connections that are kept open, by origin. */
 export interface Connections {
   agentFor(url: string): http.Agent;
-  /** After an outage: idle connections may be dead without knowing it, so the next parts open new ones. */
+  /** Makes the next requests open new connections: after an outage, idle ones may be dead without knowing it. */
   renew(): void;
   close(): void;
 }
@@ -23,8 +23,8 @@ export function createConnections(makeAgent: MakeAgent = directAgent): Connectio
       return agent;
     },
     renew() {
-      // Requests under way keep theirs, so an agent retires when the last of them is done. One may still wait for its connection (behind
-      // a proxy), which the agent does not count yet: it is not kept afterwards.
+      // Requests under way keep their connections, so an agent retires when the last of them is done. A request may still wait for its
+      // connection (behind a proxy), which the agent does not count yet: that connection is not kept afterwards.
       for (const agent of agents.values()) agent.maxFreeSockets = 0;
       retired = [...retired, ...agents.values()].filter((agent) => {
         for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();

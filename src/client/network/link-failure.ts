@@ -1,11 +1,12 @@
 import { isCertificateRefusal } from '../../outbound/certificate-refusal.ts';
+import { isConnectionError } from '../../outbound/connection-errors.ts';
 
-/** The kinds of failure that a person can do something about, where the error code alone would not say what. */
+/** The kinds of failure that a person can do something about, where the error code alone does not say what. */
 export type LinkTrouble = 'certificate' | 'no-tls' | 'only-tls' | 'no-http' | 'unknown-name' | 'other';
 
 /**
- * The connection failed, not the program: whatever a socket, the TLS layer, the HTTP parser or a look-up of a name reported. Made
- * where such an error is caught, whatever its code: VPNs, firewalls and damaged records come up with ever new ones.
+ * A failure of the connection, not of the program: what a socket, the TLS layer, the HTTP parser or a name look-up reported. Made
+ * where such an error is caught, whatever its code: VPNs, firewalls and damaged records keep producing new ones.
  */
 export class LinkFailure extends Error {
   override readonly name = 'LinkFailure';
@@ -23,10 +24,15 @@ export class LinkFailure extends Error {
   }
 }
 
-/** An answer that is no TLS record, which OpenSSL reads as one of another version, or of an impossible length. */
+/** Matches an answer that is no TLS record: OpenSSL reads it as one of another version, or of an impossible length. */
 const NO_TLS = /wrong version number|packet length too long|unsupported protocol|http request|https proxy request/i;
 
-/** @returns the failure of a link that an error is, or was caused by. */
+/** Turns an error of a connection into a LinkFailure. Any other error is a mistake in this program and stays as it is. */
+export function asLinkFailure(error: unknown): unknown {
+  return isConnectionError(error) ? new LinkFailure(error) : error;
+}
+
+/** Finds the failure of a link that an error is, or was caused by. */
 export function linkFailureIn(error: unknown): LinkFailure | undefined {
   if (error instanceof LinkFailure) return error;
   return error instanceof Error && error.cause !== undefined ? linkFailureIn(error.cause) : undefined;

@@ -1,44 +1,44 @@
 import { UploadError } from '../../session/errors.ts';
 import { isProgrammingError } from '../../session/programming-error.ts';
-import type { UploadEvent } from '../progress/events.ts';
+import type { EngineEvent } from '../progress/events.ts';
 import { certificateNotTrusted, untrustedIn } from './certificate.ts';
-import { pause } from './sleep.ts';
+import { sleep } from './sleep.ts';
 
 export interface LinkOptions {
   /** For people, for example `the object store`. */
   readonly what: string;
-  /** Resolves if it can be reached now. Must have a time limit of its own. */
+  /** Resolves if the other end can be reached now. Must have a time limit of its own. */
   readonly probe: (signal: AbortSignal) => Promise<void>;
-  /** Whether the other end has answered before: only then is waiting worth it while its certificate is not trusted. */
+  /** Whether the other end has answered before: only then is it worth waiting while its certificate is not trusted. */
   readonly hasAnswered?: () => boolean;
   readonly maxOutageMs: number;
-  /** Total of the pauses so far: nobody gives up over time that was not to be used. */
+  /** Total of the pauses so far, which use up no patience. */
   readonly pausedMs?: () => number;
-  readonly onEvent: (event: UploadEvent) => void;
+  readonly onEvent: (event: EngineEvent) => void;
   readonly now?: () => number;
   readonly random?: () => number;
 }
 
 /** How long the first probe may take before the link counts as down: full buffers of a slow link hold it up for seconds. */
 const FIRST_ANSWER_MS = 4_000;
-/** The same where an answer took long before. */
+/** The same limit where an earlier answer took long. */
 const LONGEST_FIRST_ANSWER_MS = 10_000;
 const PROMPT_MS = 250;
 const MINUTE_MS = 60_000;
 
 export interface Recovery {
-  /** 0 where the other end answered at once: only a connection was broken. */
+  /** 0 where the other end answered at once, so that only a connection was broken. */
   readonly outageMs: number;
 }
 
 /**
- * Whether one end can be reached: a state that all parts share. Whoever meets a broken or still connection waits here; one
- * series of probes asks for all of them. Being offline is not a failure, it costs no try.
+ * Whether one end (the server or the store) can be reached: a state that all parts share. A part that meets a broken or still
+ * connection waits here, and one series of probes serves all of them. Being offline is no failure and costs no try.
  */
 export interface Link {
   /** Resolves once the other end answers. @throws UploadError `OUTAGE_TOO_LONG`, `CERTIFICATE_NOT_TRUSTED`; the signal's reason. */
   recover(reason: string, signal: AbortSignal): Promise<Recovery>;
-  /** Resolves at once, or when an outage that was told is over: who begins in the midst of one has to wait for TCP's timers after it. */
+  /** Resolves at once, or when a known outage is over: a connection begun during one has to wait for TCP's timers after it. */
   whenUp(signal: AbortSignal): Promise<unknown>;
 }
 
@@ -64,28 +64,28 @@ export function createLink(options: LinkOptions): Link {
     const over = new AbortController();
     const probing = AbortSignal.any([signal, over.signal]);
     let answered = false;
-    let tellAnswer = () => {};
-    let tellFault: (error: unknown) => void = () => {};
+    let setAnswered = () => {};
+    let failWith: (error: unknown) => void = () => {};
     const answer = new Promise<void>((resolve, reject) => {
-      tellAnswer = resolve;
-      tellFault = reject;
+      setAnswered = resolve;
+      failWith = reject;
     });
-    // It may come while nothing awaits it: the next race has it.
+    // The answer may come while nothing awaits it: the next race sees it.
     answer.catch(() => {});
-    /** Settles when this probe has an answer or none. A slow one goes on beside the next: its answer counts whenever it comes. */
+    /** Settles when this probe has an answer or has failed. A slow probe goes on beside the next: its answer counts whenever it comes. */
     const ask = () => {
       const askedAt = now();
       return probe(probing).then(
         () => {
           answered = true;
           firstAnswerMs = Math.min(LONGEST_FIRST_ANSWER_MS, Math.max(FIRST_ANSWER_MS, 2 * (now() - askedAt)));
-          tellAnswer();
+          setAnswered();
         },
         (error: unknown) => {
           if (probing.aborted) return;
           const untrusted = hasAnswered() ? undefined : untrustedIn(error);
-          if (isProgrammingError(error)) tellFault(error);
-          else if (untrusted !== undefined) tellFault(certificateNotTrusted(what, untrusted));
+          if (isProgrammingError(error)) failWith(error);
+          else if (untrusted !== undefined) failWith(certificateNotTrusted(what, untrusted));
           lastReason = describe(error);
         },
       );
@@ -101,7 +101,7 @@ export function createLink(options: LinkOptions): Link {
         isDown = true;
         onEvent({ type: 'offline', what, since, reason: lastReason, nextTryInMs });
         await Promise.race([answer, wait(nextTryInMs, probing)]);
-        // Most probes have their answer, or none, at once; a slow one goes on while the next is due.
+        // Most probes are answered or fail at once; a slow one goes on until after the next is due.
         if (!answered) await Promise.race([answer, ask(), wait(PROMPT_MS, probing)]);
         if (answered) break;
       }
@@ -126,7 +126,7 @@ export function createLink(options: LinkOptions): Link {
   };
 }
 
-/** Others may wait on: only the caller's own waiting ends with its signal. */
+/** Ends the caller's own waiting with its signal. Other callers go on waiting. */
 function unlessAborted<Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
@@ -136,13 +136,13 @@ function unlessAborted<Result>(promise: Promise<Result>, signal: AbortSignal): P
   });
 }
 
-/** Often while people watch, so that the upload is back within seconds; seldom when the night has come. Jittered. */
+/** Short while people are likely to watch, so that the upload is back within seconds; long in a long outage. Jittered. */
 export function waitBetweenProbes(outageMs: number, random: number): number {
   const longest = outageMs < 10 * MINUTE_MS ? 1_500 : outageMs < 60 * MINUTE_MS ? 5_000 : 20_000;
   return Math.round(longest * (0.7 + 0.3 * random));
 }
 
-/** In seconds while minutes would say too little. */
+/** Formats a duration in seconds, or in minutes from three on. */
 export function inWords(ms: number): string {
   return ms < 3 * MINUTE_MS ? `${Math.round(ms / 1_000)} s` : `${Math.round(ms / MINUTE_MS)} minutes`;
 }
@@ -150,7 +150,7 @@ export function inWords(ms: number): string {
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
 
-/** Before the next attempt at something that fails although its end can be reached. Doubling, jittered by up to a half. */
+/** Wait before the next attempt at a call that fails although its end can be reached. Doubling, jittered by up to a half. */
 export function waitBefore(attempt: number, random: number): number {
   const ceiling = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt);
   return Math.round(ceiling * (0.5 + random / 2));
@@ -159,15 +159,15 @@ export function waitBefore(attempt: number, random: number): number {
 const FIRST_WAIT_IN_VAIN_MS = 700;
 const LONGEST_WAIT_IN_VAIN_MS = 5 * MINUTE_MS;
 
-/** Before another body goes where bodies do not get through: each costs its bytes, so they become rare soon. Jittered by up to a half. */
+/** Wait before another body is sent where none gets through: each wastes its bytes, so waits grow fast. Jittered by up to a half. */
 export function waitInVain(attempt: number, random: number): number {
   const ceiling = Math.min(LONGEST_WAIT_IN_VAIN_MS, FIRST_WAIT_IN_VAIN_MS * 3 ** attempt);
   return Math.round(ceiling * (0.5 + random / 2));
 }
 
 async function wait(ms: number, signal: AbortSignal): Promise<void> {
-  // Ended early by the signal as well; whoever raced looks at what has happened.
-  await pause(ms, signal).catch(() => {});
+  // The signal may end it early; the caller looks at what has happened.
+  await sleep(ms, signal).catch(() => {});
 }
 
 function describe(error: unknown): string {

@@ -1,57 +1,57 @@
 import type { Link } from './link.ts';
 import { createServiceRate } from './service-rate.ts';
 
-/** Without a byte for this long, a connection is suspected, and the other end is asked over another one. */
+/** A connection without a byte for this long is suspected, and the other end is asked over another one. */
 const QUIET_MS = 3_000;
-/** How long a silence may be normal while nothing is known of the link's speed. */
+/** How long a silence may be normal while the link's speed is unknown. */
 const QUIET_AT_FIRST_MS = 20_000;
 /** A kernel asks for more only when a third of its buffer is free: on a slow link its silence lasts as long as this needs. */
 const KERNEL_GULP_BYTES = 2 * 1024 * 1024;
 /** A gap between bytes this many times as long as usual is more than slowness. */
 const UNUSUAL_GAPS = 6;
-/** Longer still, and TCP's own next retransmission may be as far away again (RFC 6298 doubles its timer): not worth waiting for. */
+/** After a longer silence, TCP's next retransmission may be as far away again (RFC 6298 doubles its timer): not worth waiting for. */
 const HOPELESS_MS = 8_000;
 /** After the link has answered, a younger connection gets this long to show that it lives. */
 const GRACE_MS = 1_500;
-/** Those who share the way with a part may slow it down by so much. */
+/** Other traffic may make a part this many times slower. */
 const QUEUE_MARGIN = 2;
 /** A store that has the whole part may take this long to write it down. */
 const ANSWER_MS = 20_000;
-/** Waiting for buffers to drain is normal; so long, and it is worth a look whether anybody is there. */
+/** Waiting for buffers to drain is normal; after this long, it is worth asking whether the other end is there. */
 const LONG_WAIT_MS = 30_000;
-/** Full buffers on the way can hold up a probe for seconds: only a longer silence says that what they held is lost. */
+/** Full buffers on the way can hold up a probe for seconds: only a longer outage shows that their contents are lost. */
 const CERTAIN_OUTAGE_MS = 10_000;
 const TICK_MS = 500;
-/** After a look that found nothing wrong. */
+/** Time until the next look after one that found nothing wrong. */
 const LOOK_AGAIN_MS = 5_000;
-/** So much more time than the process was awake is not a busy machine: it slept, or the process was stopped. */
+/** If so much more time has passed than the process was awake, the host slept or the process was stopped: a busy host loses less. */
 const SLEPT_MS = 10_000;
 
-/** What the request of a part tells about itself, and the way to end it. */
+/** The signs of life of a part's request, and the way to end it. */
 export interface PartVitals {
-  /** Milliseconds on an awake clock, the same as liveness has. A sleep moves it back by its length. */
+  /** Milliseconds on the awake clock that liveness uses. A sleep moves it back by the length of the sleep. */
   lastMovedAt: number;
-  /** Bytes that its socket took so far. */
+  /** Bytes that the socket took so far. */
   bytesTaken: number;
   /** Usual time between two moves, smoothed. */
   gapMs: number;
-  /** Set when the last byte was handed over: buffers drain, then the store answers. */
+  /** Set when the last byte was handed over: then buffers drain, and the store answers. */
   waiting: WaitingForAnswer | undefined;
-  /** Held back on purpose (a rate limit): its silence says nothing. */
+  /** True while a rate limit holds the request back: its silence says nothing. */
   held: boolean;
   cut(reason: string): void;
 }
 
 export interface WaitingForAnswer {
-  /** What the kernel may need for the rest, at the speed that the socket had. */
+  /** Time that the kernel may need for its buffer, at the speed that the socket had. */
   readonly kernelMs: number;
-  /** Handed over and unanswered in all connections together, this one included: they share the way. */
+  /** Bytes handed over and unanswered in all connections together, including this one: they share the way. */
   readonly queuedBytes: number;
 }
 
 export type Judgement = 'alive' | 'suspect' | 'dead';
 
-/** What the judgement of one connection takes from the others. */
+/** The facts outside of a connection that its judgement needs. */
 export interface Circumstances {
   readonly now: number;
   /** 1 or more: how many times as long as usual a silence may be. */
@@ -64,7 +64,7 @@ export interface Circumstances {
   readonly outageMs: number | undefined;
 }
 
-/** What to make of one connection. */
+/** Judges one connection. */
 export function judgeVitals(vitals: PartVitals, circumstances: Circumstances): Judgement {
   const { now, patience, outageMs } = circumstances;
   if (vitals.held) return 'alive';
@@ -77,7 +77,7 @@ export function judgeVitals(vitals: PartVitals, circumstances: Circumstances): J
   return outageMs > CERTAIN_OUTAGE_MS ? 'dead' : 'alive';
 }
 
-/** All bytes are handed over: buffers drain or the store writes, and neither can be seen. */
+/** Judges a connection whose bytes are all handed over: buffers drain or the store writes, and neither is visible. */
 function judgeWaiting(quietMs: number, { now, patience, answerDueAt, outageMs }: Circumstances): Judgement {
   const overdueMs = now - answerDueAt;
   const isOverdue = overdueMs >= QUIET_MS;
@@ -86,8 +86,8 @@ function judgeWaiting(quietMs: number, { now, patience, answerDueAt, outageMs }:
   return outageMs > (isOverdue ? 0 : CERTAIN_OUTAGE_MS) ? 'dead' : 'alive';
 }
 
-export interface Watch {
-  /** Bytes that sockets took and the store has not answered for, over all connections. */
+export interface LivenessWatch {
+  /** Bytes that sockets took and the store has not acknowledged, over all connections. */
   unansweredBytes(): number;
   /** When the answer to a part that was handed over whole is due, as far as is known now. */
   answerDueAt(): number;
@@ -96,19 +96,19 @@ export interface Watch {
 
 export interface LivenessOptions {
   readonly link: Link;
-  /** An awake clock: what a sleep took from the speed of the link, or a step of the wall clock, says nothing about it. */
+  /** An awake clock: neither a sleep nor a step of the wall clock says anything about the speed of the link. */
   readonly now: () => number;
-  /** Goes on during sleep and knows no steps: what it is ahead of `now` was slept. */
+  /** A clock that goes on during sleep and has no steps: by how much it is ahead of `now` was slept. */
   readonly elapsed: () => number;
   readonly signal: AbortSignal;
-  /** Connections were cut, or the link was down: less at once now. */
+  /** Called when connections were cut or the link was down: less should be sent at once now. */
   readonly onTrouble: () => void;
   readonly tickMs?: number;
 }
 
 /**
  * Watches the connections of all parts. A dead one is replaced within seconds of the network's return instead of when TCP's
- * own timer, doubled again and again, comes round; a living one is left alone, for what it has sent would have to go again.
+ * own timer, doubled again and again, comes round; a living one is left alone, because its bytes would have to be sent again.
  */
 export function startLiveness({ link, now, elapsed, signal, onTrouble, tickMs = TICK_MS }: LivenessOptions) {
   const watched = new Set<PartVitals>();
@@ -127,7 +127,7 @@ export function startLiveness({ link, now, elapsed, signal, onTrouble, tickMs = 
       if (outageMs > 0 || sleptMs > 0) onTrouble();
       await endTheDead(askedAt, Math.max(outageMs, sleptMs));
     } catch {
-      // The run has ended, or the outage was too long: whoever waits for the link hears the reason.
+      // The run has ended, or the outage was too long: the parts that wait for the link get the reason.
     } finally {
       checking = false;
       lookAgainAt = now() + LOOK_AGAIN_MS;
@@ -135,7 +135,7 @@ export function startLiveness({ link, now, elapsed, signal, onTrouble, tickMs = 
   }
 
   async function endTheDead(askedAt: number, outageMs: number): Promise<void> {
-    // What moved since the question is alive, unless there was an outage meanwhile: then the last moments before its end count.
+    // A connection that moved since the question is alive, unless there was an outage meanwhile: then the last moments before its end count.
     const movedSince = (vitals: PartVitals) => outageMs === 0 && vitals.lastMovedAt > askedAt;
     const still = () => [...watched].filter((vitals) => !movedSince(vitals) && judge(vitals, outageMs) === 'dead');
     const hopeless = still().filter((vitals) => now() - vitals.lastMovedAt > HOPELESS_MS);
@@ -175,7 +175,7 @@ export function startLiveness({ link, now, elapsed, signal, onTrouble, tickMs = 
     onTrouble();
   }
 
-  /** The connections were as still as the machine, and the other end may have given them up. */
+  /** The connections were as still as the host, and the other end may have given them up. */
   function wokeUp(sleptMs: number): void {
     for (const vitals of watched) vitals.lastMovedAt -= sleptMs;
     if (!checking) void check('the machine slept', sleptMs);
@@ -191,11 +191,11 @@ export function startLiveness({ link, now, elapsed, signal, onTrouble, tickMs = 
   }, tickMs);
 
   return {
-    watch(vitals: PartVitals): Watch {
+    watch(vitals: PartVitals): LivenessWatch {
       watched.add(vitals);
       return { unansweredBytes, answerDueAt: () => answerDueAt(vitals), stop: () => watched.delete(vitals) };
     },
-    /** A part that began to be sent at `startedAt` got through: silence like the one before was not normal. */
+    /** Records that a part, begun at `startedAt`, got through: long silences are not normal here. */
     partStored(bytes: number, startedAt: number): void {
       serviceRate.answered(bytes, startedAt, now());
       patience = Math.max(1, patience / 2);

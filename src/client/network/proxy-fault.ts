@@ -2,7 +2,7 @@ import type { MakeAgent } from '../../outbound/direct-agent.ts';
 import { UnusableProxy } from '../../outbound/proxy-failure.ts';
 import { UploadError } from '../../session/errors.ts';
 
-/** Tells a proxy variable that cannot be used as an error with a code: waiting would not help, so it must not look like an outage. */
+/** Gives an unusable proxy variable an error with a code: waiting would not help, so it must not look like an outage. */
 export function explainingProxies(makeAgent: MakeAgent): MakeAgent {
   return (url, options) => {
     try {

@@ -1,4 +1,4 @@
-/** `<Error><Code>…</Code><Message>…</Message>…`: two flat fields with XML entities, so no parser is needed. */
+/** Reads `<Error><Code>…</Code><Message>…</Message>…`: two flat fields with XML entities need no parser. */
 export function readS3Error(body: string): { code: string | undefined; message: string | undefined } {
   return { code: field(body, 'Code'), message: field(body, 'Message') };
 }

@@ -1,18 +1,18 @@
-/** Weight of what was before, at each answer: about five parts count. */
+/** Weight of the past at each answer: about five parts count. */
 const MEMORY = 0.8;
-/** Slower than this, a video of 10 GB takes four days: not what a first guess has to allow for. */
+/** At this speed a video of 10 GB takes four days: a first guess need not allow for less. */
 const SLOWEST_BYTES_PER_MS = 32 * 1.024;
-/** Buffers on the way that nobody can look into (a VPN, a proxy) are seldom larger. */
-const UNSEEN_BUFFER_BYTES = 16 * 1024 * 1024;
+/** Invisible buffers on the way (a VPN's, a proxy's) are seldom larger. */
+const INVISIBLE_BUFFER_BYTES = 16 * 1024 * 1024;
 
 /**
- * How fast the other end acknowledges bytes, over all connections together. A socket's own speed says little: kernel, VPN and
- * proxy take megabytes at once and send them later. All times in milliseconds.
+ * The rate at which the other end acknowledges bytes, over all connections together. A socket's own speed says little: kernel, VPN
+ * and proxy take megabytes at once and send them later. All times are in milliseconds.
  */
 export interface ServiceRate {
-  /** `bytes` that began to be sent at `startedAt` were acknowledged at `at`. */
+  /** Records that `bytes`, sent from `startedAt` on, were acknowledged at `at`. */
   answered(bytes: number, startedAt: number, at: number): void;
-  /** How long `bytes` that are somewhere on the way may take to be acknowledged; generous until the first answer. */
+  /** Time that `bytes` on the way may take to be acknowledged; generous until the first answer. */
   timeFor(bytes: number): number;
   readonly isKnown: boolean;
 }
@@ -29,7 +29,7 @@ export function createServiceRate(): ServiceRate {
       lastAnswerAt = at;
     },
     timeFor(bytes) {
-      if (bytesSum === 0) return Math.min(UNSEEN_BUFFER_BYTES, bytes) / SLOWEST_BYTES_PER_MS;
+      if (bytesSum === 0) return Math.min(INVISIBLE_BUFFER_BYTES, bytes) / SLOWEST_BYTES_PER_MS;
       return (bytes * msSum) / bytesSum;
     },
     get isKnown() {

@@ -1,8 +1,8 @@
 /**
- * Waits: for `ms`, or until somebody calls what it puts into `wakers` meanwhile; without `ms` for that alone.
+ * Waits for `ms`, or until one of the functions in `wakers` is called, to which it adds its own; without `ms`, only for that.
  * @throws the signal's reason as soon as it aborts.
  */
-export function pause(ms: number | undefined, signal: AbortSignal, wakers?: Set<() => void>): Promise<void> {
+export function sleep(ms: number | undefined, signal: AbortSignal, wakers?: Set<() => void>): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const timer = ms === undefined ? undefined : setTimeout(done, ms);

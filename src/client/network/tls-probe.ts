@@ -6,11 +6,11 @@ import { LinkFailure } from './link-failure.ts';
 
 /** A handshake needs two round trips; a server that stays silent for longer has not shown that it speaks TLS. */
 const HANDSHAKE_MS = 2_000;
-/** How servers that wait for a handshake answer plain HTTP: they close, or send a TLS alert, which is no HTTP. Some answer HTTP 400. */
+/** Codes with which servers that expect a handshake close plain HTTP. Others send a TLS alert, which is no HTTP, or answer HTTP 400. */
 const CLOSED = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE']);
 
 /**
- * Tells a broken `http:` connection in words where the other end speaks TLS, which the failure itself does not say.
+ * Finds out whether a broken `http:` connection failed because the other end speaks TLS, which the failure itself does not say.
  * @returns the failure, or one with the trouble `only-tls`.
  */
 export async function explainPlainHttp(
@@ -22,7 +22,7 @@ export async function explainPlainHttp(
   return mayBeTls && (await speaksTls(url, makeAgent)) ? new LinkFailure(failure.cause, 'only-tls') : failure;
 }
 
-/** The same for an answer that is neither a partway server's nor an object store's: Go and nginx answer HTTP 400 before they close. */
+/** Does the same for an answer that is neither a partway server's nor an object store's: Go and nginx answer HTTP 400 before they close. */
 export async function explainForeignAnswer(
   status: number,
   url: string,
@@ -38,7 +38,7 @@ export function overTls(url: string): string {
   return new URL(`https://${hostname}:${port || 80}`).origin;
 }
 
-/** Asks the port of an `http:` URL for a TLS handshake. The certificate does not matter, for nothing is sent that is worth protecting. */
+/** Asks the port of an `http:` URL for a TLS handshake. The certificate does not matter, because nothing is sent that is worth protecting. */
 function speaksTls(url: string, makeAgent: MakeAgent): Promise<boolean> {
   if (!url.startsWith('http:')) return Promise.resolve(false);
   const target = overTls(url);
@@ -54,13 +54,13 @@ function speaksTls(url: string, makeAgent: MakeAgent): Promise<boolean> {
     const timer = setTimeout(finish, HANDSHAKE_MS, false);
     request.on('socket', (socket) => socket.once('secureConnect', () => finish(true)));
     request.on('response', () => finish(true));
-    // An alert refuses this handshake, in TLS.
+    // An alert refuses this handshake, but in TLS.
     request.on('error', ({ message }) => finish(/\balert\b/i.test(message)));
     request.end();
   });
 }
 
-/** Undefined where `https:` would go through a proxy that cannot be used: that says nothing of the `http:` URL. */
+/** Undefined where `https:` would go through an unusable proxy, which says nothing about the `http:` URL. */
 function agentOrNone(makeAgent: MakeAgent, target: string): http.Agent | undefined {
   try {
     return makeAgent(target, { keepAlive: false });

@@ -2,10 +2,10 @@ import type { PartsResponse, WireStoredPart } from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import { type PartPlan, partLength } from '../../session/part-plan.ts';
 import { partNumbersOf } from '../../session/part-ranges.ts';
-import { pause } from '../network/sleep.ts';
+import { sleep } from '../network/sleep.ts';
 import type { SentPart } from './part-sender.ts';
 
-/** Why a part that the store acknowledged still counts as missing. */
+/** The reason why a part that the store acknowledged still counts as missing. */
 export type Shortcoming =
   /** Listed with the ETag that this client received, and with a size and checksum that prove nothing. */
   | { readonly kind: 'unproven'; readonly acknowledged: SentPart; readonly listed: WireStoredPart }
@@ -18,7 +18,7 @@ export type Shortcoming =
  */
 export function findShortcomings(acknowledged: ReadonlyMap<number, SentPart>, listing: PartsResponse): Shortcoming[] {
   const unproven = new Map<number, WireStoredPart[]>();
-  // Servers that are older than the field leave it out.
+  // Older servers leave the field out.
   for (const part of listing.unproven ?? []) unproven.set(part.partNumber, [...(unproven.get(part.partNumber) ?? []), part]);
   return [...partNumbersOf(listing.missing)].flatMap((partNumber): Shortcoming[] => {
     const sent = acknowledged.get(partNumber);
@@ -33,12 +33,12 @@ function unquoted(etag: string): string {
   return etag.replaceAll('"', '');
 }
 
-/** A list may lag behind an acknowledgement: it is asked again after these waits before the part counts as lost. */
+/** A list may lag behind an acknowledgement: the store is asked again after these waits before a part counts as lost. */
 const LAG_WAITS_MS = [500, 1_500, 4_000];
-/** A part that was acknowledged and is not listed is sent again so often, unless an outage explains the loss. */
+/** Times that a part is sent again which was acknowledged and is not listed, unless an outage explains the loss. */
 const MOST_RESENDS = 1;
 
-/** With fewer parts, Complete tells the same before much is sent. */
+/** With fewer parts, Complete finds the same out before much is sent. */
 const PARTS_WORTH_A_LOOK = 8;
 
 export interface AcknowledgedPartsOptions {
@@ -63,7 +63,7 @@ export function createAcknowledgedParts(options: AcknowledgedPartsOptions) {
     if (unproven) throw unsuitable(unproven.listed, partLength(plan, size, unproven.listed.partNumber));
   }
 
-  /** Parts of an earlier generation of multipart upload are gone for good: nothing is concluded from them. */
+  /** Forgets the parts of an earlier generation, which are gone for good: nothing follows from them. */
   function observe(listing: PartsResponse): void {
     if (listing.generation !== generation) acknowledged.clear();
     generation = listing.generation;
@@ -74,12 +74,12 @@ export function createAcknowledgedParts(options: AcknowledgedPartsOptions) {
     stored(part: SentPart): void {
       acknowledged.set(part.partNumber, part);
     },
-    /** An outage, or a restart of the store, may have cost it parts that it had acknowledged. */
+    /** Call after an outage: the store may have lost parts in it that it had acknowledged. */
     excuse(): void {
       resends.clear();
     },
     /**
-     * The list that the next round begins with. Asked again while it lags behind.
+     * Gets the list that the next round begins with, again while it lags behind.
      * @throws UploadError `STORE_UNSUITABLE` where sending what is missing would be in vain.
      */
     async listing(): Promise<PartsResponse> {
@@ -89,7 +89,7 @@ export function createAcknowledgedParts(options: AcknowledgedPartsOptions) {
         const shortcomings = findShortcomings(acknowledged, listing);
         refuseUnproven(shortcomings);
         if (shortcomings.length === 0) return listing;
-        await pause(waitMs, signal);
+        await sleep(waitMs, signal);
         listing = await list();
       }
       observe(listing);

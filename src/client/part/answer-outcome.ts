@@ -2,7 +2,7 @@ import type { UploadError } from '../../session/errors.ts';
 import { describeAnswer, judgeAnswer, type PartAnswer } from './part-answer.ts';
 import { AnsweredOnTheWay, PartFailure, refusedPart, StoreBusy, storeFull, UploadLost, UrlRefused } from './part-failures.ts';
 
-/** The earlier answers about the same part. */
+/** Counts of the earlier answers to the same part. */
 export interface AnswerHistory {
   /** In a row. */
   refusedUrls: number;
@@ -12,26 +12,26 @@ export interface AnswerHistory {
 export interface AnsweredPart {
   /** Bytes. */
   readonly size: number;
-  /** The CRC32 that was signed, and that of the bytes which were handed over. */
+  /** The CRC32 that was signed. `sentChecksum` is that of the bytes that were handed over. */
   readonly signedChecksum: string;
   readonly sentChecksum: string;
   readonly changed: () => UploadError;
   readonly tooLarge: (answer: PartAnswer) => Error;
 }
 
-/** The ETag of a part that was stored. @throws what the attempt failed with */
+/** Returns the ETag of a stored part. @throws the failure of the attempt otherwise */
 export function etagFrom(answer: PartAnswer, history: AnswerHistory, part: AnsweredPart): string {
   const verdict = judgeAnswer(answer);
   const said = describeAnswer(answer);
   if (verdict.kind !== 'sign-again') history.refusedUrls = 0;
   switch (verdict.kind) {
     case 'stored':
-      // The store has checked the signed checksum; this catches a store that does not.
+      // The store has checked the signed checksum; this catches stores that do not.
       if (part.sentChecksum !== part.signedChecksum) throw part.changed();
       return verdict.etag;
     case 'sign-again':
       history.refusedUrls += 1;
-      // A fresh URL is refused too: it is not the URL's age.
+      // A fresh URL is refused as well, so age is not the reason.
       if (history.refusedUrls > 1) throw refusedPart(answer, part.size);
       throw new UrlRefused(said);
     case 'busy':

@@ -1,6 +1,6 @@
 import { escapeInvisible } from '../../text/visible-text.ts';
 
-/** The answer to a part's PUT, as far as the engine needs it: by the object store, or by something in between. */
+/** The answer to a part's PUT, as far as the engine needs it. It may come from the object store or from something in between. */
 export interface PartAnswer {
   readonly status: number;
   /** S3's error code from the XML body; undefined for 2xx and for answers that are not S3's. */
@@ -16,19 +16,19 @@ export interface PartAnswer {
 
 export type Verdict =
   | { readonly kind: 'stored'; readonly etag: string }
-  /** The URL no longer (or not yet) counts: sign again. Costs no try. */
+  /** The URL is no longer (or not yet) valid: sign again. Costs no try. */
   | { readonly kind: 'sign-again' }
   /** The store wants to be asked later. Costs no try. */
   | { readonly kind: 'busy'; readonly retryAfterSeconds: number | undefined }
-  /** The store does not know the multipart upload: completed, aborted, swept or lost. The control plane knows which. */
+  /** The store does not know the multipart upload: it was completed, aborted, swept or lost. The control plane knows which. */
   | { readonly kind: 'upload-lost' }
   /** The bytes that arrived are not those that were signed. Costs a try; twice means that the file changed. */
   | { readonly kind: 'bytes-differ' }
   /** Something on the way answered in the store's place (a proxy, a sign-in page), or changed the store's answer: an outage. */
   | { readonly kind: 'not-the-store'; readonly retryAfterSeconds: number | undefined }
-  /** Something on the way takes no body of that size. Smaller parts may get through. */
+  /** Something on the way accepts no body of that size. Smaller parts may get through. */
   | { readonly kind: 'too-large' }
-  /** Something went wrong with this part over a working link. Costs a try. */
+  /** This part failed over a working link. Costs a try. */
   | { readonly kind: 'failed' }
   | { readonly kind: 'store-full' }
   /** Sending it again cannot help. */
@@ -36,10 +36,10 @@ export type Verdict =
 
 const BYTES_DIFFER = new Set(['XAmzContentChecksumMismatch', 'BadDigest', 'XAmzContentSHA256Mismatch']);
 const STORE_FULL = new Set(['XMinioStorageFull', 'XMinioAdminBucketQuotaExceeded']);
-/** Framing that broke on the way, not a decision about the part. */
+/** Codes for framing that broke on the way, not for a decision about the part. */
 const CUT_SHORT = new Set(['IncompleteBody', 'RequestTimeout', 'ClientDisconnected']);
 
-/** What a client may conclude from the answer to a part's PUT: the table of measured answers, as a pure function. */
+/** Judges the answer to a part's PUT: the table of measured answers as a pure function. */
 export function judgeAnswer(answer: PartAnswer): Verdict {
   const { status, code, message = '', etag, retryAfterSeconds } = answer;
   if (status === 200 && etag !== undefined) return { kind: 'stored', etag };
@@ -52,35 +52,35 @@ export function judgeAnswer(answer: PartAnswer): Verdict {
     return { kind: 'busy', retryAfterSeconds };
   if (code !== undefined && CUT_SHORT.has(code)) return { kind: 'busy', retryAfterSeconds };
   if (status === 413 && code === undefined) return { kind: 'too-large' };
-  // MinIO has one code for an expired URL and for a missing right, and texts may change: any 403 is worth one new URL.
+  // MinIO has one code for an expired URL and for a missing right, and its texts may change: any 403 is worth one new URL.
   if (status === 403) return { kind: 'sign-again' };
   if (status >= 500 || status === 408) return { kind: 'failed' };
   return { kind: 'refused' };
 }
 
-/** 408, 502, 503 and 504 are what proxies say of a store that they do not reach or wait for; 511 is for sign-in pages (RFC 6585). */
-const OF_PROXIES = new Set([408, 499, 502, 503, 504, 511]);
-/** Beyond what HTTP defines: content delivery networks count their own failures from here. */
-const FIRST_OF_NETWORKS = 520;
+/** Proxies answer 408, 502, 503 and 504 for a store that they do not reach or wait for; 511 is for sign-in pages (RFC 6585). */
+const PROXY_STATUSES = new Set([408, 499, 502, 503, 504, 511]);
+/** Content delivery networks number their own failures from here, beyond what HTTP defines. */
+const FIRST_CDN_STATUS = 520;
 
 /**
- * Whether an answer that says nothing definite about the part is not the store's own. The store's errors carry a code in XML,
- * redirects included; a page is of something else. A 4xx page is definite, and judged like other refusals.
+ * Whether an answer comes from a proxy and says nothing definite about the part. The store's errors carry a code in XML, redirects
+ * included; a page comes from something else. A 4xx page is definite, and judged like other refusals.
  */
 function isFromProxy({ status, code, contentType = '' }: PartAnswer): boolean {
   if (code !== undefined) return false;
-  if (status < 400 || status >= FIRST_OF_NETWORKS || OF_PROXIES.has(status)) return true;
+  if (status < 400 || status >= FIRST_CDN_STATUS || PROXY_STATUSES.has(status)) return true;
   return status >= 500 && status !== 507 && /html/i.test(contentType);
 }
 
-/** Whether something other than the store refuses. Where the store did, it says why. */
+/** Whether something other than the store refuses. The store itself says why. */
 export function isRefusedOnTheWay({ status, code }: PartAnswer): boolean {
   return code === undefined && status >= 400;
 }
 
 const LONGEST_QUOTE = 200;
 
-/** For people: one line, and nothing in it that a terminal obeys. A redirect's target is cut to its origin: it may repeat the signature. */
+/** Describes an answer to people in one line that no terminal obeys. A redirect's target is cut to its origin: it may repeat the signature. */
 export function describeAnswer({ status, code, message, etag, contentType, server, location }: PartAnswer): string {
   if (code !== undefined) return quoted(`HTTP ${status} ${code}${message ? `: ${message}` : ''}`);
   if (status === 200 && etag === undefined && !/html/i.test(contentType ?? '')) return 'HTTP 200 without an ETag';

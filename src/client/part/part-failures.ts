@@ -3,19 +3,19 @@ import type { ByteSource } from '../source/byte-source.ts';
 import { describeAnswer, isRefusedOnTheWay, type PartAnswer } from './part-answer.ts';
 import { ConnectionFailure } from './put-part.ts';
 
-/** How an attempt at a part can fail: the first five lead to another attempt, the UploadErrors below end the upload. */
+/** The ways in which an attempt at a part can fail: the errors with a class lead to another attempt or round, the UploadErrors below end the upload. */
 
-/** The store does not know the multipart upload any more: not this part's problem but the session's. */
+/** The store no longer knows the multipart upload: this concerns the session, not the part. */
 export class UploadLost extends Error {
   override readonly name = 'UploadLost';
 }
 
-/** Something went wrong with a part over a working link: this is what tries are counted for. */
+/** A part failed over a working link: only such failures count as tries. */
 export class PartFailure extends Error {
   override readonly name = 'PartFailure';
 }
 
-/** The store asks for patience. */
+/** The store asks to be asked later. */
 export class StoreBusy extends Error {
   override readonly name = 'StoreBusy';
   readonly retryAfterSeconds: number | undefined;
@@ -25,7 +25,7 @@ export class StoreBusy extends Error {
   }
 }
 
-/** Something between this machine and the store answered, or changed the store's answer. The store may have the part. */
+/** Something between the client and the store answered, or changed the store's answer. The store may have the part. */
 export class AnsweredOnTheWay extends Error {
   override readonly name = 'AnsweredOnTheWay';
   readonly retryAfterSeconds: number | undefined;
@@ -35,7 +35,7 @@ export class AnsweredOnTheWay extends Error {
   }
 }
 
-/** The URL no longer counts; a new one may. */
+/** The store no longer accepts the URL; it may accept a new one. */
 export class UrlRefused extends Error {
   override readonly name = 'UrlRefused';
 }

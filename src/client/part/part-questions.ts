@@ -8,14 +8,14 @@ import { describeAnswer, judgeAnswer, type PartAnswer } from './part-answer.ts';
 import { AnsweredOnTheWay } from './part-failures.ts';
 import { ConnectionFailure, putPart, readAnswer } from './put-part.ts';
 
-/** Questions about the way to the store, asked with a part's own URL and without its bytes, each over a connection of its own. */
+/** Requests that ask about the way to the store, with a part's own URL and without its bytes, each over a new connection. */
 
 const STALL_MS = 10_000;
 const LONGEST_HESITATION_MS = 5_000;
 
 /**
- * Asks whether the store itself answers. It refuses an empty PUT, for the length is signed, and says so in its own words; what
- * answers parts in its place answers this, too.
+ * Asks whether the store itself answers. The store refuses an empty PUT in its own words, because the length is signed; whatever
+ * answers parts in its place answers this request, too.
  * @throws AnsweredOnTheWay where it was not the store; ConnectionFailure
  */
 export async function putNothing(
@@ -70,7 +70,7 @@ export function askToSend(
     const timer = setTimeout(finish, LONGEST_HESITATION_MS);
     request.on('continue', () => finish());
     request.on('response', (response) => readAnswer(response).then(finish, () => finish()));
-    // A connection that breaks says no more than the one before.
+    // A connection that breaks says no more than the ones before.
     request.on('error', () => finish());
     request.flushHeaders();
   });

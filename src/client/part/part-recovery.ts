@@ -1,55 +1,54 @@
 import type { PresignedPart, WireStoredPart } from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
+import { retryAfterMs } from '../control-plane/retry.ts';
 import type { UploadControl } from '../flow/upload-control.ts';
 import { inWords, type Link, waitBefore } from '../network/link.ts';
-import { pause } from '../network/sleep.ts';
-import type { StoreProbe } from '../network/store-probe.ts';
-import type { UploadEvent } from '../progress/events.ts';
-import type { Tally } from '../progress/progress-counter.ts';
+import { sleep } from '../network/sleep.ts';
+import type { EngineEvent } from '../progress/events.ts';
+import type { ProgressCounter } from '../progress/progress-counter.ts';
 import type { AnswerHistory } from './answer-outcome.ts';
 import { judgeAnswer, type PartAnswer } from './part-answer.ts';
 import { AnsweredOnTheWay, isTransient, PartFailure, StoreBusy, UrlRefused } from './part-failures.ts';
 import { ConnectionFailure } from './put-part.ts';
+import type { StoreProbe } from './store-probe.ts';
 import type { WayToStore } from './way-to-store.ts';
 
 export interface PartRecoveryOptions {
   readonly link: Link;
   readonly storeProbe: StoreProbe;
   readonly way: WayToStore;
-  readonly tally: Tally;
+  readonly counter: ProgressCounter;
   readonly control: UploadControl;
-  /** Asks what the store has of a part, when the answer got lost or was not the store's. */
+  /** Asks whether the store has a part, when the answer got lost or was not the store's. */
   readonly findStored: (partNumber: number) => Promise<WireStoredPart | undefined>;
-  /** Whether something on the way says no to a part before it is sent. */
+  /** Asks whether something on the way refuses a part before it is sent. */
   readonly askToSend: (part: PresignedPart, signal: AbortSignal) => Promise<PartAnswer | undefined>;
   readonly maxTries: number;
   readonly maxOutageMs: number;
-  readonly onEvent: (event: UploadEvent) => void;
+  readonly onEvent: (event: EngineEvent) => void;
   /** An awake clock: neither sleep nor a step of the wall clock uses up patience, or changes the age of a connection. */
   readonly now: () => number;
   readonly random: () => number;
 }
 
-/** Earlier ones of the same part: connections do break now and then. */
+/** Connections of the same part that may break before it is asked whether the part is refused: some break now and then. */
 const BREAKS_BEFORE_QUESTION = 3;
-/** Longer than this, and a store that says "later" is asked anyway. */
-const LONGEST_RETRY_AFTER_MS = 60_000;
 
 /** The history of the attempts at one part. */
 export interface Attempts extends AnswerHistory {
-  /** The first failure, on a clock that stands still in pauses. */
+  /** When the first attempt failed, on a clock that stands still during pauses. */
   troubleSince: number | undefined;
   count: number;
-  /** The latest one. */
+  /** The latest attempt. */
   current: { startedAt: number; endedAt: number; bytes: number };
-  /** Its whole body was handed over. */
+  /** The latest attempt handed its whole body over. */
   isWhole: boolean;
   signed: PresignedPart | undefined;
-  /** Those before it was signed. */
+  /** The number of pauses before `signed` was signed. */
   pausesBefore: number;
-  /** The store may have the part, and did not say so. */
+  /** The store may have the part and did not say so. */
   answerLost: boolean;
-  /** The part is stored, as the store's list says. */
+  /** The ETag in the store's list, where that has the part. */
   foundEtag: string | undefined;
   brokenConnections: number;
   busyAnswers: number;
@@ -65,35 +64,35 @@ export interface FailedPart {
   readonly checksum: string;
 }
 
-/** Decides between two attempts at a part whether to make another one, what to ask before it, and how long to wait. */
+/** Decides between two attempts at a part whether to make another, what to ask first, and how long to wait. */
 export function createPartRecovery(options: PartRecoveryOptions) {
-  const { link, storeProbe, way, tally, control, onEvent } = options;
+  const { link, storeProbe, way, counter, control, onEvent } = options;
 
-  /** Stands still in a pause: no patience is used up by it. */
+  /** Stands still during pauses, which use up no patience. */
   const unpausedNow = () => options.now() - control.pausedMs;
 
   function isWorthRetrying(error: Error, retriesConsumed: number): boolean {
     return isTransient(error) && (!(error instanceof PartFailure) || retriesConsumed + 1 < options.maxTries);
   }
 
-  /** Between attempts: waits where waiting helps. p-retry adds its own back-off for failures that consume a try. */
+  /** Prepares the next attempt, and waits where waiting helps. p-retry adds its own back-off for failures that consume a try. */
   async function beforeRetry(part: FailedPart, error: Error, attempts: Attempts, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const { partNumber, start, end } = part;
     attempts.troubleSince ??= unpausedNow();
     attempts.isWhole = attempts.current.bytes === end - start;
     attempts.answerLost = error instanceof AnsweredOnTheWay || (error instanceof ConnectionFailure && error.bodySent);
-    // Sent whole and not answered by the store, it is in flight until the store was asked whether it has it.
-    if (!attempts.answerLost) tally.partEnded(partNumber);
+    // A part that was sent whole and not answered by the store counts as in flight until the store was asked for it.
+    if (!attempts.answerLost) counter.partEnded(partNumber);
     onEvent({ type: 'retry', partNumber, attempt: attempts.count, reason: error.message });
-    // The link is not needed during a pause, so it is not asked for either.
+    // A pause does not need the link, so it is not probed during one.
     await control.untilResumed(signal);
     if (error instanceof UrlRefused) attempts.signed = undefined;
     else if (error instanceof ConnectionFailure) await afterBreak(part, error, attempts, signal);
     else if (error instanceof AnsweredOnTheWay) await afterForeignAnswer(part, error, attempts, signal);
     else if (error instanceof StoreBusy) {
       checkPatience(part, attempts, `the object store answered ${error.message}`);
-      await pause(Math.max(askedFor(error), waitBefore(attempts.busyAnswers++, options.random())), signal);
+      await sleep(Math.max(retryAfterMs(error.retryAfterSeconds), waitBefore(attempts.busyAnswers++, options.random())), signal);
     }
   }
 
@@ -117,14 +116,14 @@ export function createPartRecovery(options: PartRecoveryOptions) {
     await waitForWay(part, pattern ?? error.message, attempts, waitMs, signal);
   }
 
-  /** A refusal for the size may never be read where the proxy closes at once. @throws what the refusal leads to */
+  /** Asks for a refusal because of the size, which is never read where the proxy closes at once. @throws what the refusal leads to */
   async function checkSize({ start, end }: FailedPart, { signed }: Attempts, signal: AbortSignal): Promise<void> {
     const answer = signed && (await options.askToSend(signed, signal));
     signal.throwIfAborted();
     if (answer !== undefined && judgeAnswer(answer).kind === 'too-large') throw way.tooLarge(answer, end - start);
   }
 
-  /** Nothing goes out again before the store was asked whether it has the part, and then only where the store itself answers. */
+  /** Sends nothing again before the store was asked whether it has the part, and then only where the store itself answers. */
   async function afterForeignAnswer(
     part: FailedPart,
     error: AnsweredOnTheWay,
@@ -141,19 +140,25 @@ export function createPartRecovery(options: PartRecoveryOptions) {
     if (attempts.signed !== undefined) storeProbe.suspect(attempts.signed);
     const { outageMs } = await link.recover(error.message, signal);
     if (outageMs > 0) way.outage();
-    await waitForWay(part, error.message, attempts, Math.max(askedFor(error), way.waitMs(options.random())), signal);
+    await waitForWay(
+      part,
+      error.message,
+      attempts,
+      Math.max(retryAfterMs(error.retryAfterSeconds), way.waitMs(options.random())),
+      signal,
+    );
   }
 
-  /** The store can be reached, and no part gets through. */
+  /** Waits where the store can be reached and yet no part gets through. */
   async function waitForWay(part: FailedPart, reason: string, attempts: Attempts, wantedMs: number, signal: AbortSignal) {
     checkPatience(part, attempts, reason);
-    // Not beyond the end of patience: there is one attempt at it.
+    // Not beyond the end of patience, when a last attempt is made.
     const waitMs = Math.max(0, Math.min(wantedMs, options.maxOutageMs - troubledForMs(attempts) + 1));
     way.waits(reason, waitMs);
-    await pause(waitMs, signal);
+    await sleep(waitMs, signal);
     // A part that was handed over whole may have arrived meanwhile.
     attempts.answerLost = attempts.isWhole;
-    // The server may sign for another way by now.
+    // By now the server may sign for another address.
     attempts.signed = undefined;
   }
 
@@ -170,16 +175,12 @@ export function createPartRecovery(options: PartRecoveryOptions) {
       way.passed(attempts.current);
       return true;
     }
-    // One that was handed over whole may still arrive.
-    if (!attempts.isWhole) tally.partEnded(partNumber);
+    // A part that was handed over whole may still arrive.
+    if (!attempts.isWhole) counter.partEnded(partNumber);
     return false;
   }
 
-  function askedFor({ retryAfterSeconds = 0 }: { readonly retryAfterSeconds: number | undefined }): number {
-    return Math.min(retryAfterSeconds * 1_000, LONGEST_RETRY_AFTER_MS);
-  }
-
-  /** Since the first attempt that failed: until then, everything went well. */
+  /** Milliseconds since the first attempt that failed. */
   function troubledForMs({ troubleSince }: Attempts): number {
     return troubleSince === undefined ? 0 : unpausedNow() - troubleSince;
   }

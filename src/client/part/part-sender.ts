@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import pRetry from 'p-retry';
 import type { PresignedPart } from '../../contract/wire.ts';
 import { RunningChecksum } from '../../session/checksum.ts';
-import type { Turn } from '../flow/slots.ts';
+import type { InSendSlot } from '../flow/slots.ts';
 import type { Connections } from '../network/connections.ts';
 import type { Liveness } from '../network/liveness.ts';
 import type { ByteSource } from '../source/byte-source.ts';
@@ -11,6 +11,7 @@ import { etagFrom } from './answer-outcome.ts';
 import type { PartAnswer } from './part-answer.ts';
 import { changedWhileSending, isTransient, PartFailure, triesUsedUp } from './part-failures.ts';
 import { type Attempts, createPartRecovery, type PartRecoveryOptions } from './part-recovery.ts';
+import type { PartUrls } from './part-urls.ts';
 import { type PartBody, putPart } from './put-part.ts';
 
 export interface SentPart {
@@ -22,11 +23,9 @@ export interface SentPart {
 
 export interface PartSenderOptions extends PartRecoveryOptions {
   readonly source: ByteSource;
-  readonly sign: (partNumber: number, checksum: string) => Promise<PresignedPart>;
+  readonly urls: Pick<PartUrls, 'sign' | 'isCurrent'>;
   readonly connections: Connections;
   readonly liveness: Liveness;
-  /** Runs while one of the places for bodies on the wire is free; `release` gives it back. */
-  readonly inPlace: InPlace;
   /** Notices whether the source may have changed. @throws UploadError `SOURCE_CHANGED` if it cannot be what was opened. */
   readonly look: () => Promise<void>;
   readonly stallMs: number;
@@ -34,15 +33,12 @@ export interface PartSenderOptions extends PartRecoveryOptions {
   readonly refuseOnlyTls: (answer: PartAnswer, url: string) => Promise<void>;
 }
 
-export type InPlace = <Result>(work: (release: () => void) => Promise<Result>) => Promise<Result>;
-
 export interface PartToSend {
   readonly partNumber: number;
   /** Inclusive. */
   readonly start: number;
   /** Exclusive. */
   readonly end: number;
-  readonly turn: Turn;
 }
 
 export interface PartSignals {
@@ -52,21 +48,21 @@ export interface PartSignals {
   readonly drain: AbortSignal;
 }
 
-/** Sends one part until the store has it, or it is clear that it never will. Knows nothing of other parts. */
+/** Sends one part until the store has it, or until it is clear that it never will. Knows nothing of other parts. */
 export function createPartSender(options: PartSenderOptions) {
-  const { source, connections, link, storeProbe, way, tally, control } = options;
+  const { source, urls, connections, link, storeProbe, way, counter, control } = options;
   const recovery = createPartRecovery(options);
 
-  return async function sendPart(part: PartToSend, signals: PartSignals): Promise<SentPart> {
+  return async function sendPart(part: PartToSend, inSendSlot: InSendSlot, signals: PartSignals): Promise<SentPart> {
     const { partNumber, start, end } = part;
     await control.untilResumed(signals.drain);
     await options.look();
-    // The first pass: the URL is signed for exactly these bytes.
+    // The URL is signed for exactly the bytes of this first reading.
     const checksum = await checksumOfRange(source, start, end, { signal: signals.stop });
     const attempts = recovery.startAttempts();
     try {
-      const etag = await pRetry(() => attempt(part, checksum, attempts, signals), {
-        // Tries are counted in shouldRetry: p-retry's own limit would end the part at an outage after its last try.
+      const etag = await pRetry(() => attempt(part, checksum, attempts, inSendSlot, signals), {
+        // shouldRetry counts the tries: p-retry's own limit would end the part at an outage after its last try.
         retries: Number.POSITIVE_INFINITY,
         minTimeout: 500,
         maxTimeout: 30_000,
@@ -82,15 +78,16 @@ export function createPartSender(options: PartSenderOptions) {
       });
       return { partNumber, etag, checksum, size: end - start };
     } catch (error) {
-      tally.partEnded(partNumber);
+      counter.partEnded(partNumber);
       throw error instanceof PartFailure ? triesUsedUp(partNumber, options.maxTries, error) : error;
     }
   };
 
   async function attempt(
-    { partNumber, start, end, turn }: PartToSend,
+    { partNumber, start, end }: PartToSend,
     checksum: string,
     attempts: Attempts,
+    inSendSlot: InSendSlot,
     { stop, drain }: PartSignals,
   ): Promise<string> {
     attempts.count += 1;
@@ -98,15 +95,14 @@ export function createPartSender(options: PartSenderOptions) {
     if (attempts.foundEtag !== undefined) return attempts.foundEtag;
     await freshUrl(partNumber, checksum, attempts);
     const body = summedBody(source, start, end);
-    await turn.mine;
-    attempts.current = { startedAt: options.now(), endedAt: 0, bytes: 0 };
-    const { current } = attempts;
-    const placed = options.inPlace(async (release) => {
-      // It may have waited for its place; an interruption or a pause lets only finish what is on the wire.
+    const current = { startedAt: options.now(), endedAt: 0, bytes: 0 };
+    attempts.current = current;
+    const sending = inSendSlot(async (release) => {
+      // The part may have waited for its slot, and an interruption lets only finish what is on the wire.
       drain.throwIfAborted();
       await link.whenUp(drain);
       const { url, headers } = await urlOutsidePause(partNumber, checksum, attempts, drain);
-      tally.partStarted(partNumber);
+      counter.partStarted(partNumber);
       storeProbe.sends(partNumber);
       current.startedAt = options.now();
       const answer = await putPart({
@@ -121,7 +117,7 @@ export function createPartSender(options: PartSenderOptions) {
         now: options.now,
         onBytes: (count) => {
           current.bytes += count;
-          tally.sent(partNumber, count);
+          counter.sent(partNumber, count);
         },
         // The next part may use the link while this one's answer is on its way.
         onBodySent: release,
@@ -129,8 +125,7 @@ export function createPartSender(options: PartSenderOptions) {
       await options.refuseOnlyTls(answer, url);
       return answer;
     });
-    turn.pass();
-    const answer = await placed.finally(() => {
+    const answer = await sending.finally(() => {
       current.endedAt = options.now();
     });
     const etag = etagFrom(answer, attempts, {
@@ -146,16 +141,16 @@ export function createPartSender(options: PartSenderOptions) {
     return etag;
   }
 
-  /** The URL that there is, unless a pause may have outlived it, or the store has moved. */
+  /** Keeps the URL that there is, unless a pause may have lasted longer than it counts, or the store has moved. */
   async function freshUrl(partNumber: number, checksum: string, attempts: Attempts): Promise<PresignedPart> {
     if (attempts.pausesBefore !== control.pauses) attempts.signed = undefined;
-    if (attempts.signed !== undefined && !storeProbe.isCurrent(attempts.signed)) attempts.signed = undefined;
+    if (attempts.signed !== undefined && !urls.isCurrent(attempts.signed)) attempts.signed = undefined;
     attempts.pausesBefore = control.pauses;
-    attempts.signed ??= await options.sign(partNumber, checksum);
+    attempts.signed ??= await urls.sign(partNumber, checksum);
     return attempts.signed;
   }
 
-  /** Signing takes its time, and another pause may begin meanwhile. */
+  /** Signs again where another pause began while the URL was signed. */
   async function urlOutsidePause(
     partNumber: number,
     checksum: string,
@@ -170,7 +165,9 @@ export function createPartSender(options: PartSenderOptions) {
   }
 }
 
-/** The part's bytes, summed again on their way. */
+export type SendPart = ReturnType<typeof createPartSender>;
+
+/** The part's bytes, with their checksum computed again on the way. */
 function summedBody(source: ByteSource, start: number, end: number): PartBody & { checksum(): string } {
   const checksum = new RunningChecksum(crc32);
   let length = 0;

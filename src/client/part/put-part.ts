@@ -3,16 +3,16 @@ import * as https from 'node:https';
 import { finished } from 'node:stream/promises';
 import type { ByteLimiter } from '../flow/byte-limiter.ts';
 import { LinkFailure } from '../network/link-failure.ts';
-import type { PartVitals, Watch } from '../network/liveness.ts';
+import type { LivenessWatch, PartVitals } from '../network/liveness.ts';
 import { readS3Error } from '../network/s3-error.ts';
 import type { PartAnswer } from './part-answer.ts';
 
-/** The link, not the store, ended an attempt: no answer came. */
+/** An attempt that the link ended, not the store: no answer came. */
 export class ConnectionFailure extends Error {
   override readonly name = 'ConnectionFailure';
   /** The store may have the part: only its answer got lost. */
   readonly bodySent: boolean;
-  /** This side gave the connection up, since nothing moved in it. */
+  /** This side gave the connection up, because nothing moved in it. */
   readonly givenUp: boolean;
   /** When the connection was closed, if it was, on the request's clock: a rate limit may hold the attempt for longer. */
   readonly closedAt: number | undefined;
@@ -28,11 +28,11 @@ export class ConnectionFailure extends Error {
   }
 }
 
-/** The bytes of a part. They are looked at on their way, rather than wrapped: each layer around them costs promises for each piece. */
+/** The bytes of a part. `look` sees each piece on its way instead of wrapping the pieces: each layer around them costs promises for each piece. */
 export interface PartBody {
   readonly pieces: AsyncIterable<Uint8Array>;
   look(piece: Uint8Array): void;
-  /** After the last piece. Throws where it was not all: the request is cut then, so the store records nothing. */
+  /** Called after the last piece. Throws where bytes are missing: the request is cut then, so the store records nothing. */
   end(): void;
 }
 
@@ -44,23 +44,23 @@ export interface PartRequest {
   /** Cut the request when the socket takes no byte for this long. There is no limit on the total time. */
   readonly stallMs: number;
   readonly signal: AbortSignal;
-  /** Bytes that the socket took, as they go. */
+  /** Receives the number of bytes of each write that the socket took. */
   readonly onBytes: (count: number) => void;
-  /** The last byte was handed over; the answer is still to come. Also called when the attempt ends before that. */
+  /** Called when the last byte was handed over, before the answer comes, and also when the attempt ends before that. */
   readonly onBodySent?: () => void;
   /** Holds bytes back to keep below a rate. */
   readonly limiter?: ByteLimiter | undefined;
   /** Watches the connection from outside, and may cut it. */
-  readonly watch?: ((vitals: PartVitals) => Watch) | undefined;
+  readonly watch?: ((vitals: PartVitals) => LivenessWatch) | undefined;
   /** Never the wall clock: a step of it would make a connection look dead, or keep a dead one for hours. */
   readonly now?: () => number;
 }
 
-/** Kernel buffers may still drain for a while after the last byte was taken; sized for Linux's largest default send buffer. */
+/** Kernel buffers may drain for a while after the last byte was taken. This is Linux's largest default send buffer. */
 const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Error documents have a few hundred bytes. */
 const MAX_ANSWER_BYTES = 64 * 1024;
-/** Handed to the socket at once: small on slow links, where each write that is taken is a sign of life. */
+/** Bytes handed to the socket at once: few on slow links, where each write that is taken is a sign of life. */
 const SMALL_WRITE = 64 * 1024;
 const QUICK_WRITE_MS = 20;
 /** Weight of the latest gap in the smoothed one. */
@@ -76,7 +76,7 @@ export async function putPart(request: PartRequest): Promise<PartAnswer> {
   signal.throwIfAborted();
   const send = url.startsWith('https:') ? https.request : http.request;
   const outgoing = send(url, { method: 'PUT', headers, agent, signal });
-  // Its end is awaited below; without a listener an error between two awaits would be unhandled.
+  // The answer is awaited below; without a listener, an error between two awaits would be unhandled.
   let closedAt: number | undefined;
   const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);
@@ -94,7 +94,7 @@ export async function putPart(request: PartRequest): Promise<PartAnswer> {
     return await readAnswer(await answered);
   } catch (error) {
     signal.throwIfAborted();
-    // The body's error, or one of this program's.
+    // An error of the body, or a mistake in this program.
     if (!(error instanceof LinkFailure)) throw error;
     if (monitor.cutBecause !== undefined) throw givenUp(monitor.cutBecause, monitor);
     throw new ConnectionFailure(error.message, { cause: error, bodySent: monitor.bodySent, closedAt });
@@ -138,7 +138,7 @@ async function sendBody(
       let size = Math.min(quick ? piece.length : SMALL_WRITE, piece.length - offset);
       if (limiter?.bytesPerSecond !== undefined) size = await monitor.holding(limiter.take(size, signal));
       const bytes = piece.subarray(offset, offset + size);
-      // Also when it was cut: writing on would read the rest of the part for nobody.
+      // Also when the request was cut: going on would read the rest of the part for nothing.
       if (refused || outgoing.destroyed) return;
       const writtenAt = performance.now();
       await write(bytes);
@@ -157,15 +157,15 @@ async function sendBody(
   outgoing.end();
 }
 
-/** Reads the whole answer; of its body, only what S3 would say in an error counts. @throws LinkFailure */
+/** Reads the whole answer; in its body, only an error document of S3 counts. @throws LinkFailure */
 export async function readAnswer(response: http.IncomingMessage): Promise<PartAnswer> {
-  // Read to its end, or the connection could not be used again.
+  // Without reading to the end, the connection could not be used again.
   let body = '';
   response.setEncoding('utf8');
   response.on('data', (text: string) => {
     if (body.length < MAX_ANSWER_BYTES) body += text;
   });
-  // Not just `end`: a response that broke before anybody listened will never have one.
+  // Not just `end`: a response that broke before this line never emits one.
   await finished(response).catch((error: unknown) => {
     throw new LinkFailure(error);
   });
@@ -185,14 +185,14 @@ interface Monitor {
   readonly cutBecause: string | undefined;
   readonly bodySent: boolean;
   moved(bytes: number): void;
-  /** Time spent here is nobody's fault. */
+  /** Waits on purpose: the time spent here says nothing about the connection. */
   holding<Result>(wait: Promise<Result>): Promise<Result>;
-  /** The last byte was handed over: allow for what kernel and whoever else is on the way still have to send. */
+  /** Call when the last byte was handed over: kernel, VPN or proxy may have to send for a while. */
   bodyTaken(kernelMs: number): void;
   stop(): void;
 }
 
-/** Cuts the request when nothing moves for `stallMs`, whatever the watcher outside thinks. Slow is fine; still is not. */
+/** Cuts the request when nothing moves for `stallMs`, whatever `watch` judges. Slow is fine; still is not. */
 function startMonitor(outgoing: http.ClientRequest, { stallMs, watch }: PartRequest, now: () => number): Monitor {
   let cutBecause: string | undefined;
   const vitals: PartVitals = {
@@ -208,7 +208,7 @@ function startMonitor(outgoing: http.ClientRequest, { stallMs, watch }: PartRequ
   };
   const watching = watch?.(vitals);
   const cutStill = () => vitals.cut(`nothing moved for ${Math.round((now() - vitals.lastMovedAt) / 1_000)} s`);
-  /** Asked anew when the time is over: the other parts' answers tell more and more about how long this one's may take. */
+  /** Judges again when the time is over: by then, the answers to other parts say more about how long this one's may take. */
   const cutOverdue = () => {
     const leftMs = (watching?.answerDueAt() ?? 0) + stallMs - now();
     if (leftMs <= 0) cutStill();

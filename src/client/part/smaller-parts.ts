@@ -2,7 +2,7 @@ import { MiB, type PartPlan, S3_LIMITS } from '../../session/part-plan.ts';
 import { MULTIPART_ABOVE, type Strategy } from '../../session/strategy.ts';
 import type { CutPattern } from '../network/cut-pattern.ts';
 
-/** The reason why parts of the present size do not get through. */
+/** The reason why parts of the current size do not get through. */
 export type Obstacle = CutPattern | { readonly by: 'refusal' };
 
 export interface SmallerPlan {
@@ -10,12 +10,12 @@ export interface SmallerPlan {
   readonly partSize: number;
 }
 
-/** Speeds vary, and bytes that buffers took had not arrived when they were cut: no more than this share of what got as far. */
+/** Share of the bytes that got through before a cut: speeds vary, and bytes in buffers had not arrived when they were cut. */
 const SAFE_SHARE = 0.5;
 
 /**
- * The plan to try next where parts do not get through: at most half as large, and as small as what was cut suggests. Undefined
- * where S3's limits leave none, or where what was cut shows that even the smallest part is too large.
+ * Plans smaller parts where the present ones do not get through: at most half as large, and as small as the cuts suggest. Undefined
+ * where S3's limits allow no such plan, or where the cuts show that even the smallest part is too large.
  */
 export function planSmallerParts(plan: PartPlan, size: number, obstacle: Obstacle): SmallerPlan | undefined {
   const smallest = smallestPartSize(size);
@@ -27,7 +27,7 @@ export function planSmallerParts(plan: PartPlan, size: number, obstacle: Obstacl
   return { strategy: plan.strategy === 'single' ? strategyFor(size) : plan.strategy, partSize };
 }
 
-/** S3 takes no smaller parts, but for the last, and no more than 10,000 of them. */
+/** S3 takes no smaller parts, except for the last, and no more than 10,000 of them. */
 export function smallestPartSize(size: number): number {
   return Math.max(S3_LIMITS.minPartSize, Math.ceil(size / S3_LIMITS.maxPartCount / MiB) * MiB);
 }

@@ -3,14 +3,14 @@ import { MiB, type PartPlan } from '../../session/part-plan.ts';
 import { createRefusals } from '../control-plane/refusals.ts';
 import { type CutAttempt, type CutPattern, createCutWatch } from '../network/cut-pattern.ts';
 import { waitInVain } from '../network/link.ts';
-import type { NoticeCode, UploadEvent } from '../progress/events.ts';
+import type { EngineEvent, NoticeCode } from '../progress/events.ts';
 import { describeAnswer, type PartAnswer } from './part-answer.ts';
 import { adviceOnTheWay, refusedPart } from './part-failures.ts';
 import { planSmallerParts, type SmallerPlan, smallestPartSize } from './smaller-parts.ts';
 
 const WAY = 'the way to the object store';
 
-/** Parts of the present size do not get through; smaller ones may. Ends the round. */
+/** Ends the round: parts of the current size do not get through, smaller ones may. */
 export class SmallerPartsNeeded extends Error {
   override readonly name = 'SmallerPartsNeeded';
   readonly plan: SmallerPlan;
@@ -23,20 +23,20 @@ export class SmallerPartsNeeded extends Error {
 export interface WayToStoreOptions {
   readonly plan: PartPlan;
   readonly size: number;
-  /** The plan may still change: no part is stored. */
+  /** Whether the plan may still change, because no part is stored. */
   readonly nothingStored: () => boolean;
-  /** From now on, one part at a time. False where it is so already. */
+  /** Sends one part at a time from now on. False where it is so already. */
   readonly narrow: () => boolean;
-  /** A limit that was asked for makes parts take longer. */
+  /** Whether a rate limit makes parts take longer. */
   readonly isLimited: () => boolean;
   readonly onSmallerParts: (needed: SmallerPartsNeeded) => void;
-  readonly onEvent: (event: UploadEvent) => void;
+  readonly onEvent: (event: EngineEvent) => void;
   readonly now: () => number;
 }
 
 /**
- * Remembers what the parts of a run have met between this machine and a store that can be reached: something cuts them, or answers in the
- * store's place. Tells about it, and decides what may help.
+ * Remembers what parts of a run meet on the way to a store that can be reached: something cuts them, or answers in the store's place.
+ * Decides what may help, and notifies people.
  */
 export function createWayToStore(options: WayToStoreOptions) {
   const { plan, size, onEvent, now } = options;
@@ -47,11 +47,11 @@ export function createWayToStore(options: WayToStoreOptions) {
   let isCutAgain = false;
   let waits = 0;
   let waitsUntil = Number.NEGATIVE_INFINITY;
-  const told = new Set<string>();
+  const notified = new Set<string>();
 
-  function tellOnce(code: NoticeCode, message: string): void {
-    if (told.has(code)) return;
-    told.add(code);
+  function notifyOnce(code: NoticeCode, message: string): void {
+    if (notified.has(code)) return;
+    notified.add(code);
     onEvent({ type: 'notice', code, message });
   }
 
@@ -65,21 +65,21 @@ export function createWayToStore(options: WayToStoreOptions) {
       options.onSmallerParts(new SmallerPartsNeeded(smaller, describePattern(pattern)));
       return;
     }
-    // Side by side, each takes longer.
+    // Parts that are sent side by side each take longer.
     if (pattern.by === 'time' && options.narrow()) {
       cuts.forget();
-      tellOnce(
+      notifyOnce(
         'ONE_AT_A_TIME',
         `${sentence(describePattern(pattern))} Parts are sent one at a time from now on, so that each is faster.`,
       );
       return;
     }
-    // A refusal that closes at once looks the same. After the next cut, it has been asked about (`askToSend`).
+    // A refusal that closes at once looks the same; before the next cut, `askToSend` has found out.
     if (pattern.by === 'size' && !isCutAgain) {
       isCutAgain = true;
       return;
     }
-    tellOnce('PARTS_CUT', `${sentence(describePattern(pattern))} ${adviceAgainst(pattern)}`);
+    notifyOnce('PARTS_CUT', `${sentence(describePattern(pattern))} ${adviceAgainst(pattern)}`);
   }
 
   function adviceAgainst({ by }: CutPattern): string {
@@ -92,20 +92,20 @@ export function createWayToStore(options: WayToStoreOptions) {
   }
 
   return {
-    /** The connection of an attempt ended early while the store could be reached. Returns what it has in common with those before. */
+    /** Records a connection that ended early while the store could be reached. Returns what it has in common with those before. */
     cut(attempt: CutAttempt): string | undefined {
       const pattern = cuts.cut(attempt);
       if (pattern === undefined) return undefined;
       answerPattern(pattern);
       return describePattern(pattern);
     },
-    /** How long nothing is to be sent: all parts wait for the same moment, and ever longer while none gets through. */
+    /** Milliseconds in which nothing is to be sent: all parts wait for the same moment, and longer each time while none gets through. */
     waitMs(random: number): number {
       const at = now();
       if (at >= waitsUntil) waitsUntil = at + waitInVain(waits++, random);
       return waitsUntil - at;
     },
-    /** No part gets through for `reason`. Told when it happens again before one did. */
+    /** No part gets through for `reason`. Notifies from the second time on, unless a part got through in between. */
     waits(reason: string, nextTryInMs: number): void {
       refused.again(reason, nextTryInMs);
     },
@@ -128,12 +128,12 @@ export function createWayToStore(options: WayToStoreOptions) {
     },
     /** The part is stored, though the answer did not say so. */
     answerWasChanged(reason: string): void {
-      tellOnce(
+      notifyOnce(
         'ANSWERS_CHANGED',
         `${sentence(reason)} The part is stored all the same: the store is asked after each part, which takes longer. Whoever runs that proxy should let the answers of the object store through as they are.`,
       );
     },
-    /** Something on the way takes no body of that size. */
+    /** Something on the way accepts no body of that size. */
     tooLarge(answer: PartAnswer, partSize: number): Error {
       const smaller = smallerParts({ by: 'refusal' });
       const said = `something between here and the object store takes no part of ${inMiB(partSize)}: ${describeAnswer(answer)}`;
@@ -142,7 +142,7 @@ export function createWayToStore(options: WayToStoreOptions) {
       options.onSmallerParts(needed);
       return needed;
     },
-    /** The server did not change the plan: it stays. */
+    /** The server did not change the plan, so no other is asked for. */
     keepPlan(): void {
       mayReplan = false;
       cuts.forget();

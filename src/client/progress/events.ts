@@ -1,9 +1,9 @@
 import type { Session } from '../../contract/wire.ts';
 
-/** Codes of what a person should know about the way to the store. Stable: programs branch on them. */
+/** Codes of notices about the way to the store. Stable: programs branch on them. */
 export type NoticeCode = 'ONE_AT_A_TIME' | 'PARTS_CUT' | 'ANSWERS_CHANGED' | 'STORE_MOVED';
 
-/** Bytes, counts and speed of a running upload, as honest as they can be had. */
+/** Bytes, counts and speed of a running upload. */
 export interface ProgressFigures {
   readonly size: number;
   /** Bytes that the object store acknowledged. Never decreases, except when the store itself lost parts (`healed`). */
@@ -14,26 +14,26 @@ export interface ProgressFigures {
   readonly partCount: number;
   /** Over the last 10 s at most, and never across the beginning or end of an outage or a pause; 0 while nothing moves. */
   readonly bytesPerSecond: number;
-  /** Bytes that this run handed to sockets, repeats included, per second of its time. Time offline or paused does not count, nor what was sent then. */
+  /** Bytes that this run handed to sockets, repeats included, per second. Excludes time offline or paused, and the bytes sent then. */
   readonly averageBytesPerSecond: number;
   /** Null while nothing moves, while paused, while something cannot be reached, or while attempts fail and no part gets through; 0 when nothing is left to send. */
   readonly secondsRemaining: number | null;
   /** Attempts at parts that failed and were followed by another. */
   readonly retries: number;
   /**
-   * Milliseconds in which the object store or the partway server could not be reached, or could not serve, though it was needed: what
-   * `offline` and `online` tell, overlapping outages once, the present one included. Never decreases.
+   * Total time in milliseconds during which the object store or the partway server was needed and could not be reached, or could not
+   * serve: the union of all `offline`…`online` intervals, including the current one. Never decreases.
    */
   readonly offlineMs: number;
   /**
-   * Bytes handed to sockets in vain: for attempts that ended without a stored part, and for parts that the store lost again.
-   * What this run sent is what it stored, what is in flight, and this. Never decreases.
+   * Bytes handed to sockets in vain: by attempts that ended without a stored part, and for parts that the store lost again.
+   * The bytes that this run sent are those that it stored, those in flight, and these. Never decreases.
    */
   readonly wastedBytes: number;
 }
 
-/** What the engine tells while it works. It never prints; reporters do. */
-export type UploadEvent =
+/** The events of a running engine. The engine never prints; reporters do. */
+export type EngineEvent =
   | { readonly type: 'session'; readonly session: Session }
   | ({ readonly type: 'progress' } & ProgressFigures)
   /** A part is stored now. `checksum` is the base64 CRC32 of its bytes. */
@@ -47,14 +47,14 @@ export type UploadEvent =
   | { readonly type: 'retry'; readonly partNumber: number; readonly attempt: number; readonly reason: string }
   /**
    * `what` cannot be reached, or answers that it cannot serve now (`refuses`), or can be reached and yet no part gets through
-   * (`blocked`); nothing is lost, the engine tries again.
+   * (`blocked`). Nothing is lost, and the engine tries again.
    */
   | {
       readonly type: 'offline';
       readonly what: string;
       readonly refuses?: true;
       readonly blocked?: true;
-      /** By the wall clock, as it was when the outage began. */
+      /** Wall-clock time at which the outage began. */
       readonly since: number;
       readonly reason: string;
       readonly nextTryInMs: number;
@@ -63,21 +63,21 @@ export type UploadEvent =
   /** Stored parts are being compared with the file. */
   | { readonly type: 'verifying'; readonly verifiedBytes: number; readonly totalBytes: number }
   /**
-   * Earlier readings of the file no longer count, so its parts are read again and compared before the upload completes. `no-change-time`:
-   * the file system keeps no reliable change time. `times-changed`: the times of the file differ from before.
+   * Earlier readings of the file are no longer valid, so its parts are read again and compared before the upload completes.
+   * `no-change-time`: the file system keeps no reliable change time. `times-changed`: the times of the file differ from before.
    */
   | { readonly type: 'rereading'; readonly reason: 'no-change-time' | 'times-changed' }
   /** The store lost parts; they are sent again under the same session. */
   | { readonly type: 'healed'; readonly lostBytes: number }
   /** Parts did not get through and none was stored, so the file is cut into smaller ones: the session has another plan from here on. */
   | { readonly type: 'replanned'; readonly session: Session; readonly reason: string }
-  /** Something on the way to the store that people should know of, once each. `message` says what helps. */
+  /** Something on the way to the store that people should know; sent once for each code. `message` says what helps. */
   | { readonly type: 'notice'; readonly code: NoticeCode; readonly message: string }
   /** All parts are stored; the store assembles the object. */
   | { readonly type: 'finishing' }
   | ControlEvent;
 
-/** Somebody used the run's `UploadControl`. */
+/** The run's `UploadControl` was used. */
 export type ControlEvent =
   /** No new part begins; those on the wire are sent to their end. */
   | { readonly type: 'paused' }
@@ -94,9 +94,9 @@ export interface UploadResult {
   readonly bytes: number;
   /** Body bytes that this run put on the wire, repeats included. */
   readonly bytesSent: number;
-  /** From the first request to the last answer, time offline included; while the machine sleeps, nothing is counted. */
+  /** From the first request to the last answer, including time offline and excluding time that the host slept. */
   readonly seconds: number;
-  /** This and the next three are as in `ProgressFigures`. */
+  /** Like the next three, as in `ProgressFigures`. */
   readonly averageBytesPerSecond: number;
   readonly retries: number;
   readonly offlineSeconds: number;
@@ -106,14 +106,14 @@ export interface UploadResult {
   readonly checksum: string;
   /**
    * `full`: every part of the object has the CRC32 of these bytes of the source, which were read by this run or by an earlier
-   * one that the caller vouches for. `partial`: of `unprovenBytes` there is only the store's word (`verifyResume`).
+   * one that the caller vouches for. `partial`: for `unprovenBytes` there is only the checksum that the store lists (`verifyResume`).
    */
   readonly proof: 'full' | 'partial';
   /** Bytes of the object that were never compared with the source; 0 where the proof is full. */
   readonly unprovenBytes: number;
 }
 
-/** What a run did, whatever came of it. */
+/** The totals of a run, whether it succeeded or failed. */
 export type RunTotals = Pick<
   UploadResult,
   'bytesSent' | 'seconds' | 'averageBytesPerSecond' | 'retries' | 'offlineSeconds' | 'wastedBytes'

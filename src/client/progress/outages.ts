@@ -1,15 +1,15 @@
-/** How long the run was held up because something that it needed could not be reached. Outages that overlap count once. */
+/** Adds up how long the run was held up because something that it needed could not be reached. Overlapping outages count once. */
 export function createOutages(endedBeforeMs = 0) {
   const out = new Set<string>();
   let since = 0;
-  /** An outage is told a little after it began: never count again what was counted already. */
+  /** Up to when time was counted. An outage is reported a little after it began, and no time must count twice. */
   let countedUntil = Number.NEGATIVE_INFINITY;
   let endedMs = endedBeforeMs;
   return {
     get any(): boolean {
       return out.size > 0;
     },
-    /** May be told again and again, with the same `at`. */
+    /** May be called repeatedly with the same `at`. */
     began(what: string, at: number): void {
       const begin = Math.max(at, countedUntil);
       since = out.size === 0 ? begin : Math.min(since, begin);

@@ -1,5 +1,5 @@
 import type { Session } from '../../contract/wire.ts';
-import type { ControlEvent, ProgressFigures, RunTotals, UploadEvent } from './events.ts';
+import type { ControlEvent, EngineEvent, ProgressFigures, RunTotals } from './events.ts';
 import { createOutages } from './outages.ts';
 import { createRate } from './speed.ts';
 
@@ -16,11 +16,11 @@ const NOTHING_BEFORE: RunTotals = {
 const RETRIES_IN_VAIN = 2;
 
 /**
- * Counts what is stored, what is in flight and what went over the wire. Stored and in-flight bytes are never the same
- * bytes twice, so their sum never exceeds the size. Every byte sent is of a part that this run stored, in flight, or wasted.
- * @param before What the same run did with an earlier plan: nothing of it is stored, and its figures go on.
+ * Counts the bytes that are stored, in flight and sent. No byte counts as both stored and in flight, so their sum never exceeds the
+ * size. Every byte sent belongs to a part that this run stored, is in flight, or is wasted.
+ * @param before Totals of the same upload with an earlier plan: nothing of it is stored, and its figures go on.
  */
-export function createTally(
+export function createProgressCounter(
   session: Pick<Session, 'size' | 'storedBytes' | 'partsStored' | 'partCount'>,
   now: () => number,
   before: RunTotals = NOTHING_BEFORE,
@@ -28,17 +28,17 @@ export function createTally(
   const { size, partCount } = session;
   const startedAt = now() - before.seconds * 1_000;
   let rate = createRate(now());
-  /** The one of before the pause, while paused. */
+  /** The rate from before the pause, while paused. */
   let rateBefore: ReturnType<typeof createRate> | undefined;
   const offlineBeforeMs = before.offlineSeconds * 1_000;
   const outages = createOutages(offlineBeforeMs);
-  /** Outages and pauses: what the average is not to blame for. */
+  /** Outages and pauses, excluded from the average. */
   const heldUp = createOutages(offlineBeforeMs);
-  /** The session's word, until the store itself was asked: progress begins there and not at nothing. */
+  /** Figures of the session until the store itself was asked, so that progress does not begin at nothing. */
   let assumed = { bytes: session.storedBytes, parts: session.partsStored };
   const stored = new Map<number, number>();
   const inFlight = new Map<number, number>();
-  /** By part, the bytes of the attempt that stored it. */
+  /** Bytes of the attempt that stored a part, by part number. */
   const delivered = new Map<number, number>();
   let bytesSent = before.bytesSent;
   let bytesSentFreely = before.averageBytesPerSecond * (before.seconds - before.offlineSeconds);
@@ -60,7 +60,7 @@ export function createTally(
     return freeMs > 0 ? (bytesSentFreely * 1_000) / freeMs : 0;
   }
 
-  function observeOutage(event: Extract<UploadEvent, { type: 'offline' | 'online' }>): void {
+  function observeOutage(event: Extract<EngineEvent, { type: 'offline' | 'online' }>): void {
     const wasOffline = outages.any;
     for (const periods of [outages, heldUp]) {
       if (event.type === 'offline') periods.began(event.what, event.since);
@@ -74,7 +74,7 @@ export function createTally(
     if (type === 'paused') {
       heldUp.began(PAUSE, at);
       rateBefore = rate;
-      // What is sent to its end now says nothing of the speed afterwards.
+      // Bodies that are sent to their end now say nothing about the speed afterwards.
       rate = createRate(at);
     } else if (type === 'resumed') {
       heldUp.ended(PAUSE, at);
@@ -88,7 +88,7 @@ export function createTally(
   }
 
   return {
-    /** What the store says it holds: at the start, and whenever it was asked again. */
+    /** Takes over the store's own list: at the start, and whenever the store was asked again. */
     setStored(parts: Iterable<{ partNumber: number; size: number }>): void {
       assumed = { bytes: 0, parts: 0 };
       stored.clear();
@@ -112,12 +112,12 @@ export function createTally(
       retriesInVain = 0;
       stored.set(partNumber, bytes);
     },
-    /** The attempt did not end in a stored part. */
+    /** Call when an attempt did not end in a stored part. */
     partEnded(partNumber: number): void {
       waste(inFlight, partNumber);
     },
-    /** Retries, outages and pauses, as the engine tells them. */
-    observe(event: UploadEvent): void {
+    /** Takes retries, outages and pauses from the engine's events. */
+    observe(event: EngineEvent): void {
       if (event.type === 'retry') {
         retries += 1;
         retriesInVain += 1;
@@ -165,7 +165,7 @@ export function createTally(
     },
   };
 }
-export type Tally = ReturnType<typeof createTally>;
+export type ProgressCounter = ReturnType<typeof createProgressCounter>;
 
 function sum(values: Iterable<number>): number {
   let total = 0;

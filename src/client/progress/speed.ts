@@ -1,11 +1,11 @@
-/** Longer smooths more, and takes longer to notice that a link became slow. */
+/** A longer window smooths more, and takes longer to notice that a link became slow. */
 const WINDOW_MS = 10_000;
 
-/** Bytes per second over the last seconds. The clock is passed in. */
+/** Measures bytes per second over the last seconds. The clock is passed in. */
 export function createRate(startedAt: number) {
   let samples: { at: number; total: number }[] = [{ at: startedAt, total: 0 }];
   let total = 0;
-  /** Before the latest restart; 0 where nothing had moved yet. */
+  /** The speed before the latest restart; 0 where nothing had moved yet. */
   let speedBefore = 0;
 
   function window(): { ms: number; bytes: number } {
@@ -29,17 +29,17 @@ export function createRate(startedAt: number) {
     },
     /** Call regularly: each call is a sample. */
     sample(at: number): number {
-      // Nobody looked for so long: the machine slept, and that says nothing of the link.
+      // No call for so long: the host slept, which says nothing about the link.
       if (at - (samples.at(-1)?.at ?? at) > WINDOW_MS) restart(at);
       samples.push({ at, total });
       while (samples.length > 2 && (samples[1]?.at ?? at) <= at - WINDOW_MS) samples.shift();
       return speed();
     },
-    /** An outage begins or ends: the window must not reach across it. */
+    /** Call when an outage begins or ends: the window must not reach across that. */
     restart,
     /**
-     * What to reckon with from the latest sample on; 0 while nothing moves. The first moments after a restart say little (a
-     * socket swallows megabytes at once), so the speed of before stands in for the rest of the window.
+     * The speed to expect from the latest sample on; 0 while nothing moves. The first moments after a restart say little (a
+     * socket swallows megabytes at once), so the earlier speed stands in for the rest of the window.
      */
     get expected(): number {
       const { ms, bytes } = window();

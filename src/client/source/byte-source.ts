@@ -1,10 +1,10 @@
-/** What says that a source is still the same bytes as before, without reading them. */
+/** Shows without reading whether a source still has the same bytes as before. */
 export interface SourceIdentity {
   readonly size: number;
   readonly mtimeMs: number;
   /**
-   * Changes whenever the bytes do, whatever puts the other fields back: a file's change time in nanoseconds, or any constant for
-   * bytes that cannot change. Left out where there is no such time; then nothing vouches for bytes that were read before.
+   * Changes whenever the bytes do, even if a program puts the other fields back: a file's change time in nanoseconds, or any constant
+   * for bytes that cannot change. Left out where there is no such time; then nothing vouches for bytes that were read before.
    */
   readonly ctimeNs?: string;
   /** Zero where the source is not a file. */
@@ -17,27 +17,27 @@ export interface ByteSource {
   readonly name: string;
   /** Bytes. */
   readonly size: number;
-  /** As it was when the source was opened. */
+  /** The identity when the source was opened. */
   readonly identity: SourceIdentity;
   /**
-   * The bytes from `start` (inclusive) to `end` (exclusive), in pieces. A piece may be reused for other bytes as soon as the
-   * next one is asked for: copy what is kept. May end early when the source shrank meanwhile.
+   * Reads the bytes from `start` (inclusive) to `end` (exclusive), in pieces. A piece may be reused for other bytes as soon as the
+   * next one is asked for: copy it to keep it. May end early if the source shrank meanwhile.
    */
   read(start: number, end: number): AsyncIterable<Uint8Array>;
   /**
-   * Returns what identifies the source now. Other times than before are not an error: the bytes are compared then.
+   * Returns the identity of the source now. Different times than before are no error: the bytes are compared then.
    * @throws UploadError `SOURCE_CHANGED` if it cannot be what was opened: another size, or another file under its name.
    */
   identify(): Promise<SourceIdentity>;
   close(): Promise<void>;
 }
 
-/** Bytes in memory. */
+/** A source of bytes in memory. */
 export function bytesSource(bytes: Uint8Array, name = 'bytes'): ByteSource {
   return blobSource(new Blob([bytes as Uint8Array<ArrayBuffer>]), name);
 }
 
-/** A Blob, or a browser's File. */
+/** A source of a Blob, or of a browser's File. */
 export function blobSource(blob: Blob, name = 'blob'): ByteSource {
   const identity = { size: blob.size, mtimeMs: 0, ctimeNs: '0', device: 0, inode: 0 };
   return {

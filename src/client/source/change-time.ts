@@ -8,7 +8,7 @@ const statfs = promisify(fs.statfs);
  * Linux file systems that set a file's change time (ctime) at every write and let no program set it to a value of its choice, by
  * the `f_type` of statfs(2). Numbers: include/uapi/linux/magic.h of the kernel; ZFS: ZFS_SUPER_MAGIC in OpenZFS' sys/fs/zfs.h.
  * Left out on purpose: overlayfs (0x794c7630), whose lower layers may be anything; FAT, exFAT and NTFS drivers; FUSE and virtiofs
- * (0x65735546), 9p, NFS, SMB, Ceph, which report what another machine or program tells them.
+ * (0x65735546), 9p, NFS, SMB, Ceph, which report what another host or program tells them.
  */
 const LINUX_FILE_SYSTEMS: ReadonlyMap<bigint, string> = new Map([
   [0xef53n, 'ext2, ext3, ext4'],
@@ -26,7 +26,7 @@ export interface MountedFileSystem {
   readonly platform: NodeJS.Platform;
   /** The type of the file system that holds the file. */
   readonly type: bigint;
-  /** The type of the file system that the machine booted from. */
+  /** The type of the file system that the host booted from. */
   readonly rootType: bigint;
 }
 
@@ -43,7 +43,7 @@ export function keepsChangeTime({ platform, type, rootType }: MountedFileSystem)
   return platform === 'darwin' && type === rootType;
 }
 
-/** Asks the system about the file system of `path`. One that cannot be asked keeps no change time as far as anyone knows. */
+/** Asks the system about the file system of `path`. If it cannot tell, the file system counts as keeping no change time. */
 export async function hasChangeTime(path: string, typeOf: FileSystemType = systemType): Promise<boolean> {
   try {
     return keepsChangeTime({ platform: platform(), type: await typeOf(path), rootType: await typeOf('/') });
@@ -56,19 +56,18 @@ async function systemType(path: string): Promise<bigint> {
   return (await statfs(path, { bigint: true })).type;
 }
 
-/** Ten milliseconds are the longest tick of a kernel (HZ=100), by which many of them stamp files. */
+/** A kernel's tick, by which many stamp files, has at most ten milliseconds (HZ=100). */
 const TICK_MS = 100;
 const WHOLE_SECOND_MS = 1_100;
 const NS_PER_SECOND = 1_000_000_000n;
 
 /**
  * Milliseconds until a change time is old enough to vouch, 0 if it is. Within one tick of the clock that stamps files (see
- * Documentation/filesystems/multigrain-ts.rst of the kernel) a later write leaves the same time, so a time as fresh as that
- * says nothing. ext2, ext3 and ext4 with small inodes have ticks of one second: their times are whole seconds.
+ * Documentation/filesystems/multigrain-ts.rst of the kernel) a later write leaves the same time, so such a fresh time says nothing. ext2, ext3 and ext4 with small inodes have ticks of one second: their times are whole seconds.
  */
 export function settlesInMs(ctimeNs: bigint, nowMs: number): number {
   const granularityMs = ctimeNs % NS_PER_SECOND === 0n ? WHOLE_SECOND_MS : TICK_MS;
   const ageMs = nowMs - Number(ctimeNs / 1_000_000n);
-  // A time in the future is from before the clock was set back: writes have other times until then.
+  // A time in the future is from before the clock was set back: writes have different times until then.
   return Math.abs(ageMs) > granularityMs ? 0 : granularityMs - ageMs + 1;
 }

@@ -3,7 +3,7 @@ import { RunningChecksum } from '../../session/checksum.ts';
 import { UploadError } from '../../session/errors.ts';
 import type { ByteSource } from './byte-source.ts';
 
-/** Base64 CRC32 of a range of the source. @throws UploadError `SOURCE_CHANGED` if the source ends before the range does. */
+/** Computes the base64 CRC32 of a range of the source. @throws UploadError `SOURCE_CHANGED` if the source ends before the range does. */
 export async function checksumOfRange(
   source: ByteSource,
   start: number,
@@ -22,7 +22,7 @@ export async function checksumOfRange(
   return checksum.value;
 }
 
-/** Base64 CRC32 of the whole source. */
+/** Computes the base64 CRC32 of the whole source. */
 export function checksumOf(source: ByteSource, onBytes?: (count: number) => void): Promise<string> {
   return checksumOfRange(source, 0, source.size, onBytes ? { onBytes } : {});
 }

@@ -15,16 +15,16 @@ const stat = promisify(fs.stat);
 const close = promisify(fs.close);
 
 const KEPT = 'The stored parts are kept. Upload the new content under another key, or abort the session first.';
-/** A file that is written to all the time never gets a change time that vouches. */
+/** A file that is written all the time never gets a change time that vouches. */
 const MOST_LOOKS = 5;
 
 export interface FileSourceOptions {
-  /** Says which file system a path is on; the system itself where left out. */
+  /** Says which file system a path is on; asks the system by default. */
   readonly fileSystemType?: FileSystemType;
 }
 
 /**
- * A file, opened once and read in slices. Holding it open keeps the bytes readable when the name is moved or deleted.
+ * Opens a file once, to be read in slices. While it is open, its bytes stay readable when the name is moved or deleted.
  * @throws UploadError `SOURCE_NOT_FOUND` or `SOURCE_UNREADABLE`.
  */
 export async function openFileSource(path: string, { fileSystemType }: FileSourceOptions = {}): Promise<ByteSource> {
@@ -63,7 +63,7 @@ function fileSource(file: OpenFile, identity: SourceIdentity): ByteSource {
   };
 }
 
-/** The identity that a file reports, checked against reading it. */
+/** Returns the identity that a file reports, checked by reading its end. */
 async function identityAtOpening({ hasChangeTime, ...opened }: OpenFile): Promise<SourceIdentity> {
   for (let looks = 1; ; looks++) {
     // statfs goes by name: the name must lead to the file that is open.
@@ -72,13 +72,13 @@ async function identityAtOpening({ hasChangeTime, ...opened }: OpenFile): Promis
     const identity = await identify({ ...opened, hasChangeTime: hasChangeTime && isNamed });
     const end = await findEnd(opened, identity.size);
     if (end === 'as reported') return identity;
-    // It may just be growing or shrinking; then it says so by now.
+    // The file may just be growing or shrinking; then it reports another size by now.
     const { size } = await identify({ ...opened, hasChangeTime: false });
     if (size === identity.size || looks === MOST_LOOKS) throw wrongSize(opened.path, identity.size, end);
   }
 }
 
-/** A disk that fails or a network drive that went away. */
+/** The error for a disk that fails or a network drive that went away. */
 function unreadable(path: string, cause: NodeJS.ErrnoException): UploadError {
   return new UploadError('SOURCE_UNREADABLE', `${path} cannot be read any more: ${cause.message}.`, {
     cause,
@@ -88,7 +88,7 @@ function unreadable(path: string, cause: NodeJS.ErrnoException): UploadError {
 
 async function openFile(path: string): Promise<number> {
   try {
-    // Non-blocking: opening a named pipe must answer, not hang until somebody writes to it.
+    // Non-blocking: opening a named pipe must return, not hang until a program writes to it.
     return await open(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
   } catch (error) {
     throw (await explainNameNotUtf8(path, error)) ?? explainOpenError(path, error);
@@ -122,7 +122,7 @@ async function identify({ path, fd, hasChangeTime }: OpenFile): Promise<SourceId
 function identityOf({ size, mtimeNs, ctimeNs, dev, ino }: fs.BigIntStats, hasChangeTime: boolean): SourceIdentity {
   return {
     size: Number(size),
-    // Exactly what `mtimeMs` of a stat without bigints is: journals of earlier versions have that.
+    // Exactly the `mtimeMs` of a stat without bigints, which journals of earlier versions have.
     mtimeMs: Number(mtimeNs / 1_000_000_000n) * 1_000 + Number(mtimeNs % 1_000_000_000n) / 1_000_000,
     ...(hasChangeTime ? { ctimeNs: String(ctimeNs) } : {}),
     device: Number(dev),
@@ -147,7 +147,7 @@ async function findEnd({ path, fd }: Pick<OpenFile, 'path' | 'fd'>, size: number
   return size > 0 && !(await readsAt(size - 1)) ? 'earlier' : 'as reported';
 }
 
-/** Moved or deleted is fine: the open file still has the bytes that were meant. */
+/** Where the name leads now. Moved or deleted is fine: the open file still has the bytes that were meant. */
 async function nameLeadsTo(path: string, { device, inode }: SourceIdentity): Promise<'this file' | 'another file' | 'nothing'> {
   try {
     const stats = await stat(path);

@@ -4,8 +4,8 @@ const SAMPLE_SIZE = 64 * 1024;
 const SAMPLE_COUNT = 16;
 
 /**
- * Finds the session of a file again, also on another machine: size and sampled contents, never path or time.
- * It proves nothing. Two files may share it when they differ only between samples; the parts' checksums tell them apart.
+ * Computes what finds the session of a file again, even on another host: size and sampled contents, never path or time. Proves
+ * nothing: two files may share it if they differ only between samples. The parts' checksums distinguish them.
  */
 export async function fingerprint(source: ByteSource): Promise<string> {
   const samples: Uint8Array[] = [];
@@ -18,7 +18,7 @@ export async function fingerprint(source: ByteSource): Promise<string> {
   return `v1-${source.size}-${toHex(digest)}`;
 }
 
-/** Evenly spread, the first at the head and the last at the tail; files smaller than all samples together are read whole. */
+/** Spreads the samples evenly, from the head to the tail; files smaller than all samples together are read whole. */
 function sampleStarts(size: number): number[] {
   const lastStart = Math.max(0, size - SAMPLE_SIZE);
   const count = Math.min(SAMPLE_COUNT, Math.ceil(size / SAMPLE_SIZE));

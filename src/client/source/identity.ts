@@ -1,14 +1,14 @@
 import type { SourceIdentity } from './byte-source.ts';
 
 /**
- * Tells whether checksums read from a source that was `before` hold for what it is `now`, without reading it again. Without a
+ * Whether checksums that were read when a source was `before` are valid for what it is `now`, without reading it again. Without a
  * change time on both sides nothing vouches: a program that writes can put size and modification time back.
  */
 export function vouches(before: SourceIdentity, now: SourceIdentity): boolean {
   return before.ctimeNs !== undefined && before.ctimeNs === now.ctimeNs && looksSame(before, now);
 }
 
-/** Tells whether nothing shows that the source changed in between. Proof only where the source has a change time. */
+/** Whether nothing shows that the source changed in between. This is proof only where the source has a change time. */
 export function isUnchanged(before: SourceIdentity, now: SourceIdentity): boolean {
   return before.ctimeNs === undefined ? looksSame(before, now) : vouches(before, now);
 }

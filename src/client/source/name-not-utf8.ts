@@ -6,15 +6,15 @@ import { UploadError } from '../../session/errors.ts';
 const REPLACEMENT = '\ufffd';
 
 /**
- * Says so where a path leads nowhere because a name in it is not UTF-8: Node decodes arguments and names of files with U+FFFD for
- * what it cannot read, and no text names such a file any more. Undefined where that is not the reason.
+ * Explains a path that leads nowhere because a name in it is not UTF-8: Node decodes arguments and file names with U+FFFD for bytes
+ * that it cannot read, and no text names such a file any more. Undefined where that is not the reason.
  */
 export async function explainNameNotUtf8(path: string, cause: unknown): Promise<UploadError | undefined> {
   const segments = path.split(sep);
   const index = segments.findIndex((segment) => segment.includes(REPLACEMENT));
   if (index === -1) return undefined;
   const folder = segments.slice(0, index).join(sep) || (path.startsWith(sep) ? sep : '.');
-  // A folder that cannot be read answers nothing: the error of opening the file is told then.
+  // If the folder cannot be read either, the error of opening the file says more.
   const names = await readdir(folder, { encoding: 'buffer' }).catch(() => []);
   if (!names.some((name) => !isUtf8(name) && name.toString() === segments[index])) return undefined;
   return new UploadError('SOURCE_UNREADABLE', `${path} cannot be opened: the name "${segments[index]}" is not UTF-8.`, {

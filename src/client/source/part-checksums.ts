@@ -1,6 +1,6 @@
 import { checksumOfParts } from '../../session/checksum.ts';
 import { type PartPlan, partLength, partRange } from '../../session/part-plan.ts';
-import type { UploadEvent } from '../progress/events.ts';
+import type { EngineEvent } from '../progress/events.ts';
 import type { ByteSource } from './byte-source.ts';
 import { checksumOfRange } from './checksum.ts';
 import type { Readings } from './readings.ts';
@@ -13,8 +13,8 @@ export async function readChecksums(options: {
   readonly partNumbers: readonly number[];
   readonly readings: Readings;
   readonly signal: AbortSignal;
-  readonly onEvent: (event: UploadEvent) => void;
-  /** After each part, read now or known before. */
+  readonly onEvent: (event: EngineEvent) => void;
+  /** Called after each part, whether it was read now or known before. */
   readonly check?: (partNumber: number, checksum: string) => void;
 }): Promise<void> {
   const { source, plan, partNumbers, readings, signal, onEvent, check } = options;
@@ -39,7 +39,7 @@ export async function readChecksums(options: {
   }
 }
 
-/** Returns the checksum of the whole file from those of all its parts. @throws RangeError if one is missing. */
+/** Combines the parts' checksums into that of the whole file, without reading anything again. @throws RangeError if one is missing. */
 export function combineChecksums(plan: PartPlan, size: number, checksums: ReadonlyMap<number, string>): string {
   const partNumbers = Array.from({ length: plan.partCount }, (_, index) => index + 1);
   return checksumOfParts(

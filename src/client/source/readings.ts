@@ -2,7 +2,7 @@
  * The CRC32s of a source's parts, and in which *epoch* each part was read. An epoch ends when the source may have changed:
  * readings of earlier epochs are stale, and those parts are read again before the upload may complete. Then every part is known
  * to have been the same before and after one moment, the beginning of the last epoch, and the object is the file of that moment.
- * Pure: it reads nothing by itself.
+ * Pure: reads nothing itself.
  */
 export class Readings {
   readonly #checksums: Map<number, string>;
@@ -11,7 +11,7 @@ export class Readings {
   readonly #stored = new Set<number>();
   #epoch = 0;
 
-  /** `known`: CRC32 (base64) by part number, of the source as it is when this run begins. */
+  /** @param known CRC32 (base64) by part number, of the source as it is when this run begins. */
   constructor(known: ReadonlyMap<number, string> = new Map()) {
     this.#checksums = new Map(known);
     for (const partNumber of known.keys()) this.#readIn.set(partNumber, 0);
@@ -22,7 +22,7 @@ export class Readings {
     return this.#checksums;
   }
 
-  /** The CRC32 of the parts whose reading still counts. */
+  /** The CRC32 of the parts whose reading is still valid. */
   get current(): ReadonlyMap<number, string> {
     return new Map([...this.#checksums].filter(([partNumber]) => !this.#isStale(partNumber)));
   }
@@ -31,12 +31,12 @@ export class Readings {
     return this.#epoch;
   }
 
-  /** To be called when the source may have changed: whatever was read so far has to be read again. */
+  /** Call when the source may have changed: everything read so far has to be read again. */
   beginEpoch(): void {
     this.#epoch += 1;
   }
 
-  /** To be called with each listing of the store: the parts that it holds. */
+  /** Call with each listing of the store: the parts that it holds. */
   startRound(stored: Iterable<number>): void {
     this.#stored.clear();
     for (const partNumber of stored) this.#stored.add(partNumber);
@@ -55,7 +55,7 @@ export class Readings {
     return true;
   }
 
-  /** Stored parts whose bytes may be others by now. Parts that nothing has read are not among them. */
+  /** Stored parts whose bytes may differ by now. Parts that were never read are not among them. */
   *stale(): Generator<number> {
     for (const partNumber of this.#stored) if (this.#isStale(partNumber)) yield partNumber;
   }

@@ -1,22 +1,22 @@
 import { type PartPlan, partLength, partRange } from '../../session/part-plan.ts';
-import type { UploadEvent } from '../progress/events.ts';
+import type { EngineEvent } from '../progress/events.ts';
 import type { ByteSource } from './byte-source.ts';
 import { checksumOfRange } from './checksum.ts';
 import { isUnchanged } from './identity.ts';
 import type { Readings } from './readings.ts';
 import { keepsChanging, partChanged } from './source-changes.ts';
 
-/** Comparisons at the end of an upload. More are in vain: something changes the file all the time. */
+/** Most comparisons at the end of an upload. After more, something changes the file all the time. */
 export const MOST_COMPARISONS = 5;
 
 export interface RereaderOptions {
   readonly source: ByteSource;
   readonly plan: PartPlan;
   readonly readings: Readings;
-  readonly onEvent: (event: UploadEvent) => void;
+  readonly onEvent: (event: EngineEvent) => void;
 }
 
-/** Notices that a source may have changed, and reads again what was read before: beside the sending, and before the end. */
+/** Notices that a source may have changed, and reads its parts again: beside the sending, and before the end. */
 export class Rereader {
   readonly #options: RereaderOptions;
   #identity;
@@ -27,7 +27,7 @@ export class Rereader {
     this.#identity = options.source.identity;
   }
 
-  /** As the source was when it was last looked at. */
+  /** The identity of the source at the latest look. */
   get identity() {
     return this.#identity;
   }
@@ -43,12 +43,12 @@ export class Rereader {
     this.#wake();
   }
 
-  /** To be called when a part was stored or read: it may be stale already. */
+  /** Call when a part was stored or read: it may be stale already. */
   notify(): void {
     this.#wake();
   }
 
-  /** Reads stale parts again until `work` has ended. What is left then is read by `finish`. */
+  /** Reads stale parts again until `work` has ended. `finish` reads the rest. */
   async beside(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
     let isOver = false;
     const over = () => {
@@ -68,15 +68,15 @@ export class Rereader {
 
   /**
    * Resolves when the source was seen unchanged since every part was read, or read again. A source without a change time may have
-   * changed unseen, so all of it is read again now, after the last part was sent: the later, the less can slip through.
-   * @throws UploadError `SOURCE_CHANGED` if a part has other bytes than were sent, or if there is no end of changes.
+   * changed unnoticed, so all of it is read again now, after the last part was sent: the later, the less can slip through.
+   * @throws UploadError `SOURCE_CHANGED` if a part has different bytes than were sent, or if the source keeps changing.
    */
   async finish(signal: AbortSignal): Promise<void> {
     const { source, readings } = this.#options;
     if (source.identity.ctimeNs === undefined) readings.beginEpoch();
     for (let comparisons = 0; ; comparisons++) {
       await this.look();
-      // In the order of the file, which disks like best: answers to parts overtake each other.
+      // Answers to parts overtake each other; disks are fastest in the order of the file.
       const stale = [...readings.stale()].sort((a, b) => a - b);
       if (stale.length === 0) return;
       if (comparisons === MOST_COMPARISONS) throw keepsChanging(source);

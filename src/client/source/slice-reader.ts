@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 
-/** Large enough that reading is not what takes the time, small enough that a hundred of them are no memory to speak of. */
+/** Large enough that reading does not take the time, small enough that a hundred of them take little memory. */
 const PIECE_SIZE = 512 * 1024;
 
 /**
@@ -10,7 +10,7 @@ const PIECE_SIZE = 512 * 1024;
 export function createSliceReader(fd: number, explain: (error: NodeJS.ErrnoException) => Error) {
   const spare: Buffer[] = [];
 
-  /** Pieces of the bytes from `start` to `end`, each valid until the next one is asked for. Ends early where the file does. */
+  /** Yields the bytes from `start` to `end` in pieces, each valid until the next one is asked for. Ends early where the file does. */
   return async function* readSlice(start: number, end: number): AsyncGenerator<Uint8Array> {
     const buffer = takeBuffer();
     let reading: Promise<number> | undefined;
@@ -23,7 +23,7 @@ export function createSliceReader(fd: number, explain: (error: NodeJS.ErrnoExcep
         yield buffer.subarray(0, bytesRead);
       }
     } finally {
-      // A slice may be left early; its buffer is free once nothing is read into it any more.
+      // A slice may be left early; its buffer is free once no read into it is under way.
       await reading?.catch(() => 0);
       spare.push(buffer);
     }

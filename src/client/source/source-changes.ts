@@ -1,7 +1,7 @@
 import { UploadError } from '../../session/errors.ts';
 import type { ByteSource } from './byte-source.ts';
 
-/** A part that was read before has other bytes now. */
+/** The error for a part that has different bytes than when it was read before. */
 export function partChanged(source: ByteSource, partNumber: number): UploadError {
   return new UploadError(
     'SOURCE_CHANGED',
@@ -12,7 +12,7 @@ export function partChanged(source: ByteSource, partNumber: number): UploadError
   );
 }
 
-/** Says that the file could not be compared, not that it has other bytes: nothing that is stored is known to be wrong. */
+/** The error for a file that could not be compared. It does not say that the bytes differ: nothing stored is known to be wrong. */
 export function keepsChanging(source: ByteSource): UploadError {
   return new UploadError(
     'SOURCE_CHANGED',

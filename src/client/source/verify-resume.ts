@@ -1,4 +1,4 @@
-/** How much of what an earlier run stored is read from the source again, to compare it. */
+/** How many of the parts that an earlier run stored are read from the source again, to compare them. */
 export const VERIFY_RESUME = ['full', 'sample', 'none'] as const;
 export type VerifyResume = (typeof VERIFY_RESUME)[number];
 
@@ -6,7 +6,7 @@ const FEWEST = 8;
 const ONE_IN = 16;
 
 /**
- * Which of these parts are read. A sample is one in 16 of them, at least 8, evenly spread, the first and the last among them;
+ * Chooses the parts that are read. A sample is one in 16 of them, at least 8, evenly spread, the first and the last among them;
  * the same parts give the same sample.
  */
 export function partsToRead(partNumbers: readonly number[], verifyResume: VerifyResume): readonly number[] {

@@ -9,18 +9,18 @@ type Naming = Pick<CreateRequest, 'key' | 'keyTemplate'>;
 /** Longest key template that the contract takes, in characters. */
 const MAX_TEMPLATE_LENGTH = 1_024;
 
-/** Whether the name of the file becomes part of the key. Where the server has a template of its own, it may be so. */
+/** Whether the file's name may become part of the key: by the template, or by one that the server has. */
 function isNameInKey({ key, keyTemplate }: Naming): boolean {
   return key === undefined && (keyTemplate === undefined || keyTemplate.includes('{fileName}'));
 }
 
-/** Where the name does not become the key, it is for people: a control character in it is no reason to refuse the file. */
+/** The file name to send. A name that is not part of the key is for people: a control character in it is no reason to refuse the file. */
 export function fileNameOf({ name }: ByteSource, naming: Naming): string {
   return isNameInKey(naming) ? name : name.replaceAll(new RegExp(UNPRINTABLE, 'gu'), '\ufffd');
 }
 
 /**
- * Refuses what no object can be, before a byte is read: the server would say it in words about its own fields.
+ * Refuses files that no object can hold, before a byte is read: the server would refuse them in words about its own fields.
  * @throws UploadError `INVALID_KEY` or `SOURCE_TOO_LARGE`
  */
 export function checkNameAndSize({ name, size }: ByteSource, naming: Naming): void {

@@ -3,7 +3,7 @@ import { isUploadError } from '../../session/errors.ts';
 import type { Strategy } from '../../session/strategy.ts';
 import type { ControlPlane } from '../control-plane/control-plane.ts';
 import { createServerWait } from '../control-plane/server-wait.ts';
-import type { UploadEvent } from '../progress/events.ts';
+import type { EngineEvent } from '../progress/events.ts';
 import type { ByteSource } from '../source/byte-source.ts';
 import { fingerprint } from '../source/fingerprint.ts';
 import { checkNameAndSize, fileNameOf } from './name-and-size.ts';
@@ -11,15 +11,15 @@ import { checkNameAndSize, fileNameOf } from './name-and-size.ts';
 export interface OpenUploadOptions {
   readonly controlPlane: ControlPlane;
   readonly source: ByteSource;
-  /** `strategy` and `partSize` here are wishes of a person: an open session with another plan is an error. */
+  /** `strategy` and `partSize` here are asked for by a person: an open session with another plan is an error. */
   readonly request?: Omit<CreateRequest, 'fileName' | 'size' | 'fingerprint'>;
-  /** What the size and the network suggest. Gives way to the plan of a session that has stored parts. */
+  /** The strategy that size and network suggest. Gives way to the plan of a session that has stored parts. */
   readonly preferredStrategy?: Strategy | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Give up after this long without any answer of the server; 24 h where left out. */
+  /** Give up after this long without any answer from the server; default 24 h. */
   readonly maxOutageMs?: number | undefined;
-  /** Told `offline` and `online` while the server is waited for. */
-  readonly onEvent?: ((event: UploadEvent) => void) | undefined;
+  /** Receives `offline` and `online` while the server is waited for. */
+  readonly onEvent?: ((event: EngineEvent) => void) | undefined;
 }
 
 /** Creates the session of a source, or finds the one it has. Nothing is sent yet: `runUpload` does that. */
@@ -35,7 +35,7 @@ export async function openUpload(options: OpenUploadOptions): Promise<{ session:
   };
   const untilAnswered = createServerWait({ ...options, signal });
   const open = (wanted: CreateRequest) => {
-    // Repeats of one call are one upload, also when the answer to the first got lost.
+    // Repeats of one call create one upload, even if the answer to the first got lost.
     const call = { idempotencyKey: crypto.randomUUID(), signal };
     return untilAnswered(() => controlPlane.create(wanted, call));
   };

@@ -2,23 +2,23 @@ import type { ReportRequest } from '../../contract/wire.ts';
 import { isUploadError } from '../../session/errors.ts';
 import { isProgrammingError } from '../../session/programming-error.ts';
 import type { SentPart } from '../part/part-sender.ts';
-import type { Tally } from '../progress/progress-counter.ts';
+import type { ProgressCounter } from '../progress/progress-counter.ts';
 
-/** Watchers see a change at most this late. */
+/** Observers of the session see a change at most this late. */
 const REPORT_EVERY_MS = 1_000;
 const LAST_REPORT_MS = 2_000;
 
 /**
- * Tells the control plane what is stored and in flight, for those who watch. Losing a report costs nothing but their view:
- * the next one carries its parts. What the server says back may end the upload: another client took over, or it was aborted.
+ * Reports to the control plane what is stored and in flight, for clients that watch the session. A lost report costs nothing but
+ * their view: the next one carries its parts. The server's answer may end the upload: another client took over, or it was aborted.
  */
-export function startReporting(options: {
+export function startProgressSender(options: {
   readonly clientId: string;
-  readonly tally: Tally;
+  readonly counter: ProgressCounter;
   readonly send: (report: ReportRequest, signal: AbortSignal) => Promise<unknown>;
   readonly onEnded: (error: Error) => void;
 }) {
-  const { clientId, tally, send, onEnded } = options;
+  const { clientId, counter, send, onEnded } = options;
   let unreported: SentPart[] = [];
   let sending: Promise<void> | undefined;
   const closing = new AbortController();
@@ -26,7 +26,7 @@ export function startReporting(options: {
   async function report(inFlight: boolean): Promise<void> {
     const parts = unreported;
     unreported = [];
-    const { inFlightBytes, bytesPerSecond } = tally.figures();
+    const { inFlightBytes, bytesPerSecond } = counter.figures();
     try {
       await send(
         {
@@ -49,19 +49,19 @@ export function startReporting(options: {
     });
   }
 
-  // The first report claims the session for this client.
+  // The first report makes this client the one that sends.
   tick();
   const ticking = setInterval(tick, REPORT_EVERY_MS);
   return {
     partStored(part: SentPart): void {
       unreported.push(part);
     },
-    /** Before the store is asked what it still holds: no word about what it held before may come after its answer. */
+    /** Call before the store is asked what it still holds: no report of what it held before may come after its answer. */
     async startOver(): Promise<void> {
       await sending;
       unreported = [];
     },
-    /** Sends what is left. Never throws: the parts are stored, reported or not. */
+    /** Sends what is left. Never throws: the parts are stored whether or not they are reported. */
     async stop(): Promise<void> {
       clearInterval(ticking);
       // A server out of reach must not hold up the end.
@@ -72,6 +72,7 @@ export function startReporting(options: {
     },
   };
 }
+export type ProgressSender = ReturnType<typeof startProgressSender>;
 
 function endsUpload(error: unknown): boolean {
   return isUploadError(error, 'CLIENT_REPLACED', 'SESSION_NOT_FOUND') || wasAborted(error) || isProgrammingError(error);

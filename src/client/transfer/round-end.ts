@@ -2,9 +2,9 @@ import type { Session } from '../../contract/wire.ts';
 import { isUploadError, UploadError } from '../../session/errors.ts';
 import { UploadLost } from '../part/part-failures.ts';
 
-/** How a round of an upload can end other than with the object. */
+/** The ways in which a round of an upload can end without the object. */
 
-/** The session has another plan now: this run ends, and another one goes on with it. */
+/** Ends a run whose session has another plan now: another run goes on with that. */
 export class Replanned extends Error {
   override readonly name = 'Replanned';
   readonly session: Session;
@@ -14,17 +14,17 @@ export class Replanned extends Error {
   }
 }
 
-/** Whether the store's next list says how to go on. */
+/** Whether the store's next list shows how to go on. */
 export function leadsToAnotherRound(error: unknown): boolean {
   return error instanceof UploadLost || isUploadError(error, 'PARTS_MISSING', 'PARTS_LOST') || isCompletedElsewhere(error);
 }
 
-/** The error to end with, where no further round is worth it. */
+/** The error to end with where another round is not worth it. */
 export function lastWordOn(error: unknown): unknown {
   return error instanceof UploadLost ? storeLosesUploads(error) : error;
 }
 
-/** Somebody else completes the session, or has completed it: the next list says how that ended. */
+/** Another client completes the session, or has completed it: the next list shows how that ended. */
 function isCompletedElsewhere(error: unknown): boolean {
   return isUploadError(error, 'SESSION_NOT_OPEN') && ['completing', 'completed'].includes(String(error.facts.sessionStatus));
 }

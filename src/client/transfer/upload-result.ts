@@ -2,20 +2,20 @@ import type { Session } from '../../contract/wire.ts';
 import { UploadError } from '../../session/errors.ts';
 import type { RunTotals, UploadResult } from '../progress/events.ts';
 
-/** A session of which the server says all that a finished one has. */
+/** A completed session with everything that the server knows of its object. */
 export type CompletedSession = Session & { readonly etag: string; readonly checksum: string };
 
-/** The facts about an object that this client knows by itself. */
+/** The facts about an object that this client knows without the server. */
 export interface ExpectedObject {
-  /** As it was when this run began. */
+  /** The session as it was when this run began. */
   readonly session: Session;
   /** Base64 CRC32 of the bytes that were read from the source; left out where they are compared later. */
   readonly checksum?: string;
 }
 
 /**
- * The server's answer about a finished upload, once it fits what this client knows of it. Nothing may be called verified
- * on an answer that this has not seen.
+ * Returns the server's answer about a finished upload if it fits what this client knows. Nothing may be called verified by an
+ * answer that was not checked here.
  * @throws UploadError `RESULT_MISMATCH` naming what differs.
  */
 export function checkedAnswer(answer: Session, { session, checksum }: ExpectedObject): CompletedSession {
@@ -71,15 +71,22 @@ function resultIncomplete({ sessionId, bucket, key }: Session): UploadError {
   });
 }
 
-/** Of a run that sent nothing: it only compared. */
+/** The totals of a run that only compared, and sent nothing. */
 export function nothingSent(seconds: number): RunTotals {
   return { bytesSent: 0, seconds, averageBytesPerSecond: 0, retries: 0, offlineSeconds: 0, wastedBytes: 0 };
 }
 
-export function ended(session: Session): UploadError {
-  return new UploadError('SESSION_NOT_OPEN', `The session ${session.sessionId} is ${session.status}.`, {
-    hint: 'Its parts are gone: upload the file again.',
-    facts: { sessionStatus: session.status },
+/** `send`: parts may be missing. `compare`: the object is there, and a file can only be compared with it. */
+export type RemainingWork = 'send' | 'compare';
+
+/** Judges what can still be done with a session. @throws UploadError `SESSION_NOT_OPEN` where it has ended without an object */
+export function remainingWork({ sessionId, status }: Session): RemainingWork {
+  if (status === 'completed') return 'compare';
+  if (status !== 'aborting' && status !== 'aborted' && status !== 'expired') return 'send';
+  const what = status === 'expired' ? 'has expired' : 'was aborted';
+  throw new UploadError('SESSION_NOT_OPEN', `The session ${sessionId} ${what}; its parts are deleted.`, {
+    hint: 'Upload the file again; that starts a new session.',
+    facts: { sessionStatus: status },
   });
 }
 

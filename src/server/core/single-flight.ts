@@ -38,34 +38,6 @@ export function createSharedFlight<Result>(forMs: number) {
   };
 }
 
-/**
- * Runs one execution at a time under a name. Callers that arrive during an execution share the next one, so no answer is older
- * than its question.
- */
-export function createFreshFlight<Result>() {
-  const running = new Map<string, Promise<Result>>();
-  const waiting = new Map<string, Promise<Result>>();
-
-  function start(name: string, work: () => Promise<Result>): Promise<Result> {
-    waiting.delete(name);
-    const execution = work().finally(() => running.delete(name));
-    running.set(name, execution);
-    return execution;
-  }
-
-  return {
-    run(name: string, work: () => Promise<Result>): Promise<Result> {
-      const next = waiting.get(name);
-      if (next !== undefined) return next;
-      const current = running.get(name);
-      if (current === undefined) return start(name, work);
-      const following = current.catch(() => {}).then(() => start(name, work));
-      waiting.set(name, following);
-      return following;
-    },
-  };
-}
-
 /** Shares one answer among all callers that ask while it is being found, and keeps it for `forMs` after that. Failures are not kept. */
 export function createKeptAnswer<Answer>(forMs: number, now: () => Instant) {
   const flights = createSingleFlight<Answer>();

@@ -1,7 +1,5 @@
-import * as http from 'node:http';
-import * as https from 'node:https';
-import { noteConnectionError } from '../../outbound/connection-errors.ts';
 import { directAgent, type MakeAgent } from '../../outbound/direct-agent.ts';
+import { discardBody, startRequest } from '../../outbound/http-exchange.ts';
 import type { Message } from './message.ts';
 
 export interface WebhookAnswer {
@@ -12,29 +10,25 @@ export interface WebhookAnswer {
 /** Posts one message. @throws the connection's error, noted as such (`isConnectionError`), or the signal's reason. */
 export type Post = (message: Message, signal: AbortSignal) => Promise<WebhookAnswer>;
 
-/** Longest body of an answer that is read (and dropped), so that the connection can be used again. Beyond that, the connection is closed. */
-const MOST_BODY_BYTES = 4_096;
-
 /** Makes a function that posts to one URL, without following redirects. `close` ends its connections. */
 export function createPost(url: string, makeAgent: MakeAgent = directAgent): { readonly post: Post; close(): void } {
-  const { request } = url.startsWith('https:') ? https : http;
   const agent = makeAgent(url, { keepAlive: true });
 
-  /** Resolves with the headers: a receiver that accepts an event and then never ends its body has accepted it. */
-  function exchange({ headers, body }: Message, signal: AbortSignal): Promise<WebhookAnswer> {
-    return new Promise((resolve, reject) => {
-      const length = { 'content-length': String(Buffer.byteLength(body)) };
-      const sending = request(url, { method: 'POST', headers: { ...headers, ...length }, agent, signal }, (response) => {
-        resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] });
-        discard(response);
-      });
-      sending.on('error', (error) => {
-        if (signal.aborted) reject(signal.reason);
-        // A kept connection, which the receiver closed just when it was used again.
-        else reject(sending.reusedSocket ? new StaleConnection() : noteConnectionError(error));
-      });
-      sending.end(body);
-    });
+  /** The head of the answer decides: a receiver that takes an event and then never ends its answer has taken it. */
+  async function exchange({ headers, body }: Message, signal: AbortSignal): Promise<WebhookAnswer> {
+    const length = { 'content-length': String(Buffer.byteLength(body)) };
+    const { outgoing, answered } = startRequest(url, { method: 'POST', headers: { ...headers, ...length }, agent, signal });
+    // At once, so that the connection is free for the next message as soon as this one was taken.
+    outgoing.once('response', discardBody);
+    outgoing.end(body);
+    try {
+      const response = await answered;
+      return { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] };
+    } catch (error) {
+      signal.throwIfAborted();
+      // Kept from before, and closed by the receiver just when it was used again.
+      throw outgoing.reusedSocket ? new StaleConnection() : error;
+    }
   }
 
   return {
@@ -54,13 +48,3 @@ export function createPost(url: string, makeAgent: MakeAgent = directAgent): { r
 
 /** A kept connection failed, but a new one may work. */
 class StaleConnection extends Error {}
-
-function discard(response: http.IncomingMessage): void {
-  let bytes = 0;
-  response.on('data', (piece: Buffer) => {
-    bytes += piece.length;
-    if (bytes > MOST_BODY_BYTES) response.destroy();
-  });
-  // The status has been used already.
-  response.on('error', () => {});
-}

@@ -3,7 +3,7 @@ import { watchDeadline } from '../../../src/cli/progress/deadline-warning.ts';
 import { stoppingWords } from '../../../src/cli/progress/stopping-words.ts';
 import { updateView, viewOf } from '../../../src/cli/progress/upload-view.ts';
 import { listenForInterruption } from '../../../src/cli/upload/interruption.ts';
-import type { UploadEvent } from '../../../src/client/progress/events.ts';
+import type { EngineEvent } from '../../../src/client/progress/events.ts';
 import { aContext, NOON } from '../../support/client/cli-run.ts';
 import { someFigures } from '../../support/client/progress-figures.ts';
 import { aWireSession } from '../../support/server/wire-sessions.ts';
@@ -37,16 +37,16 @@ describe('listenForInterruption', () => {
 describe('the words of the first Ctrl-C', () => {
   const session = aWireSession();
   const IN_FLIGHT = 'the parts in flight get up to 5 s to finish';
-  const offline = (what: string): UploadEvent => ({
+  const offline = (what: string): EngineEvent => ({
     type: 'offline',
     what,
     since: NOON,
     reason: 'ECONNREFUSED',
     nextTryInMs: 500,
   });
-  const figures = (inFlightBytes: number): UploadEvent => ({ type: 'progress', ...someFigures({ inFlightBytes }) });
+  const figures = (inFlightBytes: number): EngineEvent => ({ type: 'progress', ...someFigures({ inFlightBytes }) });
 
-  it.each<[string, readonly UploadEvent[], string]>([
+  it.each<[string, readonly EngineEvent[], string]>([
     ['before anything was sent', [], 'no part is in flight'],
     ['while stored parts are compared', [{ type: 'verifying', verifiedBytes: 1, totalBytes: 9 }], 'no part is in flight'],
     ['while parts are sent', [figures(1)], IN_FLIGHT],
@@ -76,7 +76,7 @@ describe('the words of the first Ctrl-C', () => {
 describe('watchDeadline', () => {
   const HOUR_MS = 3_600_000;
   const session = aWireSession({ partsKeptUntil: new Date(NOON + HOUR_MS).toISOString() });
-  const progress = (secondsRemaining: number | null): UploadEvent => ({ type: 'progress', ...someFigures({ secondsRemaining }) });
+  const progress = (secondsRemaining: number | null): EngineEvent => ({ type: 'progress', ...someFigures({ secondsRemaining }) });
 
   function watch() {
     const warnings: string[] = [];
@@ -88,7 +88,7 @@ describe('watchDeadline', () => {
       (message) => warnings.push(message),
       () => instant,
     );
-    const at = (ms: number, event: UploadEvent) => {
+    const at = (ms: number, event: EngineEvent) => {
       instant = ms;
       check(event);
     };

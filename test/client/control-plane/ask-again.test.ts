@@ -39,7 +39,7 @@ describe('a call whose answer may take long', () => {
     expect(renewals()).toBe(0);
   });
 
-  it('is asked again over a new connection, beside those who wait, less and less often', async () => {
+  it('is sent again over a new connection, beside the calls that wait, less and less often', async () => {
     const { questions, renewals } = anAsking();
     for (const [ms, asked] of [
       [999, 1],
@@ -64,7 +64,7 @@ describe('a call whose answer may take long', () => {
     expect(questions[1 - index]?.signal.aborted).toBe(true);
   });
 
-  it('is over with an error that is an answer, whoever still waits', async () => {
+  it('is over with an error that is an answer, whatever other calls still wait', async () => {
     const { result, questions } = anAsking();
     await vi.advanceTimersByTimeAsync(1_000);
     questions[1]?.fail(refused);

@@ -87,7 +87,7 @@ describe('a call to the control plane', () => {
     expect(JSON.parse(requests[0]?.received ?? '')).toEqual(request);
   });
 
-  it('tells a session that was found from one that was made', async () => {
+  it('distinguishes a session that was found from one that was created', async () => {
     const { controlPlane } = await answering(saying(200, 'application/json; charset=utf-8', JSON.stringify(aWireSession())));
     expect(await controlPlane.create({ fileName: 'a', size: 1 })).toMatchObject({ created: false });
   });
@@ -172,7 +172,7 @@ describe('a call to the control plane', () => {
     expect((await controlPlane.health()).date).toEqual(new Date('2026-11-23T14:02:10Z'));
   });
 
-  it('answers readiness also where it is bad, and what is missing', async () => {
+  it('returns readiness even where the server is not ready, with what is missing', async () => {
     const readiness = { ready: false, checks: { bucket: { ok: false, detail: 'no such bucket' } } };
     const body = JSON.stringify({ code: 'STORE_UNAVAILABLE', ...readiness });
     const { controlPlane } = await answering(saying(503, 'application/problem+json', body));
@@ -311,7 +311,7 @@ describe('a server that cannot be spoken to', () => {
     return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
-  it('for its certificate is told as that, with the name of the problem and how to trust it', async () => {
+  it('because of its certificate is explained, with the name of the problem and how to trust it', async () => {
     const error = await errorOf(new ControlPlane({ server: await aTlsServer(), token: TOKEN }).health());
     expect(error.code).toBe('CERTIFICATE_NOT_TRUSTED');
     expect(error.detail).toContain('it is signed by itself (DEPTH_ZERO_SELF_SIGNED_CERT)');
@@ -327,7 +327,7 @@ describe('a server that cannot be spoken to', () => {
     });
   });
 
-  it('over TLS, since it speaks plain HTTP, is told in words', async () => {
+  it('over TLS, because it speaks plain HTTP, is explained', async () => {
     const { url } = await answering(saying(200, 'application/json', '{"status":"ok"}'));
     const controlPlane = new ControlPlane({ server: url.replace('http:', 'https:'), token: TOKEN });
     expect(await errorOf(controlPlane.health())).toMatchObject({
@@ -337,7 +337,7 @@ describe('a server that cannot be spoken to', () => {
     });
   });
 
-  it.each(REFUSALS)('in plain HTTP, since it speaks TLS and %s, is told in words with the address to set', async (_, refuse) => {
+  it.each(REFUSALS)('in plain HTTP, because it speaks TLS and %s, is explained with the address to set', async (_, refuse) => {
     const server = await aTlsPort(refuse);
     expect(await errorOf(new ControlPlane({ server, token: TOKEN }).health())).toMatchObject({
       code: 'SERVER_UNREACHABLE',
@@ -354,7 +354,7 @@ describe('a server that cannot be spoken to', () => {
     expect((await errorOf(new ControlPlane({ server: url, token: TOKEN }).health())).facts.reason).toBe('ECONNRESET');
   });
 
-  it('is told by its own failure where the question about TLS would need a proxy that cannot be used', async () => {
+  it('is explained by its own failure where the question about TLS would need an unusable proxy', async () => {
     const server = await aTlsPort((socket) => socket.destroy());
     const makeAgent: MakeAgent = (url, options) => {
       if (url.startsWith('https:')) throw new UnusableProxy('HTTPS_PROXY must be …', 'HTTPS_PROXY', '');
@@ -364,12 +364,12 @@ describe('a server that cannot be spoken to', () => {
     expect(error).toMatchObject({ code: 'SERVER_UNREACHABLE', facts: { reason: 'ECONNRESET' } });
   });
 
-  it('since its name is not known is told with the name', async () => {
+  it('because its name is unknown is explained with the name', async () => {
     const controlPlane = new ControlPlane({ server: 'http://partway.invalid', token: TOKEN });
     expect((await errorOf(controlPlane.health())).detail).toContain('the name partway.invalid is not known (ENOTFOUND)');
   });
 
-  it('since an object store answers at its address is told as that', async () => {
+  it('because an object store answers at its address is explained as that', async () => {
     const { controlPlane } = await answering(
       saying(403, 'application/xml', '<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>'),
     );
@@ -378,7 +378,7 @@ describe('a server that cannot be spoken to', () => {
     expect(error.hint).toContain('Set PARTWAY_SERVER to the address of `partway serve`');
   });
 
-  it('because the call itself is wrong is told as the mistake that it is', async () => {
+  it('because the call itself is wrong is thrown as the mistake that it is', async () => {
     const controlPlane = new ControlPlane({ server: 'not a url', token: TOKEN });
     await expect(controlPlane.health()).rejects.toThrow(TypeError);
   });

@@ -49,7 +49,7 @@ describe('probing the network', () => {
     expect(await probeNetwork({ controlPlane })).toEqual({ network: 'unreliable', reason: '1 of 8 probes got no answer' });
   });
 
-  it('finds a line unreliable when nobody is there', async () => {
+  it('finds a line unreliable when nothing answers', async () => {
     const controlPlane = new ControlPlane({ server: `http://127.0.0.1:${await aClosedPort()}`, token: 't' });
     expect(await probeNetwork({ controlPlane, probes: 2 })).toEqual({
       network: 'unreliable',
@@ -57,7 +57,7 @@ describe('probing the network', () => {
     });
   });
 
-  it('ends when it is told to', async () => {
+  it('ends when its signal aborts', async () => {
     const { controlPlane } = await aServerDropping(() => false);
     const reason = new Error('interrupted');
     await expect(probeNetwork({ controlPlane, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);

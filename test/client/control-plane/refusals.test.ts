@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { throughOutages } from '../../../src/client/control-plane/control-link.ts';
 import { createRefusals } from '../../../src/client/control-plane/refusals.ts';
-import type { UploadEvent } from '../../../src/client/progress/events.ts';
+import { throughOutages } from '../../../src/client/control-plane/retry.ts';
+import type { EngineEvent } from '../../../src/client/progress/events.ts';
 import { UploadError } from '../../../src/session/errors.ts';
 
 const MINUTE_MS = 60_000;
 const REASON = 'Its disk is full.';
 
-let events: UploadEvent[];
+let events: EngineEvent[];
 let isServing: boolean;
 let newRefused: ReturnType<typeof createRefusals>;
 beforeEach(() => {
@@ -40,7 +40,7 @@ function call({ patienceMs = 60 * MINUTE_MS, signal = new AbortController().sign
 
 const neverDown = () => Promise.reject(new Error('the link is not down'));
 
-it('a server that cannot serve is told with its reason and the time of the first refusal, and told again once it serves', async () => {
+it('a server that cannot serve is reported with its reason and the time of the first refusal, and again once it serves', async () => {
   const served = call();
   await vi.advanceTimersByTimeAsync(5_000);
   expect(events).toEqual([
@@ -75,7 +75,7 @@ it('all calls that wait are one outage, which is over with the last of them', as
   expect(events.filter(({ type }) => type === 'online')).toEqual([{ type: 'online', what: 'the server', outageMs: 8_000 }]);
 });
 
-it('whoever gives up, or is interrupted, does not say that the server is back', async () => {
+it('a call that gives up, or is interrupted, does not report that the server is back', async () => {
   const interruption = new AbortController();
   const calls = [call({ patienceMs: 5_000 }), call({ signal: interruption.signal })];
   const outcomes = Promise.allSettled(calls);

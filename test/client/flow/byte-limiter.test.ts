@@ -61,7 +61,7 @@ describe('a byte limiter', () => {
     expect(await createByteLimiter(rate).take(1_000, never)).toBe(1_000);
   });
 
-  it('keeps nobody waiting for a rate that is no more', async () => {
+  it('does not keep parts waiting at a rate that was taken away', async () => {
     const limiter = createByteLimiter(10_000);
     await limiter.take(2_500, never);
     const waiting = [1, 2, 3].map(() => limiter.take(256 * 1024, never));
@@ -70,7 +70,7 @@ describe('a byte limiter', () => {
     expect(await Promise.all(waiting)).toEqual([262_144, 262_144, 262_144]);
   });
 
-  it('holds those who wait already to a lower rate, without a burst', async () => {
+  it('applies a lower rate to parts that wait already, without a burst', async () => {
     const limiter = createByteLimiter(10_000_000);
     const stop = new AbortController();
     setMaxListeners(0, stop.signal);

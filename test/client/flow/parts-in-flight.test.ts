@@ -23,7 +23,7 @@ interface Step {
   readonly limit: number;
 }
 
-/** Runs the controller over a link for so long, with windows as the engine cuts them. */
+/** Runs the controller over a link for a while, with windows as the engine cuts them. */
 function simulate(link: Link, seconds: number, partSize = 8 * MiB, troubleAt: readonly number[] = []): Step[] {
   const controller = createFlightController();
   const steps: Step[] = [];
@@ -90,7 +90,7 @@ describe('the number of parts in flight', () => {
     expect(controller.halve(5_000)).toBe(Math.floor(before / 2));
   });
 
-  it('finds out anew when it is told to, from where it was and without a rest', () => {
+  it('begins to find out again after a restart, from where it was and without a rest', () => {
     const controller = createFlightController();
     let at = 0;
     const pass = (bytesPerSecond: number, windows: number) => {

@@ -11,7 +11,7 @@ function aListenedControl(...options: Parameters<typeof createUploadControl>) {
 }
 
 describe('the control of an upload', () => {
-  it('tells what changes, and nothing that does not', () => {
+  it('notifies listeners of changes only', () => {
     const { control, events, stop } = aListenedControl({ bytesPerSecond: 2_000 });
     control.resume();
     control.bytesPerSecond = 2_000;
@@ -32,7 +32,7 @@ describe('the control of an upload', () => {
     expect(events).toHaveLength(4);
   });
 
-  it('holds all who wait until it is resumed, and nobody afterwards', async () => {
+  it('holds all parts until it is resumed, and none afterwards', async () => {
     const { signal } = new AbortController();
     const control = createUploadControl();
     await control.untilResumed(signal);
@@ -48,7 +48,7 @@ describe('the control of an upload', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('lets go of who waits when the signal says so, with its reason', async () => {
+  it('ends a wait when the signal aborts, with its reason', async () => {
     const interruption = new AbortController();
     const control = createUploadControl();
     control.pause();
@@ -58,7 +58,7 @@ describe('the control of an upload', () => {
     expect(await waiting).toBe(reason);
   });
 
-  it('knows how long it was paused, the present pause included', () => {
+  it('knows how long it was paused, including the current pause', () => {
     let now = 1_000;
     const control = createUploadControl({}, () => now);
     for (const pausedFor of [500, 200]) {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createAwakeClock, startAwakeClock } from '../../../src/client/network/awake-clock.ts';
 import { createLink } from '../../../src/client/network/link.ts';
-import type { UploadEvent } from '../../../src/client/progress/events.ts';
+import type { EngineEvent } from '../../../src/client/progress/events.ts';
 import { createWallTimes } from '../../../src/client/progress/wall-times.ts';
 
 const DAY_MS = 86_400_000;
@@ -70,7 +70,7 @@ describe('with timers of our own', () => {
 });
 
 describe('the time since when an outage lasts', () => {
-  const offline = (since: number): UploadEvent => ({
+  const offline = (since: number): EngineEvent => ({
     type: 'offline',
     what: 'the object store',
     since,

@@ -1,9 +1,8 @@
-import { getEventListeners } from 'node:events';
+import { getEventListeners, setMaxListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLink, waitBefore, waitBetweenProbes } from '../../../src/client/network/link.ts';
 import { LinkFailure } from '../../../src/client/network/link-failure.ts';
-import { sharedSignal } from '../../../src/client/network/shared-signal.ts';
-import type { UploadEvent } from '../../../src/client/progress/events.ts';
+import type { EngineEvent } from '../../../src/client/progress/events.ts';
 import { UploadError } from '../../../src/session/errors.ts';
 
 beforeEach(() => {
@@ -15,7 +14,7 @@ afterEach(() => {
 
 /** A link to something that is away until `comesBackAfter` probes were in vain. */
 function aLink({ comesBackAfter = 0, maxOutageMs = 86_400_000 } = {}) {
-  const events: UploadEvent[] = [];
+  const events: EngineEvent[] = [];
   let probes = 0;
   const link = createLink({
     what: 'the object store',
@@ -30,7 +29,9 @@ function aLink({ comesBackAfter = 0, maxOutageMs = 86_400_000 } = {}) {
   return { link, events, probes: () => probes };
 }
 
-const never = sharedSignal();
+const never = new AbortController().signal;
+// Many waits listen to it.
+setMaxListeners(0, never);
 
 describe('a link', () => {
   it('goes on at once and says nothing when the other end answers: only a connection broke', async () => {
@@ -59,7 +60,7 @@ describe('a link', () => {
 
   it('ends at once for a certificate that is not trusted where the other end has never answered, and else waits', async () => {
     const refusal = new LinkFailure(Object.assign(new Error('no'), { code: 'SELF_SIGNED_CERT_IN_CHAIN' }));
-    const aRefusedLink = (hasAnswered: boolean, events: UploadEvent[]) =>
+    const aRefusedLink = (hasAnswered: boolean, events: EngineEvent[]) =>
       createLink({
         what: 'the object store',
         probe: () => Promise.reject(refusal),
@@ -67,13 +68,13 @@ describe('a link', () => {
         maxOutageMs: 60_000,
         onEvent: (event) => events.push(event),
       });
-    const events: UploadEvent[] = [];
+    const events: EngineEvent[] = [];
     await expect(aRefusedLink(false, events).recover('ECONNRESET', never)).rejects.toMatchObject({
       code: 'CERTIFICATE_NOT_TRUSTED',
       hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
     });
     expect(events).toEqual([]);
-    const before: UploadEvent[] = [];
+    const before: EngineEvent[] = [];
     const recovered = expect(aRefusedLink(true, before).recover('ECONNRESET', never)).rejects.toMatchObject({
       code: 'OUTAGE_TOO_LONG',
     });
@@ -95,7 +96,7 @@ describe('a link', () => {
     ]);
   });
 
-  it('is asked once for all who wait, and all go on together', async () => {
+  it('is probed once for all waiting parts, which go on together', async () => {
     const { link, probes } = aLink({ comesBackAfter: 3 });
     const waiting = Promise.all(Array.from({ length: 16 }, () => link.recover('ECONNRESET', never)));
     await vi.runAllTimersAsync();
@@ -103,7 +104,7 @@ describe('a link', () => {
     expect(probes()).toBe(4);
   });
 
-  it('asks anew for the next outage', async () => {
+  it('probes again for the next outage', async () => {
     const { link, probes } = aLink({ comesBackAfter: 1 });
     const first = link.recover('ECONNRESET', never);
     await vi.runAllTimersAsync();
@@ -122,7 +123,7 @@ describe('a link', () => {
     expect(events.filter((event) => event.type === 'online')).toEqual([]);
   });
 
-  it('tells all who wait that it gave up, and can be asked again', async () => {
+  it('fails all waiting parts when it gives up, and can be asked again', async () => {
     const { link } = aLink({ comesBackAfter: 3, maxOutageMs: 0 });
     const outcomes = await Promise.allSettled([link.recover('a', never), link.recover('b', never)]);
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
@@ -166,7 +167,7 @@ describe('a link', () => {
   });
 
   it('asks again while a slow probe is still on its way, and goes on with whichever answers first', async () => {
-    const events: UploadEvent[] = [];
+    const events: EngineEvent[] = [];
     let probes = 0;
     const link = createLink({
       what: 'the object store',
@@ -188,7 +189,7 @@ describe('a link', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('holds those who want to begin while it is down, and nobody before that or after', async () => {
+  it('holds parts that want to begin while it is down, and none before or after', async () => {
     let answers = false;
     const link = createLink({
       what: 'the object store',
@@ -214,7 +215,7 @@ describe('a link', () => {
     await link.whenUp(never);
   });
 
-  it('lets go whoever is interrupted while it is down, and nobody else', async () => {
+  it('ends only the wait of the part that is interrupted while it is down', async () => {
     const link = createLink({
       what: 'the object store',
       probe: () => Promise.reject(new Error('ECONNREFUSED')),
@@ -231,8 +232,8 @@ describe('a link', () => {
     expect(await others).toMatchObject({ code: 'OUTAGE_TOO_LONG' });
   });
 
-  it("tells the control plane's failure by its reason, not by a whole sentence", async () => {
-    const events: UploadEvent[] = [];
+  it("gives the control plane's failure by its reason, not as a whole sentence", async () => {
+    const events: EngineEvent[] = [];
     let away = true;
     const link = createLink({
       what: 'the partway server',
@@ -252,7 +253,7 @@ describe('a link', () => {
 });
 
 describe('the wait between probes', () => {
-  it('is short while people watch and longer in a long night', () => {
+  it('is short at first and longer in a long outage', () => {
     const minute = 60_000;
     expect([0, 9 * minute, 11 * minute, 59 * minute, 61 * minute, 2_000 * minute].map((ms) => waitBetweenProbes(ms, 1))).toEqual([
       1_500, 1_500, 5_000, 5_000, 20_000, 20_000,

@@ -115,7 +115,7 @@ describe('the watch over all connections', () => {
   it('takes a silence for normal that the speed of the link explains', async () => {
     const { cuts, asked, liveness } = aWatch(0, 60 * 1024);
     await vi.advanceTimersByTimeAsync(33_000);
-    // Somebody is there: asked every few seconds, and that is all.
+    // The other end is there: it is asked every few seconds, and nothing else happens.
     expect(asked.length).toBeGreaterThan(1);
     expect(cuts).toEqual([]);
     await vi.advanceTimersByTimeAsync(8_000);
@@ -176,7 +176,7 @@ describe('the watch over all connections', () => {
     liveness.stop();
   });
 
-  it('cuts a connection that was opened in the midst of an outage, too: its first packet may be sent again a minute later', async () => {
+  it('cuts a connection that was opened during an outage, too: its first packet may be sent again a minute later', async () => {
     const { liveness } = aWatch(60_000);
     await vi.advanceTimersByTimeAsync(30_000);
     const cuts: string[] = [];

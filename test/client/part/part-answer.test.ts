@@ -104,7 +104,7 @@ describe('an answer in words', () => {
     expect(describeAnswer(anAnswer(200))).toBe('HTTP 200 without an ETag');
   });
 
-  it('tells where a redirect leads, and nothing of the signature that it may repeat', () => {
+  it('names the origin that a redirect leads to, without the signature that it may repeat', () => {
     const location = 'https://login.example/bucket/key?X-Amz-Signature=0123456789abcdef';
     expect(describeAnswer({ ...anAnswer(301), location })).toBe('HTTP 301 to https://login.example');
     expect(describeAnswer({ ...anAnswer(301), location: '/bucket/key?X-Amz-Signature=0' })).toBe('HTTP 301');
@@ -118,7 +118,7 @@ describe('an answer in words', () => {
 });
 
 describe("the store's error document", () => {
-  it('tells its code and message', () => {
+  it('gives its code and message', () => {
     const body =
       '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchUpload</Code><Message>No such upload.</Message><Key>k</Key><RequestId>1</RequestId></Error>';
     expect(readS3Error(body)).toEqual({ code: 'NoSuchUpload', message: 'No such upload.' });

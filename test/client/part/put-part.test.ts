@@ -151,7 +151,7 @@ describe('a PUT of a part', () => {
     expect(await putPart(aPut(server.url, MiB, { agent }))).toMatchObject({ status: 200 });
     expect(Buffer.concat(server.parts[1]?.chunks ?? []).length).toBe(MiB);
     expect(server.connections.length).toBe(2);
-    // The first is closed, by this end, and held by nobody.
+    // The first connection is closed, by this end, and no agent holds it.
     expect(Object.values(agent.sockets).flat()).toEqual([]);
     server.parts[0]?.request.resume();
     await expect.poll(() => server.connections[0]?.destroyed).toBe(true);
@@ -173,13 +173,13 @@ describe('a PUT of a part', () => {
     expect(await server.parts[0]?.over).toEqual({ complete: true });
   });
 
-  it('is a connection failure when nobody listens', async () => {
+  it('is a connection failure when nothing listens at the address', async () => {
     const failure = await failureOf(putPart(aPut(`http://127.0.0.1:${await aClosedPort()}/b/k`, MiB)));
     expect(failure).toBeInstanceOf(ConnectionFailure);
     expect((failure as Error).message).toContain('ECONNREFUSED');
   });
 
-  it('is a connection failure when the name is not known', async () => {
+  it('is a connection failure when the host name is unknown', async () => {
     expect(await failureOf(putPart(aPut('http://store.invalid/b/k', MiB)))).toBeInstanceOf(ConnectionFailure);
   });
 
@@ -228,7 +228,7 @@ describe('a PUT of a part', () => {
     expect(failure).toBeInstanceOf(ConnectionFailure);
   });
 
-  it('is a connection failure when the store stops reading, and no more of the body was read than the buffers hold', async () => {
+  it('is a connection failure when the store stops reading, and only as much of the body was read as the buffers hold', async () => {
     const server = await startPartServer((request) => void request.pause());
     let read = 0;
     async function* counted() {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { UploadEvent } from '../../../src/client/progress/events.ts';
-import { createTally } from '../../../src/client/progress/progress-counter.ts';
+import type { EngineEvent } from '../../../src/client/progress/events.ts';
+import { createProgressCounter } from '../../../src/client/progress/progress-counter.ts';
 
 const PARTS = 4;
 const PART_SIZE = 100;
@@ -10,8 +10,8 @@ const NOTHING_STORED = { size: SIZE, storedBytes: 0, partsStored: 0, partCount: 
 const STORE = 'the object store';
 const SERVER = 'the partway server';
 
-function aTally({ session = NOTHING_STORED, now = (): number => 0 } = {}) {
-  return createTally(session, now);
+function aCounter({ session = NOTHING_STORED, now = (): number => 0 } = {}) {
+  return createProgressCounter(session, now);
 }
 
 /** Begins at 0 ms. */
@@ -28,11 +28,11 @@ function aClock() {
   };
 }
 
-function offline(what: string, since: number): UploadEvent {
+function offline(what: string, since: number): EngineEvent {
   return { type: 'offline', what, since, reason: 'ECONNREFUSED', nextTryInMs: 1_000 };
 }
 
-function online(what: string): UploadEvent {
+function online(what: string): EngineEvent {
   return { type: 'online', what, outageMs: 0 };
 }
 
@@ -55,16 +55,16 @@ const stepOrLoss: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constant<'lose'>('lose'), fc.uniqueArray(partNumber)) },
 );
 
-function take(tally: ReturnType<typeof createTally>, taken: Step, at: number): void {
+function take(counter: ReturnType<typeof createProgressCounter>, taken: Step, at: number): void {
   const [what] = taken;
-  if (what === 'start') tally.partStarted(taken[1]);
-  else if (what === 'store') tally.partStored(taken[1], PART_SIZE);
-  else if (what === 'end') tally.partEnded(taken[1]);
-  else if (what === 'send') tally.sent(taken[1], taken[2]);
-  else if (what === 'lose') tally.setStored(taken[1].map((part) => ({ partNumber: part, size: PART_SIZE })));
-  else if (what === 'retry') tally.observe({ type: 'retry', partNumber: taken[1], attempt: 1, reason: 'ECONNRESET' });
-  else if (what === 'offline') tally.observe(offline(taken[1], at));
-  else if (what === 'online') tally.observe(online(taken[1]));
+  if (what === 'start') counter.partStarted(taken[1]);
+  else if (what === 'store') counter.partStored(taken[1], PART_SIZE);
+  else if (what === 'end') counter.partEnded(taken[1]);
+  else if (what === 'send') counter.sent(taken[1], taken[2]);
+  else if (what === 'lose') counter.setStored(taken[1].map((part) => ({ partNumber: part, size: PART_SIZE })));
+  else if (what === 'retry') counter.observe({ type: 'retry', partNumber: taken[1], attempt: 1, reason: 'ECONNRESET' });
+  else if (what === 'offline') counter.observe(offline(taken[1], at));
+  else if (what === 'online') counter.observe(online(taken[1]));
 }
 
 /** The same, told again from nothing: each attempt's bytes, and what became of them. */
@@ -95,12 +95,12 @@ describe('whatever happens', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const clock = aClock();
-        const tally = aTally({ now: clock.now });
-        let before = tally.figures();
+        const counter = aCounter({ now: clock.now });
+        let before = counter.figures();
         for (const taken of steps) {
           clock.pass(100);
-          take(tally, taken, clock.now());
-          const figures = tally.figures();
+          take(counter, taken, clock.now());
+          const figures = counter.figures();
           for (const growing of ['storedBytes', 'partsStored', 'retries', 'offlineMs', 'wastedBytes'] as const) {
             expect(figures[growing], growing).toBeGreaterThanOrEqual(before[growing]);
           }
@@ -117,15 +117,15 @@ describe('whatever happens', () => {
     );
   });
 
-  it('every byte sent is of a part that this run stored, in flight, or wasted, also when the store loses parts', () => {
+  it('every byte sent is stored by this run, in flight, or wasted, even when the store loses parts', () => {
     fc.assert(
       fc.property(fc.array(stepOrLoss, { maxLength: 60 }), (steps) => {
-        const tally = aTally();
-        for (const taken of steps) take(tally, taken, 0);
+        const counter = aCounter();
+        for (const taken of steps) take(counter, taken, 0);
         const { inFlight, delivered, wasted } = accountOf(steps);
-        const figures = tally.figures();
+        const figures = counter.figures();
         expect(figures.wastedBytes).toBe(wasted);
-        expect(tally.bytesSent).toBe(delivered + inFlight + figures.wastedBytes);
+        expect(counter.bytesSent).toBe(delivered + inFlight + figures.wastedBytes);
         expect(figures.inFlightBytes).toBe(Math.min(inFlight, SIZE - figures.storedBytes));
       }),
       { seed: 20261124, numRuns: 300 },
@@ -135,28 +135,28 @@ describe('whatever happens', () => {
 
 describe('what is stored', () => {
   it('is what the session says until the store was asked, so that progress of a resumed upload begins there', () => {
-    const tally = aTally({ session: { ...NOTHING_STORED, storedBytes: 200, partsStored: 2 } });
-    expect(tally.figures()).toMatchObject({ storedBytes: 200, partsStored: 2 });
-    tally.setStored([{ partNumber: 4, size: 100 }]);
-    expect(tally.figures()).toMatchObject({ storedBytes: 100, partsStored: 1 });
+    const counter = aCounter({ session: { ...NOTHING_STORED, storedBytes: 200, partsStored: 2 } });
+    expect(counter.figures()).toMatchObject({ storedBytes: 200, partsStored: 2 });
+    counter.setStored([{ partNumber: 4, size: 100 }]);
+    expect(counter.figures()).toMatchObject({ storedBytes: 100, partsStored: 1 });
   });
 
-  it('is the word of the store, also when it is less', () => {
-    const tally = aTally();
-    tally.setStored([
+  it('follows the list of the store, even when that has less', () => {
+    const counter = aCounter();
+    counter.setStored([
       { partNumber: 1, size: 100 },
       { partNumber: 2, size: 100 },
     ]);
-    expect(tally.figures()).toMatchObject({ storedBytes: 200, partsStored: 2 });
-    tally.setStored([{ partNumber: 2, size: 100 }]);
-    expect(tally.figures()).toMatchObject({ storedBytes: 100, partsStored: 1 });
+    expect(counter.figures()).toMatchObject({ storedBytes: 200, partsStored: 2 });
+    counter.setStored([{ partNumber: 2, size: 100 }]);
+    expect(counter.figures()).toMatchObject({ storedBytes: 100, partsStored: 1 });
   });
 
   it('counts a part once when it is stored twice', () => {
-    const tally = aTally();
-    tally.partStored(1, 100);
-    tally.partStored(1, 100);
-    expect(tally.figures()).toMatchObject({ storedBytes: 100, partsStored: 1 });
+    const counter = aCounter();
+    counter.partStored(1, 100);
+    counter.partStored(1, 100);
+    expect(counter.figures()).toMatchObject({ storedBytes: 100, partsStored: 1 });
   });
 });
 
@@ -165,7 +165,7 @@ describe('a run that goes on with another plan', () => {
     let at = 0;
     const now = () => at;
     const session = { size: 100, storedBytes: 0, partsStored: 0, partCount: 1 };
-    const first = createTally(session, now);
+    const first = createProgressCounter(session, now);
     first.partStarted(1);
     at += 1_000;
     first.sent(1, 60);
@@ -175,7 +175,7 @@ describe('a run that goes on with another plan', () => {
     first.observe({ type: 'online', what: 'x', outageMs: 1_000 });
     first.partEnded(1);
     const before = first.totals();
-    const second = createTally({ ...session, partCount: 10 }, now, before);
+    const second = createProgressCounter({ ...session, partCount: 10 }, now, before);
     expect(second.totals()).toEqual(before);
     second.partStarted(1);
     at += 1_000;
@@ -188,115 +188,115 @@ describe('a run that goes on with another plan', () => {
 
 describe('what was sent', () => {
   it('counts every byte that went over the wire, and as wasted those of the attempt that failed', () => {
-    const tally = aTally();
-    tally.partStarted(1);
-    tally.sent(1, 60);
-    tally.partEnded(1);
-    tally.partStarted(1);
-    tally.sent(1, 100);
-    tally.partStored(1, 100);
-    expect(tally.bytesSent).toBe(160);
-    expect(tally.figures()).toMatchObject({ storedBytes: 100, inFlightBytes: 0, partsStored: 1, wastedBytes: 60 });
+    const counter = aCounter();
+    counter.partStarted(1);
+    counter.sent(1, 60);
+    counter.partEnded(1);
+    counter.partStarted(1);
+    counter.sent(1, 100);
+    counter.partStored(1, 100);
+    expect(counter.bytesSent).toBe(160);
+    expect(counter.figures()).toMatchObject({ storedBytes: 100, inFlightBytes: 0, partsStored: 1, wastedBytes: 60 });
   });
 
   it('starts a part from nothing again when it is repeated', () => {
-    const tally = aTally();
-    tally.partStarted(1);
-    tally.sent(1, 60);
-    tally.partStarted(1);
-    expect(tally.figures()).toMatchObject({ inFlightBytes: 0, wastedBytes: 60 });
+    const counter = aCounter();
+    counter.partStarted(1);
+    counter.sent(1, 60);
+    counter.partStarted(1);
+    expect(counter.figures()).toMatchObject({ inFlightBytes: 0, wastedBytes: 60 });
   });
 
   it('was wasted when the store lost the part, and what an earlier run sent is none of this run’s waste', () => {
-    const tally = aTally();
-    tally.setStored([{ partNumber: 1, size: 100 }]);
-    tally.partStarted(2);
-    tally.sent(2, 100);
-    tally.partStored(2, 100);
-    tally.setStored([]);
-    expect(tally.figures()).toMatchObject({ storedBytes: 0, wastedBytes: 100 });
+    const counter = aCounter();
+    counter.setStored([{ partNumber: 1, size: 100 }]);
+    counter.partStarted(2);
+    counter.sent(2, 100);
+    counter.partStored(2, 100);
+    counter.setStored([]);
+    expect(counter.figures()).toMatchObject({ storedBytes: 0, wastedBytes: 100 });
   });
 });
 
 describe('the time left', () => {
   it('is not invented while attempts fail and no part gets through', () => {
     let at = 0;
-    const tally = createTally({ size: 100, storedBytes: 0, partsStored: 0, partCount: 10 }, () => at);
+    const counter = createProgressCounter({ size: 100, storedBytes: 0, partsStored: 0, partCount: 10 }, () => at);
     const send = () => {
-      tally.partStarted(1);
+      counter.partStarted(1);
       for (let step = 0; step < 5; step++) {
         at += 200;
-        tally.sent(1, 1);
-        tally.figures();
+        counter.sent(1, 1);
+        counter.figures();
       }
     };
     send();
-    expect(tally.figures().secondsRemaining).toBeGreaterThan(0);
+    expect(counter.figures().secondsRemaining).toBeGreaterThan(0);
     for (let attempt = 1; attempt <= 2; attempt++) {
-      tally.observe({ type: 'retry', partNumber: 1, attempt, reason: 'cut' });
-      tally.partEnded(1);
+      counter.observe({ type: 'retry', partNumber: 1, attempt, reason: 'cut' });
+      counter.partEnded(1);
       send();
     }
-    expect(tally.figures().secondsRemaining).toBeNull();
-    tally.partStored(1, 10);
-    expect(tally.figures().secondsRemaining).toBeGreaterThan(0);
+    expect(counter.figures().secondsRemaining).toBeNull();
+    counter.partStored(1, 10);
+    expect(counter.figures().secondsRemaining).toBeGreaterThan(0);
   });
 
-  it('is told once the speed is known, and zero when nothing is left', () => {
+  it('is known once the speed is known, and zero when nothing is left', () => {
     const clock = aClock();
-    const tally = aTally({ now: clock.now });
-    expect(tally.figures()).toMatchObject({ bytesPerSecond: 0, secondsRemaining: null });
-    tally.partStarted(1);
-    tally.sent(1, 100);
+    const counter = aCounter({ now: clock.now });
+    expect(counter.figures()).toMatchObject({ bytesPerSecond: 0, secondsRemaining: null });
+    counter.partStarted(1);
+    counter.sent(1, 100);
     clock.goTo(1_000);
-    expect(tally.figures()).toMatchObject({ bytesPerSecond: 100, secondsRemaining: 3 });
-    tally.setStored([1, 2, 3, 4].map((part) => ({ partNumber: part, size: PART_SIZE })));
-    expect(tally.figures().secondsRemaining).toBe(0);
-    expect(tally.totals().seconds).toBe(1);
+    expect(counter.figures()).toMatchObject({ bytesPerSecond: 100, secondsRemaining: 3 });
+    counter.setStored([1, 2, 3, 4].map((part) => ({ partNumber: part, size: PART_SIZE })));
+    expect(counter.figures().secondsRemaining).toBe(0);
+    expect(counter.totals().seconds).toBe(1);
   });
 
   it('is unknown during an outage, and after it what the speed of before says, not what the silence would', () => {
     const clock = aClock();
-    const tally = aTally({ session: { ...NOTHING_STORED, size: 1_000_000 }, now: clock.now });
+    const counter = aCounter({ session: { ...NOTHING_STORED, size: 1_000_000 }, now: clock.now });
     const send = (seconds: number) => {
       for (let quarter = 0; quarter < seconds * 4; quarter++) {
         clock.pass(250);
-        tally.sent(1, 25);
-        tally.figures();
+        counter.sent(1, 25);
+        counter.figures();
       }
     };
-    tally.partStarted(1);
+    counter.partStarted(1);
     send(20);
-    expect(tally.figures()).toMatchObject({ bytesPerSecond: 100, secondsRemaining: 9_980 });
-    tally.observe(offline(STORE, clock.now()));
+    expect(counter.figures()).toMatchObject({ bytesPerSecond: 100, secondsRemaining: 9_980 });
+    counter.observe(offline(STORE, clock.now()));
     for (let second = 0; second < 600; second++) {
       clock.pass(1_000);
-      expect(tally.figures()).toMatchObject({ bytesPerSecond: 0, secondsRemaining: null });
+      expect(counter.figures()).toMatchObject({ bytesPerSecond: 0, secondsRemaining: null });
     }
-    tally.observe(online(STORE));
-    expect(tally.figures()).toMatchObject({ secondsRemaining: null });
+    counter.observe(online(STORE));
+    expect(counter.figures()).toMatchObject({ secondsRemaining: null });
     send(0.25);
-    expect(tally.figures().bytesPerSecond).toBe(100);
-    expect(tally.figures().secondsRemaining).toBeCloseTo(9_979.75);
+    expect(counter.figures().bytesPerSecond).toBe(100);
+    expect(counter.figures().secondsRemaining).toBeCloseTo(9_979.75);
     send(60);
-    expect(tally.figures().secondsRemaining).toBeCloseTo(9_919.75);
+    expect(counter.figures().secondsRemaining).toBeCloseTo(9_919.75);
   });
 });
 
 describe('time offline', () => {
-  it('includes the outage that lasts, from when it began and not from when it was told', () => {
+  it('includes the current outage, from its beginning and not from when it was reported', () => {
     const clock = aClock();
-    const tally = aTally({ now: clock.now });
+    const counter = aCounter({ now: clock.now });
     clock.goTo(3_000);
-    tally.observe(offline(STORE, 500));
+    counter.observe(offline(STORE, 500));
     clock.goTo(4_500);
-    expect(tally.figures().offlineMs).toBe(4_000);
-    tally.observe(offline(STORE, 500));
+    expect(counter.figures().offlineMs).toBe(4_000);
+    counter.observe(offline(STORE, 500));
     clock.goTo(5_500);
-    tally.observe(online(STORE));
+    counter.observe(online(STORE));
     clock.goTo(60_000);
-    expect(tally.figures().offlineMs).toBe(5_000);
-    expect(tally.totals().offlineSeconds).toBe(5);
+    expect(counter.figures().offlineMs).toBe(5_000);
+    expect(counter.totals().offlineSeconds).toBe(5);
   });
 
   it.each([
@@ -306,8 +306,8 @@ describe('time offline', () => {
     ['the second told only when the first was over', [1_000, 3_000], [2_500, 5_000], 4_000, 3_500],
   ] as const)('of store and server counts once: %s', (_, store, server, expected, toldAt: number = server[0]) => {
     const clock = aClock();
-    const tally = aTally({ now: clock.now });
-    const happenings: [number, UploadEvent][] = [
+    const counter = aCounter({ now: clock.now });
+    const happenings: [number, EngineEvent][] = [
       [store[0], offline(STORE, store[0])],
       [store[1], online(STORE)],
       [toldAt, offline(SERVER, server[0])],
@@ -315,95 +315,95 @@ describe('time offline', () => {
     ];
     for (const [at, event] of happenings.sort(([a], [b]) => a - b)) {
       clock.goTo(at);
-      tally.observe(event);
+      counter.observe(event);
     }
     clock.goTo(10_000);
-    expect(tally.figures().offlineMs).toBe(expected);
+    expect(counter.figures().offlineMs).toBe(expected);
   });
 
   it('is left out of the average, and so is what is sent meanwhile', () => {
     const clock = aClock();
-    const tally = aTally({ now: clock.now });
-    expect(tally.figures().averageBytesPerSecond).toBe(0);
-    tally.partStarted(1);
-    tally.sent(1, 60);
+    const counter = aCounter({ now: clock.now });
+    expect(counter.figures().averageBytesPerSecond).toBe(0);
+    counter.partStarted(1);
+    counter.sent(1, 60);
     clock.goTo(1_000);
-    tally.observe(offline(SERVER, 1_000));
-    tally.sent(1, 40);
+    counter.observe(offline(SERVER, 1_000));
+    counter.sent(1, 40);
     clock.goTo(100_000);
-    tally.observe(online(SERVER));
-    tally.partStarted(2);
-    tally.sent(2, 40);
+    counter.observe(online(SERVER));
+    counter.partStarted(2);
+    counter.sent(2, 40);
     clock.goTo(101_000);
-    expect(tally.figures().averageBytesPerSecond).toBe(50);
-    expect(tally.totals()).toMatchObject({ averageBytesPerSecond: 50, bytesSent: 140, seconds: 101, offlineSeconds: 99 });
+    expect(counter.figures().averageBytesPerSecond).toBe(50);
+    expect(counter.totals()).toMatchObject({ averageBytesPerSecond: 50, bytesSent: 140, seconds: 101, offlineSeconds: 99 });
   });
 });
 
 describe('a pause', () => {
   /** Sends evenly, looked at four times a second as the engine does. */
-  function aPausedTally(pausedSeconds: number) {
+  function aPausedCounter(pausedSeconds: number) {
     const clock = aClock();
-    const tally = aTally({ session: { ...NOTHING_STORED, size: 1_000_000 }, now: clock.now });
+    const counter = aCounter({ session: { ...NOTHING_STORED, size: 1_000_000 }, now: clock.now });
     const send = (seconds: number, bytesPerSecond: number) => {
       for (let quarter = 0; quarter < seconds * 4; quarter++) {
         clock.pass(250);
-        tally.sent(1, bytesPerSecond / 4);
-        tally.figures();
+        counter.sent(1, bytesPerSecond / 4);
+        counter.figures();
       }
     };
-    tally.partStarted(1);
+    counter.partStarted(1);
     send(20, 100);
-    tally.observe({ type: 'paused' });
+    counter.observe({ type: 'paused' });
     send(1, 20);
-    const draining = tally.figures();
-    tally.partStored(1, 2_020);
+    const draining = counter.figures();
+    counter.partStored(1, 2_020);
     for (let second = 1; second < pausedSeconds; second++) {
       clock.pass(1_000);
-      tally.figures();
+      counter.figures();
     }
-    const paused = tally.figures();
-    tally.partStarted(1);
-    return { tally, send, draining, paused };
+    const paused = counter.figures();
+    counter.partStarted(1);
+    return { counter, send, draining, paused };
   }
 
   it('shows what is still sent, then no speed, and never a time left', () => {
-    const { draining, paused } = aPausedTally(3);
+    const { draining, paused } = aPausedCounter(3);
     expect(draining).toMatchObject({ bytesPerSecond: 20, secondsRemaining: null });
     expect(paused).toMatchObject({ bytesPerSecond: 0, secondsRemaining: null, offlineMs: 0 });
   });
 
   it.each([2, 3_600])('of %i s leaves speed, time left and average as they were before it', (seconds) => {
-    const { tally, send } = aPausedTally(seconds);
-    tally.observe({ type: 'resumed' });
+    const { counter, send } = aPausedCounter(seconds);
+    counter.observe({ type: 'resumed' });
     send(0.25, 100);
-    const { bytesPerSecond, secondsRemaining, averageBytesPerSecond, size, storedBytes, inFlightBytes } = tally.figures();
+    const { bytesPerSecond, secondsRemaining, averageBytesPerSecond, size, storedBytes, inFlightBytes } = counter.figures();
     expect(bytesPerSecond).toBe(100);
     expect(secondsRemaining).toBeCloseTo((size - storedBytes - inFlightBytes) / 100);
     expect(averageBytesPerSecond).toBeCloseTo(100);
   });
 
   it('in which the limit is changed leaves nothing to reckon with but the new speed', () => {
-    const { tally, send } = aPausedTally(60);
-    tally.observe({ type: 'limit', bytesPerSecond: 10 });
-    expect(tally.figures().secondsRemaining).toBeNull();
-    tally.observe({ type: 'resumed' });
+    const { counter, send } = aPausedCounter(60);
+    counter.observe({ type: 'limit', bytesPerSecond: 10 });
+    expect(counter.figures().secondsRemaining).toBeNull();
+    counter.observe({ type: 'resumed' });
     send(1, 10);
-    const { secondsRemaining, size, storedBytes, inFlightBytes } = tally.figures();
+    const { secondsRemaining, size, storedBytes, inFlightBytes } = counter.figures();
     expect(secondsRemaining).toBeCloseTo((size - storedBytes - inFlightBytes) / 10);
   });
 });
 
-it('counts retries as they are told', () => {
-  const tally = aTally();
-  tally.observe({ type: 'retry', partNumber: 1, attempt: 1, reason: 'ECONNRESET' });
-  tally.observe({ type: 'retry', partNumber: 1, attempt: 2, reason: 'ECONNRESET' });
-  expect(tally.figures().retries).toBe(2);
-  expect(tally.totals().retries).toBe(2);
+it('counts each retry event', () => {
+  const counter = aCounter();
+  counter.observe({ type: 'retry', partNumber: 1, attempt: 1, reason: 'ECONNRESET' });
+  counter.observe({ type: 'retry', partNumber: 1, attempt: 2, reason: 'ECONNRESET' });
+  expect(counter.figures().retries).toBe(2);
+  expect(counter.totals().retries).toBe(2);
 });
 
 it('has nothing left from the start of a file of 0 bytes', () => {
-  expect(aTally({ session: { ...NOTHING_STORED, size: 0, partCount: 1 } }).figures()).toMatchObject({
+  expect(aCounter({ session: { ...NOTHING_STORED, size: 0, partCount: 1 } }).figures()).toMatchObject({
     size: 0,
     storedBytes: 0,
     inFlightBytes: 0,

@@ -44,7 +44,7 @@ describe('the speed', () => {
     expect(rate.sample(60_250)).toBeLessThanOrEqual(1_000);
   });
 
-  it('knows nothing of the time before a restart, nor of a pause so long that the machine must have slept', () => {
+  it('knows nothing of the time before a restart, nor of a gap so long that the host must have slept', () => {
     const rate = createRate(0);
     rate.add(100_000);
     expect(rate.sample(1_000)).toBe(100_000);

@@ -70,7 +70,7 @@ describe('a file as a source', () => {
     expect(Buffer.concat(ranges).equals(bytes)).toBe(true);
   });
 
-  it('leaves no listener and no open file behind, fifty times, also when a read is given up', async () => {
+  it('leaves no listener and no open file behind, fifty times, even when a read is given up', async () => {
     const warnings = collectWarnings();
     const source = await opened(await aFile());
     for (let time = 0; time < 50; time++) await read(source, 0, 300_000);
@@ -198,7 +198,7 @@ describe('a file as a source', () => {
     await expect(openFileSource('/dev/null')).rejects.toMatchObject({ code: 'SOURCE_UNREADABLE' });
   });
 
-  it('does not wait for a named pipe that nobody writes to', async () => {
+  it('does not wait for a named pipe that no program writes to', async () => {
     const pipe = join(await aFolder(), 'pipe');
     await run('mkfifo', [pipe]);
     await expect(openFileSource(pipe)).rejects.toMatchObject({

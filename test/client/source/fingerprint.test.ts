@@ -30,7 +30,7 @@ describe('a fingerprint', () => {
     expect((await fingerprintOf(new Uint8Array())).length).toBeLessThanOrEqual(200);
   });
 
-  it('does not change from one release to the next, or nobody would find an upload again', async () => {
+  it('does not change from one release to the next, or uploads would not be found again', async () => {
     expect(await fingerprintOf(new Uint8Array())).toBe('v1-0-e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
     expect(await fingerprintOf(seededBytes(3 * MiB, 1))).toMatchInlineSnapshot(
       `"v1-3145728-572603aff821e87e8a7417e37d8642c3457386c01187c678715f03fc41de55b9"`,

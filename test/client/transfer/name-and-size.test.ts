@@ -22,7 +22,7 @@ async function refusalOf(source: ByteSource, request: { key?: string; keyTemplat
   return { error, requests };
 }
 
-describe('what no object can be is told in words of its own, before the server is asked', () => {
+describe('a file that no object can hold is refused in words about the file, before the server is asked', () => {
   it.each<[string, string, { key?: string; keyTemplate?: string }, string]>([
     [
       'a line break in the name',
@@ -73,7 +73,7 @@ describe('what no object can be is told in words of its own, before the server i
     expect(requests).toEqual([]);
   });
 
-  it('a file of more than 5 TiB, of which nothing is read', async () => {
+  it('a file of more than 5 TiB is refused without reading it', async () => {
     const size = 6 * 1024 ** 4;
     const source: ByteSource = {
       ...bytesSource(SMALL, 'long.mxf'),
@@ -107,7 +107,7 @@ describe('a name that is not UTF-8', () => {
     return folder;
   }
 
-  it('is told as that, with what to do: not as a file that is not there', async (context) => {
+  it('is explained, with what to do, and not called a missing file', async (context) => {
     if (process.platform !== 'linux') skipBecause(context, 'other file systems take no such names');
     // As Node decodes the argument.
     const path = join(await aLatin1File(), latin1.toString());

@@ -32,7 +32,7 @@ describe('opening an upload', () => {
     expect(opened.session.sessionId).not.toBe(session.sessionId);
   });
 
-  it('takes the strategy that size and network suggest, where nobody asked for one', async () => {
+  it('takes the strategy that size and network suggest, where none was asked for', async () => {
     const { controlPlane } = await EngineBench.start();
     const source = recordedSource(bytes);
     const { session } = await openUpload({ controlPlane, source, preferredStrategy: 'chunked' });
@@ -67,7 +67,7 @@ describe('opening an upload', () => {
     });
   });
 
-  it('cuts the file anew under the same session while nothing is stored', async () => {
+  it('cuts the file differently under the same session while nothing is stored', async () => {
     const { controlPlane } = await EngineBench.start();
     const { session } = await openUpload({ controlPlane, source: recordedSource(bytes), request: MULTIPART });
     const request = { strategy: 'single' } as const;

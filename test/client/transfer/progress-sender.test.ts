@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createTally } from '../../../src/client/progress/progress-counter.ts';
-import { startReporting } from '../../../src/client/transfer/progress-sender.ts';
+import { createProgressCounter } from '../../../src/client/progress/progress-counter.ts';
+import { startProgressSender } from '../../../src/client/transfer/progress-sender.ts';
 import type { ReportRequest } from '../../../src/contract/wire.ts';
 
 const PART = { partNumber: 1, etag: '"e"', checksum: 'AAAAAA==', size: 5 };
 
-describe('reports to the control plane', () => {
+describe('the progress sender', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -14,11 +14,11 @@ describe('reports to the control plane', () => {
   });
 
   function reporting(send: (report: ReportRequest) => Promise<unknown>) {
-    const tally = createTally({ size: 10, storedBytes: 0, partsStored: 0, partCount: 2 }, Date.now);
-    return startReporting({ clientId: 'c', tally, send, onEnded: () => {} });
+    const counter = createProgressCounter({ size: 10, storedBytes: 0, partsStored: 0, partCount: 2 }, Date.now);
+    return startProgressSender({ clientId: 'c', counter, send, onEnded: () => {} });
   }
 
-  it('carry a part once, and again only when the report with it got lost', async () => {
+  it('reports a part once, and again only where the report with it got lost', async () => {
     const sent: number[][] = [];
     let fails = true;
     const reports = reporting(async ({ parts = [] }) => {
@@ -33,7 +33,7 @@ describe('reports to the control plane', () => {
     expect(sent).toEqual([[], [1], [1], [], []]);
   });
 
-  it('say nothing more of what was stored before, once the store is to be asked anew: it may have lost it', async () => {
+  it('reports no part from before the store is asked again: the store may have lost it', async () => {
     const sent: number[] = [];
     const reports = reporting(async ({ parts = [] }) => sent.push(parts.length));
     reports.partStored(PART);
@@ -43,7 +43,7 @@ describe('reports to the control plane', () => {
     expect(sent.every((parts) => parts === 0)).toBe(true);
   });
 
-  it('are awaited before the store is asked anew, also one that fails', async () => {
+  it('waits for a running report before the store is asked again, even if that report fails', async () => {
     let lose = (_: Error) => {};
     const reports = reporting(
       () =>

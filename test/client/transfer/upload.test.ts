@@ -75,7 +75,7 @@ describe('an upload', () => {
     expect(bench.proxy.puts).toEqual([1, 2, 3]);
   });
 
-  it('tells honest figures: stored bytes never fall, and with those in flight they never exceed the size', async () => {
+  it('reports honest figures: stored bytes never fall, and together with bytes in flight they never exceed the size', async () => {
     const bench = await EngineBench.start();
     const source = recordedSource(seededBytes(5 * PART, 4));
     const run = bench.run(await bench.open(source, requestFor('multipart')), source, {

@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest';
 import { ControlPlane } from '../../../src/client/control-plane/control-plane.ts';
 import type { ByteSource } from '../../../src/client/source/byte-source.ts';
 import { openUpload } from '../../../src/client/transfer/open-upload.ts';
-import type { RunUploadOptions } from '../../../src/client/transfer/upload.ts';
+import type { RunUploadOptions } from '../../../src/client/transfer/run-options.ts';
 import type { CreateRequest, Session } from '../../../src/contract/wire.ts';
 import { startServer } from '../../../src/server/main.ts';
 import { parseConfig } from '../../../src/server/settings/config.ts';

@@ -34,7 +34,7 @@ const storedPart: Read<wire.WireStoredPart> = object<wire.WireStoredPart>({
   size: bytes,
 });
 
-/** The list of what the store holds of one session. Every number is within S3's limits; `checkListing` compares them with the plan. */
+/** The parts that the store holds of one session. Every number is within S3's limits; `checkListing` compares them with the plan. */
 export const partList: Read<wire.PartsResponse> = consistent(
   object<wire.PartsResponse>({
     sessionId,
@@ -49,7 +49,7 @@ export const partList: Read<wire.PartsResponse> = consistent(
   (answer) => findDisorder(answer.missing),
 );
 
-/** In order and apart, ranges cannot hold more numbers than there are. */
+/** Checks that ranges are in order and apart: then they cannot hold more numbers than there are. */
 function findDisorder(ranges: readonly PartNumberRange[]): string | undefined {
   let before = 0;
   for (const { first, last } of ranges) {
@@ -80,7 +80,7 @@ export function fitsPlan(listing: wire.PartsResponse, { partCount }: PartPlan): 
 const partUrl: Read<string> = (value, field) => {
   const url = text(MAX_URL_LENGTH)(value, field);
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  // Its query is a secret, so it is not shown.
+  // The query is a secret, so the URL is not shown.
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || parsed.username !== '')
     throw new InvalidAnswer(`"${field}" must be an address with http:// or https://`);
   return url;
@@ -108,7 +108,7 @@ export const presignedParts: Read<wire.PresignResponse> = object<wire.PresignRes
   parts: list(presignedPart, MAX_PRESIGN_BATCH),
 });
 
-/** The bytes and the length that are signed are those of the plan: others could not be sent. @throws InvalidAnswer */
+/** Checks that the bytes and the length that are signed are those of the plan: others could not be sent. @throws InvalidAnswer */
 export function checkSigned(parts: readonly wire.PresignedPart[], plan: PartPlan, size: number): readonly wire.PresignedPart[] {
   for (const part of parts) {
     if (part.partNumber > plan.partCount) throw new InvalidAnswer(`part ${part.partNumber} is signed, and not in the plan`);

@@ -5,13 +5,13 @@ const MAX_WORDS = 4_000;
 const words = text(MAX_WORDS);
 
 /**
- * The words of a problem document; its other fields are facts, which each reader of them checks. A code that is not ours is
- * for the caller to judge: gateways speak problem+json, too.
+ * Reads the words of a problem document. Its other fields are facts, which the code that uses them checks. The caller judges a code
+ * that is not ours: gateways speak problem+json, too.
  */
 export const problem: Read<wire.ProblemDocument> = (value, field) => {
   const given = value as wire.ProblemDocument;
   const { detail, hint, type } = given;
-  // Other programs leave it out.
+  // Other programs leave the type out.
   optional(text(MAX_WORDS))(type, `${field}type`);
   if (given.code !== undefined) words(detail, `${field}detail`);
   optional(words)(hint, `${field}hint`);

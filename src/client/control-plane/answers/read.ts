@@ -1,6 +1,6 @@
 /**
- * A value in an answer of the server that cannot be. Not an UploadError yet: the call that asked knows which server it was.
- * `isForeign` where not a single field is one of ours: another program answered.
+ * An impossible value in an answer of the server. Not an UploadError yet: the call that asked knows which server it was.
+ * `isForeign` is true where not a single field is one of ours: another program answered.
  */
 export class InvalidAnswer extends Error {
   override readonly name = 'InvalidAnswer';
@@ -94,7 +94,7 @@ export function object<T extends object>(fields: { readonly [Name in keyof T]-?:
   };
 }
 
-/** `read`, and then a check of how the fields fit together: `find` says what does not. */
+/** Reads a value, and then checks how its fields fit together: `find` describes what does not. */
 export function consistent<T>(read: Read<T>, find: (value: T) => string | undefined): Read<T> {
   return (value, field) => {
     const typed = read(value, field);

@@ -43,13 +43,13 @@ export const session: Read<wire.Session> = consistent(
   findPlanFault,
 );
 
-/** A plan that is no plan would end in loops over nothing, or over a trillion parts. */
+/** Finds an impossible plan, which would lead to loops over nothing, or over a trillion parts. */
 function findPlanFault({ size, partSize, partCount }: wire.Session): string | undefined {
   if (size === 0 ? partCount === 1 : partSize > 0 && partCount === Math.ceil(size / partSize)) return undefined;
   return `${size} bytes in parts of ${partSize} are not ${partCount} ${partCount === 1 ? 'part' : 'parts'}`;
 }
 
-/** An answer about the session that was asked for, and no other: its id is already in paths and file names. */
+/** Accepts only an answer about the session that was asked for: its id is already in paths and file names. */
 export function about<T extends { readonly sessionId: string }>(asked: string, read: Read<T>): Read<T> {
   return consistent(read, ({ sessionId: answered }) =>
     asked === answered ? undefined : `it is about session ${answered}, and ${asked} was asked for`,

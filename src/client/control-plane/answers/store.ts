@@ -16,7 +16,7 @@ export const storedObject: Read<wire.StoredObject> = object<wire.StoredObject>({
   sinceCompletion: optional(nullable(object<SinceCompletion>({ rewritten: flag, sameSize: flag, sameChecksum: flag }))),
 });
 
-/** The token and the path are made to be pasted: one word each. */
+/** The token and the path are meant to be pasted, so each is one word. */
 export const capability: Read<wire.Capability> = object<wire.Capability>({
   capabilityId: text(100),
   token: text(500, /^[\w.~-]+$/),

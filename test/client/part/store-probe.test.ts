@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createStoreProbe } from '../../../src/client/network/store-probe.ts';
+import { createPartUrls } from '../../../src/client/part/part-urls.ts';
+import { createStoreProbe } from '../../../src/client/part/store-probe.ts';
 import type { PresignedPart } from '../../../src/contract/wire.ts';
 import { aClosedPort, startPartServer, takePart } from '../../support/store/part-server.ts';
 
@@ -22,32 +23,45 @@ async function aStore(): Promise<string> {
   return new URL((await startPartServer(takePart)).url).origin;
 }
 
-const nobody = async () => `http://127.0.0.1:${await aClosedPort()}`;
+const anEmptyAddress = async () => `http://127.0.0.1:${await aClosedPort()}`;
 
 /** A probe of a store at `address`, whose server signs for `signsFor()`. */
-function aProbe(address: string, signsFor: () => string | undefined) {
+async function aProbe(address: string, signsFor: () => string | undefined) {
   let at = 0;
+  let signedFor = address;
   const asked: number[] = [];
   const moves: string[] = [];
   const puts: string[] = [];
-  const probe = createStoreProbe({
-    answered: new Set(),
-    sign: async () => {
+  const urls = createPartUrls({
+    plan: { strategy: 'single', partSize: 1, partCount: 1 },
+    size: 1,
+    presign: async () => ({ parts: [aPart(signedFor)] }),
+    presignOnce: async () => {
       asked.push(at);
       const origin = signsFor();
       if (origin === undefined) throw new Error('the server is away as well');
       return aPart(origin);
     },
+    onMoved: (from, to) => moves.push(`${from} ${to}`),
+    now: () => at,
+  });
+  const probe = createStoreProbe({
+    urls,
+    answered: new Set(),
     putNothing: async ({ url }) => {
       puts.push(new URL(url).origin);
       if (url.startsWith(address)) throw new Error('something else answered');
     },
-    onMoved: (from, to) => moves.push(`${from} ${to}`),
-    now: () => at,
   });
-  probe.learn(aPart(address));
+  const signFor = async (origin: string) => {
+    signedFor = origin;
+    await urls.sign(1, 'AAAAAA==');
+  };
+  await signFor(address);
   return {
     probe,
+    urls,
+    signFor,
     asked,
     moves,
     puts,
@@ -58,28 +72,28 @@ function aProbe(address: string, signsFor: () => string | undefined) {
 }
 
 describe('a probe of the store', () => {
-  it('of an address where nothing answers asks the server for another one, and goes there', async () => {
-    const [before, after] = [await nobody(), await aStore()];
-    const { probe, moves } = aProbe(before, () => after);
+  it('asks the server for another address where nothing answers, and goes there', async () => {
+    const [before, after] = [await anEmptyAddress(), await aStore()];
+    const { probe, urls, moves } = await aProbe(before, () => after);
     await expect(probe.probe(signal)).rejects.toThrow('ECONNREFUSED');
     await probe.probe(signal);
     expect(moves).toEqual([`${before} ${after}`]);
-    expect([probe.isCurrent(aPart(before)), probe.isCurrent(aPart(after))]).toEqual([false, true]);
+    expect([urls.isCurrent(aPart(before)), urls.isCurrent(aPart(after))]).toEqual([false, true]);
   });
 
   it('remembers the addresses that have answered, and no others', async () => {
-    const there = aProbe(await aStore(), () => undefined).probe;
+    const { probe: there, signFor } = await aProbe(await aStore(), () => undefined);
     expect(there.hasAnswered()).toBe(false);
     await there.probe(signal);
     expect(there.hasAnswered()).toBe(true);
-    there.learn(aPart(await nobody()));
+    await signFor(await anEmptyAddress());
     expect(there.hasAnswered()).toBe(false);
     there.trust();
     expect(there.hasAnswered()).toBe(true);
   });
 
-  it('asks the server at most every 5 s, also while that is away', async () => {
-    const scene = aProbe(await nobody(), () => undefined);
+  it('asks the server at most every 5 s, even while the server is away', async () => {
+    const scene = await aProbe(await anEmptyAddress(), () => undefined);
     for (let second = 0; second < 12; second++) {
       await expect(scene.probe.probe(signal)).rejects.toThrow();
       scene.pass(1_000);
@@ -90,14 +104,14 @@ describe('a probe of the store', () => {
 
   it('does not ask the server where the store answers', async () => {
     const store = await aStore();
-    const { probe, asked } = aProbe(store, () => store);
+    const { probe, asked } = await aProbe(store, () => store);
     await probe.probe(signal);
     expect(asked).toEqual([]);
   });
 
-  it('takes only the answer to an empty PUT for the store once something else has answered a part', async () => {
+  it('believes only the answer to an empty PUT once something else has answered a part', async () => {
     const [before, after] = [await aStore(), await aStore()];
-    const { probe, puts } = aProbe(before, () => after);
+    const { probe, puts } = await aProbe(before, () => after);
     probe.suspect(aPart(before));
     await expect(probe.probe(signal)).rejects.toThrow('something else answered');
     await probe.probe(signal);

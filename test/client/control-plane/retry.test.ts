@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { throughOutages } from '../../../src/client/control-plane/control-link.ts';
-import { askedForMs, untilAllowed } from '../../../src/client/control-plane/rate-limit.ts';
+import { askedForMs, throughOutages, untilAllowed } from '../../../src/client/control-plane/retry.ts';
 import { UploadError } from '../../../src/session/errors.ts';
 
 const MINUTE_MS = 60_000;

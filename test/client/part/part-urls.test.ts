@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createPresignQueue } from '../../../src/client/part/presign-queue.ts';
+import { createPresignQueue } from '../../../src/client/part/part-urls.ts';
 import { MAX_PRESIGN_BATCH } from '../../../src/contract/paths.ts';
 import type { PresignedPart } from '../../../src/contract/wire.ts';
 
@@ -25,7 +25,7 @@ function aSlowSigner() {
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('the presign queue', () => {
-  it('asks for the first part at once, and for all that come meanwhile together', async () => {
+  it('asks for the first part at once, and for all parts that come meanwhile together', async () => {
     const { queue, batches, numbersOf } = aSlowSigner();
     const first = queue.sign(1, 'a');
     expect(numbersOf(0)).toEqual([1]);
@@ -56,7 +56,7 @@ describe('the presign queue', () => {
     expect(batches.map((_, index) => numbersOf(index).length)).toEqual([1, MAX_PRESIGN_BATCH, 1]);
   });
 
-  it('tells a failure to those whose batch it was, and goes on with the next', async () => {
+  it('fails only the parts of a batch that failed, and goes on with the next batch', async () => {
     const { queue, batches } = aSlowSigner();
     const first = queue.sign(1, 'a');
     const second = queue.sign(2, 'b');
@@ -68,7 +68,7 @@ describe('the presign queue', () => {
     expect((await second).partNumber).toBe(2);
   });
 
-  it('still works after a failure with nobody waiting', async () => {
+  it('still works after a failure while no other part waits', async () => {
     const { queue, batches } = aSlowSigner();
     const first = queue.sign(1, 'a');
     batches[0]?.fail(new Error('down'));
