@@ -1,11 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, expect } from 'vitest';
-import { TextOutput } from '../../src/cli/terminal/text-output.ts';
-import type { AuditLine } from '../../src/server/audit/event.ts';
-import { AUDIT_EVENTS } from '../../src/session/audit-events.ts';
-import { NOON, runForTest, type TestContext } from '../support/client/cli-run.ts';
-import { test } from '../support/client/cli-test.ts';
+import { TextOutput } from '../../../src/cli/terminal/text-output.ts';
+import type { AuditLine } from '../../../src/server/audit/event.ts';
+import { AUDIT_EVENTS } from '../../../src/session/audit-events.ts';
+import { NOON, runForTest, type TestContext } from '../../support/client/cli-run.ts';
+import { test } from '../../support/client/cli-test.ts';
 
 const HOUR_MS = 3_600_000;
 const CREATED = {

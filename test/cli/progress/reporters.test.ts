@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { formatClock } from '../../src/cli/format/durations.ts';
-import { createReporter } from '../../src/cli/progress/create-reporter.ts';
-import type { EngineEvent, ProgressFigures, UploadResult } from '../../src/client/progress/events.ts';
-import { MiB } from '../../src/session/part-plan.ts';
-import { aContext, NOON, type TestContext, TextCollector } from '../support/client/cli-run.ts';
-import { someFigures } from '../support/client/progress-figures.ts';
-import { aWireSession } from '../support/server/wire-sessions.ts';
+import { formatClock } from '../../../src/cli/format/durations.ts';
+import { createReporter } from '../../../src/cli/progress/create-reporter.ts';
+import type { EngineEvent, ProgressFigures, UploadResult } from '../../../src/client/progress/events.ts';
+import { MiB } from '../../../src/session/part-plan.ts';
+import { aContext, NOON, type TestContext, TextCollector } from '../../support/client/cli-run.ts';
+import { someFigures } from '../../support/client/progress-figures.ts';
+import { aWireSession } from '../../support/server/wire-sessions.ts';
 
 const SESSION = aWireSession();
 const RESULT: UploadResult = {

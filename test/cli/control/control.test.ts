@@ -4,10 +4,10 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished } from 'vitest';
-import { createControlListener } from '../../src/cli/control/control-listener.ts';
-import { createUploadControl } from '../../src/client/flow/upload-control.ts';
-import { aContext, runForTest, type TestContext } from '../support/client/cli-run.ts';
-import { test as base } from '../support/client/cli-test.ts';
+import { createControlListener } from '../../../src/cli/control/control-listener.ts';
+import { createUploadControl } from '../../../src/client/flow/upload-control.ts';
+import { aContext, runForTest, type TestContext } from '../../support/client/cli-run.ts';
+import { test as base } from '../../support/client/cli-test.ts';
 
 const CAT = { sessionId: 'ses_01kaz3v8f6q2m4n7x9y0w5r1td', fileName: 'cat.mov' };
 const DOG = { sessionId: 'ses_vz46bps8cbheqg1w5a7rsxem7c', fileName: 'dog.mov' };

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { test } from '../support/client/cli-test.ts';
+import { test } from '../../support/client/cli-test.ts';
 
 const ON_HOST = [
   ['token', 'list'],
@@ -17,7 +17,7 @@ describe("a command on the server's host", () => {
   test.for(ON_HOST)('says which setting is wrong, and ends with 2: %s', async (words, { partway }) => {
     const { exitCode, stderr } = await partway([...words], { env: { PARTWAY_DATABASE_URL: 'mysql://db/partway' } });
     expect(exitCode).toBe(2);
-    expect(stderr.text).toMatch(/^error: PARTWAY_DATABASE_URL .*\n {2}Set it as the server has it\.\n$/);
+    expect(stderr.text).toMatch(/^error: PARTWAY_DATABASE_URL .*\n {2}Set it to the same value as for the server\.\n$/);
   });
 
   test('says which other setting it cannot read, and ends with 2', async ({ partway, folder }) => {

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
-import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import type { TestContext } from '../support/client/cli-run.ts';
-import { test } from '../support/client/cli-test.ts';
-import { createTestDatabase, needsPostgres } from '../support/database/postgres.ts';
-import { insertInStatus } from '../support/database/sessions.ts';
+import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
+import type { TestContext } from '../../support/client/cli-run.ts';
+import { test } from '../../support/client/cli-test.ts';
+import { createTestDatabase, needsPostgres } from '../../support/database/postgres.ts';
+import { insertInStatus } from '../../support/database/sessions.ts';
 
 /** The database and the audit log of a server, in the folder of the test. */
 function onServerOf(folder: string): Partial<TestContext> {

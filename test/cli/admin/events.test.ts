@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished } from 'vitest';
-import type { WebhookEvent } from '../../src/session/webhook-event.ts';
-import type { SessionStore } from '../../src/session-store/port/session-store.ts';
-import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import type { TestContext } from '../support/client/cli-run.ts';
-import { test } from '../support/client/cli-test.ts';
-import { insertInStatus, insertSession, NOON } from '../support/database/sessions.ts';
+import type { WebhookEvent } from '../../../src/session/webhook-event.ts';
+import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
+import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
+import type { TestContext } from '../../support/client/cli-run.ts';
+import { test } from '../../support/client/cli-test.ts';
+import { insertInStatus, insertSession, NOON } from '../../support/database/sessions.ts';
 
 const SECRET_FREE = { lastError: 'HTTP 410' };
 

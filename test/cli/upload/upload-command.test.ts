@@ -3,16 +3,16 @@ import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { describe, expect } from 'vitest';
-import { formatShare, formatSize } from '../../src/cli/format/sizes.ts';
-import type { JournalEntry } from '../../src/cli/journal/journal-entry.ts';
-import { createRequest } from '../../src/contract/schemas.ts';
-import type { Session } from '../../src/contract/wire.ts';
-import { encodeCrc32 } from '../../src/session/crc32.ts';
-import { MiB } from '../../src/session/part-plan.ts';
-import { aContext } from '../support/client/cli-run.ts';
-import { test } from '../support/client/cli-test.ts';
-import { needsChangeTime } from '../support/files/file-systems.ts';
-import { aWireSession } from '../support/server/wire-sessions.ts';
+import { formatShare, formatSize } from '../../../src/cli/format/sizes.ts';
+import type { JournalEntry } from '../../../src/cli/journal/journal-entry.ts';
+import { createRequest } from '../../../src/contract/schemas.ts';
+import type { Session } from '../../../src/contract/wire.ts';
+import { encodeCrc32 } from '../../../src/session/crc32.ts';
+import { MiB } from '../../../src/session/part-plan.ts';
+import { aContext } from '../../support/client/cli-run.ts';
+import { test } from '../../support/client/cli-test.ts';
+import { needsChangeTime } from '../../support/files/file-systems.ts';
+import { aWireSession } from '../../support/server/wire-sessions.ts';
 
 const SMALL = Buffer.from('hello, world');
 /** Three parts, the last one short. */
