@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { pino } from 'pino';
 import { expect, it, onTestFinished } from 'vitest';
-import { type RunningServer, startServer } from '../../src/server/main.ts';
+import { type RunningServer, startServer } from '../../src/server/start-server.ts';
 import { aFolder } from '../support/client/sources.ts';
 import { makeCertificate, writeCertificate } from '../support/network/certificates.ts';
 import { serverConfig } from '../support/server/real-server.ts';

@@ -8,7 +8,7 @@ import { findOnPath } from '../../src/dev/minio/find-on-path.ts';
 import { freePort } from '../../src/dev/process/free-port.ts';
 import { startServerProcess, untilReady } from '../../src/dev/process/server-process.ts';
 import { ensureGeneratedFile } from '../../src/dev/quickstart/generated-file.ts';
-import { startServer } from '../../src/server/main.ts';
+import { startServer } from '../../src/server/start-server.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { runCli } from '../support/client/partway-cli.ts';
 import { aMeddlingProxy } from '../support/proxies/meddling-proxy.ts';

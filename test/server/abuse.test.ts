@@ -9,7 +9,7 @@ import type * as wire from '../../src/contract/wire.ts';
 import { newToken, TOKEN_PREFIX } from '../../src/server/access/auth.ts';
 import { createTokenAdmin } from '../../src/server/access/tokens.ts';
 import { noAudit } from '../../src/server/audit/event.ts';
-import { type RunningServer, startServer } from '../../src/server/main.ts';
+import { type RunningServer, startServer } from '../../src/server/start-server.ts';
 import { NO_LIMITS } from '../../src/session/access.ts';
 import { MiB } from '../../src/session/part-plan.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';

@@ -8,7 +8,7 @@ import { randomCredentials } from '../../src/dev/minio/minio.ts';
 import { type PolicyDocument, signingKeyPolicy } from '../../src/dev/minio/policy.ts';
 import type { MinioCredentials } from '../../src/dev/minio/server.ts';
 import { newToken, TOKEN_PREFIX } from '../../src/server/access/auth.ts';
-import { startServer } from '../../src/server/main.ts';
+import { startServer } from '../../src/server/start-server.ts';
 import { checksumOf } from '../suites/object-store.ts';
 import { type Answer, sendRequest } from '../support/network/send-request.ts';
 import { collectLog, serverConfig } from '../support/server/real-server.ts';

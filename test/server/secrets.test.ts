@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { bytesSource, ControlPlane, openUpload, runUpload } from '../../src/client/index.ts';
-import { startServer } from '../../src/server/main.ts';
 import { describeDatabase } from '../../src/server/settings/file-locations.ts';
+import { startServer } from '../../src/server/start-server.ts';
 import { createTestDatabase, needsPostgres } from '../support/database/postgres.ts';
 import { collectLog, serverConfig } from '../support/server/real-server.ts';
 import { createTestBucket, sharedMinio } from '../support/store/minio.ts';

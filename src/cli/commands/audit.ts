@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty';
-import { AUDIT_EVENTS } from '../../session/audit-events.ts';
+import { AUDIT_EVENTS } from '../../contract/audit-events.ts';
 import { renderAudit } from '../admin/audit-table.ts';
 import { type AuditBatch, type AuditFilter, type AuditRecord, findAuditLog, readAuditLog } from '../admin/host.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';

@@ -23,7 +23,8 @@ export interface Refused {
  */
 export function createRefusals({ what, blocked, onEvent, now }: RefusalsOptions): () => Refused {
   const waiting = new Set<object>();
-  let since = 0;
+  /** Start of the reported outage; undefined while there is none. */
+  let since: number | undefined;
 
   return () => {
     const self = {};
@@ -34,13 +35,17 @@ export function createRefusals({ what, blocked, onEvent, now }: RefusalsOptions)
           refusedAt = now();
           return;
         }
-        if (waiting.size === 0) since = refusedAt;
+        since ??= refusedAt;
         waiting.add(self);
         const how = blocked ? { blocked } : { refuses: true as const };
         onEvent({ type: 'offline', what, ...how, since, reason, nextTryInMs });
       },
       served() {
-        if (waiting.delete(self) && waiting.size === 0) onEvent({ type: 'online', what, outageMs: now() - since });
+        waiting.delete(self);
+        // The calls that were refused may have been given up: then the first call that is served ends the outage.
+        if (since === undefined || waiting.size > 0) return;
+        onEvent({ type: 'online', what, outageMs: now() - since });
+        since = undefined;
       },
       givenUp() {
         waiting.delete(self);

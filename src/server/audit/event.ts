@@ -1,4 +1,4 @@
-import type { AuditEventName } from '../../session/audit-events.ts';
+import type { AuditEventName } from '../../contract/audit-events.ts';
 import type { UploadSession } from '../../session/session.ts';
 import type { AuditListener } from '../core/deps.ts';
 

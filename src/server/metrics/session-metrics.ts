@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { AuditEventName } from '../../session/audit-events.ts';
+import type { AuditEventName } from '../../contract/audit-events.ts';
 import type { StoredPart } from '../../session/session.ts';
 import type { Totals } from '../../session-store/port/usage.ts';
 import type { Audit } from '../audit/event.ts';

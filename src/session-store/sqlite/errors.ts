@@ -3,8 +3,6 @@ import path from 'node:path';
 import type { FileLoss } from '../port/file-loss.ts';
 import { SessionStoreStartError } from '../port/start-error.ts';
 import { SessionStoreUnavailable, type Unavailability } from '../port/unavailable.ts';
-import type { SqliteDatabase } from './driver.ts';
-import { wrapDatabase } from './wrap-database.ts';
 
 /** Reasons that may be gone at the next call. */
 type Temporary = Exclude<Unavailability, FileLoss>;
@@ -86,19 +84,4 @@ function isFile(file: string): boolean {
 function fullDisk(error: unknown): Temporary | undefined {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOSPC' || code === 'EDQUOT' ? 'full' : undefined;
-}
-
-/** Wraps the database so that temporary errors are SessionStoreUnavailable, which `onUnavailable` gets as well. */
-export function explaining(db: SqliteDatabase, onUnavailable: (error: SessionStoreUnavailable) => void): SqliteDatabase {
-  return wrapDatabase(db, { read: explained, write: explained, transaction: explained });
-
-  function explained<Result>(work: () => Result): Result {
-    try {
-      return work();
-    } catch (error) {
-      const explanation = explainSqliteError(error);
-      if (explanation instanceof SessionStoreUnavailable) onUnavailable(explanation);
-      throw explanation;
-    }
-  }
 }

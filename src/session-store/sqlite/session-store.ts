@@ -9,12 +9,13 @@ import { toNewSessionRow } from '../sql/session-statements.ts';
 import { SqlSessionStore } from '../sql/sql-session-store.ts';
 import { findRefusal, recordReport } from './decisions.ts';
 import { IN_MEMORY, openSqliteDatabase, type SqliteDatabase, withoutSync } from './driver.ts';
-import { cannotBeOpened, explaining } from './errors.ts';
+import { cannotBeOpened } from './errors.ts';
 import { migrateSqlite } from './migrate.ts';
 import { createSqliteOutbox } from './outbox.ts';
 import { tryToWriteMuch, writeMark } from './room.ts';
 import { openServing, type Serving } from './serving.ts';
 import { prepareStatements, SQLITE_DIALECT, type Statements, toRunnables } from './statements.ts';
+import { explaining } from './wrap-database.ts';
 
 export interface SqliteOptions {
   /** For a server: other processes wait while it commits, and no second server may open the database. */

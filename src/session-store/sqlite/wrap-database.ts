@@ -1,4 +1,6 @@
+import { SessionStoreUnavailable } from '../port/unavailable.ts';
 import type { SqliteDatabase, SqliteStatement } from './driver.ts';
+import { explainSqliteError } from './errors.ts';
 
 type Wrapper = <Result>(work: () => Result) => Result;
 
@@ -31,5 +33,20 @@ export function wrapDatabase(db: SqliteDatabase, { read, write, transaction }: W
       all: (...parameters) => read(() => statement.all(...parameters)),
       iterate: (...parameters) => statement.iterate(...parameters),
     };
+  }
+}
+
+/** Wraps the database so that temporary errors are SessionStoreUnavailable, which `onUnavailable` gets as well. */
+export function explaining(db: SqliteDatabase, onUnavailable: (error: SessionStoreUnavailable) => void): SqliteDatabase {
+  return wrapDatabase(db, { read: explained, write: explained, transaction: explained });
+
+  function explained<Result>(work: () => Result): Result {
+    try {
+      return work();
+    } catch (error) {
+      const explanation = explainSqliteError(error);
+      if (explanation instanceof SessionStoreUnavailable) onUnavailable(explanation);
+      throw explanation;
+    }
   }
 }

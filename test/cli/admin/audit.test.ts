@@ -2,8 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, expect } from 'vitest';
 import { TextOutput } from '../../../src/cli/terminal/text-output.ts';
+import { AUDIT_EVENTS } from '../../../src/contract/audit-events.ts';
 import type { AuditLine } from '../../../src/server/audit/event.ts';
-import { AUDIT_EVENTS } from '../../../src/session/audit-events.ts';
 import { NOON, runForTest, type TestContext } from '../../support/client/cli-run.ts';
 import { test } from '../../support/client/cli-test.ts';
 

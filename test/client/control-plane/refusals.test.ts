@@ -87,3 +87,17 @@ it('a call that gives up, or is interrupted, does not report that the server is 
   ]);
   expect(new Set(events.map(({ type }) => type))).toEqual(new Set(['offline']));
 });
+
+it('an outage whose waiting calls were all given up ends with the next call that is served', async () => {
+  const giveUp = new AbortController();
+  const given = call({ signal: giveUp.signal }).catch(() => 'given up');
+  await vi.advanceTimersByTimeAsync(5_000);
+  giveUp.abort(new Error('the upload needs this call no more'));
+  expect(await given).toBe('given up');
+  isServing = true;
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(await call()).toBe('served');
+  expect(events.at(-1)).toEqual({ type: 'online', what: 'the server', outageMs: 6_000 });
+  expect(await call()).toBe('served');
+  expect(events.filter(({ type }) => type === 'online')).toHaveLength(1);
+});

@@ -143,7 +143,9 @@ describe('a resumed upload', () => {
     expect(await run.result).toMatchObject({ bytes: bytes.length, bytesSent: 3 * PART });
     expect([...bench.proxy.puts].sort()).toEqual([1, 3, 5]);
     expect(run.eventsOf('verifying').at(-1)).toMatchObject({ verifiedBytes: 2 * PART + 99, totalBytes: 2 * PART + 99 });
-    expect(run.eventsOf('progress')[0]).toMatchObject({ storedBytes: 2 * PART + 99, partsStored: 3 });
+    // On a busy machine there may be figures before the store was asked.
+    const [first] = run.eventsOf('progress').filter(({ partsStored }) => partsStored > 0);
+    expect(first).toMatchObject({ storedBytes: 2 * PART + 99, partsStored: 3 });
     expect(Buffer.compare(await bench.readObject('video.mp4'), bytes)).toBe(0);
   });
 

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytesSource, ControlPlane, openUpload, runUpload } from '../../../src/client/index.ts';
-import { type RunningServer, startServer } from '../../../src/server/main.ts';
+import { type RunningServer, startServer } from '../../../src/server/start-server.ts';
 import { encodeCrc32 } from '../../../src/session/crc32.ts';
 import { STRATEGIES } from '../../../src/session/strategy.ts';
 import { sendRequest } from '../../support/network/send-request.ts';

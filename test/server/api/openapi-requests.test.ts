@@ -8,7 +8,7 @@ import { problem as problemSchema } from '../../../src/contract/schemas.ts';
 import { hashToken, newToken, TOKEN_PREFIX } from '../../../src/server/access/auth.ts';
 import { createTokenAdmin } from '../../../src/server/access/tokens.ts';
 import { noAudit } from '../../../src/server/audit/event.ts';
-import { type RunningServer, startServer } from '../../../src/server/main.ts';
+import { type RunningServer, startServer } from '../../../src/server/start-server.ts';
 import { NO_LIMITS, type Scope } from '../../../src/session/access.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
 import { sendRequest } from '../../support/network/send-request.ts';

@@ -3,7 +3,7 @@ import { freePort } from '../../../src/dev/process/free-port.ts';
 import { createForgeryGuard } from '../../../src/server/health/forgery-guard.ts';
 import { createReadiness } from '../../../src/server/health/readiness.ts';
 import { startChecks } from '../../../src/server/health/start-checks.ts';
-import { startServer } from '../../../src/server/main.ts';
+import { startServer } from '../../../src/server/start-server.ts';
 import { ServiceBench } from '../../support/server/control-plane.ts';
 import { collectLog, serverConfig } from '../../support/server/real-server.ts';
 import { createTestBucket, sharedMinio } from '../../support/store/minio.ts';

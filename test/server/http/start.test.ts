@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { type RunningServer, startServer } from '../../../src/server/main.ts';
+import { type RunningServer, startServer } from '../../../src/server/start-server.ts';
 import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
 import { aFolder } from '../../support/client/sources.ts';
 import { aToken } from '../../support/database/sessions.ts';

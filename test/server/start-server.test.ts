@@ -8,7 +8,7 @@ import { type Logger, pino } from 'pino';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { PresignResponse, Progress, Session } from '../../src/contract/wire.ts';
 import { freePort, isPortFree } from '../../src/dev/process/free-port.ts';
-import { type RunningServer, startServer } from '../../src/server/main.ts';
+import { type RunningServer, startServer } from '../../src/server/start-server.ts';
 import { openSqliteDatabase } from '../../src/session-store/sqlite/driver.ts';
 import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
 import { checksumOf } from '../suites/object-store.ts';
