@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
-import { renderUsage } from 'citty';
+import { type CommandDef, defineCommand, renderUsage } from 'citty';
 import { packageVersion } from '../installation/package-version.ts';
+import { COMMANDS, type CommandGroup, isGroup, SECTIONS } from './commands.ts';
 import { EXIT_CODE_MEANINGS } from './errors/exit-codes.ts';
 import type { CommandModule } from './input/command.ts';
 import { DEFAULT_SERVER } from './input/environment.ts';
@@ -9,32 +10,10 @@ import { block, joinStyled, keepColours, type StyledText, styled } from './termi
 
 type Row = readonly [string, string];
 
-/** Kept here, beside the commands' own descriptions, so that `--help` loads none of them. */
-const COMMAND_ROWS: readonly Row[] = [
-  ['upload FILE…', 'Upload files, or continue them: what is stored already is never sent again'],
-  ['resume SESSION_ID [FILE]', 'Continue a session, here or on another machine that has the same file'],
-  ['pause [SESSION_ID]', 'Pause an upload that runs on this machine, from another terminal'],
-  ['continue [SESSION_ID]', 'Let it go on'],
-  ['limit [SESSION_ID] [RATE]', 'Change how fast it may send: 8Mbit, 2MiB, none; or show it'],
-  ['status SESSION_ID', 'Show a session and how far it is, from anywhere'],
-  ['list', 'List the upload sessions, newest first'],
-  ['verify SESSION_ID [FILE]', 'Compare a file with what the object store says of the object'],
-  ['abort SESSION_ID', 'Discard an unfinished upload and its stored parts'],
-  ['doctor', 'Check server, token, object store and clocks, and say what to do'],
-  ['serve', 'Run the control plane'],
-  ['grant SESSION_ID', 'Make a token for one session, for a browser or a script'],
-  ['token create|list|revoke', "Who may put what where, on the server's machine"],
-  ['backup FILE', "Copy the server's SQLite database, while the server runs"],
-  ['migrate-store', 'Copy a stopped server from SQLite to PostgreSQL'],
-  ['sweep --dry-run', "Show what the server's sweeper would do now"],
-  ['events list|replay', "What the webhook is told, and telling it again, on the server's machine"],
-  ['audit', "Show who did what, from the audit log on the server's machine"],
-];
-
 const ENVIRONMENT_ROWS: readonly Row[] = [
   ['PARTWAY_SERVER', `The control plane (${DEFAULT_SERVER})`],
   ['PARTWAY_TOKEN', 'Its token; `partway serve` shows it when it first starts'],
-  ['XDG_STATE_HOME', "Where the journal of this machine's uploads is kept, and the sockets that `partway pause` speaks to"],
+  ['XDG_STATE_HOME', "Folder of this machine's journal of uploads, and of the sockets that `partway pause` uses"],
   ['NO_COLOR, FORCE_COLOR', 'Colours off, or on'],
   ['PARTWAY_DEBUG=1', 'Show where an error came from'],
 ];
@@ -53,26 +32,52 @@ export function renderHelp(style: OutputStyle): StyledText {
       ],
       style,
     ),
-    section('Commands', columns(COMMAND_ROWS), style),
+    ...commandSections(style),
     section('Environment', columns(ENVIRONMENT_ROWS), style),
     section('Exit codes', exitCodeLines(), style),
   ];
   return joinStyled(parts, '\n');
 }
 
+/** Uses one column width for all sections, so that the summaries are aligned. */
+function commandSections(style: OutputStyle): StyledText[] {
+  const rows = columns(COMMANDS.map((entry): Row => [usageOf(entry), entry.summary]));
+  return Object.entries(SECTIONS).map(([name, title]) => {
+    const lines = rows.filter((_, index) => COMMANDS[index]?.section === name);
+    return section(title, lines, style);
+  });
+}
+
+function usageOf(entry: (typeof COMMANDS)[number]): string {
+  if (isGroup(entry)) return `${entry.name} ${entry.subCommands.map(({ name }) => name).join('|')}`;
+  return `${entry.name} ${entry.usage}`.trimEnd();
+}
+
+/** `group` is the first word of a sub-command, such as `token`. */
 export async function renderCommandHelp(
   { command, examples, environment = ENVIRONMENT_ROWS }: CommandModule,
+  group: string | undefined,
   style: OutputStyle,
 ): Promise<StyledText> {
-  const usage = await renderUsage(command, { meta: { name: 'partway', version: packageVersion() } });
   const parts = [
-    // citty colours what goes into pipes, too.
-    keepColours((style.colour ? usage : stripVTControlCharacters(usage)).replaceAll(/ +$/gm, '')),
+    await usageText(command, group === undefined ? 'partway' : `partway ${group}`, style),
     section('EXAMPLES', examples, style),
     section('ENVIRONMENT', columns(typeof environment === 'function' ? await environment() : environment), style),
     section('EXIT CODES', exitCodeLines(), style),
   ];
   return joinStyled(parts, '\n');
+}
+
+export function renderGroupHelp({ name, summary, subCommands }: CommandGroup, style: OutputStyle): Promise<StyledText> {
+  const rows = subCommands.map((leaf) => [leaf.name, defineCommand({ meta: { description: leaf.summary } })]);
+  const group = defineCommand({ meta: { name, description: summary }, subCommands: Object.fromEntries(rows) });
+  return usageText(group, 'partway', style);
+}
+
+async function usageText(command: CommandDef, parent: string, style: OutputStyle): Promise<StyledText> {
+  const usage = await renderUsage(command, { meta: { name: parent, version: packageVersion() } });
+  // citty uses colours even in a pipe.
+  return keepColours(`${(style.colour ? usage : stripVTControlCharacters(usage)).replaceAll(/ +$/gm, '').trimEnd()}\n`);
 }
 
 function exitCodeLines(): string[] {

@@ -1,12 +1,12 @@
 import { homedir, tmpdir } from 'node:os';
-import { runCli, tellFailure } from './run-cli.ts';
+import { reportFailure, runCli } from './run-cli.ts';
 import { keepHeapSmall } from './small-heap.ts';
 import type { CliContext } from './terminal/context.ts';
 import { TextOutput } from './terminal/text-output.ts';
 
 keepHeapSmall(process.argv[2]);
 
-/** Help and many commands do without a home or a working directory; those that need one say so. */
+/** Undefined if the system does not know: help and many commands work without a home or a working directory; the others say so. */
 function whereKnown(find: () => string): string | undefined {
   try {
     return find() || undefined;
@@ -15,7 +15,7 @@ function whereKnown(find: () => string): string | undefined {
   }
 }
 
-// The one place of the CLI that knows the process: everything else is handed what it needs.
+// Only this file of the CLI uses `process`; everything else receives what it needs.
 const context: CliContext = {
   env: process.env,
   stdout: new TextOutput(process.stdout),
@@ -30,9 +30,9 @@ const context: CliContext = {
   now: Date.now,
 };
 
-// A reader that went away (`| head`, a closed terminal) must not end an upload.
+// A reader that has gone (`| head`, a closed terminal) must not end an upload.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
-process.on('uncaughtException', (error) => process.exit(tellFailure(error, context, process.argv.includes('--json'))));
+process.on('uncaughtException', (error) => process.exit(reportFailure(error, context, process.argv.includes('--json'))));
 
-// No process.exit here: what was written to a pipe may still be under way.
+// No process.exit here: text written to a pipe may still be in transit.
 process.exitCode = await runCli(process.argv.slice(2), context);

@@ -1,3 +1,4 @@
+import { CAMERA_TYPES } from './camera-types.ts';
 import { UploadError } from './errors.ts';
 import type { Instant, UploadSession } from './session.ts';
 
@@ -13,7 +14,7 @@ export interface Limits {
   readonly bucket: string | null;
   /** A plain string prefix, as in S3: `team-a` covers `team-ab/x` too, `team-a/` does not. */
   readonly keyPrefix: string;
-  /** Such as `video/mp4`, or `video/*`. */
+  /** Such as `video/mp4`, or `video/*`, which covers `CAMERA_TYPES` as well. */
   readonly contentTypes: readonly string[] | null;
   /** Bytes. */
   readonly maxObjectSize: number | null;
@@ -121,5 +122,6 @@ function matchesType(allowed: string, contentType: string | null): boolean {
   const type = contentType?.split(';', 1)[0]?.trim().toLowerCase();
   if (type === undefined) return false;
   const wanted = allowed.toLowerCase();
+  if (wanted === 'video/*' && CAMERA_TYPES.has(type)) return true;
   return wanted.endsWith('/*') ? type.startsWith(wanted.slice(0, -1)) : type === wanted;
 }

@@ -8,37 +8,6 @@ const BYTES = Buffer.from('hello, world');
 const CHECKSUM = encodeCrc32(crc32(BYTES));
 
 describe('the command line', () => {
-  test('shows commands, environment and exit codes with --help', async ({ partway }) => {
-    const { exitCode, stdout } = await partway(['--help']);
-    expect(exitCode).toBe(0);
-    for (const word of ['upload FILE…', 'PARTWAY_TOKEN', '130  stopped by Ctrl-C', 'Examples'])
-      expect(stdout.text).toContain(word);
-  });
-
-  test.for([
-    'upload',
-    'resume',
-    'pause',
-    'continue',
-    'limit',
-    'status',
-    'list',
-    'verify',
-    'abort',
-    'doctor',
-    'serve',
-    'grant',
-    'backup',
-    'sweep',
-    'migrate-store',
-    'audit',
-  ])('has help for %s, without colours in a pipe', async (name, { partway }) => {
-    const { exitCode, stdout } = await partway([name, '--help']);
-    expect(exitCode).toBe(0);
-    for (const word of [`partway ${name}`, 'EXAMPLES', 'ENVIRONMENT', 'EXIT CODES']) expect(stdout.text).toContain(word);
-    expect(stdout.text).not.toContain('\x1b');
-  });
-
   test('prints its version', async ({ partway }) => {
     expect((await partway(['--version'])).stdout.text).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
@@ -47,16 +16,16 @@ describe('the command line', () => {
     const { exitCode, stderr } = await partway(['uplaod', 'a.mov']);
     expect(exitCode).toBe(2);
     expect(stderr.text).toBe('error: There is no command "uplaod".\n  Did you mean: partway upload\n');
-    expect((await partway(['constructor'])).exitCode).toBe(2);
+    for (const name of ['constructor', '__proto__', '--']) expect((await partway([name])).exitCode).toBe(2);
   });
 
-  test('is a usage error without any words', async ({ partway }) => {
+  test('is a usage error without arguments', async ({ partway }) => {
     const { exitCode, stdout, stderr } = await partway([]);
     expect([exitCode, stdout.text]).toEqual([2, '']);
     expect(stderr.text).toContain('Usage');
   });
 
-  test('tells programs of a usage error as well', async ({ partway }) => {
+  test('reports a usage error to programs as well', async ({ partway }) => {
     const { stdout } = await partway(['list', '--json', '--al']);
     expect(stdout.jsonLines).toEqual([
       { type: 'error', code: 'USAGE', message: 'There is no flag --al. Did you mean --all?', hint: 'See: partway list --help' },
@@ -124,7 +93,7 @@ describe('status', () => {
 });
 
 describe('abort', () => {
-  test('says what was released, and is content when there is nothing left', async ({ server, partway }) => {
+  test('says how much was released, and succeeds if there is nothing left', async ({ server, partway }) => {
     server.session = aWireSession({ storedBytes: 48 * 1024 ** 2, partsStored: 3 });
     const { sessionId } = server.session;
     expect((await partway(['abort', sessionId])).stdout.text).toBe(

@@ -11,7 +11,7 @@ async function lying(lies: Record<string, Lie>, stateHome = '/nowhere') {
 }
 
 describe('a server that lies', () => {
-  test('overwrites no file of the user by the id of a session', async ({ folder, partway, makeFile }) => {
+  test('cannot overwrite a file of the user by the id of a session', async ({ folder, partway, makeFile }) => {
     await mkdir(join(folder, '.docker'));
     const config = await makeFile('.docker/config.json', Buffer.from('{"auths":{}}'));
     await makeFile('a.mov', new Uint8Array(15 * 1024 ** 2));
@@ -43,7 +43,7 @@ describe('a server that lies', () => {
     }
   });
 
-  test('is told in words by every command, for a body without an end', async ({ folder, partway }) => {
+  test('makes every command end with an error in words, even if the body never ends', async ({ folder, partway }) => {
     await writeFile(join(folder, 'a.mov'), 'bytes');
     const overrides = await lying({
       'POST /api/uploads': endlessAnswer,

@@ -14,7 +14,7 @@ describe('without a home directory', () => {
     expect(stderr.text).toContain('XDG_STATE_HOME');
   });
 
-  test('nothing is said where XDG_STATE_HOME names a folder', async ({ server, partway, makeFile }) => {
+  test('there is no warning if XDG_STATE_HOME names a folder', async ({ server, partway, makeFile }) => {
     server.session = { ...server.session, size: 5, partSize: 5, partCount: 1, strategy: 'single' };
     await makeFile('a.mov', Buffer.from('bytes'));
     const { exitCode, stderr } = await partway(['upload', 'a.mov'], { homeDirectory: undefined });
@@ -23,7 +23,7 @@ describe('without a home directory', () => {
 });
 
 describe('in a working directory that was deleted', () => {
-  test('an absolute path is still one', async ({ server, partway, makeFile }) => {
+  test('an absolute path still works', async ({ server, partway, makeFile }) => {
     server.session = { ...server.session, size: 5, partSize: 5, partCount: 1, strategy: 'single' };
     const path = await makeFile('a.mov', Buffer.from('bytes'));
     expect((await partway(['upload', path], { workingDirectory: undefined })).exitCode).toBe(0);

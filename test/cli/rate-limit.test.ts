@@ -7,7 +7,7 @@ const SESSION = { size: BYTES.length, strategy: 'single', partSize: BYTES.length
 const limitedOnce = ['TOO MANY', { retryAfterSeconds: 0.1 }, 1] as const;
 
 describe('a rate limit that hits everything once', () => {
-  test('ends no upload', async ({ server, partway, makeFile }) => {
+  test('does not end an upload', async ({ server, partway, makeFile }) => {
     server.session = aWireSession({ ...SESSION, fileName: 'a.mov', key: 'a.mov' });
     await makeFile('a.mov', BYTES);
     const operations = [
@@ -27,7 +27,7 @@ describe('a rate limit that hits everything once', () => {
     }
   });
 
-  test('ends no resume', async ({ server, partway, makeFile }) => {
+  test('does not end a resumed upload', async ({ server, partway, makeFile }) => {
     server.session = aWireSession({ ...SESSION, fileName: 'a.mov', key: 'a.mov' });
     const path = await makeFile('a.mov', BYTES);
     server.refuse('GET /api/uploads/{id}', 'RATE_LIMITED', ...limitedOnce);

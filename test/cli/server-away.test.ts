@@ -18,7 +18,7 @@ const SESSION = aWireSession({
 });
 const CREATE = 'POST /api/uploads';
 
-/** Another program at a port: each request gets this answer. */
+/** Starts another program at a port: each request gets this answer. */
 async function answering(status: number, body: string, port = 0): Promise<{ url: string; server: Server }> {
   const server = createServer((_, response) => response.writeHead(status, { 'content-type': 'text/html' }).end(body));
   server.listen(port, '127.0.0.1');
@@ -40,7 +40,7 @@ class ListeningCollector extends TextCollector {
   }
 }
 
-/** A person who types Ctrl-C when the first text appears. */
+/** Types Ctrl-C when the first text appears. */
 function interruptedAtFirstText() {
   const stderr = new ListeningCollector();
   const { signals } = aContext();
@@ -52,7 +52,7 @@ function interruptedAtFirstText() {
 }
 
 describe('a batch', () => {
-  test('goes on with every file although an answer to each create was lost', async ({ server, partway, makeFile }) => {
+  test('uploads every file although an answer to each create was lost', async ({ server, partway, makeFile }) => {
     for (const name of ['a.mov', 'b.mov', 'c.mov']) await makeFile(name, BYTES);
     server.session = SESSION;
     server.loseAnswers(CREATE, 3);
@@ -66,12 +66,7 @@ describe('a batch', () => {
     expect(new Set(idempotencyKeys).size).toBe(3);
   });
 
-  test('waits where a sign-in page takes the place of a server that answered before', async ({
-    server,
-    folder,
-    partway,
-    makeFile,
-  }) => {
+  test('waits if a sign-in page replaces a server that answered before', async ({ server, folder, partway, makeFile }) => {
     for (const name of ['a.mov', 'b.mov']) await makeFile(name, BYTES);
     server.session = SESSION;
     const port = Number(new URL(server.url).port);
@@ -98,7 +93,7 @@ describe('a batch', () => {
     expect(stdout.lines).toHaveLength(2);
   });
 
-  test('tells with --quiet and with --json which files were not tried', async ({ folder, partway, makeFile }) => {
+  test('lists with --quiet and with --json the files that were not tried', async ({ folder, partway, makeFile }) => {
     for (const name of ['a.mov', 'b.mov', 'c.mov']) await makeFile(name, BYTES);
     const away = environment(folder, `http://127.0.0.1:${await freePort()}`);
     const flags = ['--quiet', '--json', '--max-outage', '0s'];
@@ -151,7 +146,7 @@ describe('a server that is away at first contact', () => {
     expect(stderr.text).not.toContain('in flight');
   });
 
-  test('is waited for between two files until Ctrl-C twice, which says nothing of the file before', async ({
+  test('is waited for between two files until Ctrl-C twice, which says nothing about the file before', async ({
     server,
     folder,
     partway,
@@ -184,7 +179,7 @@ describe('a server that is away at first contact', () => {
     expect(stderr.text).not.toContain('Resume: ');
   });
 
-  test('is waited for where a proxy answers 502 for it, and the upload begins when it is there', async ({
+  test('is waited for if a proxy answers 502 for it, and the upload begins when it is back', async ({
     server,
     folder,
     partway,

@@ -13,7 +13,7 @@ import type { ScriptedControlPlane } from '../support/server/scripted-control-pl
 import { aWireSession } from '../support/server/wire-sessions.ts';
 
 const NEW_LINE = 'FORGED';
-/** Colours and titles, cursor and clearing, C1, bidi, invisible and broken characters, a line of its own, and what stays readable. */
+/** Colours and titles, cursor and clearing, C1, bidi, invisible and broken characters, a line break, and text that must stay readable. */
 const PIECES = [
   ...['\x1b[31m', '\x1b]0;title\x07', '\x1b[2J', '\r\x1b[2K', '\x1b[1m', '\x1bc', '\x9b2J', '\x9d0;t\x9c', '\x08', '\x7f'],
   ...['\u202e', '\u2066', '\u200f', '\u061c', '\u200b', '\u00ad', '\ufeff', '\u3164', '\u2028', '\ufff9', '\u{e0041}', '\ud800'],
@@ -190,7 +190,7 @@ describe('names stay readable', () => {
 });
 
 describe('text with escape sequences', () => {
-  test('has only ours, whatever is put into it', () => {
+  test('has only the sequences of partway, whatever is put into it', () => {
     fc.assert(
       fc.property(hostileText, (text) => {
         const nested = styled`${text} ${joinStyled([text, styled`${text}`], text)}`;
@@ -202,7 +202,7 @@ describe('text with escape sequences', () => {
     );
   });
 
-  test('is written to the terminal by one file alone', async () => {
+  test('is created by one file alone', async () => {
     const folder = new URL('../../src/cli/', import.meta.url);
     const writers = [];
     for (const path of await readdir(folder, { recursive: true })) {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -10,6 +11,7 @@ import {
   NO_LIMITS,
   SCOPES,
 } from '../../src/session/access.ts';
+import { CAMERA_TYPES } from '../../src/session/camera-types.ts';
 
 const session = { sessionId: 'ses_1', owner: 'alice', bucket: 'uploads', key: 'team-a/film.mov' };
 
@@ -84,6 +86,7 @@ describe('a new object', () => {
     ['of just the type', { contentTypes: ['image/png', 'video/mp4'] }, {}],
     ['of the kind', { contentTypes: ['video/*'] }, {}],
     ['of the type in other letters', { contentTypes: ['Video/MP4'] }, { contentType: 'VIDEO/mp4' }],
+    ['of a photo, named beside video', { contentTypes: ['video/*', 'image/png'] }, { contentType: 'image/png' }],
     ['of the type, with parameters', { contentTypes: ['video/mp4'] }, { contentType: 'video/mp4; codecs="avc1"' }],
   ])('may be made %s', (_, limits, changes) => {
     expect(() => checkNewObject(limited(limits), { ...object, ...changes })).not.toThrow();
@@ -99,9 +102,19 @@ describe('a new object', () => {
     ['of another type', 'CONTENT_TYPE_NOT_ALLOWED', { contentTypes: ['video/quicktime', 'image/*'] }, {}],
     ['of a type that only begins so', 'CONTENT_TYPE_NOT_ALLOWED', { contentTypes: ['video/mp'] }, {}],
     ['of a kind that only begins so', 'CONTENT_TYPE_NOT_ALLOWED', { contentTypes: ['video/*'] }, { contentType: 'videos/mp4' }],
+    ['of a document', 'CONTENT_TYPE_NOT_ALLOWED', { contentTypes: ['video/*'] }, { contentType: 'application/pdf' }],
+    ['of unknown bytes', 'CONTENT_TYPE_NOT_ALLOWED', { contentTypes: ['video/*'] }, { contentType: 'application/octet-stream' }],
+    ['of a photo', 'CONTENT_TYPE_NOT_ALLOWED', { contentTypes: ['video/*'] }, { contentType: 'image/png' }],
+    ['of MXF', 'CONTENT_TYPE_NOT_ALLOWED', { contentTypes: ['video/mp4', 'image/*'] }, { contentType: 'application/mxf' }],
     ['without a type', 'CONTENT_TYPE_NOT_ALLOWED', { contentTypes: ['*/*'] }, { contentType: null }],
     ['of any type where none is allowed', 'CONTENT_TYPE_NOT_ALLOWED', { contentTypes: [] }, {}],
   ])('may not be made %s: %s', (_, code, limits, changes) => {
     expect(() => checkNewObject(limited(limits), { ...object, ...changes })).toThrow(expect.objectContaining({ code }));
+  });
+
+  it.each([...CAMERA_TYPES])('of type %s may be made with video/*, and the documentation says so', (contentType) => {
+    for (const type of [contentType, `${contentType.toUpperCase()}; version=1`])
+      expect(() => checkNewObject(limited({ contentTypes: ['VIDEO/*'] }), { ...object, contentType: type })).not.toThrow();
+    expect(readFileSync(new URL('../../docs/server.md', import.meta.url), 'utf8')).toContain(`\`${contentType}\``);
   });
 });

@@ -15,7 +15,7 @@ function cellsOf(entry: AuditLine): string[] {
   return [toSecond(entry.at), event, token, address, sessionId, size === undefined ? '' : formatSize(size), about(entry)];
 }
 
-/** In UTC, as the server's own log has it. */
+/** In UTC, like the server's own log. */
 function toSecond(at: string): string {
   return `${new Date(at).toISOString().slice(0, 19)}Z`;
 }

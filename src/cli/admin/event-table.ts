@@ -17,7 +17,7 @@ export function renderEvents(events: readonly WebhookEvent[]): string {
   return renderTable(['EVENT', 'TYPE', 'STATUS', 'HAPPENED', 'ATTEMPTS', 'NEXT', 'SESSION', 'LAST ERROR'], rows, [4]);
 }
 
-/** For programs; instants as the wire writes them. */
+/** Renders an event as a line for programs, with instants as the wire writes them. */
 export function eventLine(event: WebhookEvent): string {
   const { eventId, type, sequence, status, attempts, lastError, session } = event;
   const { sessionId, owner, bucket, key, size } = session;

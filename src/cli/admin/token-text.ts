@@ -1,8 +1,8 @@
 import { formatInstant } from '../format/durations.ts';
 import { formatSize } from '../format/sizes.ts';
-import type { TokenWithUsage as Token } from './token-admin.ts';
+import type { TokenWithUsage as Token } from './host.ts';
 
-/** One line for each thing that the token is limited to. */
+/** Returns one line for each limit of the token. */
 export function describeLimits({ limits, expiresAt }: Pick<Token, 'limits' | 'expiresAt'>): string[] {
   const { bucket, keyPrefix, contentTypes, maxObjectSize, quotaBytes, maxOpenSessions } = limits;
   return [

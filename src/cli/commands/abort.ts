@@ -16,7 +16,7 @@ const command = defineCommand({
     const [sessionId = ''] = flags._;
     const controlPlane = connect(context);
     const { before, session } = await about({ sessionId }, async () => ({
-      // Afterwards the session no longer says how much it held.
+      // After the abort, the session no longer says how much it held.
       before: await controlPlane.get(sessionId),
       session: await controlPlane.abort(sessionId),
     }));

@@ -1,27 +1,25 @@
 import { defineCommand } from 'citty';
 import { AUDIT_EVENTS } from '../../contract/audit-events.ts';
-import type { AuditBatch, AuditFilter, AuditRecord } from '../../server/audit/read-audit.ts';
 import { renderAudit } from '../admin/audit-table.ts';
-import { explainingDatabase } from '../admin/database-failure.ts';
+import { type AuditBatch, type AuditFilter, type AuditRecord, findAuditLog, readAuditLog } from '../admin/host.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { absolutePath } from '../input/absolute-path.ts';
 import { type CommandModule, contextOf } from '../input/command.ts';
 import { FlagReader } from '../input/flag-reader.ts';
 import { UsageError } from '../input/usage-error.ts';
 import type { CliContext } from '../terminal/context.ts';
-import { writeThrough } from '../terminal/write-through.ts';
 
-/** Of a table, whose columns can be laid out only when all rows are known. */
+/** Limits the table, whose columns can be laid out only when all rows are known. */
 const DEFAULT_LAST = 200;
 const MAX_LAST = 100_000;
 
 const command = defineCommand({
-  meta: { name: 'audit', description: "Show who did what, from the audit log on the server's own machine" },
+  meta: { name: 'audit', description: "Show who did what, from the audit log on the server's own host" },
   args: {
-    session: { type: 'string', valueHint: 'id', description: 'Only what is about this session' },
-    token: { type: 'string', valueHint: 'name', description: 'Only what was done with this token, by its name or id' },
+    session: { type: 'string', valueHint: 'id', description: 'Only events of this session' },
+    token: { type: 'string', valueHint: 'name', description: 'Only events of this token, by its name or id' },
     event: { type: 'string', valueHint: 'event,event', description: `Only these: ${AUDIT_EVENTS.join(', ')}` },
-    since: { type: 'string', valueHint: 'duration', description: 'Only what is not older: 90s, 30m, 24h, 7d' },
+    since: { type: 'string', valueHint: 'duration', description: 'Only events of this last time: 90s, 30m, 24h, 7d' },
     last: {
       type: 'string',
       valueHint: 'n',
@@ -38,7 +36,7 @@ const command = defineCommand({
     reader.check('audit');
     const since = sinceMs === undefined ? undefined : context.now() - sinceMs;
     return show(context, {
-      path: await findLog(context),
+      path: await pathOfLog(context),
       filter: { sessionId: flags.session, token: flags.token, events, since },
       last: last ?? (flags.json ? undefined : DEFAULT_LAST),
       json: flags.json === true,
@@ -49,7 +47,7 @@ const command = defineCommand({
 interface Question {
   readonly path: string;
   readonly filter: AuditFilter;
-  /** Undefined: all, written as they are read. */
+  /** Undefined for all events, written as they are read. */
   readonly last: number | undefined;
   readonly json: boolean;
 }
@@ -63,11 +61,11 @@ async function show(context: CliContext, { path, filter, last, json }: Question)
     found += batch.records.length;
     damaged += batch.damaged;
     if (last !== undefined) kept = lastOf(last, kept, batch.records);
-    else if (!(await writeThrough(stdout, linesOf(batch.records)))) return EXIT.ok;
+    else if (!(await stdout.writeThrough(linesOf(batch.records)))) return EXIT.ok;
   }
   if (last !== undefined) {
     const text = json ? linesOf(kept) : renderAudit(kept.map(({ line }) => line));
-    if (!(await writeThrough(stdout, text))) return EXIT.ok;
+    if (!(await stdout.writeThrough(text))) return EXIT.ok;
     if (found > last) stderr.write(`These are the last ${last} of ${found}; --last ${Math.min(found, MAX_LAST)} shows more.\n`);
   }
   if (damaged > 0) stderr.line(`warning: ${damaged} damaged ${damaged === 1 ? 'line' : 'lines'} not shown, in ${path}`);
@@ -82,13 +80,10 @@ function linesOf(records: readonly AuditRecord[]): string {
   return records.map(({ text }) => `${text}\n`).join('');
 }
 
-async function findLog(context: CliContext): Promise<string> {
-  const { findAuditLog } = await import('../../server/settings/file-locations.ts');
-  const { withDatabaseFiles } = await import('../../server/settings/config.ts');
-  const { env } = context;
-  const path = await explainingDatabase(() => findAuditLog(withDatabaseFiles(env)));
+async function pathOfLog(context: CliContext): Promise<string> {
+  const path = await findAuditLog(context);
   if (path !== undefined) return absolutePath(context, path);
-  const isOff = env.PARTWAY_AUDIT_LOG === 'off';
+  const isOff = context.env.PARTWAY_AUDIT_LOG === 'off';
   throw new UsageError(
     `There is no audit log: ${isOff ? 'PARTWAY_AUDIT_LOG is off' : 'the database is in memory (PARTWAY_DATABASE_URL)'}.`,
     'Set PARTWAY_AUDIT_LOG to the file that the server writes.',
@@ -96,9 +91,8 @@ async function findLog(context: CliContext): Promise<string> {
 }
 
 async function* batchesOf(path: string, filter: AuditFilter): AsyncGenerator<AuditBatch> {
-  const { readAudit } = await import('../../server/audit/read-audit.ts');
   try {
-    yield* readAudit(path, filter);
+    yield* readAuditLog(path, filter);
   } catch (error) {
     throw explainReadFailure(error, path);
   }

@@ -1,6 +1,5 @@
 import { defineCommand } from 'citty';
-import { backUpDatabase } from '../admin/backup.ts';
-import { HOST_ENVIRONMENT } from '../admin/token-admin.ts';
+import { backUpDatabase, HOST_ENVIRONMENT } from '../admin/host.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { formatSize } from '../format/sizes.ts';
 import { absolutePath } from '../input/absolute-path.ts';

@@ -1,10 +1,9 @@
 import { defineCommand } from 'citty';
-import { sendControlRequest } from '../control/control-client.ts';
-import { printControl } from '../control/control-text.ts';
+import { printControl, sendControlRequest } from '../control/control-client.ts';
 import { type CommandModule, contextOf, JSON_FLAG, RUNNING_SESSION_ID } from '../input/command.ts';
 
 const command = defineCommand({
-  meta: { name: 'continue', description: 'Let a paused upload go on; without a client that runs here, see: partway resume' },
+  meta: { name: 'continue', description: 'Let a paused upload go on. If no client runs here: partway resume' },
   args: { session_id: RUNNING_SESSION_ID, json: JSON_FLAG },
   async run({ args: flags, data }) {
     const context = contextOf(data);

@@ -1,18 +1,17 @@
 import { defineCommand } from 'citty';
 import { DELIVERY_STATUSES, type WebhookEvent } from '../../session/webhook-event.ts';
-import { EVENT_ENVIRONMENT, withEventAdmin } from '../admin/event-admin.ts';
 import { eventLine, renderEvents } from '../admin/event-table.ts';
+import { EVENT_ENVIRONMENT, withEventAdmin } from '../admin/host.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 import { FlagReader } from '../input/flag-reader.ts';
-import { writeThrough } from '../terminal/write-through.ts';
 
-/** Of a table, whose columns can be laid out only when all rows are known. */
+/** Limits the table, whose columns can be laid out only when all rows are known. */
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 100_000;
 
 const command = defineCommand({
-  meta: { name: 'events list', description: "List what the webhook is told, newest first, on the server's machine" },
+  meta: { name: 'list', description: "List the events of the webhook, newest first, on the server's host" },
   args: {
     status: { type: 'enum', options: [...DELIVERY_STATUSES], description: 'Only events of this status' },
     session: { type: 'string', valueHint: 'id', description: 'Only events of this session' },
@@ -29,14 +28,14 @@ const command = defineCommand({
       const events = admin.list(filter);
       if (flags.json) {
         for await (const event of firstOf(events, limit ?? Number.POSITIVE_INFINITY))
-          if (!(await writeThrough(context.stdout, eventLine(event)))) break;
+          if (!(await context.stdout.writeThrough(eventLine(event)))) break;
         return EXIT.ok;
       }
       const shown = limit ?? DEFAULT_LIMIT;
       const found: WebhookEvent[] = [];
       // One more than shown, to know whether there are more.
       for await (const event of firstOf(events, shown + 1)) found.push(event);
-      await writeThrough(context.stdout, renderEvents(found.slice(0, shown)));
+      await context.stdout.writeThrough(renderEvents(found.slice(0, shown)));
       if (found.length > shown) context.stderr.write('There are more: --limit shows them.\n');
       return EXIT.ok;
     });
@@ -55,7 +54,7 @@ async function* firstOf(events: AsyncIterable<WebhookEvent>, count: number): Asy
 export default {
   command,
   examples: [
-    'partway events list --status dead                       what the webhook never took',
+    'partway events list --status dead                       events that the webhook never accepted',
     'partway events list --session ses_01kaz3v8f6q2m4n7x9y0w5r1td',
     'partway events list --json | jq -r .type | sort | uniq -c   all of them, one a line',
   ],

@@ -13,7 +13,7 @@ const command = defineCommand({
   meta: { name: 'grant', description: 'Make a token for one session: it can finish or abort this upload and do nothing else' },
   args: {
     session_id: SESSION_ID,
-    expires: { type: 'string', valueHint: 'duration', description: 'Valid for so long: 1h, 7d; at least 1m, at most 30d' },
+    expires: { type: 'string', valueHint: 'duration', description: 'Time that it is valid: 1h, 7d; at least 1m, at most 30d' },
     json: JSON_FLAG,
   },
   async run({ args: flags, data }) {
@@ -37,9 +37,7 @@ const command = defineCommand({
     context.stderr.write(
       `for the session ${sessionId} alone, until ${until}, shown only now. As PARTWAY_TOKEN: partway resume ${sessionId} FILE\n`,
     );
-    context.stderr.line(
-      `where no header can be sent, before the path: ${controlPlane.server}/c/TOKEN/api/uploads/${sessionId}/…`,
-    );
+    context.stderr.line(`if no header can be sent, before the path: ${controlPlane.server}/c/TOKEN/api/uploads/${sessionId}/…`);
     context.stdout.write(`${capability.token}\n`);
     return EXIT.ok;
   },

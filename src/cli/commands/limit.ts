@@ -1,7 +1,6 @@
 import { defineCommand } from 'citty';
-import { sendControlRequest } from '../control/control-client.ts';
+import { printControl, sendControlRequest } from '../control/control-client.ts';
 import type { ControlRequest } from '../control/control-line.ts';
-import { printControl } from '../control/control-text.ts';
 import { formatLimit } from '../format/sizes.ts';
 import { type CommandModule, contextOf, JSON_FLAG, RUNNING_SESSION_ID } from '../input/command.ts';
 import { parseRate } from '../input/parse-size.ts';
@@ -13,7 +12,7 @@ const command = defineCommand({
     session_id: RUNNING_SESSION_ID,
     rate: {
       type: 'positional',
-      description: '8Mbit or 2MiB each second, or none; the unit must say which. Left out: shows the limit',
+      description: '8Mbit or 2MiB each second, or none; the unit must say which. Shows the limit if left out',
       required: false,
     },
     json: JSON_FLAG,
@@ -29,7 +28,7 @@ const command = defineCommand({
   },
 });
 
-/** Both may be left out: an id never looks like a rate. */
+/** Both may be left out, because an id never looks like a rate. */
 function readWords(words: readonly string[]): { sessionId: string | undefined; rate: string | undefined } {
   const sessionId = words.find((word) => word.startsWith('ses_'));
   const [rate, ...more] = words.filter((word) => word !== sessionId);

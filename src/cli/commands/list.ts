@@ -10,7 +10,6 @@ import { formatSize, percentOf } from '../format/sizes.ts';
 import { renderTable } from '../format/table.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 import { FlagReader } from '../input/flag-reader.ts';
-import { writeThrough } from '../terminal/write-through.ts';
 import { connect } from '../upload/connect.ts';
 
 const DEFAULT_LIMIT = 20;
@@ -36,7 +35,7 @@ const command = defineCommand({
     if (flags.json) {
       const wanted = flags.all ? Number.POSITIVE_INFINITY : limit;
       for await (const session of sessions(controlPlane, flags.status, wanted))
-        if (!(await writeThrough(context.stdout, `${JSON.stringify(session)}\n`))) break;
+        if (!(await context.stdout.writeThrough(`${JSON.stringify(session)}\n`))) break;
       return EXIT.ok;
     }
     // A table can be laid out only when all rows are known, so it has a length that fits into memory.

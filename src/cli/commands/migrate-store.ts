@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty';
-import { migrateStore } from '../admin/migrate-store.ts';
+import { migrateStore } from '../admin/host.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 
@@ -18,7 +18,7 @@ const command = defineCommand({
     }
     for (const [table, rows] of Object.entries(moved)) context.stdout.write(`${table.padEnd(18)} ${rows}\n`);
     context.stderr.write(
-      'Copied. From now on: PARTWAY_DATABASE_URL is what PARTWAY_TARGET_DATABASE_URL was. Keep the SQLite file as a backup,\nand start no server on it again.\n',
+      'Copied. From now on, set PARTWAY_DATABASE_URL to what PARTWAY_TARGET_DATABASE_URL was. Keep the SQLite file as a backup,\nand start no server on it again.\n',
     );
     return EXIT.ok;
   },

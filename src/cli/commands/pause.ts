@@ -1,6 +1,5 @@
 import { defineCommand } from 'citty';
-import { sendControlRequest } from '../control/control-client.ts';
-import { printControl } from '../control/control-text.ts';
+import { printControl, sendControlRequest } from '../control/control-client.ts';
 import { type CommandModule, contextOf, JSON_FLAG, RUNNING_SESSION_ID } from '../input/command.ts';
 
 const command = defineCommand({

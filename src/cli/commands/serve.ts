@@ -20,13 +20,13 @@ const command = defineCommand({
   },
 });
 
-/** Recognises wrong settings by the code, because importing the class would load the server for every other command's help. */
+/** Recognises wrong settings by the code, because importing the classes would load the server for every other command's help. */
 function explainStartFailure(error: unknown): Error {
   const { code, faults, state } = error as { code?: unknown; faults?: unknown; state?: unknown };
   if (code === HOST_ERROR_CODES.settings && Array.isArray(faults)) {
     return new UsageError(faults.map(String), 'Set these and run it again. All settings: partway serve --help');
   }
-  // A supervisor need not start it again where only other settings help.
+  // A supervisor need not start it again if only other settings help.
   const isWrongSetting = code === HOST_ERROR_CODES.databaseUnusable && state === undefined;
   return new ServerFailed(error, isWrongSetting ? EXIT.usage : EXIT.failure);
 }

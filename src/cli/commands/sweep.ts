@@ -1,6 +1,5 @@
 import { defineCommand } from 'citty';
-import { type PlannedSweep, plannedSweep } from '../admin/sweep.ts';
-import { HOST_ENVIRONMENT } from '../admin/token-admin.ts';
+import { HOST_ENVIRONMENT, type PlannedSweep, planSweep } from '../admin/host.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { formatInstant } from '../format/durations.ts';
 import { formatSize } from '../format/sizes.ts';
@@ -18,7 +17,7 @@ const command = defineCommand({
         'A running server sweeps every minute by itself.',
         'To see what it would do now: partway sweep --dry-run',
       );
-    const planned = await plannedSweep(context);
+    const planned = await planSweep(context);
     if (flags.json) for (const each of planned) context.stdout.write(`${JSON.stringify(each)}\n`);
     else context.stdout.write(renderPlan(planned));
     return EXIT.ok;
@@ -42,9 +41,9 @@ function renderPlan(planned: readonly PlannedSweep[]): string {
   return table + total + (expiring.length === 0 ? '' : HELD_NOTE);
 }
 
-/** This command sees neither how long the server has run nor what its clock is compared with. */
+/** The command knows neither how long the server has run nor which clocks the server compares with its own. */
 const HELD_NOTE =
-  'By the clock of this machine, now. A running server expires nothing within PARTWAY_EXPIRY_HOLD of its start or while its clock is in doubt.\n';
+  'By the clock of this host, now. A running server expires nothing within PARTWAY_EXPIRY_HOLD of its start or while its clock is in doubt.\n';
 
 export default {
   command,

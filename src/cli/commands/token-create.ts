@@ -1,6 +1,6 @@
 import { defineCommand } from 'citty';
 import { SCOPES, type Scope, TOKEN_NAME } from '../../session/access.ts';
-import { HOST_ENVIRONMENT, withTokenAdmin } from '../admin/token-admin.ts';
+import { HOST_ENVIRONMENT, withTokenAdmin } from '../admin/host.ts';
 import { describeLimits } from '../admin/token-text.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
@@ -10,18 +10,22 @@ const CONTENT_TYPE = /^[\w.+-]+\/(?:[\w.+-]+|\*)$/;
 const MAX_SESSIONS = 1_000_000;
 
 const command = defineCommand({
-  meta: { name: 'token create', description: "Make a token, on the server's machine. It is shown once" },
+  meta: { name: 'create', description: "Make a token, on the server's host. It is shown once" },
   args: {
-    name: { type: 'string', required: true, valueHint: 'name', description: 'Whose it is: sessions belong to the name' },
+    name: { type: 'string', required: true, valueHint: 'name', description: 'Name of the owner: sessions belong to the name' },
     scope: { type: 'string', valueHint: 'scopes', default: 'upload', description: 'upload, read, admin, or several with commas' },
     prefix: { type: 'string', valueHint: 'prefix', description: 'Only keys that begin with it, such as team-a/' },
     bucket: { type: 'string', valueHint: 'bucket', description: 'Only in this bucket' },
-    'content-types': { type: 'string', valueHint: 'types', description: 'Only these, such as video/*,image/png' },
+    'content-types': {
+      type: 'string',
+      valueHint: 'types',
+      description: 'Only these: video/*,image/png; video/* takes camera files and sidecars, too',
+    },
     'max-size': { type: 'string', valueHint: 'size', description: 'Largest file: 50GB' },
     quota: { type: 'string', valueHint: 'size', description: 'Bytes it may upload in all: 2TB' },
     'max-sessions': { type: 'string', valueHint: 'n', default: '10000', description: 'Unfinished sessions it may have at once' },
-    expires: { type: 'string', valueHint: 'duration', description: 'Valid for so long: 12h, 90d' },
-    rotate: { type: 'boolean', description: 'The name is known: go on with its sessions and its quota' },
+    expires: { type: 'string', valueHint: 'duration', description: 'Time that it is valid: 12h, 90d' },
+    rotate: { type: 'boolean', description: 'Another token of a known name, with its sessions and its quota' },
     json: JSON_FLAG,
   },
   async run({ args: flags, data }) {

@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty';
-import { HOST_ENVIRONMENT, type TokenWithUsage, withTokenAdmin } from '../admin/token-admin.ts';
+import { HOST_ENVIRONMENT, type TokenWithUsage, withTokenAdmin } from '../admin/host.ts';
 import { describeLimits, stateOf } from '../admin/token-text.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { formatInstant } from '../format/durations.ts';
@@ -8,7 +8,7 @@ import { renderTable } from '../format/table.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 
 const command = defineCommand({
-  meta: { name: 'token list', description: "List the tokens, on the server's machine: never the tokens themselves" },
+  meta: { name: 'list', description: "List the tokens, on the server's host, but not their secrets" },
   args: { json: JSON_FLAG },
   async run({ args: flags, data }) {
     const context = contextOf(data);

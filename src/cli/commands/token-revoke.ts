@@ -1,12 +1,12 @@
 import { defineCommand } from 'citty';
-import { HOST_ENVIRONMENT, withTokenAdmin } from '../admin/token-admin.ts';
+import { HOST_ENVIRONMENT, withTokenAdmin } from '../admin/host.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { type CommandModule, contextOf, JSON_FLAG } from '../input/command.ts';
 
 const command = defineCommand({
   meta: {
-    name: 'token revoke',
-    description: "Revoke a token, or all of a name, on the server's machine. At once, with all that it granted",
+    name: 'revoke',
+    description: "Revoke a token, or all of a name, at once and with all capabilities it granted. On the server's host",
   },
   args: {
     'name-or-id': { type: 'positional', description: 'As `partway token list` shows it', required: true },
@@ -38,7 +38,7 @@ function describeAbort(aborting: number, completing: number): string[] {
   return [
     ...(aborting === 0
       ? []
-      : [`${sessions(aborting)} told to abort: they take no more parts, and the server deletes what is stored within minutes.`]),
+      : [`${sessions(aborting)} aborted: no more parts are accepted, and the server deletes the stored ones within minutes.`]),
     ...(completing === 0 ? [] : [`${sessions(completing)} cannot be stopped: the object store is assembling the object.`]),
   ];
 }

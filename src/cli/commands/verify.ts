@@ -19,7 +19,7 @@ const command = defineCommand({
   meta: { name: 'verify', description: 'Compare a file, as it is now, with what the object store says of the object' },
   args: {
     session_id: SESSION_ID,
-    file: { type: 'positional', description: 'The file, where this machine does not remember it', required: false },
+    file: { type: 'positional', description: 'The file, if this machine does not remember it', required: false },
     json: JSON_FLAG,
     quiet: QUIET_FLAG,
   },
@@ -64,12 +64,12 @@ function hintOf(object: wire.StoredObject): { hint?: string } {
   return wasWrittenAgain(object) ? { hint: 'The object was written again since the upload completed.' } : {};
 }
 
-/** False where the server is older and does not tell. */
+/** False for an older server, which does not tell. */
 function wasWrittenAgain({ sinceCompletion: since }: wire.StoredObject): boolean {
   return since != null && (since.rewritten || !since.sameSize || !since.sameChecksum);
 }
 
-/** The same size and CRC32, and still not the object that this upload made: a CRC32 can be made to fit. */
+/** The object has the same size and CRC32, and is still not the one that this upload made: a CRC32 can be forged. */
 function writtenAgain(path: string, { bucket, key }: wire.StoredObject, facts: Readonly<Record<string, unknown>>): UploadError {
   return new UploadError('VERIFY_MISMATCH', `${bucket}/${key} was written again since the upload completed.`, {
     facts: { ...facts, rewritten: true },
@@ -77,7 +77,7 @@ function writtenAgain(path: string, { bucket, key }: wire.StoredObject, facts: R
   });
 }
 
-/** Reads the file only if its size leaves the question open. */
+/** Reads the file only if the size is the same. */
 async function findDifference(
   source: ByteSource,
   object: wire.StoredObject,

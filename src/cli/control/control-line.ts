@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 import { isSessionId } from '../../contract/paths.ts';
 
-/** What another terminal may ask of a running upload: one line of JSON, answered by one line of JSON. */
+/** A request from another terminal to a running upload: one line of JSON, answered by one line of JSON. */
 export type ControlRequest =
   | { readonly do: 'show' | 'pause' | 'continue' }
-  /** Null is no limit. */
+  /** Null for no limit. */
   | { readonly do: 'limit'; readonly bytesPerSecond: number | null };
 
-/** The answer: how it stands now. */
+/** The answer: the state of the upload after the request. */
 export interface ControlState {
   readonly sessionId: string;
   readonly fileName: string;
@@ -18,7 +18,7 @@ export interface ControlState {
 const LONGEST_LINE = 64 * 1024;
 const PATIENCE_MS = 3_000;
 
-/** Sends one line and reads one, or only reads. @throws when none comes in time, or one without an end. */
+/** Sends a line, if given, and reads one. @throws if no line comes in time, or a line has no end */
 export function exchangeLine(socket: Socket, line?: object): Promise<unknown> {
   return new Promise((resolve, reject) => {
     let text = '';
@@ -40,7 +40,7 @@ export function sendLine(socket: Socket, line: object): void {
   socket.write(`${JSON.stringify(line)}\n`);
 }
 
-/** @throws saying what is wrong with it. */
+/** @throws Error that says what is wrong with the request */
 export function checkRequest(value: unknown): ControlRequest {
   const request = value as Partial<{ do: string; bytesPerSecond: number | null }> | null;
   switch (request?.do) {
@@ -59,11 +59,11 @@ export function checkRequest(value: unknown): ControlRequest {
   }
 }
 
-/** @throws what the other side says was wrong. */
+/** @throws Error with the other side's reason */
 export function checkState(value: unknown): ControlState {
   const { sessionId, fileName, paused, bytesPerSecond, error } = (value ?? {}) as Partial<ControlState & { error: string }>;
   if (isSessionId(sessionId) && typeof fileName === 'string' && typeof paused === 'boolean') {
     return { sessionId, fileName, paused, bytesPerSecond: bytesPerSecond ?? null };
   }
-  throw new Error(typeof error === 'string' ? error : 'the answer is not one of partway');
+  throw new Error(typeof error === 'string' ? error : 'the answer does not come from partway');
 }

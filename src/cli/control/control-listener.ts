@@ -46,7 +46,7 @@ async function listen(path: string, control: UploadControl, session: NamedSessio
   await once(server, 'listening');
   server.on('error', () => {});
   if (platform !== 'win32') await chmod(path, 0o600);
-  // Closing removes the socket's file, in the same moment.
+  // Closing removes the socket's file at once.
   return () => void server.close();
 }
 

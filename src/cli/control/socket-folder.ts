@@ -10,18 +10,18 @@ const DIGEST_LENGTH = 12;
 const RANDOM_BYTES = 4;
 const NAME_LENGTH = DIGEST_LENGTH + 1 + 2 * RANDOM_BYTES;
 
-type Place = Pick<CliContext, 'env' | 'platform' | 'homeDirectory' | 'temporaryDirectory'>;
+type SocketContext = Pick<CliContext, 'env' | 'platform' | 'homeDirectory' | 'temporaryDirectory'>;
 
 /**
- * Where the uploads of this user and machine can be spoken to: each client has a socket of its own, so that none can take
- * another's away, nor a stale one come to life again.
+ * The folder of the sockets by which uploads of this user on this machine are controlled. Each client has its own socket, so that no
+ * client can take another's, and a stale one never comes back to life.
  */
 export class SocketFolder {
   readonly #directory: string;
   readonly #prefix: string;
   readonly #hasPipes: boolean;
 
-  constructor(place: Place) {
+  constructor(place: SocketContext) {
     const ownState = userFolder('state', place);
     const state = ownState ?? `user ${process.getuid?.() ?? ''}`;
     this.#hasPipes = place.platform === 'win32';
@@ -32,7 +32,7 @@ export class SocketFolder {
     this.#prefix = this.#hasPipes ? `partway-${digest(state)}-` : '';
   }
 
-  /** A new path for a client of this session to listen at. @throws where nobody else may be kept out of the folder. */
+  /** Returns a new path for a client of this session to listen at. @throws if other users cannot be kept out of the folder */
   async newSocket(sessionId: string): Promise<string> {
     if (!this.#hasPipes) {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
@@ -41,7 +41,7 @@ export class SocketFolder {
     return this.#path(`${this.#prefix}${digest(sessionId)}-${randomBytes(RANDOM_BYTES).toString('hex')}`);
   }
 
-  /** Paths of all sockets there are, or of those of one session; whether anybody listens is another question. */
+  /** Lists the paths of all sockets, or of one session's; a client may or may not listen at each. */
   async sockets(sessionId: string | undefined): Promise<string[]> {
     if (!this.#hasPipes && !(await this.#isPrivate())) return [];
     const start = this.#prefix + (sessionId === undefined ? '' : `${digest(sessionId)}-`);
@@ -49,7 +49,7 @@ export class SocketFolder {
     return names.filter((name) => name.startsWith(start)).map((name) => this.#path(name));
   }
 
-  /** Takes away what a client that was killed left behind. */
+  /** Removes the socket that a killed client left behind. */
   async remove(path: string): Promise<void> {
     if (!this.#hasPipes) await rm(path, { force: true });
   }
@@ -58,7 +58,7 @@ export class SocketFolder {
     return this.#hasPipes ? this.#directory + name : posix.join(this.#directory, name);
   }
 
-  /** In a temporary directory that all may write to, somebody else may have made the folder first. */
+  /** In a temporary directory that all users may write to, another user may have made the folder first. */
   async #isPrivate(): Promise<boolean> {
     const stats = await lstat(this.#directory).catch(() => undefined);
     return stats?.isDirectory() === true && stats.uid === process.getuid?.() && (stats.mode & 0o077) === 0;

@@ -1,7 +1,7 @@
 import { formatDuration } from '../format/durations.ts';
 import { type Finding, ok, warn } from './finding.ts';
 
-/** Presigned URLs count from the signer's clock; the store forgives 15 minutes into the future and none past the expiry. */
+/** A presigned URL's life counts from the signer's clock; the store accepts 15 minutes in the future and nothing past the expiry. */
 const TOLERATED_MS = 60_000;
 
 export function judgeClock(whose: string, offsetMs: number | undefined): Finding[] {
@@ -21,7 +21,7 @@ export function judgeClock(whose: string, offsetMs: number | undefined): Finding
   ];
 }
 
-/** How far the clock that wrote `date` is ahead of ours. */
+/** Milliseconds by which the clock that wrote `date` is ahead of this machine's. */
 export function clockOffset(date: string | Date | undefined | null, now: number): number | undefined {
   if (date === undefined || date === null) return undefined;
   const theirs = new Date(date).getTime();

@@ -12,7 +12,7 @@ import { type Finding, fail, info, ok, warn } from './finding.ts';
 import { askStore } from './signing.ts';
 import { tryStore } from './store-trial.ts';
 
-/** Checks in the order in which things depend on each other; stops where the rest could only repeat the same failure. */
+/** Checks in the order of dependence, and stops when the remaining checks could only repeat the same failure. */
 export async function* examine(context: CliContext, partSize?: number): AsyncGenerator<Finding> {
   const environment = readEnvironment(context);
   yield* environment.findings;
@@ -75,7 +75,7 @@ async function checkToken(controlPlane: ControlPlane, context: CliContext): Prom
   }
 }
 
-/** The server's own view of what it needs. */
+/** Asks the server whether it has what it needs. */
 async function checkReadiness(controlPlane: ControlPlane, context: CliContext): Promise<Finding[]> {
   try {
     const { checks } = await controlPlane.readiness();

@@ -1,9 +1,9 @@
-/** What doctor found out about one thing. Only `fail` makes doctor fail. */
+/** The outcome of one check. Only `fail` makes doctor fail. */
 export interface Finding {
   readonly check: string;
   readonly outcome: 'ok' | 'info' | 'warn' | 'fail';
   readonly detail: string;
-  /** What to do about it. */
+  /** The next thing to do. */
   readonly advice?: string;
 }
 

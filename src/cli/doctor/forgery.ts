@@ -6,11 +6,11 @@ import type { MakeAgent } from '../../outbound/direct-agent.ts';
 import { type Finding, fail, info, ok } from './finding.ts';
 
 const CHECK = 'forged writes';
-/** The ids by which MinIO's own defaults and earlier versions of this project's compose.yaml named root and the server's user. */
+/** Ids of root and of the server's user in MinIO's defaults and in earlier versions of this project's compose.yaml. */
 const WELL_KNOWN_IDS = ['minioadmin', 'partway', 'partway-root'] as const;
 const PAGE = 'docs/minio-policy.md';
 
-/** Tries, where clients reach the store, whether it takes writes that nothing signed: with the id that a part URL shows, and with well-known ids. */
+/** Tries at the public endpoint whether the store accepts unsigned writes: with the id that a part URL shows, and with well-known ids. */
 export async function tryForgeries(
   part: wire.PresignedPart,
   bucket: string,
@@ -19,7 +19,7 @@ export async function tryForgeries(
 ): Promise<Finding[]> {
   const url = new URL(part.url);
   const target = forgedPartTarget(url, bucket, keyPrefix);
-  if (target === undefined) return [info(CHECK, 'not tried: the part URL is not signed in the way of AWS')];
+  if (target === undefined) return [info(CHECK, 'not tried: the part URL carries no AWS signature')];
   const { sessionToken: _, ...elsewhere } = target;
   return [
     judgeForgedWrite(await verdictOf(target, makeAgent), url.host),
@@ -47,12 +47,12 @@ export function judgeForgedWrite(verdict: ForgeryVerdict, host: string): Finding
         `The administrator of the store: bind s3:PutObject to s3:authType, and put a shield in front of MinIO. ${PAGE} says how.`,
       );
     case 'shielded':
-      return ok(CHECK, 'refused, by a policy or by what stands in front of the store');
+      return ok(CHECK, 'refused, by a policy or by a shield in front of the store');
     case 'no-hole':
       return ok(CHECK, 'refused: the store checks the signature');
     case 'no-such-id':
     case 'unknown':
-      return info(CHECK, "could not be found out from the store's answer");
+      return info(CHECK, "the store's answer does not tell");
   }
 }
 
@@ -67,6 +67,7 @@ export function judgeWellKnownIds(verdicts: readonly (readonly [id: string, verd
     );
   }
   const ids = verdicts.map(([id]) => id).join(', ');
-  if (verdicts.some(([, verdict]) => verdict === 'unknown')) return info(check, `could not be found out for all of ${ids}`);
-  return ok(check, `${ids}: unknown to the store, or of no use without the key`);
+  if (verdicts.some(([, verdict]) => verdict === 'unknown'))
+    return info(check, `the store's answers do not tell for all of ${ids}`);
+  return ok(check, `${ids}: unknown to the store, or useless without the key`);
 }

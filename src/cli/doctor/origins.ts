@@ -4,15 +4,15 @@ import { type Finding, info, ok, warn } from './finding.ts';
 import { exchange } from './http-exchange.ts';
 
 const CHECK = 'CORS (for browsers)';
-/** Reserved by RFC 2606: no host has this name. */
+/** RFC 2606 reserves `.invalid`: no host has this name. */
 const FOREIGN_ORIGIN = 'https://partway-doctor.invalid';
 const MOST_ORIGINS = 10;
 
-/** Whose pages are to send parts, as the server tells it. */
+/** Origins whose pages should be able to send parts, according to the server. */
 export interface PageOrigins {
-  /** Where this client reaches the server. */
+  /** URL by which this client reaches the server. */
   readonly server: string;
-  /** PARTWAY_CORS_ORIGINS of the server; an older one does not tell. */
+  /** The server's PARTWAY_CORS_ORIGINS; empty for an older server, which does not report it. */
   readonly configured: readonly string[];
 }
 
@@ -21,7 +21,7 @@ export interface PreflightResult {
   readonly allowed: boolean;
 }
 
-/** Asks the store, as browsers do, whose pages may send this part. */
+/** Asks the store, by the preflight requests of browsers, which origins' pages may send this part. */
 export async function checkOrigins(part: wire.PresignedPart, origins: PageOrigins, makeAgent: MakeAgent): Promise<Finding[]> {
   const named = namedOrigins(origins);
   try {
@@ -53,7 +53,7 @@ export function judgeOrigins(origins: PageOrigins, results: readonly PreflightRe
   }
   for (const origin of missing) {
     const detail = `pages of ${origin} may not send parts to the store`;
-    // Nothing of partway's own is a page yet: only who serves one there needs it.
+    // partway itself serves no page yet, so the server's own origin matters only if someone serves a page there.
     const judge = origins.configured.includes(origin) ? warn : info;
     findings.push(judge(CHECK, detail, adviceFor(named)));
   }
@@ -67,7 +67,7 @@ function adviceFor(named: readonly string[]): string {
   return `Whoever runs the store: start MinIO with MINIO_API_CORS_ALLOW_ORIGIN=${named.join(',')} (compose.yaml makes it of PARTWAY_PUBLIC_ORIGIN and PARTWAY_CORS_ORIGINS in .env). Elsewhere: a CORS rule for these origins with PUT and ExposeHeaders ETag.`;
 }
 
-/** The server's own origin first. Only what is an origin: the rest would be told to a terminal, and sent in a header. */
+/** Lists the origins, the server's own first. Skips text that is no origin: it would be printed on a terminal and sent in a header. */
 function namedOrigins({ server, configured }: PageOrigins): string[] {
   const origins = [new URL(server).origin, ...configured.filter(isOrigin)];
   return [...new Set(origins)].slice(0, MOST_ORIGINS);

@@ -12,7 +12,7 @@ const SIGNER = {
   shared: "the server's own key",
 } as const satisfies Record<wire.StoreReport['signing']['credentials'], string>;
 
-/** What the server found out at the store; nothing where it cannot say. */
+/** Asks the server for its report about the store; there is none from an older server, or if it fails. */
 export async function askStore(
   controlPlane: ControlPlane,
   context: CliContext,
@@ -23,14 +23,14 @@ export async function askStore(
   } catch (error) {
     if (isUploadError(error, 'ROUTE_NOT_FOUND')) {
       const advice = 'Compare `partway --version` on both, and update the server.';
-      return { findings: [info(CHECK, 'not told: the server is older than this program', advice)] };
+      return { findings: [info(CHECK, 'unknown: the server is older than this program', advice)] };
     }
     const { message, hint } = explainError(error, {}, context);
     return { findings: [fail(CHECK, message, hint)] };
   }
 }
 
-/** Nobody should be able to do more with a part URL than put that part, whatever trick makes a store do something else with it. */
+/** Judges the rights of the signer: whatever trick misuses a part URL, it should allow nothing but to put that part. */
 export function judgeSigning({ signing, bucket, keyPrefix }: wire.StoreReport): Finding {
   const { credentials, expiresAt } = signing;
   const until = expiresAt === null ? '' : ` until ${expiresAt}`;

@@ -12,7 +12,7 @@ import type { HttpAnswer } from './http-exchange.ts';
 
 const CHECK = 'store takes a part';
 
-/** Tells from the store's answer to a presigned PUT of `size` bytes how things are set up (measured on MinIO). */
+/** Infers from the store's answer to a presigned PUT of `size` bytes what is wrong with the set-up (measured on MinIO). */
 export function judgeStoreAnswer(answer: HttpAnswer, host: string, clockOffsetMs: number | undefined, size: number): Finding {
   return judgePartAnswer(toPartAnswer(answer), host, clockOffsetMs, size);
 }
@@ -44,7 +44,7 @@ function toPartAnswer({ status, headers, text }: HttpAnswer): PartAnswer {
   };
 }
 
-/** Whether something on the way says that the body was too large. */
+/** True if a proxy or balancer, not the store, refused the body as too large. */
 export function isTooLarge(answer: HttpAnswer): boolean {
   return answer.status === 413 && isRefusedOnTheWay(toPartAnswer(answer));
 }
@@ -57,7 +57,7 @@ export interface BrokenTrial {
   readonly ms: number;
 }
 
-/** The trial part got no answer. */
+/** Judges a trial part that got no answer. */
 export function judgeBrokenTrial({ host, failure, sentBytes, size, ms }: BrokenTrial): Finding {
   const reason = failure.message;
   if (failure.trouble === 'certificate')
@@ -87,7 +87,7 @@ export function judgeBrokenTrial({ host, failure, sentBytes, size, ms }: BrokenT
   );
 }
 
-/** The finding about a part of `size` bytes, tried after a larger one did not get through. */
+/** Judges a part of `size` bytes that was tried after a larger one did not get through. */
 export function judgeSmallerPart(findings: readonly Finding[], size: number): Finding {
   const check = `store takes a part of ${formatSize(size)}`;
   const flag = `--part-size ${formatSize(size).replace(/\.?0* (?=[A-Z])/, '')}`;
@@ -96,7 +96,7 @@ export function judgeSmallerPart(findings: readonly Finding[], size: number): Fi
   return fail(check, trial?.detail ?? 'could not be tried', 'S3 takes no smaller parts: at least this size must get through.');
 }
 
-/** An upload is complete only when the store's list proves every part. */
+/** Judges the store's list of parts: an upload is complete only when that list proves every part. */
 export function judgeListing({ parts }: wire.PartsResponse, checksum: string): Finding {
   const check = 'store shows checksums';
   if (parts.some((part) => part.checksum === checksum)) return ok(check, 'its list has the CRC32 of the part');
@@ -126,6 +126,7 @@ function adviceFor(status: number, code: string | undefined, message: string, cl
   if (status === 507 || /no space left|StorageFull|QuotaExceeded/i.test(`${code} ${message}`))
     return 'The store has no space left. Free some, or raise its quota.';
   if (status === 503 || status === 429) return 'The store is starting or overloaded. Run partway doctor again in a minute.';
-  if (code === undefined) return 'What answered is no object store: check PARTWAY_S3_PUBLIC_ENDPOINT and any proxy in between.';
+  if (code === undefined)
+    return 'There is no object store at this address: check PARTWAY_S3_PUBLIC_ENDPOINT and any proxy in between.';
   return "Look the code up in the store's documentation; the server's log has the same session's requests.";
 }

@@ -33,13 +33,13 @@ export interface TrialOptions {
   readonly keyPrefix: string;
   readonly origins: PageOrigins;
   readonly proxies: ProxySettings;
-  /** Bytes; as large as parts are by default unless given. */
+  /** Bytes; undefined for the default part size. */
   readonly size: number | undefined;
 }
 
 /**
- * A real upload of one part up to, not including, complete; and it is always aborted. Where something on the way does not let the
- * part through, a smaller one is tried as well.
+ * Uploads one real part without completing, and always aborts. If something on the way does not let the part through, tries a smaller
+ * one as well.
  */
 export async function tryStore(controlPlane: ControlPlane, options: TrialOptions, context: CliContext): Promise<Finding[]> {
   const { findings, doesNotFit } = await tryUpload(controlPlane, options, context);
@@ -50,7 +50,7 @@ export async function tryStore(controlPlane: ControlPlane, options: TrialOptions
 
 interface Trial {
   readonly findings: Finding[];
-  /** The part did not get through for something between here and the store. */
+  /** Something between here and the store did not let the part through. */
   readonly doesNotFit: boolean;
 }
 
@@ -111,7 +111,7 @@ async function tryListing(
   }
 }
 
-/** A token may allow less than a part of the default size: then the trial is as large as it may be. */
+/** Creates the trial's session. If the token allows less than the default part size, the trial is as large as the token allows. */
 async function createTrial(controlPlane: ControlPlane, key: string, askedSize: number | undefined): Promise<wire.Session> {
   const size = askedSize ?? DEFAULT_PART_SIZE;
   try {
@@ -157,7 +157,7 @@ async function tryPart(
     return { findings, doesNotFit: isTooLarge(answer), isStored: finding.outcome === 'ok' };
   } catch (error) {
     if (!(error instanceof LinkFailure)) throw error;
-    // The refusal of a body is often lost when the connection closes at once: ask once more, before anything is sent.
+    // A refusal is often lost when the connection closes during the body, so ask again before sending anything.
     const refusal = sentBytes > 0 ? await askToSend(part, new AbortController().signal, makeAgent) : undefined;
     if (refusal !== undefined) {
       const doesNotFit = refusal.status === 413 && isRefusedOnTheWay(refusal);
@@ -167,7 +167,7 @@ async function tryPart(
   }
 }
 
-/** The store counts from the initiation, and its answer is not known over S3: the server tells what it was told. */
+/** Judges what the server reports from its settings: S3 does not tell when the store expires an upload, which counts from its start. */
 function judgeExpiry({ partsKeptUntil, expiresAt }: wire.Session): Finding {
   const check = 'unfinished uploads are kept';
   if (partsKeptUntil === null || expiresAt === null || Date.parse(partsKeptUntil) >= Date.parse(expiresAt)) {

@@ -3,11 +3,11 @@ import type { ErrorCode, UploadError } from '../../session/errors.ts';
 const NOTHING_LOST = 'What is stored stays stored; nothing of it will be sent again.';
 
 export interface ErrorWords {
-  /** What it means for the person who reads it. */
+  /** The consequence for the person who reads it. */
   readonly meaning: string;
-  /** What to do, where the error itself brought no hint. */
+  /** The next thing to do, if the error itself has no hint. */
   readonly advice?: string;
-  /** Which commands to offer; each needs the session id. */
+  /** Commands to offer; each needs the session id. */
   readonly offer?: readonly Offer[];
 }
 export type Offer = 'resume' | 'status' | 'verify' | 'abort' | 'overwrite' | 'upload';
@@ -67,11 +67,11 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Check PARTWAY_SERVER, and compare `partway --version` on both sides.',
   },
   SESSION_NOT_FOUND: {
-    meaning: 'No session of this server has this id, or it belongs to another token.',
+    meaning: 'This server has no session with this id, or the session belongs to another token.',
     advice: 'Check the id with `partway list`, and that PARTWAY_SERVER names the server that made it.',
   },
   OBJECT_NOT_FOUND: {
-    meaning: 'There is no object to speak of: the upload has not completed, or the object was deleted since.',
+    meaning: 'There is no object: the upload has not completed, or the object was deleted since.',
     offer: ['status', 'resume'],
   },
   OBJECT_EXISTS: {
@@ -109,7 +109,7 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
   PARTS_MISSING: { meaning: `Not everything is stored yet. ${NOTHING_LOST}`, offer: ['resume'] },
   PARTS_LOST: {
     meaning: 'The object store itself deleted parts, for example by its own expiry of unfinished uploads.',
-    advice: 'The session is open again; the lost parts must be sent once more:',
+    advice: 'The session is open again; send the lost parts again:',
     offer: ['resume'],
   },
   CHECKSUM_MISMATCH: {
@@ -125,7 +125,7 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
   BODY_TOO_LARGE: { meaning: 'This is a bug in partway.', advice: 'Please report it with the command that you typed.' },
   HEADERS_TOO_LARGE: {
     meaning: 'The server takes no headers of that size.',
-    advice: 'Check PARTWAY_TOKEN: is it really a token?',
+    advice: 'Check that PARTWAY_TOKEN holds a token and nothing else.',
   },
   REQUEST_TIMEOUT: { meaning: `The request took too long to arrive. ${NOTHING_LOST}`, advice: 'Later:', offer: ['resume'] },
   RATE_LIMITED: {
@@ -172,7 +172,7 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     offer: ['resume'],
   },
   CERTIFICATE_NOT_TRUSTED: {
-    meaning: `It cannot be told from a machine that only pretends to be it, so nothing was sent there. ${NOTHING_LOST}`,
+    meaning: `Another machine could pretend to be it, so nothing was sent there. ${NOTHING_LOST}`,
     advice: 'Ask whoever runs the server for the certificate of its authority, then: export NODE_EXTRA_CA_CERTS=/path/to/ca.pem',
   },
   PROXY_NOT_USABLE: {
@@ -246,15 +246,15 @@ export const ERROR_WORDS: Readonly<Record<ErrorCode, ErrorWords>> = {
     meaning: 'Sessions belong to the name of their token: two people with one name could reach into the sessions of each other.',
     advice: 'Choose another name, or say --rotate.',
   },
-  TOKEN_NOT_FOUND: { meaning: 'Nothing was revoked.', advice: 'partway token list shows them all.' },
+  TOKEN_NOT_FOUND: { meaning: 'Nothing was revoked.', advice: 'partway token list shows all tokens.' },
   EVENT_NOT_FOUND: {
-    meaning: 'Nothing is sent again. Events are forgotten some days after they were delivered.',
-    advice: 'partway events list shows those that there are.',
+    meaning: 'Nothing is sent again. Events are deleted some days after they were delivered.',
+    advice: 'partway events list shows the events that exist.',
   },
   INTERRUPTED: { meaning: NOTHING_LOST, offer: ['resume', 'abort'] },
 };
 
-/** Where nothing that is stored is known to differ from the file, nothing must be discarded for it. */
+/** If no stored byte is known to differ from the file, the advice must not be to discard anything. */
 const ONLY_TIMES_CHANGE: ErrorWords = {
   meaning: `A program keeps changing the file or its times, so it could not be compared, and nothing was completed. ${NOTHING_LOST}`,
   advice: 'Wait until no program writes to the file, then:',

@@ -10,15 +10,15 @@ import type { Subject } from './failure.ts';
 import { interruptionLine } from './interruption-line.ts';
 import { ServerFailed } from './server-failed.ts';
 
-/** An error as people and programs are told of it. */
+/** An error in words for people and programs. */
 export interface ExplainedError {
   readonly code: string;
   readonly exitCode: ExitCode;
-  /** What happened. */
+  /** The event itself. */
   readonly message: string;
-  /** What to do next, in one line. */
+  /** The next thing to do, in one line. */
   readonly hint: string;
-  /** All three parts, ready to print: every line break in it is ours. */
+  /** Event, meaning and next step, ready to print: every line break in it comes from this file. */
   readonly text: string;
 }
 
@@ -84,7 +84,7 @@ function explainBug(error: unknown): ExplainedError {
     exitCode: EXIT.failure,
     message,
     hint,
-    text: `error: ${escapeInvisible(message)}\n  This was not foreseen: probably a bug in partway. What is stored stays stored.\n  ${hint}`,
+    text: `error: ${escapeInvisible(message)}\n  This is unexpected: probably a bug in partway. What is stored stays stored.\n  ${hint}`,
   };
 }
 
@@ -97,7 +97,7 @@ function commandsFor(offers: readonly Offer[], subject: Subject, platform: NodeJ
   return offers.map((offer) => commandFor(offer, subject, platform)).filter((command) => command !== undefined);
 }
 
-/** Undefined where the facts for a command that can be pasted are not known. */
+/** Undefined if too little is known for a command that can be pasted. */
 function commandFor(offer: Offer, { sessionId, path, key, keyTemplate }: Subject, platform: NodeJS.Platform): string | undefined {
   const file = path === undefined ? undefined : shellQuote(path, platform);
   const named = key === undefined ? '' : ` --key ${shellQuote(key, platform)}`;
@@ -117,7 +117,7 @@ export function errorLine({ code, message, hint }: ExplainedError, sessionId: st
   return { type: 'error', code, message, hint, ...(sessionId === undefined ? {} : { sessionId }) };
 }
 
-/** Where an error came from, for who set PARTWAY_DEBUG=1; nobody else ever sees a stack. */
+/** Describes where an error came from if PARTWAY_DEBUG=1; without it, no stack is ever shown. */
 export function debugTrace(error: unknown, { env }: Pick<CliContext, 'env'>): string {
   return env.PARTWAY_DEBUG === '1' && error instanceof Error ? `${describeDeeply(error)}\n` : '';
 }

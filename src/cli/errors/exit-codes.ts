@@ -111,13 +111,13 @@ export function exitCodeOfError(error: UploadError): ExitCode {
   return isAlreadyDone(error) ? EXIT.conflict : EXIT_CODE_OF_ERROR[error.code];
 }
 
-/** A session that is not open because it completed is not gone: aborting it is a conflict. */
+/** A session that is not open because it has completed is not gone: aborting it is a conflict. */
 function isAlreadyDone(error: UploadError): boolean {
   const { sessionStatus } = error.facts;
   return isUploadError(error, 'SESSION_NOT_OPEN') && (sessionStatus === 'completed' || sessionStatus === 'completing');
 }
 
-/** Several files: the code they failed with if they agree, else the one that says nothing in particular. */
+/** The exit code for several files: the one that all failures share, else `failure`. */
 export function exitCodeOfAll(codes: readonly ExitCode[]): ExitCode {
   const failures = new Set(codes.filter((code) => code !== EXIT.ok));
   const [first] = failures;

@@ -1,17 +1,17 @@
 import type * as wire from '../../contract/wire.ts';
 
-/** What was being worked on when something failed; makes the difference between "resume" and a command to paste. */
+/** The session and file that a command was working on. With it, an error shows a command to paste instead of just "resume". */
 export interface Subject {
   readonly sessionId?: string;
   readonly session?: wire.Session;
   /** Absolute. */
   readonly path?: string;
-  /** Only where the person named one. */
+  /** Only if the person named one. */
   readonly key?: string;
   readonly keyTemplate?: string;
 }
 
-/** Carries the subject of an error up to where errors are told to people. */
+/** Carries the subject of an error up to where errors are explained. */
 export class Failure extends Error {
   override readonly name = 'Failure';
   readonly subject: Subject;
@@ -22,7 +22,7 @@ export class Failure extends Error {
   }
 }
 
-/** Runs `work`; what it throws is about `subject`. An error that says more precisely what it is about keeps that. */
+/** Runs `work` and adds `subject` to the error it throws. An error with a more precise subject keeps it. */
 export async function about<T>(subject: Subject, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -4,7 +4,7 @@ import { shellQuote } from '../format/shell-quote.ts';
 import { formatShare, percentOf } from '../format/sizes.ts';
 import type { Subject } from './failure.ts';
 
-/** The last words after Ctrl-C: how much is safe, and exactly what to type. */
+/** Renders the last line after Ctrl-C: how much is stored, and exactly what to type. */
 export function interruptionLine(subject: Subject, platform: NodeJS.Platform): string {
   const { session, sessionId = session?.sessionId, path } = subject;
   if (sessionId === undefined) return 'Interrupted: nothing was sent yet. Run the same command again to go on.';
@@ -19,7 +19,7 @@ function storedSoFar(session: wire.Session | undefined): string {
   return `${formatShare(storedBytes, size)} stored (${percentOf(storedBytes, size)} %)`;
 }
 
-/** The session's own expiry or the store's, whichever comes first: after it, parts may be gone. */
+/** The session's expiry or the store's, whichever comes first: afterwards, parts may be gone. */
 export function keptUntilInstant(session: Pick<wire.Session, 'expiresAt' | 'partsKeptUntil'>): Date | undefined {
   const instants = [session.expiresAt, session.partsKeptUntil]
     .filter((instant) => instant !== null)

@@ -1,9 +1,9 @@
 import { EXIT, type ExitCode } from './exit-codes.ts';
 
-/** `partway serve` could not start, or stopped by a fault. The message of the cause is for the person who runs it. */
+/** `partway serve` could not start, or an error stopped it. The cause's message is for the person who runs it. */
 export class ServerFailed extends Error {
   override readonly name = 'ServerFailed';
-  /** What to do, where the cause says so. */
+  /** The next thing to do, if the cause says so. */
   readonly hint: string | undefined;
   readonly exitCode: ExitCode;
 

@@ -1,4 +1,4 @@
-/** The two largest units: `0.4 s`, `12 s`, `5 min 12 s`, `2 h 5 min`, `3 d 4 h`. */
+/** Formats the two largest units: `0.4 s`, `12 s`, `5 min 12 s`, `2 h 5 min`, `3 d 4 h`. */
 export function formatDuration(seconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1).replace(/\.0$/, '')} s`;
   const whole = Math.round(seconds);
@@ -17,17 +17,17 @@ function pair(seconds: number, large: number, largeName: string, small: number, 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** In the reader's time zone: `Fri 25 Sep 2026 18:00`. */
+/** Formats an instant in the reader's time zone: `Fri 25 Sep 2026 18:00`. */
 export function formatInstant(instant: Date): string {
   const date = `${DAYS[instant.getDay()]} ${instant.getDate()} ${MONTHS[instant.getMonth()]} ${instant.getFullYear()}`;
   return `${date} ${formatClock(instant).slice(0, 5)}`;
 }
 
 const DAY_MS = 86_400_000;
-/** Within so many days, the name of a weekday leaves no doubt. */
+/** Within this many days, the name of a weekday is unambiguous. */
 const WEEKDAY_TELLS_FOR_DAYS = 6;
 
-/** When something soon will be, in the reader's time zone: `14:31` today, `Fri 14:31` on another day, `2 Dec 14:31` a week away. */
+/** Formats an instant in the near future, in the reader's time zone: `14:31` today, `Fri 14:31` on another day, `2 Dec 14:31` a week away. */
 export function formatSoon(instant: Date, now: Date): string {
   const time = formatClock(instant).slice(0, 5);
   if (instant.toDateString() === now.toDateString()) return time;
@@ -35,7 +35,7 @@ export function formatSoon(instant: Date, now: Date): string {
   return `${instant.getDate()} ${MONTHS[instant.getMonth()]} ${time}`;
 }
 
-/** `14:02:10` in the reader's time zone. */
+/** Formats the time of day in the reader's time zone: `14:02:10`. */
 export function formatClock(instant: Date): string {
   return [instant.getHours(), instant.getMinutes(), instant.getSeconds()].map((n) => String(n).padStart(2, '0')).join(':');
 }

@@ -1,8 +1,9 @@
 import { escapeInvisible } from '../../text/visible-text.ts';
 
 /**
- * A path as it can be pasted into a shell: in single quotes (POSIX) or double quotes (Windows), always visible as one word. With
- * characters that a terminal would obey it is in `$'…'`, which bash, zsh, ksh and POSIX.1-2024 read: it still names the same file.
+ * Quotes a path so that it can be pasted into a shell: in single quotes (POSIX) or double quotes (Windows), always visible as one word.
+ * A path with characters that a terminal would obey goes into `$'…'`, which bash, zsh, ksh and POSIX.1-2024 understand: it still names
+ * the same file.
  */
 export function shellQuote(path: string, platform: NodeJS.Platform = 'linux'): string {
   if (platform === 'win32') return `"${path}"`;

@@ -1,8 +1,8 @@
 import { escapeInvisible } from '../../text/visible-text.ts';
 
 /**
- * Columns as wide as their widest cell; those named in `rightAligned` (from 0) hold figures. Ends with a line break. Cells are escaped
- * before they are measured; a line break in one does not begin a row.
+ * Renders columns as wide as their widest cell; columns in `rightAligned` (counted from 0) hold figures. Ends with a line break. Cells
+ * are escaped before they are measured, so a line break in a cell does not start a row.
  */
 export function renderTable(
   header: readonly string[],

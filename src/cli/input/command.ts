@@ -4,16 +4,16 @@ import type { CliContext } from '../terminal/context.ts';
 
 type Rows = readonly (readonly [string, string])[];
 
-/** What `partway <command> --help` adds to citty's usage. */
+/** A command of citty, with what `partway <command> --help` shows below citty's usage. */
 export interface CommandModule {
   // biome-ignore lint/suspicious/noExplicitAny: citty's own type for a command with whatever arguments
   readonly command: CommandDef<any>;
   readonly examples: readonly string[];
-  /** Name and meaning of each variable, where they are not the usual ones; a function where they are loaded only when needed. */
+  /** Name and meaning of each variable, if they are not the usual ones; a function if they are loaded only when needed. */
   readonly environment?: Rows | (() => Promise<Rows>);
 }
 
-/** citty hands its `data` through untyped: it is the context that `runCli` put in. */
+/** Types citty's `data`, which is the context that `runCli` passed in. */
 export function contextOf(data: unknown): CliContext {
   return data as CliContext;
 }
@@ -21,12 +21,12 @@ export function contextOf(data: unknown): CliContext {
 export const JSON_FLAG = { type: 'boolean', description: 'Write JSON to stdout, one object a line' } as const;
 export const QUIET_FLAG = { type: 'boolean', description: 'Show no progress, only the result, warnings and errors' } as const;
 export const SESSION_ID = { type: 'positional', description: 'The id of an upload session: ses_…', required: true } as const;
-/** Not `as const` as a whole: citty wants its options writable. */
+/** Not `as const` as a whole, because citty requires writable options. */
 const VERIFY_RESUME_FLAG = {
   type: 'enum' as const,
   options: [...VERIFY_RESUME],
   default: 'full' as const,
-  description: 'Stored parts that the journal does not vouch for: compare all with the file, one in 16 (at least 8), or none',
+  description: 'Compare stored parts that the journal does not vouch for with the file: all, one in 16 (at least 8), or none',
 };
 export const RUNNING_SESSION_ID = {
   type: 'positional',

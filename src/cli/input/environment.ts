@@ -16,7 +16,7 @@ export function parseEnvironment(env: CliContext['env']): Environment {
   const token = env.PARTWAY_TOKEN?.trim() ?? '';
   const { settings: proxies } = parseProxies(env);
   const wrongServer = serverFault(server);
-  // Whether the way to the store leads through it is known when the first part is signed.
+  // The store's address, and so its proxy, is known only when the first part is signed.
   const wrongProxy = wrongServer === undefined ? proxies.faultFor(server) : undefined;
   const faults = [wrongServer, tokenFault(token), wrongProxy && `${wrongProxy.message}. ${wrongProxy.hint}`].filter(
     (fault) => fault !== undefined,
@@ -41,6 +41,6 @@ function tokenFault(token: string): string | undefined {
   if (token === '') {
     return 'PARTWAY_TOKEN is not set. `partway serve` shows the token when it first starts, or says which file has it; ask whoever runs the server, then: export PARTWAY_TOKEN=…';
   }
-  // Such a character could not travel in a header; its value must not be repeated here.
+  // A header cannot carry such a character. The value is secret, so the message must not repeat it.
   return /^[\x21-\x7e]+$/.test(token) ? undefined : 'PARTWAY_TOKEN contains a space or a character that no token has.';
 }

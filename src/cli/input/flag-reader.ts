@@ -4,7 +4,7 @@ import { UsageError } from './usage-error.ts';
 
 const MAX_CONCURRENCY = 16;
 
-/** Reads several flags, so that all their faults are told at once. */
+/** Reads several flags and reports all their faults at once. */
 export class FlagReader {
   readonly #faults: string[] = [];
 
@@ -36,7 +36,7 @@ export class FlagReader {
     });
   }
 
-  /** `name=value`, once each. `findFault` tells what else is wrong with them, together. */
+  /** Reads `name=value` pairs, each name once. `findFault` checks all pairs together. */
   pairs(
     flag: string,
     texts: readonly string[],
@@ -56,7 +56,7 @@ export class FlagReader {
     return record;
   }
 
-  /** Some of `known`, separated by commas. */
+  /** Reads some of `known`, separated by commas. */
   choices<T extends string>(flag: string, text: string | undefined, known: readonly T[]): readonly T[] | undefined {
     return this.#read(flag, text, (value) =>
       value.split(',').map((word) => {

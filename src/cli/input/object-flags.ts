@@ -4,13 +4,13 @@ import { DISPOSITIONS, type Disposition, findMetadataFault, findTagsFault } from
 import type { FlagReader } from './flag-reader.ts';
 import { valuesOf } from './strict-args.ts';
 
-/** Not `as const` as a whole: citty wants its options writable. */
+/** Not `as const` as a whole, because citty requires writable options. */
 const DISPOSITION_FLAG = {
   type: 'enum' as const,
   options: [...DISPOSITIONS],
   description: 'Whether browsers show the object or save it, under its file name',
 };
-/** What an object is called and carries beside its bytes. */
+/** Flags for an object's key, and for what it carries beside its bytes. */
 export const OBJECT_FLAGS = {
   key: { type: 'string', valueHint: 'key', description: 'Object key; the file name if left out' },
   'key-template': {
@@ -30,10 +30,10 @@ interface Given {
   readonly disposition?: Disposition | undefined;
 }
 
-/** In the wire's words; what was not asked for is left out. */
+/** Attributes with the names of the wire; those that were not asked for are absent. */
 export type ObjectAttributes = Pick<CreateRequest, 'key' | 'keyTemplate' | 'metadata' | 'tags' | 'contentDisposition'>;
 
-/** `words` are those of the whole command: metadata and tags may stand there several times, and citty keeps the last one only. */
+/** Takes all `words` of the command, because metadata and tags may be repeated and citty keeps only the last one. */
 export function readAttributes(
   reader: FlagReader,
   flags: Given,

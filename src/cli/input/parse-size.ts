@@ -14,7 +14,7 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 
 /**
- * `16MiB`, `100MB`, `1.5 GiB` or plain bytes. MB is 10⁶ and MiB is 2²⁰; a bare `M` could mean either and is refused.
+ * Parses `16MiB`, `100MB`, `1.5 GiB` or plain bytes. MB is 10⁶ and MiB is 2²⁰; a bare `M` could mean either and is refused.
  * @throws UsageError
  */
 export function parseSize(text: string): number {
@@ -31,8 +31,8 @@ export function parseSize(text: string): number {
 const BITS: Readonly<Record<string, number>> = { bit: 1, kbit: 1000, mbit: 1000 ** 2, gbit: 1000 ** 3 };
 
 /**
- * A rate in bytes per second, of `8Mbit` (10⁶ bits a second, as links are sold) or `2MiB` (bytes a second); `/s` may follow. The
- * unit must say bit or byte: `8M` could mean either.
+ * Parses `8Mbit` (10⁶ bits a second, as links are sold) or `2MiB` (bytes a second) into bytes per second; `/s` may follow. The unit
+ * must say bit or byte: `8M` could mean either.
  * @throws UsageError
  */
 export function parseRate(text: string): number {
@@ -40,7 +40,7 @@ export function parseRate(text: string): number {
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)\s*([kmg]?bit)$/i.exec(value) ?? [];
   const bytes = number === undefined ? parseByteRate(value, text) : (Number(number) * (BITS[unit.toLowerCase()] ?? 0)) / 8;
   if (bytes >= 1024) return Math.round(bytes);
-  throw new UsageError(`"${text}" is slower than 1 KiB/s: no upload would end.`);
+  throw new UsageError(`"${text}" is slower than 1 KiB/s: no upload would ever finish. Give 1KiB or more.`);
 }
 
 function parseByteRate(value: string, text: string): number {

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 
-/** Never leaves this machine, or only inside Tailscale's encryption: its addresses are 100.64.0.0/10 and fd7a:115c:a1e0::/48. */
+/** Addresses that are reached without leaving this machine, or only inside Tailscale's encryption (100.64.0.0/10, fd7a:115c:a1e0::/48). */
 const SAFE_ADDRESSES = new BlockList();
 SAFE_ADDRESSES.addSubnet('127.0.0.0', 8);
 SAFE_ADDRESSES.addAddress('::1', 'ipv6');
@@ -8,7 +8,7 @@ SAFE_ADDRESSES.addSubnet('100.64.0.0', 10);
 SAFE_ADDRESSES.addSubnet('fd7a:115c:a1e0::', 48, 'ipv6');
 const SAFE_NAMES = /(?:^|\.)localhost\.?$|\.ts\.net\.?$/i;
 
-/** The warning for a token that travels readable to another machine; undefined where it does not. Judges names as they are, without resolving them. */
+/** Warns if the token would go readable to another machine; undefined if not. Judges names as written, without resolving them. */
 export function plainHttpWarning(server: string): string | undefined {
   const { protocol, hostname } = new URL(server);
   if (protocol !== 'http:') return undefined;

@@ -2,12 +2,12 @@ import type { ArgDef, ArgsDef } from 'citty';
 import { didYouMean } from '../../text/did-you-mean.ts';
 import { UsageError } from './usage-error.ts';
 
-/** A positional with this at the end of its name takes one or more; a flag with this at the end of its hint may be given again and again. */
+/** At the end of a positional's name: takes one or more. At the end of a flag's hint: may be repeated. */
 export const ANY_NUMBER = '…';
 
 /**
- * citty takes unknown flags, flags without their value and extra arguments without a word. A misspelt `--overwrite` must
- * not be lost, so this reads the words the same way first and refuses what citty would not.
+ * Refuses what citty would silently accept: unknown flags, flags without their value and extra arguments. Reads the words the way citty
+ * does, but first, because a misspelt `--overwrite` must not be lost.
  * @throws UsageError with all faults.
  */
 export function checkArguments(
@@ -29,7 +29,7 @@ export function checkArguments(
   if (faults.length > 0) throw new UsageError(faults, `See: partway ${command} --help`);
 }
 
-/** All values of a flag that may repeat, of words that `checkArguments` let through: citty keeps only the last one. */
+/** Returns all values of a flag that may repeat; citty keeps only the last one. `checkArguments` must have accepted the words. */
 export function valuesOf(words: readonly string[], definitions: ArgsDef, flag: string): string[] {
   const { flags } = readWords(words, definitions);
   return flags.flatMap(({ name, value }) => (name === flag && value !== undefined ? [value] : []));
@@ -39,13 +39,13 @@ interface Flag {
   readonly name: string;
   readonly definition: ArgDef;
   readonly value: string | undefined;
-  /** Not behind `=`. */
+  /** The value is the next word, not behind `=`. */
   readonly isNextWord: boolean;
 }
 
 interface Words {
   readonly flags: readonly Flag[];
-  /** Those that look like flags and are none. */
+  /** Words that look like flags, but are none of the command's. */
   readonly unknown: readonly string[];
   readonly positionals: readonly string[];
 }
@@ -95,7 +95,7 @@ function unknownFlag(word: string, definitions: ArgsDef, variables: readonly str
   return `There is no flag ${typed}. (A file whose name starts with "-" comes after "--".)`;
 }
 
-/** citty refuses these, too, but by an error that looks like a bug of ours. */
+/** citty refuses missing flags as well, but with an error that looks like a bug of partway. */
 function missingFlags(given: ReadonlySet<string>, definitions: ArgsDef): string[] {
   return Object.entries(definitions)
     .filter(([name, { type, required }]) => type !== 'positional' && required === true && !given.has(name))

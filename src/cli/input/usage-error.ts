@@ -1,8 +1,8 @@
-/** The command was typed, or its environment set, in a way that cannot work. All faults at once; nothing was done. */
+/** The command line or its environment cannot work. Carries all faults at once; nothing was done. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
   readonly faults: readonly string[];
-  /** What to type instead. */
+  /** The thing to type instead. */
   readonly hint: string | undefined;
 
   constructor(faults: string | readonly string[], hint?: string) {

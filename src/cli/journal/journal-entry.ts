@@ -2,7 +2,7 @@ import type { SourceIdentity } from '../../client/source/byte-source.ts';
 import { vouches } from '../../client/source/identity.ts';
 import { isSessionId } from '../../contract/paths.ts';
 
-/** How a run of this CLI on a session ended; `running` with a dead process counts as interrupted. */
+/** The end of a run of this CLI on a session; `running` with a dead process counts as interrupted. */
 export type RunOutcome = 'running' | 'completed' | 'interrupted' | 'stalled' | 'failed';
 
 export interface JournalRun {
@@ -10,11 +10,11 @@ export interface JournalRun {
   readonly endedAt?: string;
   readonly outcome: RunOutcome;
   readonly pid: number;
-  /** Average while the link was up. Left out where too little was sent to tell. */
+  /** Average while the link was up. Absent if too little was sent to measure. */
   readonly bytesPerSecond?: number;
 }
 
-/** What this machine remembers of one session. Only ever a convenience: the server and the object store know the truth. */
+/** This machine's memory of one session. Only a convenience: the server and the object store know the truth. */
 export interface JournalEntry extends SourceIdentity {
   readonly version: 1;
   readonly server: string;
@@ -31,9 +31,9 @@ export interface JournalEntry extends SourceIdentity {
 const KEPT_RUNS = 20;
 
 /**
- * The checksums of the stored parts, if the file now is the very file they were computed of: same device, inode, size,
- * modification and change time. Otherwise none, and the file is read again; so it is for entries without a change time, of
- * earlier versions or of file systems that keep none.
+ * Returns the checksums of the stored parts if the file is still the one they were computed from: same device, inode, size,
+ * modification and change time. Otherwise none, and the file is read again. The same applies to entries without a change time, from
+ * earlier versions or from file systems that keep none.
  */
 export function knownChecksums(
   entry: JournalEntry | undefined,
@@ -48,14 +48,14 @@ export function withRunStarted(entry: JournalEntry, run: Pick<JournalRun, 'start
   return { ...entry, runs: [...entry.runs.slice(1 - KEPT_RUNS), { ...run, outcome: 'running' }] };
 }
 
-/** What became known of the latest run. */
+/** Adds what became known about the latest run. */
 export function withLatestRun(entry: JournalEntry, known: Partial<JournalRun>): JournalEntry {
   const latest = entry.runs.at(-1);
   if (latest === undefined) return entry;
   return { ...entry, runs: [...entry.runs.slice(0, -1), { ...latest, ...known }] };
 }
 
-/** The outcome as it must be seen from here: nobody writes down that he was killed. */
+/** The outcome as seen from another process: a killed client cannot record that it was killed. */
 export function outcomeSeen(run: JournalRun, isAlive: (pid: number) => boolean): RunOutcome {
   return run.outcome === 'running' && !isAlive(run.pid) ? 'interrupted' : run.outcome;
 }
@@ -64,7 +64,7 @@ export function lastInstantOf(run: JournalRun): number {
   return Date.parse(run.endedAt ?? run.startedAt);
 }
 
-/** Only shape: a journal that somebody edited may say anything, and nothing depends on it. */
+/** Checks the shape only: an edited journal may contain anything, and nothing depends on its values. */
 export function isJournalEntry(value: unknown): value is JournalEntry {
   if (typeof value !== 'object' || value === null) return false;
   const entry = value as Record<string, unknown>;

@@ -1,10 +1,10 @@
 import type { Journal } from './journal.ts';
 import { type JournalEntry, type RunOutcome, withLatestRun } from './journal-entry.ts';
 
-/** A fast upload stores many parts a second; the journal need not keep up with each. */
+/** A fast upload stores many parts a second; the journal need not be saved for each. */
 const SAVE_EVERY_MS = 1_000;
 
-/** Writes one run down as it goes. Saves are serial, so that an older state never overwrites a newer one. */
+/** Records one run while it goes on. Saves one state after another, so that an older one never overwrites a newer one. */
 export class JournalRecorder {
   readonly #journal: Journal;
   readonly #now: () => number;
@@ -21,7 +21,7 @@ export class JournalRecorder {
     this.#saving = journal.save(entry);
   }
 
-  /** Resolves when the beginning is written: a run killed a moment later is known to have been interrupted. */
+  /** Resolves when the start is saved: a run that is killed a moment later counts as interrupted. */
   begun(): Promise<void> {
     return this.#saving;
   }
@@ -34,19 +34,19 @@ export class JournalRecorder {
     }, SAVE_EVERY_MS).unref();
   }
 
-  /** The file is cut differently from here on: checksums of the parts of before would vouch for other bytes. */
+  /** Drops the checksums: they belong to parts of the earlier plan, and would vouch for other bytes. */
   replanned(partSize: number): void {
     this.#entry = { ...this.#entry, partSize };
     this.#checksums = {};
     this.#save();
   }
 
-  /** Bytes per second so far; written down with the parts. */
+  /** Notes the bytes per second so far; saved with the next part. */
   measured(bytesPerSecond: number): void {
     if (bytesPerSecond >= 1) this.#entry = withLatestRun(this.#entry, { bytesPerSecond: Math.round(bytesPerSecond) });
   }
 
-  /** Resolves when everything is written, or has failed to be. */
+  /** Resolves when everything is saved, or saving has failed. */
   async end(outcome: RunOutcome): Promise<void> {
     clearTimeout(this.#timer);
     this.#entry = withLatestRun(this.#entry, { outcome, endedAt: new Date(this.#now()).toISOString() });

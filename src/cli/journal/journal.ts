@@ -6,28 +6,28 @@ import { warnOfLooseFolder } from './loose-folder.ts';
 
 const DAY_MS = 86_400_000;
 const COMPLETED_KEPT_MS = 30 * DAY_MS;
-/** Sessions expire long before; a session that is still wanted is journaled again by the next run. */
+/** Sessions expire long before; the next run of a session that is still wanted writes its entry again. */
 const OTHERS_KEPT_MS = 90 * DAY_MS;
 const REMEMBERED_FOR_MS = 7 * DAY_MS;
-/** Behind the name of an entry that could not be read: kept for a look, and no longer in the way. */
+/** Extension of an entry that could not be read: kept for inspection, and no longer in the way. */
 const DAMAGED = '.damaged';
 
-/** The last time that an upload to a server broke off. */
+/** A run that broke off. */
 export interface Trouble {
   readonly kind: 'interrupted' | 'stalled';
   readonly at: Date;
 }
 
 export interface JournalOptions {
-  /** Undefined where this machine has no place for it: then nothing is remembered. */
+  /** Undefined if this machine has no place for it: nothing is remembered then. */
   readonly directory: string | undefined;
-  /** Called once for each thing that is wrong. */
+  /** Called once for each problem. */
   readonly warn: (message: string) => void;
   readonly now: () => number;
   readonly isAlive?: (pid: number) => boolean;
 }
 
-/** One small file per session, so that several processes never write the same one. Never throws: an unusable journal is as good as none. */
+/** Keeps one small file per session, so that several processes never write the same one. Never throws: an unusable journal counts as none. */
 export class Journal {
   readonly #options: JournalOptions;
   readonly #isAlive: (pid: number) => boolean;
@@ -40,7 +40,7 @@ export class Journal {
   }
 
   async read(sessionId: string): Promise<JournalEntry | undefined> {
-    // It may be what a person typed.
+    // The id may be whatever a person typed.
     return isSessionId(sessionId) ? this.#readFile(fileNameOf(sessionId)) : undefined;
   }
 
@@ -60,7 +60,7 @@ export class Journal {
     }
   }
 
-  /** The latest interrupted or stalled run to `server` in the last 7 days. */
+  /** Finds the latest interrupted or stalled run to `server` in the last 7 days. */
   async latestTrouble(server: string): Promise<Trouble | undefined> {
     const since = this.#options.now() - REMEMBERED_FOR_MS;
     const troubles = (await this.#readAll())
@@ -71,7 +71,7 @@ export class Journal {
     return troubles.sort((a, b) => b.at.getTime() - a.at.getTime())[0];
   }
 
-  /** Bytes per second of the latest run to `server` in the last 7 days that sent enough to tell. */
+  /** Returns the bytes per second of the latest run to `server` in the last 7 days that sent enough to measure. */
   async latestSpeed(server: string): Promise<number | undefined> {
     const since = this.#options.now() - REMEMBERED_FOR_MS;
     const runs = (await this.#readAll())
@@ -81,7 +81,7 @@ export class Journal {
     return runs.sort((a, b) => lastInstantOf(b) - lastInstantOf(a))[0]?.bytesPerSecond;
   }
 
-  /** Forgets sessions that nobody will ask for again, and what a crash left half written. */
+  /** Removes entries of sessions that have long ended, and files that a crash left half written. */
   async prune(): Promise<void> {
     const now = this.#options.now();
     for (const entry of await this.#readAll()) {
@@ -117,13 +117,13 @@ export class Journal {
       return undefined;
     }
     const value = parseJson(text);
-    // One that names another session would have that one's file forgotten in its place.
+    // An entry that names another session would let `prune` remove that session's file instead.
     if (isJournalEntry(value) && name === fileNameOf(value.sessionId)) return value;
     if (!isOfNewerVersion(value)) await this.#setAside(name);
     return undefined;
   }
 
-  /** Named once, and then out of the way: the file is read again where its checksums would have been believed. */
+  /** Renames a damaged entry, and warns once: without its checksums, the uploaded file is read again. */
   async #setAside(name: string): Promise<void> {
     const damaged = this.#pathOf(`${name}${DAMAGED}`);
     try {
@@ -166,7 +166,7 @@ export class Journal {
     return join(this.#options.directory ?? '', name);
   }
 
-  /** The reasons may be many; that it cannot be used is told once. */
+  /** Warns once that the journal cannot be used, however many reasons there are. */
   #warn(error: unknown): void {
     if (this.#isUnusable) return;
     this.#isUnusable = true;
@@ -183,13 +183,13 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Written by a newer partway, which still needs it. */
+/** A newer partway wrote the entry and still needs it. */
 function isOfNewerVersion(value: unknown): boolean {
   const { version } = (value ?? {}) as { version?: unknown };
   return typeof version === 'number' && version > 1;
 }
 
-/** @throws where the id could name anything outside the journal's folder. */
+/** @throws Error if the id could name a file outside the journal's folder */
 function fileNameOf(sessionId: string): string {
   if (!isSessionId(sessionId)) throw new Error(`${JSON.stringify(sessionId)} cannot be the id of an upload session`);
   return `${sessionId}.json`;
@@ -199,7 +199,7 @@ function isProcessAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    // The process exists, but belongs to somebody else.
+    // The process exists, but belongs to another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -11,7 +11,7 @@ export interface ReporterFlags {
   readonly quiet: boolean;
 }
 
-/** JSON is for programs on stdout; on stderr a person may watch all the same. */
+/** With JSON, stdout is for programs; a person may still watch on stderr. */
 export function createReporter(context: CliContext, { json, quiet }: ReporterFlags): Reporter {
   const style = styleOf(context.stderr, context);
   const human = { context, style, printResult: !json };

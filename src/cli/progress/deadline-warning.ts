@@ -2,11 +2,11 @@ import type { EngineEvent } from '../../client/progress/events.ts';
 import type * as wire from '../../contract/wire.ts';
 import { formatInstant } from '../format/durations.ts';
 
-/** Estimates of the first seconds are too wild to frighten anybody with. */
+/** Estimates of the first seconds are too inaccurate for a warning. */
 const SETTLED_AFTER_MS = 30_000;
 
 /**
- * Warns, once, when the upload will probably not be done before the object store itself deletes its unfinished parts.
+ * Warns once if the upload will probably not finish before the object store itself deletes unfinished parts.
  * (The session's own expiry moves along with every part; the store's does not.)
  */
 export function watchDeadline(

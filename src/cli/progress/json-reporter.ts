@@ -6,8 +6,8 @@ import type { BeginningUpload, Reporter, StrategyReport } from './reporter.ts';
 const PROGRESS_EVERY_MS = 1_000;
 
 /**
- * One JSON object a line on stdout, each with a `type`, the last of every file a `summary` or an `error`. Fields and types
- * are only ever added. What people should see goes to `human` as well.
+ * Writes one JSON object a line to stdout, each with a `type`; the last of every file is a `summary` or an `error`. Fields and types are
+ * only ever added. Everything for people goes to `human` as well.
  */
 export class JsonReporter implements Reporter {
   readonly #context: CliContext;
@@ -32,7 +32,7 @@ export class JsonReporter implements Reporter {
 
   event(event: EngineEvent): void {
     this.#human.event(event);
-    // `begin` wrote it, and knew more of it.
+    // `begin` has written it, with more details.
     if (event.type === 'session') return;
     if (event.type === 'progress' && !this.#isProgressDue()) return;
     this.#write(event);

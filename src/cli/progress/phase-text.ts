@@ -4,7 +4,7 @@ import type { UploadPhase } from './upload-view.ts';
 
 type Outage = Extract<UploadPhase, { name: 'offline' }>;
 
-/** What is going on when it is not the usual sending: wordings from the fullest to the shortest. None while sending. */
+/** Describes a phase other than sending, in wordings from the fullest to the shortest. None while sending. */
 export function phaseWordings(phase: UploadPhase, now: number): readonly string[] {
   switch (phase.name) {
     case 'starting':
@@ -24,7 +24,7 @@ export function phaseWordings(phase: UploadPhase, now: number): readonly string[
   }
 }
 
-/** The fullest of them is also what a log says. */
+/** The fullest wording is also the line in a log. */
 export function outageWordings(
   { since, what, refuses, blocked, reason, nextTryAt }: Outage,
   now: number,
@@ -43,7 +43,7 @@ export function outageWordings(
   ];
 }
 
-/** Servers answer whole sentences. */
+/** Servers answer in whole sentences, which become part of another one here. */
 export function withoutFullStop(reason: string): string {
   return reason.replace(/\.$/, '');
 }

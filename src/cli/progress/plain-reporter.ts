@@ -11,18 +11,18 @@ import { outageOf, type UploadView, updateView, viewOf } from './upload-view.ts'
 const LINE_EVERY_MS = 10_000;
 const PERCENT_STEP = 10;
 
-/** Whole lines, for logs and pipes: one every 10 s and at each 10 %, and one whenever the state changes. */
+/** Prints whole lines, for logs and pipes: one every 10 s, one at each 10 %, and one whenever the state changes. */
 export class PlainReporter extends QuietReporter {
   protected view: UploadView | undefined;
   #lastLineAt = 0;
   #lastStep = 0;
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
 
   override begin({ name, session, created }: BeginningUpload): void {
     this.view = viewOf(session);
     this.#lastLineAt = this.context.now();
     this.#lastStep = stepOf(this.view);
-    this.#told.clear();
+    this.#reported.clear();
     const { sessionId, bucket, key, size, storedBytes, status } = session;
     this.say(`uploading ${name} (${formatSize(size)}) ${arrow(this.style)} ${bucket}/${key}  session ${sessionId}`);
     if (!created && status !== 'completed') this.say(`resumed: ${formatSize(storedBytes)} already stored`);
@@ -46,14 +46,14 @@ export class PlainReporter extends QuietReporter {
     if (event.type === 'progress') this.onProgress(this.view);
   }
 
-  /** An outage is told once, not at every try; so are comparisons, and that the times of a file change. */
+  /** Reports an outage once, not at every try; the same applies to comparisons and to changing times of a file. */
   protected isNews(event: EngineEvent): boolean {
-    if (event.type === 'online') this.#told.delete(event.what);
-    if (event.type === 'replanned') this.#told.clear();
+    if (event.type === 'online') this.#reported.delete(event.what);
+    if (event.type === 'replanned') this.#reported.clear();
     const subject = repeatedSubject(event);
     if (subject === undefined) return true;
-    const isFirst = !this.#told.has(subject);
-    this.#told.add(subject);
+    const isFirst = !this.#reported.has(subject);
+    this.#reported.add(subject);
     return isFirst;
   }
 

@@ -4,18 +4,18 @@ import { formatShare, formatSize, formatSpeed, percentOf } from '../format/sizes
 import { type OutputStyle, paint } from '../terminal/output-style.ts';
 import { joinStyled, type Text } from '../terminal/styled-text.ts';
 import { phaseWordings } from './phase-text.ts';
-import { describeTroubles } from './troubles.ts';
+import { describeTroubles } from './result-line.ts';
 import type { UploadView } from './upload-view.ts';
 
 const WIDEST_BAR = 32;
 const NARROWEST_BAR = 8;
-/** Details are left out for a bar of so many cells. */
+/** Details give way to a bar of this many cells. */
 const COMFORTABLE_BAR = 14;
 const GAP = '  ';
 
 type LineStyle = Pick<OutputStyle, 'colour' | 'unicode'>;
 
-/** One line for a terminal of `columns`: what fits, the least important left out first. Reasons of servers and stores are escaped before they are measured. */
+/** Renders one line for a terminal of `columns`; leaves out the least important fields first. Escapes reasons from servers and stores before measuring them. */
 export function renderProgressLine(view: UploadView, columns: number, style: LineStyle, now: number): Text {
   // The last column stays free: a terminal may wrap when it is written to.
   const room = Math.max(0, columns - 1);
@@ -26,7 +26,7 @@ export function renderProgressLine(view: UploadView, columns: number, style: Lin
   return joinStyled([first, renderBar(view, barWidth, style), ...rest], GAP);
 }
 
-/** The same facts as a sentence for a log. */
+/** Renders the same facts as a sentence for a log. */
 export function renderProgressSentence(view: UploadView, now: number): string {
   const { storedBytes, inFlightBytes, size } = view;
   const inFlight = inFlightBytes === 0 ? '' : `, ${formatSize(inFlightBytes)} in flight`;
@@ -41,7 +41,7 @@ export function renderProgressSentence(view: UploadView, now: number): string {
   ].join(GAP);
 }
 
-/** The fullest wording that fits; how much is stored gives way to it. */
+/** Chooses the fullest wording that fits; the stored amount gives way to it. */
 function phaseFields(view: UploadView, wordings: readonly string[], room: number): string[] {
   const candidates = wordings.flatMap((wording) => [
     [percent(view), share(view), wording],
@@ -50,7 +50,7 @@ function phaseFields(view: UploadView, wordings: readonly string[], room: number
   return candidates.find((fields) => widthOf(fields) <= room) ?? [percent(view)];
 }
 
-/** Left out first: what is worth less than a bar that shows something, then the bar, then the clock, then the rest. */
+/** Leaves out, in this order: details that matter less than a bar, the bar, the clock time, the rest. */
 function sendingFields(view: UploadView, room: number, now: number): string[] {
   const essential = [percent(view), share(view), formatSpeed(view.bytesPerSecond)];
   const leavesBar = (fields: readonly string[]) => widthOf([...fields, '']) + COMFORTABLE_BAR <= room;
@@ -70,7 +70,7 @@ function share({ storedBytes, size }: UploadView): string {
   return formatShare(storedBytes, size, '/');
 }
 
-/** With the clock time where `now` is given. */
+/** Adds the clock time if `now` is given. */
 function timeLeft({ secondsRemaining }: UploadView, now?: number): string[] {
   if (secondsRemaining === null || secondsRemaining === 0) return [];
   const left = `${formatDuration(secondsRemaining)} left`;
@@ -100,7 +100,7 @@ function widthOf(fields: readonly string[]): number {
   return fields.join(GAP).length;
 }
 
-/** Stored, in flight and missing as three kinds of cells. */
+/** Draws stored, in flight and missing as three kinds of cells. */
 function renderBar(view: UploadView, width: number, style: LineStyle): Text {
   const [full, light, empty] = style.unicode ? (['█', '▒', '░'] as const) : (['#', '+', '.'] as const);
   const stored = cells(view.storedBytes, view.size, width);

@@ -4,19 +4,20 @@ import { formatDuration } from '../format/durations.ts';
 import type { CliContext } from '../terminal/context.ts';
 import { arrow, colourError, type OutputStyle, paint, styleOf } from '../terminal/output-style.ts';
 import { styled, type Text } from '../terminal/styled-text.ts';
+import { withoutFullStop } from './phase-text.ts';
 import type { BeginningUpload, Reporter, StrategyReport } from './reporter.ts';
 import { renderResult } from './result-line.ts';
-import { waitingLine } from './waiting-line.ts';
+import type { OfflineEvent } from './upload-view.ts';
 
 export interface HumanReporterOptions {
   readonly context: CliContext;
-  /** Of stderr. */
+  /** The style of stderr. */
   readonly style: OutputStyle;
-  /** Off where stdout belongs to JSON. */
+  /** False if stdout belongs to JSON. */
   readonly printResult: boolean;
 }
 
-/** The result on stdout, warnings and errors on stderr, and nothing else. The other reporters for people add to it. */
+/** Prints the result to stdout, warnings and errors to stderr, and nothing else. The other reporters for people extend it. */
 export class QuietReporter implements Reporter {
   protected readonly context: CliContext;
   protected readonly style: OutputStyle;
@@ -38,7 +39,7 @@ export class QuietReporter implements Reporter {
     if (event.type === 'notice') this.warn(event.message);
   }
 
-  /** A command that stands still without a word looks broken, so this is told with --quiet as well. */
+  /** Reports waiting with --quiet as well: a command that stands still in silence looks broken. */
   waiting(event: EngineEvent, maxOutageMs: number | undefined): void {
     if (event.type === 'offline' && !this.#isWaiting) {
       this.#isWaiting = true;
@@ -74,4 +75,14 @@ export class QuietReporter implements Reporter {
   protected say(line: Text): void {
     this.context.stderr.line(line);
   }
+}
+
+const DEFAULT_MAX_OUTAGE_MS = 86_400_000;
+
+/** Says what a command waits for before its file has begun, for how long, and how to stop it. */
+function waitingLine({ what, refuses, reason }: OfflineEvent, maxOutageMs = DEFAULT_MAX_OUTAGE_MS): string {
+  const trouble = refuses ? 'cannot serve now' : 'cannot be reached';
+  const longest = formatDuration(maxOutageMs / 1_000);
+  const line = `waiting for ${what} (${trouble}: ${withoutFullStop(reason)}), for ${longest} at most (--max-outage). Ctrl-C stops; what is stored stays stored.`;
+  return refuses ? line : `${line} If the address is wrong, stop and set PARTWAY_SERVER.`;
 }

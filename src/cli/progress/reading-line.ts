@@ -5,7 +5,7 @@ import { ERASE_LINE, styled } from '../terminal/styled-text.ts';
 
 const REDRAW_EVERY_MS = 100;
 
-/** Shows on a terminal how far the reading of a file is; elsewhere the reading goes on in silence. */
+/** Shows on a terminal how much of a file has been read; elsewhere prints nothing. */
 export class ReadingLine {
   readonly #context: CliContext;
   readonly #size: number;

@@ -6,7 +6,7 @@ import type { ExplainedError } from '../errors/error-text.ts';
 export interface BeginningUpload {
   readonly name: string;
   readonly session: wire.Session;
-  /** Whether this run made the session. */
+  /** True if this run created the session. */
   readonly created: boolean;
 }
 
@@ -19,19 +19,19 @@ export interface StrategyReport {
   readonly partCount: number;
 }
 
-/** Tells people or programs how an upload goes. The engine never prints; commands print through this alone while one runs. */
+/** Reports an upload to people or programs. The engine never prints, and commands print only through this while an upload runs. */
 export interface Reporter {
   begin(upload: BeginningUpload): void;
   strategy(report: StrategyReport): void;
   event(event: EngineEvent): void;
-  /** Before a file has begun: the server is away, or is back. `maxOutageMs` is how long the command waits for it. */
+  /** The server is away, or is back, before a file has begun. The command waits for it for `maxOutageMs`. */
   waiting(event: EngineEvent, maxOutageMs: number | undefined): void;
   warn(message: string): void;
-  /** News for people only. */
+  /** A message for people only. */
   note(message: string): void;
-  /** Files of the command that an earlier failure left untried, as they were typed. */
+  /** Files that an earlier failure left untried, as typed. */
   notTried(paths: readonly string[]): void;
-  /** Takes the progress display away, so that other text can be printed. Nothing is drawn after it until the next `begin`. */
+  /** Removes the progress display, so that other text can be printed. Draws nothing until the next `begin`. */
   end(): void;
   done(result: UploadResult, name: string): void;
   fail(error: ExplainedError, sessionId: string | undefined): void;

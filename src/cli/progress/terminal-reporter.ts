@@ -5,41 +5,38 @@ import { renderProgressLine } from './progress-line.ts';
 import type { BeginningUpload } from './reporter.ts';
 import type { UploadView } from './upload-view.ts';
 
-/** At most 10 times a second; also what lets a countdown count while nothing else happens. */
+/** Draws 10 times a second; the timer also moves a countdown while nothing else happens. */
 const REDRAW_EVERY_MS = 100;
 const DEFAULT_COLUMNS = 80;
 /** Codes like ECONNREFUSED fit into the line, sentences do not. */
 const LONGEST_REASON = 24;
 
-/**
- * One line, redrawn in place below the lines that stay. The cursor is never hidden, so nothing has to be put right
- * however the process ends.
- */
+/** Redraws one line in place, below the lines that stay. Never hides the cursor, so there is nothing to restore however the process ends. */
 export class TerminalReporter extends PlainReporter {
   #timer: NodeJS.Timeout | undefined;
   #drawn = '';
-  readonly #toldReasons = new Set<string>();
+  readonly #reportedReasons = new Set<string>();
   readonly #onResize = () => this.#draw();
 
   override begin(upload: BeginningUpload): void {
     super.begin(upload);
-    this.#toldReasons.clear();
+    this.#reportedReasons.clear();
     this.#timer = setInterval(() => this.#draw(), REDRAW_EVERY_MS).unref();
     this.context.stderr.on('resize', this.#onResize);
     this.#draw();
   }
 
-  /** The line shows these by itself, but for a reason that would not fit into it. */
+  /** The line shows these events itself, except for a reason that would not fit. */
   protected override isNews(event: EngineEvent): boolean {
-    if (event.type === 'online' || event.type === 'replanned') this.#toldReasons.clear();
-    if (event.type === 'offline' && event.reason.length > LONGEST_REASON && !this.#toldReasons.has(event.reason)) {
-      this.#toldReasons.add(event.reason);
+    if (event.type === 'online' || event.type === 'replanned') this.#reportedReasons.clear();
+    if (event.type === 'offline' && event.reason.length > LONGEST_REASON && !this.#reportedReasons.has(event.reason)) {
+      this.#reportedReasons.add(event.reason);
       return true;
     }
     return !['offline', 'verifying', 'paused', 'resumed', 'finishing'].includes(event.type) && super.isNews(event);
   }
 
-  /** The timer draws: events may come thousands of times a second. */
+  /** Leaves drawing to the timer, because events may come thousands of times a second. */
   protected override onProgress(_view: UploadView): void {}
 
   override end(): void {
@@ -49,7 +46,7 @@ export class TerminalReporter extends PlainReporter {
     super.end();
   }
 
-  /** Lines that stay go above the one that moves. */
+  /** Prints lines that stay above the one that moves. */
   protected override say(line: Text): void {
     this.#erase();
     super.say(line);

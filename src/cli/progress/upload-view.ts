@@ -5,7 +5,7 @@ export type UploadPhase =
   | { readonly name: 'starting' }
   | { readonly name: 'verifying'; readonly verifiedBytes: number; readonly totalBytes: number }
   | { readonly name: 'sending' }
-  /** Parts may still be sent to their end. */
+  /** Parts on the wire may still finish. */
   | { readonly name: 'paused'; readonly isPartUnderWay: boolean }
   | {
       readonly name: 'offline';
@@ -20,7 +20,7 @@ export type UploadPhase =
 
 export type OfflineEvent = Extract<EngineEvent, { type: 'offline' }>;
 
-/** What a person should know of a running upload now: the events so far, summed up. */
+/** The events of a running upload so far, summed up for a person. */
 export interface UploadView extends ProgressFigures {
   readonly phase: UploadPhase;
 }
@@ -82,21 +82,21 @@ export function outageOf({ type: _, nextTryInMs, ...outage }: OfflineEvent, now:
   return { name: 'offline', ...outage, nextTryAt: now + nextTryInMs } as const;
 }
 
-/** Figures may be published by a timer: they end no outage and no finishing, only the getting ready. */
+/** Figures end only the starting phase: a timer may publish them during an outage or while finishing. */
 function phaseWhileFiguresMove(view: UploadView, figures: ProgressFigures): UploadPhase {
   if (view.phase.name === 'paused') return pausedWith(figures);
-  // More stored than the session said is no sign: the store may just have been asked.
+  // More stored bytes than the session said do not mean that sending has begun: the store may just have been asked.
   const isReady = figures.inFlightBytes > 0 || figures.bytesPerSecond > 0;
   return (view.phase.name === 'starting' || view.phase.name === 'verifying') && isReady ? { name: 'sending' } : view.phase;
 }
 
-/** Server and store can be out of reach at the same time; the one that came back says nothing of the other. */
+/** Server and store can be unreachable at the same time; the return of one says nothing about the other. */
 function phaseAfterOutage({ phase }: UploadView, what: string): UploadPhase {
   if (phase.name === 'paused' || (phase.name === 'offline' && phase.what !== what)) return phase;
   return { name: 'sending' };
 }
 
-/** Comparing goes on beside sending; it is the news only while nothing else moves. */
+/** Comparing runs beside sending, and is shown only while nothing else moves. */
 function phaseWhileComparing(
   { phase, inFlightBytes }: UploadView,
   event: { verifiedBytes: number; totalBytes: number },

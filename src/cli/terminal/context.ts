@@ -9,19 +9,19 @@ export interface SignalSource {
   off(signal: StopSignal, listener: () => void): unknown;
 }
 
-/** Everything the commands take from the process around them: main.ts passes the real one, tests pass their own. */
+/** Everything that commands take from the process around them. main.ts passes the real one, tests pass their own. */
 export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: TextOutput;
   readonly stderr: TextOutput;
   readonly signals: SignalSource;
-  /** Ends the process at once; for the second signal only. */
+  /** Ends the process at once. Only the second signal uses it. */
   readonly exit: (code: number) => void;
   readonly platform: NodeJS.Platform;
-  /** Undefined where HOME is not set and the user has no entry in the system's list (containers, cron). */
+  /** Undefined if HOME is not set and the system does not know the user (containers, cron). */
   readonly homeDirectory: string | undefined;
   readonly temporaryDirectory: string;
-  /** Undefined where it was deleted. */
+  /** Undefined if it was deleted. */
   readonly workingDirectory: string | undefined;
   readonly pid: number;
   readonly now: () => number;

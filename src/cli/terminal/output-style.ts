@@ -2,9 +2,9 @@ import type { CliContext } from './context.ts';
 import { type Colour, coloured, joinStyled, styled, type Text } from './styled-text.ts';
 import type { TextOutput } from './text-output.ts';
 
-/** What the place that text goes to can show. */
+/** Capabilities of the output that text goes to. */
 export interface OutputStyle {
-  /** One line can be redrawn in place. */
+  /** A line can be redrawn in place. */
   readonly redraw: boolean;
   readonly colour: boolean;
   readonly unicode: boolean;
@@ -15,7 +15,7 @@ export function styleOf(output: Pick<TextOutput, 'isTTY'>, { env, platform }: Pi
   return { redraw: terminal, colour: wantsColour(env, terminal), unicode: speaksUnicode(env, platform) };
 }
 
-/** https://no-color.org: any non-empty value. FORCE_COLOR=0 means no as well. */
+/** NO_COLOR counts with any non-empty value (https://no-color.org). FORCE_COLOR=0 means no as well. */
 function wantsColour(env: CliContext['env'], terminal: boolean): boolean {
   if (env.NO_COLOR) return false;
   if (env.FORCE_COLOR) return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false';
@@ -25,7 +25,7 @@ function wantsColour(env: CliContext['env'], terminal: boolean): boolean {
 function speaksUnicode(env: CliContext['env'], platform: NodeJS.Platform): boolean {
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG;
   if (locale) return /utf-?8/i.test(locale);
-  // Both have terminals that show Unicode without naming a locale.
+  // Terminals of macOS, and Windows Terminal, show Unicode without naming a locale.
   return platform === 'darwin' || (platform === 'win32' && env.WT_SESSION !== undefined);
 }
 

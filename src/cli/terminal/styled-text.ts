@@ -1,11 +1,11 @@
 import { escapeInvisible } from '../../text/visible-text.ts';
 
 /**
- * Text with escape sequences of ours: colours, and the erasing of a line. Only this file makes it, and escapes everything else in it,
- * so no text from outside becomes a sequence. As a plain string it is without them.
+ * Text with partway's own escape sequences: colours, and erasing a line. Only this file creates it, and escapes everything else in it,
+ * so text from outside never becomes a sequence. Converted to a plain string, it has no sequences.
  */
 class Styled {
-  /** The text as it is sent to a terminal. */
+  /** The text as sent to a terminal. */
   readonly #sequences: string;
 
   constructor(sequences: string) {
@@ -22,12 +22,12 @@ class Styled {
 }
 
 export type StyledText = Styled;
-/** A plain string may come from anywhere, and is escaped on its way out. */
+/** A plain string may come from anywhere, so it is escaped before it is written. */
 export type Text = string | StyledText;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
 const OWN_SEQUENCES = /\x1b\[\d{1,2}m|\r\x1b\[2K/g;
-/** Goes to the beginning of the line and erases it. */
+/** Moves to the beginning of the line and erases it. */
 export const ERASE_LINE: StyledText = new Styled('\r\x1b[2K');
 
 const COLOURS = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39], cyan: [36, 39] } as const;
@@ -38,7 +38,7 @@ export function coloured(text: string, colour: Colour): StyledText {
   return new Styled(`\x1b[${on}m${escapeInvisible(text)}\x1b[${off}m`);
 }
 
-/** A template whose values are one line each: line breaks in them are escaped, those of the template itself are not. */
+/** Template tag. Escapes line breaks in the values, which are one line each, but not those of the template itself. */
 export function styled(template: TemplateStringsArray, ...values: Text[]): StyledText {
   return new Styled(
     template.map((chunk, index) => chunk + (index < values.length ? encodeLine(values[index] ?? '') : '')).join(''),
@@ -49,12 +49,12 @@ export function joinStyled(lines: readonly Text[], separator: string): StyledTex
   return new Styled(lines.map(encodeLine).join(escapeLines(separator)));
 }
 
-/** Several lines of text of our own. */
+/** Several lines of partway's own text. */
 export function block(text: string): StyledText {
   return new Styled(escapeLines(text));
 }
 
-/** Text of a library that colours what it writes. Only for words of ours: colours of a name would stay, too. */
+/** Keeps the colours that a library gave to text. Only for partway's own words: the colours of a name from outside would stay as well. */
 export function keepColours(text: string): StyledText {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
   const pieces = text.split(/(\x1b\[\d{1,2}m)/);

@@ -41,7 +41,7 @@ describe('an error says what happened, what it means, and what to type', () => {
     );
   });
 
-  it('when the server says of a finished object something else than was sent, also once the session is completed', () => {
+  it('when the server describes a finished object other than the one that was sent, also after the session completed', () => {
     const error = new UploadError('RESULT_MISMATCH', "The server's answer is not about what was sent.");
     for (const session of [aWireSession({ status: 'open' }), aWireSession({ status: 'completed' })]) {
       const { text, exitCode } = explainError(error, { ...SUBJECT, session }, LINUX);
@@ -51,6 +51,17 @@ describe('an error says what happened, what it means, and what to type', () => {
       expect(text).not.toContain('abort');
       expect(exitCode).toBe(10);
     }
+  });
+
+  it('when there is no session with the id, or none that the token may see', () => {
+    const error = new UploadError('SESSION_NOT_FOUND', 'There is no session foo.');
+    expect(explainError(error, { sessionId: 'foo' }, LINUX).text).toBe(
+      [
+        'error: There is no session foo.',
+        '  This server has no session with this id, or the session belongs to another token.',
+        '  Check the id with `partway list`, and that PARTWAY_SERVER names the server that made it.',
+      ].join('\n'),
+    );
   });
 
   it('when the server cannot be reached before there is a session', () => {
@@ -78,7 +89,7 @@ describe('an error says what happened, what it means, and what to type', () => {
     expect(exitCode).toBe(6);
   });
 
-  it('with no command for an id that cannot be one: it would be words of a shell', () => {
+  it('with no command for an impossible id, which would become words of a shell', () => {
     for (const sessionId of ['$(id)', '--overwrite', 'a b', '../x']) {
       const { text } = explainError(new UploadError('OUTAGE_TOO_LONG', 'No answer.'), { ...SUBJECT, sessionId }, LINUX);
       expect(text).not.toContain(sessionId);
@@ -108,7 +119,7 @@ describe('an error says what happened, what it means, and what to type', () => {
     );
   });
 
-  it('without offering to discard what is complete', () => {
+  it('without offering to discard a completed upload', () => {
     const error = new UploadError('SOURCE_CHANGED', 'The object has other bytes.', { hint: 'Upload it under another key.' });
     const { text } = explainError(error, { ...SUBJECT, session: aWireSession({ status: 'completed' }) }, LINUX);
     expect(text).not.toContain('partway abort');
@@ -125,7 +136,7 @@ describe('an error says what happened, what it means, and what to type', () => {
   });
 });
 
-it('tells all faults of a wrong command line', () => {
+it('names all faults of a wrong command line', () => {
   const error = new UsageError(['--key needs a value.', 'FILE is missing.'], 'See: partway upload --help');
   expect(explainError(error, {}, LINUX)).toMatchObject({
     code: 'USAGE',
@@ -161,13 +172,13 @@ describe('after an interruption', () => {
   });
 });
 
-describe('an unforeseen error', () => {
+describe('an unexpected error', () => {
   const bug = new TypeError('x is not a function');
 
-  it('is told without a stack', () => {
+  it('is explained without a stack', () => {
     const { text, exitCode } = explainError(bug, {}, LINUX);
     expect(text).toBe(
-      'error: x is not a function\n  This was not foreseen: probably a bug in partway. What is stored stays stored.\n  Please report it. PARTWAY_DEBUG=1 shows where it happened.',
+      'error: x is not a function\n  This is unexpected: probably a bug in partway. What is stored stays stored.\n  Please report it. PARTWAY_DEBUG=1 shows where it happened.',
     );
     expect(exitCode).toBe(1);
     expect(debugTrace(bug, { env: {} })).toBe('');

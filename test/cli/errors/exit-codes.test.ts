@@ -30,7 +30,7 @@ it.each<[ErrorCode, number]>([
   expect(exitCodeOfError(new UploadError(code, '…'))).toBe(exitCode);
 });
 
-it('tells a session that completed from one that is gone', () => {
+it('distinguishes a completed session from one that is gone', () => {
   const notOpen = (sessionStatus: string) => new UploadError('SESSION_NOT_OPEN', '…', { facts: { sessionStatus } });
   expect(exitCodeOfError(notOpen('completed'))).toBe(EXIT.conflict);
   expect(exitCodeOfError(notOpen('expired'))).toBe(EXIT.sessionGone);

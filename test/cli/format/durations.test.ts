@@ -24,6 +24,6 @@ it.each([
   ['14:31 today', new Date(2026, 8, 25, 14, 31), '14:31'],
   ['another day of the week', new Date(2026, 8, 26, 2, 10), 'Sat 02:10'],
   ['a week away, when a weekday could mean two days', new Date(2026, 9, 2, 14, 31), '2 Oct 14:31'],
-])('names the day of what comes only where it is not today: %s', (_, instant, text) => {
+])('names the day only if it is not today: %s', (_, instant, text) => {
   expect(formatSoon(instant, new Date(2026, 8, 25, 14, 0))).toBe(text);
 });

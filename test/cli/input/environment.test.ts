@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseEnvironment } from '../../../src/cli/input/environment.ts';
 import { UsageError } from '../../../src/cli/input/usage-error.ts';
-import { guessContentType } from '../../../src/cli/upload/content-type.ts';
 
 describe('parseEnvironment', () => {
   it('has a default server, and drops a slash at the end', () => {
@@ -38,7 +37,7 @@ describe('parseEnvironment', () => {
     expect(() => parseEnvironment(env)).not.toThrow(/pass/);
   });
 
-  it('takes a SOCKS proxy in ALL_PROXY for a server that is reached without it', () => {
+  it('accepts a SOCKS proxy in ALL_PROXY if the server is reached without it', () => {
     const env = { PARTWAY_TOKEN: 'secret', ALL_PROXY: 'socks5://proxy.example' };
     expect(parseEnvironment(env).server).toBe('http://127.0.0.1:7373');
     const control = { ...env, PARTWAY_SERVER: 'https://control.test' };
@@ -51,14 +50,4 @@ describe('parseEnvironment', () => {
       /^PARTWAY_TOKEN contains a space or a character that no token has\.$/,
     );
   });
-});
-
-it('guesses the content type of videos from the extension, and leaves others to the store', () => {
-  expect(['a.MP4', 'b.mov', 'c.r3d', 'd.xyz', 'e'].map(guessContentType)).toEqual([
-    'video/mp4',
-    'video/quicktime',
-    'application/octet-stream',
-    undefined,
-    undefined,
-  ]);
 });

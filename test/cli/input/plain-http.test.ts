@@ -32,7 +32,7 @@ describe('a token over plain HTTP', () => {
     expect(plainHttpWarning(server)).toBeUndefined();
   });
 
-  test('is told once by every command that sends it, on stderr, and by doctor', async ({ partway, makeFile }) => {
+  test('is reported once on stderr by every command that sends it, and by doctor', async ({ partway, makeFile }) => {
     await makeFile('a.mov', Buffer.from('bytes'));
     // Nothing listens there: the warning comes before the first request.
     const env = {

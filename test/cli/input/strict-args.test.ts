@@ -69,7 +69,7 @@ describe('checkArguments', () => {
       ['--', '--name'],
       ['--name is missing (Whose it is).', '--size is missing.', '"--name" is one argument too many.'],
     ],
-  ])('needs flags that are required: %s', (_, words, faults) => {
+  ])('refuses a command without its required flags: %s', (_, words, faults) => {
     const definitions: ArgsDef = {
       name: { type: 'string', required: true, description: 'Whose it is' },
       size: { type: 'string', required: true },
@@ -99,13 +99,13 @@ describe('checkArguments', () => {
     expect(faultsOf(['ses_1', 'file', 'more'], ONE_ID)).toEqual(['"more" is one argument too many.']);
   });
 
-  it('tells all faults at once', () => {
+  it('names all faults at once', () => {
     expect(faultsOf(['--bogus', '--key'])).toHaveLength(3);
   });
 });
 
 describe('valuesOf', () => {
-  it('gives all values of a flag that may be given again and again, in order', () => {
+  it('returns all values of a flag that may be repeated, in order', () => {
     const words = ['--tag', 'a=1', 'a.mov', '--tag=b==2', '--overwrite', '--key', 'k', '--tag', 'c=', '--', '--tag', 'd=4'];
     expect(valuesOf(words, DEFINITIONS, 'tag')).toEqual(['a=1', 'b==2', 'c=']);
     expect(valuesOf(['--key', 'k'], DEFINITIONS, 'tag')).toEqual([]);
@@ -121,7 +121,7 @@ describe('didYouMean', () => {
     expect(didYouMean(typed, ['upload', 'resume', 'status', 'list'])).toBe(meant);
   });
 
-  it('stays silent where nothing is near', () => {
+  it('suggests nothing if no candidate is near', () => {
     expect(didYouMean('frobnicate', ['upload', 'resume'])).toBeUndefined();
   });
 });

@@ -56,15 +56,15 @@ const test = base.extend<{ directory: string; warnings: string[]; journal: Journ
   },
 });
 
-describe('what is written', () => {
-  test('comes back as it was, from a file that nobody else may read', async ({ journal, directory }) => {
+describe('a saved entry', () => {
+  test('is read as it was written, from a file that only this user may read', async ({ journal, directory }) => {
     await journal.save(anEntry());
     expect(await journal.read('ses_one')).toEqual(anEntry());
     expect((await stat(join(directory, 'ses_one.json'))).mode & 0o777).toBe(0o600);
     expect(await readdir(directory)).toEqual(['ses_one.json']);
   });
 
-  test('never leaves the directory, whatever a session id looks like', async ({ journal, warnings }) => {
+  test('never leaves the folder, whatever its session id looks like', async ({ journal, warnings }) => {
     expect(await journal.read('../../etc/passwd')).toBeUndefined();
     expect(warnings).toEqual([]);
   });
@@ -91,7 +91,7 @@ describe('a damaged entry', () => {
     expect(warnings).toHaveLength(1);
   });
 
-  test('is forgotten after 90 days', async ({ journal, directory }) => {
+  test('is removed after 90 days', async ({ journal, directory }) => {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     for (const [name, days] of [
       ['old.json.damaged', 91],
@@ -104,7 +104,7 @@ describe('a damaged entry', () => {
     expect(await readdir(directory)).toEqual(['new.json.damaged']);
   });
 
-  test('is none where a newer partway wrote it: that one still needs it', async ({ journal, directory, warnings }) => {
+  test('is left alone if a newer partway wrote it, which still needs it', async ({ journal, directory, warnings }) => {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await writeFile(join(directory, 'ses_one.json'), '{"version":2,"sessionId":"ses_one"}');
     expect(await journal.read('ses_one')).toBeUndefined();
@@ -131,15 +131,15 @@ describe('a folder that others may write into', () => {
     },
   );
 
-  test('is none of those that the journal makes', async ({ journal, warnings }) => {
+  test('is not what the journal creates', async ({ journal, warnings }) => {
     await journal.save(anEntry());
     await journal.prune();
     expect(warnings).toEqual([]);
   });
 });
 
-describe('without a place for it', () => {
-  test('nothing is remembered, and nothing fails', async () => {
+describe('a journal without a folder', () => {
+  test('remembers nothing, and never fails', async () => {
     const warnings: string[] = [];
     const journal = new Journal({ directory: undefined, warn: (message) => warnings.push(message), now: () => NOON });
     await journal.save(anEntry());
@@ -150,14 +150,14 @@ describe('without a place for it', () => {
   });
 });
 
-describe('an unusable journal', () => {
-  test('that does not exist yet is no news', async ({ journal, warnings }) => {
+describe('a journal folder', () => {
+  test('that does not exist yet causes no warning', async ({ journal, warnings }) => {
     expect(await journal.read('ses_one')).toBeUndefined();
     expect(await journal.latestTrouble(SERVER)).toBeUndefined();
     expect(warnings).toEqual([]);
   });
 
-  test('that cannot be written is ignored with one warning', async ({ directory, journal, warnings }) => {
+  test('that cannot be written is ignored, with one warning', async ({ directory, journal, warnings }) => {
     await writeFile(directory, 'a file where the directory should be');
     await journal.save(anEntry());
     await journal.save(anEntry());
@@ -187,7 +187,7 @@ describe('latestTrouble', () => {
     expect(await journal.latestTrouble(SERVER)).toEqual({ kind: 'interrupted', at: new Date(NOON) });
   });
 
-  test('forgets after 7 days, and knows nothing of other servers', async ({ journal }) => {
+  test('ignores runs of more than 7 days ago, and runs to other servers', async ({ journal }) => {
     await journal.save(
       anEntry({
         sessionId: 'ses_a',
@@ -201,7 +201,7 @@ describe('latestTrouble', () => {
 });
 
 describe('latestSpeed', () => {
-  test('is that of the latest run that sent enough to tell', async ({ journal }) => {
+  test('is the speed of the latest run that sent enough to measure', async ({ journal }) => {
     const at = (days: number) => new Date(NOON - days * DAY_MS).toISOString();
     await journal.save(anEntry({ sessionId: 'ses_a', runs: [aRun({ endedAt: at(2), bytesPerSecond: 2_000 }), aRun()] }));
     await journal.save(anEntry({ sessionId: 'ses_b', runs: [aRun({ endedAt: at(1), bytesPerSecond: 1_000 })] }));
@@ -209,13 +209,13 @@ describe('latestSpeed', () => {
     expect(await journal.latestSpeed(SERVER)).toBe(1_000);
   });
 
-  test('is forgotten after 7 days', async ({ journal }) => {
+  test('ignores runs of more than 7 days ago', async ({ journal }) => {
     const longAgo = new Date(NOON - 7 * DAY_MS - 1).toISOString();
     await journal.save(anEntry({ runs: [aRun({ endedAt: longAgo, bytesPerSecond: 2_000 })] }));
     expect(await journal.latestSpeed(SERVER)).toBeUndefined();
   });
 
-  test('survives a run that was killed: it is written down with the parts', async ({ journal }) => {
+  test('survives a killed run, because it is saved with the parts', async ({ journal }) => {
     const recorder = new JournalRecorder(journal, anEntry({ runs: [aRun({ outcome: 'running' })] }), () => NOON);
     recorder.measured(5_000.4);
     recorder.measured(0);
@@ -225,7 +225,7 @@ describe('latestSpeed', () => {
 });
 
 describe('prune', () => {
-  test('forgets completed uploads after 30 days and keeps the others', async ({ journal, directory }) => {
+  test('removes completed uploads after 30 days and keeps the others', async ({ journal, directory }) => {
     const longAgo = new Date(NOON - 31 * DAY_MS).toISOString();
     await journal.save(anEntry({ sessionId: 'ses_old', runs: [aRun({ endedAt: longAgo })] }));
     await journal.save(anEntry({ sessionId: 'ses_interrupted', runs: [aRun({ outcome: 'interrupted', endedAt: longAgo })] }));
@@ -234,7 +234,7 @@ describe('prune', () => {
     expect((await readdir(directory)).sort()).toEqual(['ses_interrupted.json', 'ses_new.json']);
   });
 
-  test('removes what a crash left half written, and not what is being written now', async ({ journal, directory }) => {
+  test('removes files that a crash left half written, but not one that is being written now', async ({ journal, directory }) => {
     await journal.save(anEntry());
     for (const [name, age] of [
       ['ses_x.json.1.tmp', 2 * DAY_MS],
@@ -264,7 +264,7 @@ describe('knownChecksums', () => {
     expect(knownChecksums(anEntry(), { ...identity, ctimeNs: '1796049667480858126' }, 100).size).toBe(0);
   });
 
-  test('vouches for nothing that an earlier version wrote, or on a file system without a change time', async ({
+  test('vouches for nothing in entries of earlier versions, or on a file system without a change time', async ({
     journal,
     directory,
   }) => {
@@ -294,7 +294,7 @@ test('remembers the last 20 runs', () => {
 });
 
 describe('JournalRecorder', () => {
-  test('forgets the checksums of parts that were cut differently', async ({ journal }) => {
+  test('drops the checksums of parts of an earlier plan', async ({ journal }) => {
     const recorder = new JournalRecorder(journal, anEntry(), () => NOON);
     recorder.partStored(2, 'AAAAAB==');
     recorder.replanned(50);
@@ -338,7 +338,7 @@ describe('an id that cannot be one', () => {
     expect(await journal.read('../config')).toBeUndefined();
   });
 
-  test('in an entry has no other file forgotten', async ({ journal, directory }) => {
+  test('in an entry causes no other file to be removed', async ({ journal, directory }) => {
     const outside = join(directory, '..', 'config.json');
     await mkdir(directory);
     await writeFile(outside, '{"mine":true}');

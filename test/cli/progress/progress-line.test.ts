@@ -8,11 +8,11 @@ import { NOON } from '../../support/client/cli-run.ts';
 import { someFigures } from '../../support/client/progress-figures.ts';
 import { aWireSession } from '../../support/server/wire-sessions.ts';
 
-/** In the time zone of whoever runs the tests. */
+/** An instant in the time zone of the machine that runs the tests. */
 const AT_14_26 = new Date(2026, 10, 23, 14, 26).getTime();
 const PLAIN = { colour: false, unicode: true };
 
-/** As a terminal is sent it. */
+/** Returns the text as it is sent to a terminal. */
 function renderProgressLine(...line: Parameters<typeof render>): string {
   return encodeLine(render(...line));
 }
@@ -36,13 +36,13 @@ function aView(overrides: Partial<UploadView> = {}): UploadView {
 }
 
 describe('the line on a terminal', () => {
-  it('shows stored, in flight and missing apart', () => {
+  it('shows stored, in flight and missing as different cells', () => {
     expect(renderProgressLine(aView(), 140, PLAIN, AT_14_26)).toBe(
       ' 50 %  ████████████████▒▒▒▒░░░░░░░░░░░░  21.0/42.0 GiB  88.1 MiB/s  5 min 12 s left, done 14:31  average 80.0 MiB/s  64/128 parts',
     );
   });
 
-  it('does without Unicode', () => {
+  it('works without Unicode', () => {
     expect(renderProgressLine(aView(), 140, { colour: false, unicode: false }, NOON)).toContain(
       '################++++............',
     );
@@ -53,7 +53,7 @@ describe('the line on a terminal', () => {
     expect(line).toContain('\x1b[32m████████████████\x1b[39m\x1b[36m▒▒▒▒\x1b[39m\x1b[2m░░░░░░░░░░░░\x1b[22m');
   });
 
-  it('leaves out the least important where the terminal is narrow', () => {
+  it('leaves out the least important fields on a narrow terminal', () => {
     const at = (columns: number, view: Partial<UploadView> = {}) => renderProgressLine(aView(view), columns, PLAIN, AT_14_26);
     const troubles = { retries: 2, offlineMs: 63_000, wastedBytes: 4 * MiB };
     expect(at(120, troubles)).toBe(
@@ -110,7 +110,7 @@ describe('the line on a terminal', () => {
       '21.0/42.0 GiB  offline since 14:02:10 (the object store cannot be reached: ECONNREFUSED), trying again in 5 s',
     );
     expect(at(140, 5_000)).toContain('trying again now');
-    // What does not fit is said in fewer words, not left out.
+    // Text that does not fit is shortened, not left out.
     expect(at(80)).toBe(' 50 %  offline since 14:02:10 (the object store: ECONNREFUSED), again in 5 s');
     expect(at(70)).toBe(' 50 %  offline since 14:02:10 (the object store), again in 5 s');
     expect(at(60)).toBe(' 50 %  offline since 14:02:10, trying again in 5 s');
@@ -119,7 +119,7 @@ describe('the line on a terminal', () => {
     expect(at(20)).toBe(' 50 %  ██████▒░░░░░');
   });
 
-  it('says what a server waits for that answers and cannot serve: it is not offline', () => {
+  it('says "waiting", not "offline", about a server that answers but cannot serve', () => {
     const since = new Date(2026, 10, 23, 14, 2, 10).getTime();
     const outage = { name: 'offline', what: 'the partway server', refuses: true, since, nextTryAt: NOON + 2_000 } as const;
     const view = aView({ phase: { ...outage, reason: 'Its disk is full.' } });
@@ -136,7 +136,7 @@ describe('the line on a terminal', () => {
     expect(renderProgressLine(view, 120, PLAIN, NOON)).toMatch(/^ 99 % .* finishing \(the store is assembling\)$/);
   });
 
-  it('says that it is paused and what ends that, once nothing is under way any more', () => {
+  it('says that the upload is paused, and how to continue, once no part is on the wire', () => {
     const line = (isPartUnderWay: boolean, columns: number) =>
       renderProgressLine(aView({ phase: { name: 'paused', isPartUnderWay } }), columns, PLAIN, NOON);
     expect(line(true, 80)).toMatch(/ {2}pausing: parts on the wire finish$/);
@@ -144,7 +144,7 @@ describe('the line on a terminal', () => {
     expect(line(false, 20)).toBe(' 50 %  paused');
   });
 
-  it('says what is being compared on resume', () => {
+  it('says how much has been compared on resume', () => {
     const view = aView({ phase: { name: 'verifying', verifiedBytes: 3 * GiB, totalBytes: 21 * GiB } });
     expect(renderProgressLine(view, 120, PLAIN, NOON)).toContain('comparing the stored parts with the file: 3.00 of 21.0 GiB');
     expect(renderProgressLine(view, 50, PLAIN, NOON)).toBe(' 50 %  comparing with the file: 3.00 of 21.0 GiB');
@@ -175,7 +175,7 @@ describe('the view of an upload', () => {
   const start = viewOf(aWireSession({ storedBytes: 48 * MiB, partsStored: 3 }));
   const figures = { type: 'progress', ...someFigures({ size: start.size, partsStored: 4, partCount: 10 }) } as const;
 
-  it('begins at what is stored', () => {
+  it('begins with the bytes that are stored', () => {
     expect(start).toMatchObject({ storedBytes: 48 * MiB, partsStored: 3, phase: { name: 'starting' } });
   });
 
@@ -192,7 +192,7 @@ describe('the view of an upload', () => {
     });
   });
 
-  it('is not sending yet when the store, asked for the first time, has more than the session said', () => {
+  it('is not sending yet if the store has more than the session said', () => {
     const asked = updateView(start, { ...figures, storedBytes: 64 * MiB }, NOON);
     expect(asked).toMatchObject({ storedBytes: 64 * MiB, phase: { name: 'starting' } });
     expect(updateView(asked, { ...figures, storedBytes: 80 * MiB, bytesPerSecond: 1 }, NOON).phase.name).toBe('sending');
@@ -222,7 +222,7 @@ describe('the view of an upload', () => {
     expect(updateView(sending, { type: 'finishing' }, NOON)).toMatchObject({ inFlightBytes: 0, phase: { name: 'finishing' } });
   });
 
-  it('stays offline while the other of server and store is still out of reach', () => {
+  it('stays offline while either server or store is unreachable', () => {
     const offline = (what: string) => ({ type: 'offline', what, since: NOON, reason: 'ECONNREFUSED', nextTryInMs: 1 }) as const;
     const both = updateView(updateView(start, offline('the store'), NOON), offline('the server'), NOON);
     const storeIsBack = updateView(both, { type: 'online', what: 'the store', outageMs: 1 }, NOON);
@@ -230,7 +230,7 @@ describe('the view of an upload', () => {
     expect(updateView(storeIsBack, { type: 'online', what: 'the server', outageMs: 1 }, NOON).phase).toEqual({ name: 'sending' });
   });
 
-  it('tells of comparing only while nothing is in flight', () => {
+  it('shows comparing only while nothing is in flight', () => {
     const comparing = { type: 'verifying', verifiedBytes: 1, totalBytes: 2 } as const;
     const sending = updateView(start, { ...figures, storedBytes: 48 * MiB, inFlightBytes: 1 }, NOON);
     expect(updateView(start, comparing, NOON).phase.name).toBe('verifying');

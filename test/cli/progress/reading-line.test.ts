@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { ReadingLine } from '../../../src/cli/progress/reading-line.ts';
 import { aContext, NOON, TextCollector } from '../../support/client/cli-run.ts';
 
-it('the line about a file that is read goes on after the wall clock was set back', () => {
+it('the line about reading a file goes on after the wall clock was set back', () => {
   let now = NOON;
   const context = aContext({ stderr: new TextCollector({ columns: 80 }), now: () => now });
   const line = new ReadingLine(context, 100);

@@ -27,7 +27,7 @@ describe('listenForInterruption', () => {
     expect(context.stderr.lines.at(-1)).toBe('Resume: partway resume ses_1');
   });
 
-  it('gives the signals back', () => {
+  it('removes its signal listeners', () => {
     const context = aContext();
     listenForInterruption(context, () => {}).dispose();
     expect(context.signals.eventNames()).toEqual([]);
@@ -114,7 +114,7 @@ describe('watchDeadline', () => {
     expect(warnings).toHaveLength(1);
   });
 
-  it('does not believe the estimates of the first seconds, and keeps quiet when there is time', () => {
+  it('ignores the estimates of the first seconds, and does not warn if there is time', () => {
     const { warnings, at } = watch();
     at(1_000, progress(7_200));
     at(40_000, progress(600));

@@ -34,7 +34,7 @@ describe('decideNetwork', () => {
     expect(decideNetwork(undefined, RELIABLE)).toBe(RELIABLE);
   });
 
-  it('takes a link that broke an upload lately for unreliable, whatever the probe says', () => {
+  it('calls a link that broke a recent upload unreliable, whatever the probe says', () => {
     expect(decideNetwork(TROUBLE, RELIABLE)).toEqual({
       network: 'unreliable',
       reason: 'an upload to this server was interrupted on Fri 20 Nov 2026 14:02',
@@ -72,13 +72,13 @@ describe('decideStrategy', () => {
     expect(await decideStrategy(question)).toMatchObject({ strategy: 'chunked', network: 'unreliable' });
   });
 
-  it('saves the probe when the journal holds an interrupted upload', async () => {
+  it('skips the probe if the journal holds an interrupted upload', async () => {
     const { question, asked } = aQuestion({ latestTrouble: async () => TROUBLE });
     expect(await decideStrategy(question)).toMatchObject({ strategy: 'chunked', network: 'unreliable' });
     expect(asked).toEqual([]);
   });
 
-  it('does as --network and --strategy say, and asks nothing', async () => {
+  it('follows --network and --strategy without asking journal or probe', async () => {
     const byNetwork = aQuestion({ network: 'unreliable' });
     expect(await decideStrategy(byNetwork.question)).toMatchObject({
       strategy: 'chunked',

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { formatClock } from '../../src/cli/format/durations.ts';
-import { createReporter } from '../../src/cli/progress/create-reporter.ts';
-import type { EngineEvent, ProgressFigures, UploadResult } from '../../src/client/progress/events.ts';
-import { MiB } from '../../src/session/part-plan.ts';
-import { aContext, NOON, type TestContext, TextCollector } from '../support/client/cli-run.ts';
-import { someFigures } from '../support/client/progress-figures.ts';
-import { aWireSession } from '../support/server/wire-sessions.ts';
+import { formatClock } from '../../../src/cli/format/durations.ts';
+import { createReporter } from '../../../src/cli/progress/create-reporter.ts';
+import type { EngineEvent, ProgressFigures, UploadResult } from '../../../src/client/progress/events.ts';
+import { MiB } from '../../../src/session/part-plan.ts';
+import { aContext, NOON, type TestContext, TextCollector } from '../../support/client/cli-run.ts';
+import { someFigures } from '../../support/client/progress-figures.ts';
+import { aWireSession } from '../../support/server/wire-sessions.ts';
 
 const SESSION = aWireSession();
 const RESULT: UploadResult = {
@@ -204,7 +204,7 @@ describe('in a log', () => {
     }
   });
 
-  it('tells each outage once, and again when it comes back', () => {
+  it('reports each outage once, and again when it comes back', () => {
     const context = aContext();
     const reporter = createReporter(context, { json: false, quiet: false });
     reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
@@ -237,7 +237,7 @@ describe('in a log', () => {
     );
   });
 
-  it('says "verified" of nothing that was not compared with the file', () => {
+  it('says "verified" only about what was compared with the file', () => {
     const context = aContext();
     const partial: UploadResult = { ...RESULT, proof: 'partial', unprovenBytes: 96 * MiB };
     createReporter(context, { json: false, quiet: false }).done(partial, 'C0142.MOV');
@@ -315,7 +315,7 @@ describe('on a terminal', () => {
     reporter.end();
   });
 
-  it('takes the line away before other text, hides no cursor, and draws nothing afterwards', () => {
+  it('removes the line before other text, never hides the cursor, and draws nothing afterwards', () => {
     const context = onTerminal();
     const reporter = createReporter(context, { json: false, quiet: false });
     reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
@@ -329,7 +329,7 @@ describe('on a terminal', () => {
     expect(context.stderr.text).toBe(text);
   });
 
-  it('says a reason that does not fit into the line once above it', () => {
+  it('prints a reason that does not fit into the line once, above it', () => {
     const context = onTerminal();
     const reporter = createReporter(context, { json: false, quiet: false });
     reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
@@ -364,7 +364,7 @@ describe('on a terminal', () => {
     reporter.end();
   });
 
-  it('draws a line of 80 columns where the terminal does not know its width', () => {
+  it('draws a line of 80 columns if the terminal does not know its width', () => {
     const context = aContext({ stderr: new TextCollector({ columns: 0 }) });
     const reporter = createReporter(context, { json: false, quiet: false });
     reporter.begin({ name: 'C0142.MOV', session: SESSION, created: true });
@@ -372,7 +372,7 @@ describe('on a terminal', () => {
     expect(context.stderr.text).toContain('0/160 MiB');
   });
 
-  it('writes no colours with NO_COLOR, and plain lines where TERM is dumb', () => {
+  it('writes no colours with NO_COLOR, and plain lines if TERM is dumb', () => {
     const uncoloured = onTerminal({ NO_COLOR: '1' });
     createReporter(uncoloured, { json: false, quiet: false }).begin({ name: 'C0142.MOV', session: SESSION, created: true });
     expect(uncoloured.stderr.text).not.toContain('\x1b[3');
@@ -381,7 +381,7 @@ describe('on a terminal', () => {
     expect(dumb.stderr.text).not.toContain('\x1b');
   });
 
-  it('keeps to ASCII where the locale is not UTF-8', () => {
+  it('writes only ASCII if the locale is not UTF-8', () => {
     const context = onTerminal({ LANG: 'C' });
     createReporter(context, { json: false, quiet: false }).begin({ name: 'C0142.MOV', session: SESSION, created: true });
     expect([...context.stderr.text].filter((char) => char > '~')).toEqual([]);

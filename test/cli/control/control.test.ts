@@ -4,10 +4,10 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished } from 'vitest';
-import { createControlListener } from '../../src/cli/control/control-listener.ts';
-import { createUploadControl } from '../../src/client/flow/upload-control.ts';
-import { aContext, runForTest, type TestContext } from '../support/client/cli-run.ts';
-import { test as base } from '../support/client/cli-test.ts';
+import { createControlListener } from '../../../src/cli/control/control-listener.ts';
+import { createUploadControl } from '../../../src/client/flow/upload-control.ts';
+import { aContext, runForTest, type TestContext } from '../../support/client/cli-run.ts';
+import { test as base } from '../../support/client/cli-test.ts';
 
 const CAT = { sessionId: 'ses_01kaz3v8f6q2m4n7x9y0w5r1td', fileName: 'cat.mov' };
 const DOG = { sessionId: 'ses_vz46bps8cbheqg1w5a7rsxem7c', fileName: 'dog.mov' };
@@ -16,7 +16,7 @@ interface Machine {
   /** Overrides that make a context on this machine. */
   readonly place: Partial<TestContext>;
   readonly sockets: string;
-  /** As a client that uploads this session would. */
+  /** Listens as a client that uploads this session. */
   readonly client: (session: typeof CAT) => Promise<{ control: ReturnType<typeof createUploadControl>; stop: () => void }>;
 }
 
@@ -38,7 +38,7 @@ const test = base.extend<{ machine: Machine }>({
   },
 });
 
-/** What the client that listens at `path` says to this line. */
+/** Returns the answer of the client at `path` to this line. */
 async function answerTo(line: string, path: string): Promise<unknown> {
   const socket = connect(path);
   socket.write(`${line}\n`);
@@ -67,7 +67,7 @@ describe('pause and continue', () => {
     expect(stdout.jsonLines).toEqual([{ type: 'control', ...DOG, paused: true, bytesPerSecond: null }]);
   });
 
-  test('ask which one is meant where several run', async ({ machine }) => {
+  test('ask which upload is meant if several run', async ({ machine }) => {
     const [cat, dog] = [await machine.client(CAT), await machine.client(DOG)];
     const { exitCode, stderr } = await runForTest(['limit', '2MiB'], machine.place);
     expect(exitCode).toBe(2);
@@ -79,7 +79,7 @@ describe('pause and continue', () => {
     expect([cat.control.bytesPerSecond, dog.control.bytesPerSecond]).toEqual([undefined, undefined]);
   });
 
-  test('say what to type where no client runs', async ({ machine }) => {
+  test('say what to type if no client runs', async ({ machine }) => {
     const named = await runForTest(['continue', CAT.sessionId], machine.place);
     expect(named.exitCode).toBe(1);
     expect(named.stderr.lines[0]).toBe(`error: No client on this machine uploads session ${CAT.sessionId}.`);
@@ -106,14 +106,19 @@ describe('pause and continue', () => {
     const hanging = createServer().listen(join(machine.sockets, name));
     onTestFinished(() => void hanging.close());
     await once(hanging, 'listening');
-    const { exitCode, stderr } = await runForTest(['pause', CAT.sessionId], machine.place);
-    expect(exitCode).toBe(1);
-    expect(stderr.lines[0]).toContain('does not do what it is asked: no answer for 3 s.');
+    const reason = 'on this machine, but it did not take the request: no answer for 3 s.';
+    const [named, only] = await Promise.all([
+      runForTest(['pause', CAT.sessionId], machine.place),
+      runForTest(['pause'], machine.place),
+    ]);
+    expect([named.exitCode, only.exitCode]).toEqual([1, 1]);
+    expect(named.stderr.lines[0]).toBe(`error: A client uploads session ${CAT.sessionId} ${reason}`);
+    expect(only.stderr.lines[0]).toBe(`error: A client uploads ${reason}`);
   });
 });
 
 describe('limit', () => {
-  test('changes the rate, takes it away, and shows it', async ({ machine }) => {
+  test('changes the rate, removes it, and shows it', async ({ machine }) => {
     const { control } = await machine.client(CAT);
     const limit = async (...words: string[]) => (await runForTest(['limit', ...words], machine.place)).stdout.text;
     expect(await limit()).toBe(`limit of cat.mov (${CAT.sessionId}): none\n`);
@@ -129,9 +134,9 @@ describe('limit', () => {
   test.for([
     [['8M'], 'unknown unit'],
     [['8'], 'does not say whether it counts bits or bytes'],
-    [['10bit'], 'no upload would end'],
+    [['10bit'], '"10bit" is slower than 1 KiB/s: no upload would ever finish. Give 1KiB or more.'],
     [['cat.mov', '8Mbit'], '"cat.mov" is not the id of a session'],
-  ] as const)('refuses %j before it asks anybody', async ([words, fault], { machine }) => {
+  ] as const)('refuses %j before it asks a client', async ([words, fault], { machine }) => {
     const { exitCode, stderr } = await runForTest(['limit', ...words], machine.place);
     expect(exitCode).toBe(2);
     expect(stderr.text).toContain(fault);
@@ -148,7 +153,7 @@ describe('the socket of an upload', () => {
     expect(await readdir(machine.sockets)).toEqual([]);
   });
 
-  test('is forgotten when its client was killed, by who asks and by the next client', async ({ machine }) => {
+  test('of a killed client is removed by the next request and by the next client', async ({ machine }) => {
     const leaveStale = async () => {
       const { stop } = await machine.client(CAT);
       const [name = ''] = await readdir(machine.sockets);
@@ -182,7 +187,7 @@ describe('the socket of an upload', () => {
     expect((await runForTest(['limit'], machine.place)).exitCode).toBe(0);
   });
 
-  test('is in the temporary directory where the path would be too long', async ({ machine, folder }) => {
+  test('is in the temporary directory if the path would be too long', async ({ machine, folder }) => {
     const deep = join(folder, 'a-folder-with-a-long-name'.repeat(5));
     const place = { env: { LANG: 'C.UTF-8', XDG_STATE_HOME: deep }, temporaryDirectory: folder };
     const control = createUploadControl();
@@ -196,7 +201,7 @@ describe('the socket of an upload', () => {
     expect((await runForTest(['pause'], machine.place)).exitCode).toBe(1);
   });
 
-  test('is not opened where others may write, and that is told once for all files', async ({ machine }) => {
+  test('is not opened in a folder that others may write into, with one warning for all files', async ({ machine }) => {
     await mkdir(machine.sockets, { recursive: true });
     await chmod(machine.sockets, 0o777);
     const warnings: string[] = [];
@@ -206,7 +211,7 @@ describe('the socket of an upload', () => {
     expect(await readdir(machine.sockets)).toEqual([]);
   });
 
-  test('is done without where there can be no folder: the upload goes on', async ({ partway, server, makeFile, folder }) => {
+  test('is missing if there can be no folder, and the upload goes on', async ({ partway, server, makeFile, folder }) => {
     await makeFile('a.mov', Buffer.from('hello, world'));
     await writeFile(join(folder, 'no-folder'), '');
     server.session = { ...server.session, size: 12, strategy: 'single', partSize: 12, partCount: 1, fileName: 'a.mov' };
@@ -218,7 +223,7 @@ describe('the socket of an upload', () => {
 });
 
 describe('a session that is paused in another terminal', () => {
-  test('is not taken from it by resume, which says how to go on', async ({ machine, partway, server, makeFile }) => {
+  test('is not taken over by resume, which says how to go on', async ({ machine, partway, server, makeFile }) => {
     const { control } = await machine.client({ ...CAT, sessionId: server.session.sessionId });
     control.pause();
     const path = await makeFile('a.mov', Buffer.alloc(server.session.size));

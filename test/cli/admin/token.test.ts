@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
-import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import type { TestContext } from '../support/client/cli-run.ts';
-import { test } from '../support/client/cli-test.ts';
-import { createTestDatabase, needsPostgres } from '../support/database/postgres.ts';
-import { insertInStatus } from '../support/database/sessions.ts';
+import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
+import type { TestContext } from '../../support/client/cli-run.ts';
+import { test } from '../../support/client/cli-test.ts';
+import { createTestDatabase, needsPostgres } from '../../support/database/postgres.ts';
+import { insertInStatus } from '../../support/database/sessions.ts';
 
 /** The database and the audit log of a server, in the folder of the test. */
 function onServerOf(folder: string): Partial<TestContext> {
@@ -12,7 +12,7 @@ function onServerOf(folder: string): Partial<TestContext> {
 }
 
 describe('partway token', () => {
-  test('makes a token that is all of stdout, and says on stderr what it may', async ({ partway, folder }) => {
+  test('prints only the token to stdout, and its permissions to stderr', async ({ partway, folder }) => {
     const limits = [
       '--prefix',
       'camera-1/',
@@ -37,7 +37,7 @@ describe('partway token', () => {
     expect(stderr.text).not.toContain(stdout.text.trim());
   });
 
-  test('lists tokens with their state and limits, never the tokens', async ({ partway, folder }) => {
+  test('lists tokens with their state and limits, never their secrets', async ({ partway, folder }) => {
     const { stdout: made } = await partway(
       ['token', 'create', '--name', 'a', '--scope', 'upload,read', '--json'],
       onServerOf(folder),
@@ -59,7 +59,7 @@ describe('partway token', () => {
     expect(lines).not.toContain('hash');
   });
 
-  test('writes what it did into the audit log of the server', async ({ partway, folder }) => {
+  test('writes its actions into the audit log of the server', async ({ partway, folder }) => {
     await partway(['token', 'create', '--name', 'a'], onServerOf(folder));
     await partway(['token', 'revoke', 'a'], onServerOf(folder));
 
@@ -74,7 +74,7 @@ describe('partway token', () => {
     ]);
   });
 
-  test('tells all faults at once, and makes nothing', async ({ partway, folder }) => {
+  test('names all faults at once, and makes no token', async ({ partway, folder }) => {
     const flags = [
       '--name',
       'a b',
@@ -102,7 +102,7 @@ describe('partway token', () => {
     expect(stderr.text).toContain('"team" covers "team-2/…" as well');
   });
 
-  test('looks for a database, and makes none, where tokens are to be listed or revoked', async ({ partway, folder }) => {
+  test('makes no database to list or revoke tokens', async ({ partway, folder }) => {
     for (const words of [['list'], ['revoke', 'a']]) {
       const { exitCode, stderr } = await partway(['token', ...words], onServerOf(folder));
       expect(exitCode).toBe(2);
@@ -113,7 +113,7 @@ describe('partway token', () => {
   test.for([[], ['--quota', '2TB'], ['camera-1']])('is a usage error without --name: %j', async (words, { partway, folder }) => {
     const { exitCode, stdout, stderr } = await partway(['token', 'create', ...words], onServerOf(folder));
     expect([exitCode, stdout.text]).toEqual([2, '']);
-    expect(stderr.text).toContain('--name is missing (Whose it is: sessions belong to the name).');
+    expect(stderr.text).toContain('--name is missing (Name of the owner: sessions belong to the name).');
     expect(stderr.text).toContain('See: partway token create --help');
     expect(stderr.text).not.toContain('bug');
   });
@@ -128,7 +128,7 @@ describe('partway token', () => {
 
     const { exitCode, stdout } = await partway(['token', 'revoke', 'camera-1', '--abort'], server);
     expect(exitCode).toBe(0);
-    expect(stdout.text).toMatch(/^revoked tok_\w+ "camera-1"\n1 session told to abort: .*\n1 session cannot be stopped: .*\n$/);
+    expect(stdout.text).toMatch(/^revoked tok_\w+ "camera-1"\n1 session aborted: .*\n1 session cannot be stopped: .*\n$/);
 
     const again = await partway(['token', 'revoke', 'camera-1', '--abort'], server);
     expect(again.stdout.text).toContain('"camera-1" was revoked before\n');
@@ -137,7 +137,7 @@ describe('partway token', () => {
     await after.close();
   });
 
-  test('says so where a name is taken, and what to do', async ({ partway, folder }) => {
+  test('says that a name is taken, and what to do', async ({ partway, folder }) => {
     await partway(['token', 'create', '--name', 'a'], onServerOf(folder));
     const { exitCode, stderr } = await partway(['token', 'create', '--name', 'a'], onServerOf(folder));
     expect(exitCode).toBe(8);
@@ -145,7 +145,7 @@ describe('partway token', () => {
     expect((await partway(['token', 'create', '--name', 'a', '--rotate'], onServerOf(folder))).exitCode).toBe(0);
   });
 
-  test.for([[], ['make'], ['--help']])('names its commands for "token %s"', async (words, { partway, folder }) => {
+  test.for([[], ['make']])('names its commands for "token %s"', async (words, { partway, folder }) => {
     const { exitCode, stderr } = await partway(['token', ...words], onServerOf(folder));
     expect(exitCode).toBe(2);
     expect(stderr.text).toContain('partway token create, partway token list, partway token revoke');

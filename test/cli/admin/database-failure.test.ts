@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { explainingDatabase } from '../../src/cli/admin/database-failure.ts';
-import { ConfigError } from '../../src/server/core/config-error.ts';
-import { SessionStoreStartError } from '../../src/session-store/port/start-error.ts';
-import { SessionStoreUnavailable } from '../../src/session-store/port/unavailable.ts';
+import { explainingDatabase } from '../../../src/cli/admin/database-failure.ts';
+import { ConfigError } from '../../../src/server/core/config-error.ts';
+import { SessionStoreStartError } from '../../../src/session-store/port/start-error.ts';
+import { SessionStoreUnavailable } from '../../../src/session-store/port/unavailable.ts';
 
 const failureOf = (error: Error) => explainingDatabase(() => Promise.reject(error)).catch((failure: unknown) => failure);
 

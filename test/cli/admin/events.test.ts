@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished } from 'vitest';
-import type { WebhookEvent } from '../../src/session/webhook-event.ts';
-import type { SessionStore } from '../../src/session-store/port/session-store.ts';
-import { openSqliteStore } from '../../src/session-store/sqlite/session-store.ts';
-import type { TestContext } from '../support/client/cli-run.ts';
-import { test } from '../support/client/cli-test.ts';
-import { insertInStatus, insertSession, NOON } from '../support/database/sessions.ts';
+import type { WebhookEvent } from '../../../src/session/webhook-event.ts';
+import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
+import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
+import type { TestContext } from '../../support/client/cli-run.ts';
+import { test } from '../../support/client/cli-test.ts';
+import { insertInStatus, insertSession, NOON } from '../../support/database/sessions.ts';
 
 const SECRET_FREE = { lastError: 'HTTP 410' };
 
@@ -40,7 +40,7 @@ describe('partway events', () => {
       (await history.store.outbox.ofSession(session.sessionId)).find((event) => event.eventId === eventId)?.status;
   });
 
-  test('list shows events, newest first, with what became of them', async ({ partway, folder }) => {
+  test('list shows events with their delivery, newest first', async ({ partway, folder }) => {
     history = await aHistory(folder);
     const { exitCode, stdout } = await partway(['events', 'list'], onServerOf(folder));
 
@@ -77,7 +77,7 @@ describe('partway events', () => {
     ]);
   });
 
-  test('list shows those of a session, of a status, or a number of them', async ({ partway, folder }) => {
+  test('list shows the events of a session, of a status, or a number of events', async ({ partway, folder }) => {
     history = await aHistory(folder);
     const idsOf = async (...flags: string[]) =>
       (await partway(['events', 'list', '--json', ...flags], onServerOf(folder))).stdout.jsonLines.map(
@@ -94,7 +94,7 @@ describe('partway events', () => {
     expect(stderr.text).toContain('There are more');
   });
 
-  test('replay makes an event due again, whatever became of it', async ({ partway, folder }) => {
+  test('replay makes an event due again, whatever its delivery', async ({ partway, folder }) => {
     history = await aHistory(folder);
     const { exitCode, stdout } = await partway(['events', 'replay', history.delivered.eventId], onServerOf(folder));
 
@@ -105,7 +105,7 @@ describe('partway events', () => {
     expect(await status(history.dead)).toBe('dead');
   });
 
-  test('replay --dead makes all that are dead due again, and no others', async ({ partway, folder }) => {
+  test('replay --dead makes all dead events due again, and no others', async ({ partway, folder }) => {
     history = await aHistory(folder);
     const { stdout } = await partway(['events', 'replay', '--dead', '--json'], onServerOf(folder));
 
@@ -116,7 +116,7 @@ describe('partway events', () => {
     expect(again.stdout.text).toBe('0 dead events are due again\n');
   });
 
-  test('replay of an event that there is not says so', async ({ partway, folder }) => {
+  test('replay of an unknown event says so', async ({ partway, folder }) => {
     history = await aHistory(folder);
     const { exitCode, stderr } = await partway(['events', 'replay', 'evt_unknown'], onServerOf(folder));
 
@@ -129,7 +129,7 @@ describe('partway events', () => {
     const { exitCode, stderr } = await partway(['events', 'replay', ...words], onServerOf(folder));
 
     expect(exitCode).toBe(2);
-    expect(stderr.text).toContain('Name one event, or say --dead.');
+    expect(stderr.text).toContain('Name one event, or give --dead.');
   });
 
   test.for([['list'], ['replay', 'evt_1']])('%j makes no database where there is none', async (words, { partway, folder }) => {

@@ -3,21 +3,21 @@ import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { describe, expect } from 'vitest';
-import { formatShare, formatSize } from '../../src/cli/format/sizes.ts';
-import type { JournalEntry } from '../../src/cli/journal/journal-entry.ts';
-import { createRequest } from '../../src/contract/schemas.ts';
-import type { Session } from '../../src/contract/wire.ts';
-import { encodeCrc32 } from '../../src/session/crc32.ts';
-import { MiB } from '../../src/session/part-plan.ts';
-import { aContext } from '../support/client/cli-run.ts';
-import { test } from '../support/client/cli-test.ts';
-import { needsChangeTime } from '../support/files/file-systems.ts';
-import { aWireSession } from '../support/server/wire-sessions.ts';
+import { formatShare, formatSize } from '../../../src/cli/format/sizes.ts';
+import type { JournalEntry } from '../../../src/cli/journal/journal-entry.ts';
+import { createRequest } from '../../../src/contract/schemas.ts';
+import type { Session } from '../../../src/contract/wire.ts';
+import { encodeCrc32 } from '../../../src/session/crc32.ts';
+import { MiB } from '../../../src/session/part-plan.ts';
+import { aContext } from '../../support/client/cli-run.ts';
+import { test } from '../../support/client/cli-test.ts';
+import { needsChangeTime } from '../../support/files/file-systems.ts';
+import { aWireSession } from '../../support/server/wire-sessions.ts';
 
 const SMALL = Buffer.from('hello, world');
 /** Three parts, the last one short. */
 const PARTS = { size: 12 * MiB, partSize: 5 * MiB, partCount: 3, strategy: 'multipart' } as const;
-/** More than the engine has in hand at once, so that an interruption at the first leaves some unsent. */
+/** More parts than the engine prepares at once, so that an interruption at the first leaves some unsent. */
 const MANY_PARTS = { ...PARTS, size: 52 * MiB, partCount: 11 };
 const CRC = (bytes: Uint8Array) => encodeCrc32(crc32(bytes));
 
@@ -29,8 +29,8 @@ function someBytes(size: number): Buffer {
   return randomFillSync(Buffer.alloc(size));
 }
 
-describe('a store that does not show what proves its parts', () => {
-  test('is given one part once, and the command says what the store lacks', async ({ server, partway, makeFile }) => {
+describe('a store that does not show checksums of parts', () => {
+  test('gets one part once, and the command says what the store lacks', async ({ server, partway, makeFile }) => {
     server.session = aSmallSession();
     server.showsChecksums = false;
     server.refuse('POST /api/uploads/{id}/complete', 'PARTS_MISSING', '1 of 1 parts are not stored as planned.', {
@@ -43,7 +43,7 @@ describe('a store that does not show what proves its parts', () => {
     expect(server.requests.filter((request) => request.startsWith('PUT '))).toHaveLength(1);
   });
 
-  test('is found out with the first of many parts', async ({ server, partway, makeFile }) => {
+  test('is noticed with the first of many parts', async ({ server, partway, makeFile }) => {
     server.session = aWireSession(MANY_PARTS);
     server.showsChecksums = false;
     await makeFile('a.mov', someBytes(MANY_PARTS.size));
@@ -102,7 +102,7 @@ describe('upload', () => {
     ['status', { status: 'open' }, 'its status is open, not completed'],
     ['CRC32, which is missing,', { checksum: null }, `its CRC32 is null, not ${CRC(SMALL)}`],
     ['ETag, which is missing,', { etag: null }, 'knows no ETag or no CRC32 of it'],
-  ])('calls nothing verified of which the server tells another %s', async ([, lie, said], { server, partway, makeFile }) => {
+  ])('never says verified if the server reports another %s', async ([, lie, said], { server, partway, makeFile }) => {
     server.session = aSmallSession();
     server.answeredFalsely = lie;
     const path = await makeFile('a.mov', SMALL);
@@ -116,7 +116,7 @@ describe('upload', () => {
   test.for<[string, Partial<Session>]>([
     ['CRC32', { checksum: null }],
     ['ETag', { etag: null }],
-  ])('calls nothing verified that was completed earlier and has no %s', async ([, missing], { server, partway, makeFile }) => {
+  ])('never says verified about an earlier completion without %s', async ([, missing], { server, partway, makeFile }) => {
     server.session = { ...aSmallSession(), status: 'completed', etag: '"e"', checksum: CRC(SMALL), ...missing };
     server.isKnown = true;
     await makeFile('a.mov', SMALL);
@@ -179,7 +179,7 @@ describe('upload', () => {
     expect(server.requests).toEqual([]);
   });
 
-  test('asks for all that the object is to be called and to carry, of each file', async ({ server, partway, makeFile }) => {
+  test('asks for key, metadata and tags of the object, for each file', async ({ server, partway, makeFile }) => {
     server.session = aSmallSession();
     await makeFile('a.mov', SMALL);
     const names = ['--key-template', '{date}/{fileName}', '--disposition', 'attachment'];
@@ -196,7 +196,7 @@ describe('upload', () => {
     expect(createRequest.safeParse(request).success).toBe(true);
   });
 
-  test('asks for nothing that was not said', async ({ server, partway, makeFile }) => {
+  test('asks for nothing that was not typed', async ({ server, partway, makeFile }) => {
     server.session = aSmallSession();
     await makeFile('a.mov', SMALL);
     await partway(['upload', 'a.mov']);
@@ -205,7 +205,14 @@ describe('upload', () => {
     expect(said.toSorted()).toEqual(names);
   });
 
-  test('says of a content type whether it was guessed from the extension or asked for', async ({ server, partway, makeFile }) => {
+  test('says that the strategy is that of the session that exists', async ({ server, partway, makeFile }) => {
+    server.session = { ...aSmallSession(), strategy: 'chunked' };
+    await makeFile('a.mov', SMALL);
+    const { stderr } = await partway(['upload', 'a.mov']);
+    expect(stderr.text).toMatch(/^strategy: chunked .*, because the existing session uses it$/m);
+  });
+
+  test('says whether a content type was guessed from the extension or asked for', async ({ server, partway, makeFile }) => {
     await makeFile('a.mov', SMALL);
     await partway(['upload', 'a.mov']);
     expect(server.bodies.get('POST /api/uploads')).toMatchObject({ contentType: 'video/quicktime', contentTypeGuessed: true });
@@ -213,7 +220,7 @@ describe('upload', () => {
     expect(server.bodies.get('POST /api/uploads')).not.toHaveProperty('contentTypeGuessed');
   });
 
-  test('shows what differs from the upload of before, with the choices', async ({ server, partway, makeFile }) => {
+  test('shows what differs from the earlier upload, with the choices', async ({ server, partway, makeFile }) => {
     await makeFile('a.mov', SMALL);
     const hint = 'Leave out --tag to keep the object as it is, or …';
     server.refuse('POST /api/uploads', 'SESSION_ATTRIBUTES_DIFFER', 'with tags {}, not {"a":"b"}.', { sessionId: 'ses_1', hint });
@@ -223,7 +230,7 @@ describe('upload', () => {
     expect(stderr.text).toContain(hint);
   });
 
-  test('tells all that is wrong with them at once', async ({ server, partway }) => {
+  test('names all faults of these flags at once', async ({ server, partway }) => {
     const flags = ['--metadata', 'x', '--metadata', 'ü=1', '--tag', 'y', '--part-size', '1M', '--concurrency', '0'];
     const { exitCode, stderr } = await partway(['upload', 'a', ...flags]);
     expect(exitCode).toBe(2);
@@ -231,7 +238,7 @@ describe('upload', () => {
     expect(server.requests).toEqual([]);
   });
 
-  test('tells programs of an error in the last line', async ({ server, partway, makeFile }) => {
+  test('ends with an error object for programs', async ({ server, partway, makeFile }) => {
     await makeFile('a.mov', SMALL);
     server.refuse('POST /api/uploads', 'SESSION_PLAN_DIFFERS', 'It is cut otherwise.', { sessionId: 'ses_other' });
     const { exitCode, stdout } = await partway(['upload', 'a.mov', '--strategy', 'multipart', '--json', '--quiet']);
@@ -307,7 +314,7 @@ describe('resume', () => {
     ]);
   });
 
-  test('takes the word of the store with --verify-resume none, says so, and vouches for none of it later', async ({
+  test('trusts the store with --verify-resume none, says so, and vouches for none of it later', async ({
     server,
     partway,
     makeFile,
@@ -331,7 +338,7 @@ describe('resume', () => {
     expect(again.stdout.jsonLines.at(-1)).toMatchObject({ type: 'summary', proof: 'full', unprovenBytes: 0 });
   });
 
-  test('compares what is stored in full unless told otherwise, and says "verified"', async ({ server, partway, makeFile }) => {
+  test('compares everything that is stored by default, and says "verified"', async ({ server, partway, makeFile }) => {
     server.session = aWireSession(PARTS);
     const bytes = someBytes(PARTS.size);
     const path = await makeFile('a.mov', bytes);
@@ -341,7 +348,7 @@ describe('resume', () => {
     expect(stdout.text).toMatch(/ {2}crc32 \S+ verified\n$/);
   });
 
-  test('sends nothing to another session than was asked for', async ({ server, partway, makeFile }) => {
+  test('sends nothing to a session other than the one that was asked for', async ({ server, partway, makeFile }) => {
     server.session = aSmallSession();
     const { sessionId } = server.session;
     server.answeredFalsely = { sessionId: 'ses_other' };
@@ -352,7 +359,7 @@ describe('resume', () => {
     expect(server.content).toHaveLength(0);
   });
 
-  test('says what to type when the file is not known here', async ({ server, partway }) => {
+  test('says what to type if this machine does not remember the file', async ({ server, partway }) => {
     const { exitCode, stderr } = await partway(['resume', server.session.sessionId]);
     expect(exitCode).toBe(2);
     expect(stderr.text).toContain(`Say where it is:  partway resume ${server.session.sessionId} FILE`);

@@ -1,10 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, expect } from 'vitest';
-import { AUDIT_EVENTS } from '../../src/contract/audit-events.ts';
-import type { AuditLine } from '../../src/server/audit/event.ts';
-import { NOON, runForTest, type TestContext } from '../support/client/cli-run.ts';
-import { test } from '../support/client/cli-test.ts';
+import { TextOutput } from '../../../src/cli/terminal/text-output.ts';
+import { AUDIT_EVENTS } from '../../../src/contract/audit-events.ts';
+import type { AuditLine } from '../../../src/server/audit/event.ts';
+import { NOON, runForTest, type TestContext } from '../../support/client/cli-run.ts';
+import { test } from '../../support/client/cli-test.ts';
 
 const HOUR_MS = 3_600_000;
 const CREATED = {
@@ -20,7 +21,7 @@ const CREATED = {
   operation: 'createUpload',
 } satisfies AuditLine;
 
-/** In a folder with the database of a server, at noon. */
+/** Runs audit in a folder with the database of a server, at noon. */
 function audit(folder: string, words: readonly string[] = [], overrides: Partial<TestContext> = {}) {
   const env = { LANG: 'C.UTF-8', PARTWAY_DATABASE_URL: 'partway.db' };
   return runForTest(['audit', ...words], { env, workingDirectory: folder, ...overrides });
@@ -63,7 +64,7 @@ describe('audit', () => {
     ]);
   });
 
-  test('shows what a terminal would obey', async ({ folder }) => {
+  test('escapes characters that a terminal would obey', async ({ folder }) => {
     await writeLog(folder, { ...CREATED, key: '\x1b[2J\u202egpj.exe\nfake', token: '\x9b31m' });
     const { stdout } = await audit(folder);
     expect(stdout.lines).toHaveLength(2);
@@ -73,7 +74,7 @@ describe('audit', () => {
 
   test('writes the lines as they are with --json, all of them', async ({ folder }) => {
     const lines = manyLines(300).map((line) => JSON.stringify(line));
-    // In another order and with something new: still as it is.
+    // Fields in another order and an unknown field must come out unchanged.
     lines.push('{"event":"created","new":1,   "at":"2026-11-23T11:30:00.123Z"}');
     await writeLog(folder, ...lines);
     const { stdout, stderr } = await audit(folder, ['--json']);
@@ -92,7 +93,7 @@ describe('audit', () => {
     expect([all.stdout.lines.length, all.stderr.text]).toEqual([5_001, '']);
   });
 
-  test('keeps to a session, a token, events and a time', async ({ folder }) => {
+  test('filters by session, token, events and time', async ({ folder }) => {
     const old = { ...CREATED, at: new Date(NOON - 25 * HOUR_MS).toISOString(), size: 1 };
     const others = [{ sessionId: 'ses_2' }, { token: 'editor', tokenId: 'tok_2' }, { event: 'expired' }];
     await writeLog(folder, old, ...others.map((change) => ({ ...CREATED, ...change, size: 2 })), { ...CREATED, size: 3 });
@@ -118,15 +119,15 @@ describe('audit', () => {
     expect(stderr.text).toBe(`warning: 2 damaged lines not shown, in ${path}\n`);
   });
 
-  test('stops reading when nobody reads what it writes', async ({ folder }) => {
+  test('stops reading when the reader of its output has gone', async ({ folder }) => {
     await writeLog(folder, ...manyLines(20_000));
     let written = 0;
-    const stdout = {
-      write(_: string, done?: (error: Error) => void) {
+    const stdout = new TextOutput({
+      write(_, done) {
         written += 1;
         done?.(Object.assign(new Error('EPIPE'), { code: 'EPIPE' }));
       },
-    } as unknown as TestContext['stdout'];
+    }) as TestContext['stdout'];
     const { exitCode, stderr } = await audit(folder, ['--json'], { stdout });
     expect([exitCode, written, stderr.text]).toEqual([0, 1, '']);
   });
@@ -152,14 +153,14 @@ describe('audit', () => {
     expect(stderr.lines[0]).toBe(`error: ${fault}`);
   });
 
-  test('says what it needs where the log is a directory', async ({ folder }) => {
+  test('says what to set if the log is a directory', async ({ folder }) => {
     await mkdir(join(folder, 'audit.jsonl'));
     const { exitCode, stderr } = await audit(folder);
     expect(exitCode).toBe(2);
     expect(stderr.text).toContain(`${join(folder, 'audit.jsonl')} is a directory.`);
   });
 
-  test('tells all faults at once', async ({ folder }) => {
+  test('names all faults at once', async ({ folder }) => {
     const { exitCode, stderr } = await audit(folder, ['--event', 'created,deleted', '--since', 'monday', '--last', '0']);
     expect(exitCode).toBe(2);
     expect(stderr.lines.slice(0, 3)).toEqual([
