@@ -60,7 +60,7 @@ async function aQuickstart(): Promise<Quickstart> {
   const root = await mkdtemp(join(tmpdir(), 'partway-test-'));
   onTestFinished(() => rm(root, { recursive: true, force: true }));
   await mkdir(join(root, 'bin'));
-  await cp(resolve('dist/dev'), join(root, 'dist/dev'), { recursive: true });
+  for (const folder of ['dist/dev', 'dist/installation']) await cp(resolve(folder), join(root, folder), { recursive: true });
   await symlink(resolve('node_modules'), join(root, 'node_modules'));
   await writeFile(join(root, 'package.json'), '{"type":"module"}');
   await writeFile(join(root, 'bin/partway.js'), FAKE_PARTWAY);
