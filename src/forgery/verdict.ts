@@ -1,3 +1,5 @@
+import { readS3Error } from '../outbound/s3-error.ts';
+
 /** Verdict on the access key id that a forged part names, from the object store's answer (measured with MinIO). */
 export type ForgeryVerdict =
   /** The signature was not checked, and no policy refused the request: anyone who knows the id can write whatever the id may write. */
@@ -21,12 +23,12 @@ export interface ForgeryAnswer {
 const ABOUT_THE_DATE = /expired|not valid yet/i;
 
 export function judgeForgery({ status, body }: ForgeryAnswer): ForgeryVerdict {
-  const code = textOf(body, 'Code');
+  const { code, message = '' } = readS3Error(body);
   if (status === 404 && code === 'NoSuchUpload') return 'open';
   if (status !== 403) return 'unknown';
   switch (code) {
     case 'AccessDenied':
-      return ABOUT_THE_DATE.test(textOf(body, 'Message') ?? '') ? 'unknown' : 'shielded';
+      return ABOUT_THE_DATE.test(message) ? 'unknown' : 'shielded';
     case 'SignatureDoesNotMatch':
       return 'no-hole';
     case 'InvalidAccessKeyId':
@@ -34,8 +36,4 @@ export function judgeForgery({ status, body }: ForgeryAnswer): ForgeryVerdict {
     default:
       return 'unknown';
   }
-}
-
-function textOf(xml: string, element: string): string | undefined {
-  return new RegExp(`<${element}>([^<]*)</${element}>`).exec(xml)?.[1];
 }

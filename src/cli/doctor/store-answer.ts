@@ -1,10 +1,10 @@
 import { adviceAbout } from '../../client/network/certificate.ts';
 import type { LinkFailure } from '../../client/network/link-failure.ts';
-import { readS3Error } from '../../client/network/s3-error.ts';
 import { overTls } from '../../client/network/tls-probe.ts';
 import { describeAnswer, isRefusedOnTheWay, type PartAnswer } from '../../client/part/part-answer.ts';
 import { adviceOnTheWay } from '../../client/part/part-failures.ts';
 import type * as wire from '../../contract/wire.ts';
+import { readS3Error } from '../../outbound/s3-error.ts';
 import { formatDuration } from '../format/durations.ts';
 import { formatSize } from '../format/sizes.ts';
 import { type Finding, fail, info, ok } from './finding.ts';

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { ControlPlane } from '../../client/control-plane/control-plane.ts';
 import { LinkFailure } from '../../client/network/link-failure.ts';
-import { readS3Error } from '../../client/network/s3-error.ts';
 import { explainForeignAnswer, explainPlainHttp } from '../../client/network/tls-probe.ts';
 import { isRefusedOnTheWay } from '../../client/part/part-answer.ts';
 import { askToSend } from '../../client/part/part-questions.ts';
 import type * as wire from '../../contract/wire.ts';
 import type { MakeAgent } from '../../outbound/direct-agent.ts';
 import { describeWay, type ProxySettings } from '../../outbound/proxy-settings.ts';
+import { readS3Error } from '../../outbound/s3-error.ts';
 import { isUploadError, type UploadError } from '../../session/errors.ts';
 import { DEFAULT_PART_SIZE, S3_LIMITS } from '../../session/part-plan.ts';
 import { explainError } from '../errors/error-text.ts';

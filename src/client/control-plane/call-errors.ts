@@ -1,6 +1,6 @@
+import { readS3Error } from '../../outbound/s3-error.ts';
 import { UploadError } from '../../session/errors.ts';
 import type { LinkFailure } from '../network/link-failure.ts';
-import { readS3Error } from '../network/s3-error.ts';
 import { overTls } from '../network/tls-probe.ts';
 import type { InvalidAnswer } from './answers/read.ts';
 

@@ -3,6 +3,8 @@ import { type Link, waitBefore } from '../network/link.ts';
 import { sleep } from '../network/sleep.ts';
 import type { Refused } from './refusals.ts';
 
+/** How long a command waits for an end that is away, unless told otherwise. */
+export const DEFAULT_MAX_OUTAGE_MS = 24 * 60 * 60_000;
 /** Longer than this, and an end that says "later" is asked anyway. A partway server says a minute at most. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
 /** As long as a busy server, or a neighbour at the same address without a valid token, may keep a command from beginning. */

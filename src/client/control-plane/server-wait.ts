@@ -6,9 +6,8 @@ import type { EngineEvent } from '../progress/events.ts';
 import { createWallTimes } from '../progress/wall-times.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { createRefusals } from './refusals.ts';
-import { throughOutages, untilAllowed } from './retry.ts';
+import { DEFAULT_MAX_OUTAGE_MS, throughOutages, untilAllowed } from './retry.ts';
 
-const DAY_MS = 86_400_000;
 /** Statuses of a gateway while the server behind it is away, or while it limits requests. */
 const PASSING_STATUSES = [408, 425, 429];
 
@@ -26,7 +25,12 @@ export interface ServerWaitOptions {
  * to repeat. @throws UploadError the server's refusal; `OUTAGE_TOO_LONG`; `SERVER_UNREACHABLE` at once where another program
  * answers at an address that never was a partway server's during this run: that is a wrong URL, not an outage.
  */
-export function createServerWait({ controlPlane, signal, maxOutageMs = DAY_MS, onEvent = () => {} }: ServerWaitOptions) {
+export function createServerWait({
+  controlPlane,
+  signal,
+  maxOutageMs = DEFAULT_MAX_OUTAGE_MS,
+  onEvent = () => {},
+}: ServerWaitOptions) {
   const what = `the partway server at ${controlPlane.server}`;
   const endsAtOnce = (error: UploadError) =>
     error.code === 'RATE_LIMITED' || (!controlPlane.isPartway && isAnotherProgram(error));

@@ -1,10 +1,10 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { finished } from 'node:stream/promises';
+import { readS3Error } from '../../outbound/s3-error.ts';
 import type { ByteLimiter } from '../flow/byte-limiter.ts';
 import { LinkFailure } from '../network/link-failure.ts';
 import type { LivenessWatch, PartVitals } from '../network/liveness.ts';
-import { readS3Error } from '../network/s3-error.ts';
 import type { PartAnswer } from './part-answer.ts';
 
 /** An attempt that the link ended, not the store: no answer came. */

@@ -1,5 +1,6 @@
 import type { PartPlan } from '../../session/part-plan.ts';
 import { createRefusals } from '../control-plane/refusals.ts';
+import { DEFAULT_MAX_OUTAGE_MS } from '../control-plane/retry.ts';
 import { createSessionCalls } from '../control-plane/session-calls.ts';
 import { createSlots } from '../flow/slots.ts';
 import { createUploadControl, type UploadControl } from '../flow/upload-control.ts';
@@ -25,7 +26,6 @@ import { UploadRun } from './upload-run.ts';
 
 const SERVER = 'the partway server';
 const STORE = 'the object store';
-const DAY_MS = 86_400_000;
 const STALL_MS = 45_000;
 const PROGRESS_EVERY_MS = 250;
 /** Chunked is for links where a part that failed three times will fail again; others are more patient. */
@@ -44,7 +44,7 @@ export interface Run {
  * @param before Totals of this upload with an earlier plan.
  */
 export function createRun(options: RunUploadOptions, before?: RunTotals): Run {
-  const { controlPlane, session, source, maxOutageMs = DAY_MS, control = createUploadControl() } = options;
+  const { controlPlane, session, source, maxOutageMs = DEFAULT_MAX_OUTAGE_MS, control = createUploadControl() } = options;
   const { makeAgent } = controlPlane;
   const { sessionId, size, strategy, partSize, partCount } = session;
   const plan: PartPlan = { strategy, partSize, partCount };

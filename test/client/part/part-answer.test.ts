@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readS3Error } from '../../../src/client/network/s3-error.ts';
 import { describeAnswer, judgeAnswer, type PartAnswer, type Verdict } from '../../../src/client/part/part-answer.ts';
+import { readS3Error } from '../../../src/outbound/s3-error.ts';
 
 function anAnswer(status: number, code?: string, message?: string): PartAnswer {
   return { status, code, message, etag: undefined, retryAfterSeconds: undefined };
