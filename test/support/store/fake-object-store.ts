@@ -139,8 +139,8 @@ export class FakeObjectStore implements ObjectStore {
   }
 
   /**
-   * A part that arrived in the moment in which its upload was completed or aborted: MinIO keeps the part and lists the upload again,
-   * although it does not exist, until it is aborted (once more).
+   * Acts as if a part had arrived just as its upload was completed or aborted: MinIO keeps the part and lists the upload again, although
+   * it does not exist, until it is aborted (once more).
    */
   haunt(key: string, uploadId: string): void {
     this.#ghosts.set(uploadId, { key, initiatedAt: this.#now() });
