@@ -88,7 +88,7 @@ describe.each(['sts', 'key'] as const)('part URLs signed by credentials that can
 });
 
 describe('a signing key with rights that it should not have', () => {
-  it('is found out', async () => {
+  it('is detected', async () => {
     const store = await anS3Store();
     expect(await store.signing()).toEqual({
       credentials: 'shared',
@@ -99,7 +99,7 @@ describe('a signing key with rights that it should not have', () => {
     });
   });
 
-  it('is found out for each right, even within the prefix only', async () => {
+  it('is detected for each right, even within the prefix only', async () => {
     const bucket = await createTestBucket();
     const { accessKeyId, secretAccessKey } = await createRestrictedUser(bucket, 'team/');
     const store = await aRestrictedS3Store({

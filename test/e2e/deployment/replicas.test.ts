@@ -39,7 +39,7 @@ describe('two servers on one PostgreSQL database', () => {
     return { bucket, one, two };
   }
 
-  it('are one to their clients: sessions, parts and progress are the same at both', async () => {
+  it('act as one to their clients: sessions, parts and progress are the same at both', async () => {
     const { bucket, one, two } = await startReplicas();
     const [atOne, atTwo] = [new ControlPlane(one), new ControlPlane(two)];
     const bytes = Buffer.from('a small file');
@@ -60,7 +60,7 @@ describe('two servers on one PostgreSQL database', () => {
     expect(await atTwo.object(sessionId)).toMatchObject({ bucket, size: bytes.length });
   });
 
-  it('finish an upload whose requests go to both, though one is killed -9 in its midst', async () => {
+  it('finish an upload whose requests go to both, although one is killed -9 during the upload', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'partway-e2e-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const file = join(folder, 'film.mp4');
@@ -90,7 +90,7 @@ describe('two servers on one PostgreSQL database', () => {
   });
 });
 
-/** The live stream of a session at one server: what it has told, until the session ended. */
+/** Reads the live stream of a session from one server until the session ends. */
 function progressUntilEnd({ server, token }: ControlPlaneProcess, sessionId: string) {
   const told: Progress[] = [];
   const waiting = new Set<() => void>();
@@ -109,7 +109,7 @@ function progressUntilEnd({ server, token }: ControlPlaneProcess, sessionId: str
   })();
   return {
     last,
-    /** Fails by the time limit of the test where it is never told. */
+    /** Resolves once a matching event has come; otherwise the time limit ends the test. */
     until(fits: (progress: Progress) => boolean): Promise<void> {
       return new Promise((resolve) => {
         const look = () => {

@@ -79,7 +79,7 @@ describe('a PostgreSQL server that is killed -9', () => {
     onTestFinished(() => mortal.close());
     const { sessionId } = await insertOpenSession(mortal);
     await mortal.report(aReport(sessionId, { parts: storedParts(1, 5) }));
-    const inserted = await insertSession(mortal); // Waits for the disk, and what was written before it is there, too.
+    const inserted = await insertSession(mortal); // Waits for the disk, so that all earlier writes are there as well.
     await mortal.report(aReport(sessionId, { parts: storedParts(6, 10) }));
 
     const own = databaseAt(server.url);
@@ -174,12 +174,12 @@ async function whileReadOnly<Result>(work: () => Promise<Result>): Promise<Resul
   }
 }
 
-describe('a PostgreSQL write that the server has no means for', () => {
+describe('a PostgreSQL write for which the server lacks resources', () => {
   it.each([
     ['a disk without room', '53100', 'full'],
     ['a disk that fails', '58030', 'disk-error'],
     ['memory', '53200', 'away'],
-  ])('is told as one that passes, and nothing of it is written: %s', async (_, code, reason) => {
+  ])('fails as temporary, and writes nothing: %s', async (_, code, reason) => {
     const { sessionId } = await insertOpenSession(store);
     await failWhen('INSERT ON parts', 'new.part_number = 9', code);
 

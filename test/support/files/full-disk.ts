@@ -21,7 +21,7 @@ export interface SmallDisk extends TestDisk {
   makeReadOnly(): Promise<void>;
 }
 
-/** Mounts a real file system of 8 MiB in memory. Mounting needs root, or a machine that lets other users mount. */
+/** Mounts a real file system of 8 MiB in memory. Mounting needs root, or a host that lets other users mount. */
 export async function mountSmallDisk(context: TestContext): Promise<SmallDisk> {
   const folder = mkdtempSync(join(tmpdir(), 'partway-disk-'));
   try {

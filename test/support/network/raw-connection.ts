@@ -41,7 +41,7 @@ export class RawConnection {
     this.#socket.write(text);
   }
 
-  /** Resets the connection, as happens when a machine disappears. */
+  /** Resets the connection, as happens when a host disappears. */
   goAway(): void {
     this.#socket.resetAndDestroy();
   }
