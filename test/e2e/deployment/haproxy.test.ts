@@ -98,10 +98,10 @@ describe('the balancer of compose.yaml, in front of two replicas', () => {
     expect(result.exitCode, result.stderr).toBe(0);
     expect(summaryOf(result)).toMatchObject({ status: 'completed', bytes: SIZE });
     expect(await hashOfObject(sharedMinio(), bucket, 'film.mp4')).toBe(await hashOfFile(file));
-    const { told, opened } = await watched;
-    expect(told.at(-1)).toMatchObject({ status: 'completed' });
+    const { progress, opened } = await watched;
+    expect(progress.at(-1)).toMatchObject({ status: 'completed' });
     // Progress arrived continuously, and not in one batch at the end.
-    expect(new Set(told.map(({ storedBytes }) => storedBytes)).size).toBeGreaterThan(4);
+    expect(new Set(progress.map(({ storedBytes }) => storedBytes)).size).toBeGreaterThan(4);
     expect(opened).toBeGreaterThan(1);
   });
 
@@ -126,19 +126,19 @@ describe('the balancer of compose.yaml, in front of two replicas', () => {
 });
 
 /** Watches the progress as an EventSource does: reopens the stream whenever it ends before the session does. */
-async function watchAcrossReconnects(server: string, sessionId: string): Promise<{ told: Progress[]; opened: number }> {
-  const told: Progress[] = [];
+async function watchAcrossReconnects(server: string, sessionId: string): Promise<{ progress: Progress[]; opened: number }> {
+  const progress: Progress[] = [];
   const headers = { accept: 'text/event-stream', authorization: `Bearer ${TOKEN}` };
   for (let opened = 1; ; opened++) {
     try {
       const { ok, body } = await fetch(`${server}/api/uploads/${sessionId}/progress`, { headers });
       if (!ok || body === null) throw new Error('there is no stream');
       for await (const line of createInterface({ input: Readable.fromWeb(body as WebStream) }))
-        if (line.startsWith('data: {')) told.push(JSON.parse(line.slice('data: '.length)) as Progress);
+        if (line.startsWith('data: {')) progress.push(JSON.parse(line.slice('data: '.length)) as Progress);
     } catch {
       // The stream broke off.
     }
-    if (told.at(-1)?.status === 'completed') return { told, opened };
+    if (progress.at(-1)?.status === 'completed') return { progress, opened };
     await pause(200);
   }
 }

@@ -92,7 +92,7 @@ describe('two servers on one PostgreSQL database', () => {
 
 /** Reads the live stream of a session from one server until the session ends. */
 function progressUntilEnd({ server, token }: ControlPlaneProcess, sessionId: string) {
-  const told: Progress[] = [];
+  const received: Progress[] = [];
   const waiting = new Set<() => void>();
   const last = (async () => {
     const headers = { accept: 'text/event-stream', authorization: `Bearer ${token}` };
@@ -100,10 +100,10 @@ function progressUntilEnd({ server, token }: ControlPlaneProcess, sessionId: str
     if (body === null) throw new Error('the stream has no body');
     for await (const line of createInterface({ input: Readable.fromWeb(body as WebStream) })) {
       if (!line.startsWith('data: ')) continue;
-      told.push(JSON.parse(line.slice('data: '.length)) as Progress);
+      received.push(JSON.parse(line.slice('data: '.length)) as Progress);
       for (const look of waiting) look();
     }
-    const end = told.at(-1);
+    const end = received.at(-1);
     if (end === undefined) throw new Error('the stream told nothing');
     return end;
   })();
@@ -113,7 +113,7 @@ function progressUntilEnd({ server, token }: ControlPlaneProcess, sessionId: str
     until(fits: (progress: Progress) => boolean): Promise<void> {
       return new Promise((resolve) => {
         const look = () => {
-          if (told.some(fits)) resolve();
+          if (received.some(fits)) resolve();
         };
         waiting.add(look);
         look();

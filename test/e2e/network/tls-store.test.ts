@@ -134,8 +134,8 @@ describe('a store behind TLS', () => {
     const { stdout } = await runCli(['doctor'], controlPlane);
     expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(words);
     await controlPlane.stop();
-    const told = (await readFile(logFile, 'utf8')).split('\n').filter((line) => line.includes('"check":"bucket"'));
-    expect(told).toHaveLength(1);
-    expect(told[0]).toMatch(words);
+    const reports = (await readFile(logFile, 'utf8')).split('\n').filter((line) => line.includes('"check":"bucket"'));
+    expect(reports).toHaveLength(1);
+    expect(reports[0]).toMatch(words);
   });
 });

@@ -62,7 +62,7 @@ describe.each<[string, RegExp, () => Promise<void>]>([
   ['replaced', /was replaced/, async () => renameSync(await anotherDatabase(), database)],
   ['truncated', /was truncated/, async () => truncateSync(database, 0)],
   ['overwritten', /was overwritten/, async () => copyFileSync(await anotherDatabase(), database)],
-])('a database that is %s under the server', (_, said, happen) => {
+])('a database that is %s under the server', (_, text, happen) => {
   it('makes the server refuse everything within seconds, with the reason; after a restore of the backup, a waiting upload goes on', async () => {
     const flags = ['--strategy', 'multipart', '--part-size', '5MiB', '--concurrency', '1', '--json'];
     const cli = startCli(['upload', 'film.mp4', ...flags], { ...controlPlane, cwd: files });
@@ -78,13 +78,13 @@ describe.each<[string, RegExp, () => Promise<void>]>([
       .poll(() => api.readiness(), { timeout: 60_000 })
       .toMatchObject({
         ready: false,
-        checks: { database: { ok: false, code: 'STORE_UNAVAILABLE', detail: expect.stringMatching(said) }, bucket: { ok: true } },
+        checks: { database: { ok: false, code: 'STORE_UNAVAILABLE', detail: expect.stringMatching(text) }, bucket: { ok: true } },
       });
-    const refused = { code: 'STORE_UNAVAILABLE', detail: expect.stringMatching(said) };
+    const refused = { code: 'STORE_UNAVAILABLE', detail: expect.stringMatching(text) };
     await expect(api.create({ fileName: 'another', size: 1 })).rejects.toMatchObject(refused);
     await expect(api.list()).rejects.toMatchObject(refused);
     const waiting = await cli.event(({ type, refuses }) => type === 'offline' && refuses === true);
-    expect(waiting).toMatchObject({ what: 'the partway server', reason: expect.stringMatching(said) });
+    expect(waiting).toMatchObject({ what: 'the partway server', reason: expect.stringMatching(text) });
 
     await controlPlane.end();
     expect(controlPlane.describeEnd()).toContain('exit code 1');

@@ -40,8 +40,8 @@ describe('events, from a change of a session to the webhook', () => {
     };
   });
 
-  const told = () => receiver.received.map((one) => verify(one, WEBHOOK_SECRET));
-  const typesOf = (sessionId: string, all: readonly Told[] = told()) =>
+  const receivedEvents = () => receiver.received.map((one) => verify(one, WEBHOOK_SECRET));
+  const typesOf = (sessionId: string, all: readonly Told[] = receivedEvents()) =>
     all.filter(({ data }) => data.sessionId === sessionId).map(({ type }) => type);
   const onServer = (...args: string[]) => runCli(args, { ...controlPlane, env: { ...controlPlane.machineEnv } });
 
@@ -70,7 +70,7 @@ describe('events, from a change of a session to the webhook', () => {
     const sessionId = await upload('C0142.MOV');
     await receiver.until(({ length }) => length === 2);
 
-    expect(told()).toMatchObject([
+    expect(receivedEvents()).toMatchObject([
       { type: 'upload.created', data: { sessionId, sequence: 1, etag: null, checksum: null } },
       {
         type: 'upload.completed',
@@ -85,7 +85,7 @@ describe('events, from a change of a session to the webhook', () => {
         },
       },
     ]);
-    expect((await onServer('events', 'list', '--status', 'delivered')).stdout).toContain(String(told()[1]?.id));
+    expect((await onServer('events', 'list', '--status', 'delivered')).stdout).toContain(String(receivedEvents()[1]?.id));
   });
 
   it('a failing webhook gets the same event again, and the later events after it', async () => {
@@ -97,7 +97,7 @@ describe('events, from a change of a session to the webhook', () => {
     await receiver.until(({ length }) => length >= 3);
 
     expect(typesOf(sessionId)).toStrictEqual(['upload.created', 'upload.created', 'upload.aborted']);
-    const [first, second] = told();
+    const [first, second] = receivedEvents();
     expect(second).toStrictEqual(first);
   });
 
@@ -119,9 +119,9 @@ describe('events, from a change of a session to the webhook', () => {
     const all = [...onTheWire, ...late, after].map(({ sessionId }) => sessionId);
     await receiver.until((received) => hasAll(received.slice(unanswered), 3 + 6 * 2 + 1));
 
-    const heard = withoutDuplicates(told().slice(unanswered));
+    const distinctEvents = withoutDuplicates(receivedEvents().slice(unanswered));
     for (const sessionId of all) {
-      const sequences = heard.filter(({ data }) => data.sessionId === sessionId).map(({ data }) => data.sequence);
+      const sequences = distinctEvents.filter(({ data }) => data.sessionId === sessionId).map(({ data }) => data.sequence);
       const isLate = late.some((one) => one.sessionId === sessionId);
       expect(sequences).toStrictEqual(isLate ? [1, 2] : [1]);
     }
@@ -134,7 +134,7 @@ describe('events, from a change of a session to the webhook', () => {
     await receiver.until(({ length }) => length === 1);
     await abort(sessionId);
     await receiver.until(({ length }) => length === 2);
-    const dead = new Set(told().map(({ id }) => id));
+    const dead = new Set(receivedEvents().map(({ id }) => id));
     receiver.respond = TAKES;
 
     // The server may not have recorded the answers to the events yet.
@@ -147,12 +147,12 @@ describe('events, from a change of a session to the webhook', () => {
 
     expect(
       new Set(
-        told()
+        receivedEvents()
           .slice(2)
           .map(({ id }) => id),
       ),
     ).toStrictEqual(dead);
-    expect(typesOf(sessionId, told().slice(2)).sort()).toStrictEqual(['upload.aborted', 'upload.created']);
+    expect(typesOf(sessionId, receivedEvents().slice(2)).sort()).toStrictEqual(['upload.aborted', 'upload.created']);
   });
 });
 

@@ -67,9 +67,11 @@ describe('partway serve without a terminal', () => {
     expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
     const { exitCode, stdout } = await server.stop();
     expect(exitCode).toBe(0);
-    const told = stdout.split('\n').filter((line) => line.includes('"check":"bucket"'));
-    expect(told).toEqual([expect.stringContaining('the object store does not answer. Start it, or correct PARTWAY_S3_ENDPOINT')]);
-    expect(told[0]).not.toContain('    at ');
+    const lines = stdout.split('\n').filter((line) => line.includes('"check":"bucket"'));
+    expect(lines).toEqual([
+      expect.stringContaining('the object store does not answer. Start it, or correct PARTWAY_S3_ENDPOINT'),
+    ]);
+    expect(lines[0]).not.toContain('    at ');
   });
 
   it('ends with 2 if settings are wrong, and names a misspelt one', async () => {

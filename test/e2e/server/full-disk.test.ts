@@ -39,8 +39,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.each<[string, (context: TestContext) => Promise<TestDisk>, RegExp]>([
   ['a disk without room', mountSmallDisk, /its disk is full\. /],
-  ['a disk that takes no more of its files', limitedDisk, /its disk is full, or fails\. /],
-])('%s under the database', (_, prepare, said) => {
+  ['a disk that accepts no more bytes of its files', limitedDisk, /its disk is full, or fails\. /],
+])('%s under the database', (_, prepare, message) => {
   it('loses nothing and completes nothing wrongly: the upload waits, and goes on by itself once there is room', async (context) => {
     const disk = await prepare(context);
     const bucket = await createTestBucket();
@@ -56,8 +56,8 @@ describe.each<[string, (context: TestContext) => Promise<TestDisk>, RegExp]>([
     await disk.fill(controlPlane.pid);
 
     const waiting = await cli.event(({ type }) => type === 'offline');
-    expect(waiting).toMatchObject({ what: 'the partway server', refuses: true, reason: expect.stringMatching(said) });
-    const refused = { code: 'STORE_UNAVAILABLE', detail: expect.stringMatching(said), facts: { retryAfterSeconds: 2 } };
+    expect(waiting).toMatchObject({ what: 'the partway server', refuses: true, reason: expect.stringMatching(message) });
+    const refused = { code: 'STORE_UNAVAILABLE', detail: expect.stringMatching(message), facts: { retryAfterSeconds: 2 } };
     await expect(openSmall(api, 'another')).rejects.toMatchObject(refused);
     await expect(api.complete(complete.sessionId, {})).rejects.toMatchObject(refused);
     await expect(api.abort(abandoned.sessionId)).rejects.toMatchObject(refused);
@@ -211,8 +211,8 @@ async function serve(
 }
 
 /** @param code 2 if a supervisor should not start the server again. */
-function expectRefusedStart({ exitCode, stdout, stderr }: CliResult, code: 1 | 2, ...said: readonly string[]): void {
+function expectRefusedStart({ exitCode, stdout, stderr }: CliResult, code: 1 | 2, ...messages: readonly string[]): void {
   expect(exitCode, stderr).toBe(code);
-  for (const words of [...said, 'Let this user write', 'mounted read-only']) expect(stderr).toContain(words);
+  for (const words of [...messages, 'Let this user write', 'mounted read-only']) expect(stderr).toContain(words);
   expect(stdout).toBe('');
 }

@@ -91,16 +91,16 @@ describe('an upload through a proxy', () => {
     ],
   ] as const)(
     'that answers %s sends the file once, then only probes with empty requests, and reports the true cause at the end',
-    async (_, answer, said) => {
+    async (_, answer, description) => {
       const { result, sent } = await upload(() => answer, '--max-outage', '10s');
 
       expect(result.exitCode).toBe(5);
       expect(sent).toBe(1);
       const waiting = result.events.filter(({ type }) => type === 'offline');
-      expect(waiting[0]).toMatchObject({ what: 'the object store', reason: expect.stringContaining(said) });
+      expect(waiting[0]).toMatchObject({ what: 'the object store', reason: expect.stringContaining(description) });
       expect(result.stderr).toMatch(/offline since .*something between here and the object store answered/);
       const error = result.events.at(-1);
-      expect(error).toMatchObject({ type: 'error', code: 'OUTAGE_TOO_LONG', message: expect.stringContaining(said) });
+      expect(error).toMatchObject({ type: 'error', code: 'OUTAGE_TOO_LONG', message: expect.stringContaining(description) });
       expect(result.stderr).not.toContain('Nothing could be reached');
       expect(result.stderr).not.toContain('X-Amz');
     },

@@ -75,8 +75,8 @@ describe('a running upload, from another terminal', () => {
     const result = await cli.finished;
     expect(result.exitCode, result.stderr).toBe(0);
     expect(summaryOf(result)).toMatchObject({ status: 'completed', bytes: SIZE, bytesSent: SIZE });
-    const said = result.events.map(({ type }) => type).filter((type) => type !== 'progress' && type !== 'part');
-    expect(said).toEqual(['session', 'strategy', 'paused', 'limit', 'resumed', 'finishing', 'summary']);
+    const types = result.events.map(({ type }) => type).filter((type) => type !== 'progress' && type !== 'part');
+    expect(types).toEqual(['session', 'strategy', 'paused', 'limit', 'resumed', 'finishing', 'summary']);
     expect(result.stderr).toContain('going on after a pause');
     expect(await hashOfObject(sharedMinio(), bucket, 'paused.mp4')).toBe(await hashOfFile(file));
     expect(sockets()).toEqual([]);

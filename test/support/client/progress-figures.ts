@@ -1,6 +1,6 @@
 import type { ProgressFigures } from '../../../src/client/progress/events.ts';
 
-/** Returns the figures of an upload that has not begun, with those that a test is about in `overrides`. */
+/** Returns the figures of an upload that has not begun. A test passes the figures that it is about as `overrides`. */
 export function someFigures(overrides: Partial<ProgressFigures> = {}): ProgressFigures {
   return {
     size: 2,

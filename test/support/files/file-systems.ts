@@ -28,21 +28,21 @@ export async function mountWithoutChangeTime(context: TestContext): Promise<stri
   const [contents, folder] = [join(parent, 'contents'), join(parent, 'mounted')];
   for (const path of [contents, folder]) await mkdir(path);
   const bindfs = spawn('bindfs', ['-f', '--ctime-from-mtime', contents, folder], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
+  let output = '';
   bindfs.stderr.on('data', (text) => {
-    said += text;
+    output += text;
   });
   let isOver = false;
   const ended = once(bindfs, 'close')
     .catch((error: Error) => {
-      said = error.message;
+      output = error.message;
     })
     .finally(() => {
       isOver = true;
     });
   const { dev } = await stat(parent);
   await vi.waitUntil(async () => isOver || (await stat(folder)).dev !== dev, { timeout: 10_000 });
-  if (isOver) skipBecause(context, `needs bindfs, /dev/fuse and the right to mount: ${said.trim()}`);
+  if (isOver) skipBecause(context, `needs bindfs, /dev/fuse and the right to mount: ${output.trim()}`);
   onTestFinished(async () => {
     await run('umount', [folder]);
     await ended;

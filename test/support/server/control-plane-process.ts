@@ -20,7 +20,7 @@ export interface ControlPlaneOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Waits for /readyz, which is the default; false waits only for /healthz (if the bucket is missing on purpose). */
   readonly untilReady?: boolean;
-  /** By how much its wall clock is ahead at the next start. */
+  /** Returns how many seconds its wall clock is ahead at the next start. */
   readonly clockOffsetSeconds?: () => number;
   /** The path of the log file for each start, numbered from 1. */
   readonly logFile?: (start: number) => string;

@@ -159,7 +159,7 @@ export interface TinyUpload {
 /** Three parts of 4, 4 and 2 bytes. */
 export const TINY_FILE = Buffer.from('0123456789');
 
-/** Two parts of S3's minimum size and one of three bytes, which is a small file that the wire splits into three parts. */
+/** A small file that takes three parts through the wire: two of S3's minimum size and one of three bytes. */
 export const SMALL_FILE = Buffer.concat([Buffer.alloc(5 * MiB, 1), Buffer.alloc(5 * MiB, 2), Buffer.from('end')]);
 export const SMALL_FILE_CHECKSUM = checksumOf(SMALL_FILE);
 export const SMALL_FILE_REQUEST = {
