@@ -119,7 +119,7 @@ describe('an object store that is killed during Complete', () => {
     expect(await uploadThrough({ killAfterMs: 0 })).toEqual({ sentAgain: [], lostBytes: [] });
   });
 
-  it('after it has lost one part: that part is sent again', async () => {
+  it('and loses one part: that part is sent again', async () => {
     const meanwhile = async (minio: RunningMinio) => {
       const [meta] = await filesOfUploads(minio, 'part.2.meta');
       await rm(String(meta));
@@ -127,7 +127,7 @@ describe('an object store that is killed during Complete', () => {
     expect(await uploadThrough({ killAfterMs: 0, meanwhile })).toEqual({ sentAgain: [2], lostBytes: [PART] });
   });
 
-  it('after it has destroyed the upload: everything is sent again, under the same id', async () => {
+  it('and loses the whole upload: everything is sent again, under the same id', async () => {
     const meanwhile = async (minio: RunningMinio) => {
       for (const meta of await filesOfUploads(minio, 'xl.meta')) await truncate(meta, 0);
     };
