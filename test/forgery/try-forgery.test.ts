@@ -14,7 +14,7 @@ describe('a forged part', () => {
     [error(403, 'AccessDenied', 'Access Denied.'), 'shielded'],
     [error(403, 'SignatureDoesNotMatch'), 'no-hole'],
     [error(403, 'InvalidAccessKeyId'), 'no-such-id'],
-    // About the date of the request, not about the right to write.
+    // Concerns the date of the request, not the right to write.
     [error(403, 'AccessDenied', 'Request has expired'), 'unknown'],
     [error(403, 'AccessDenied', 'Request is not valid yet'), 'unknown'],
     [error(404, 'NoSuchBucket'), 'unknown'],
@@ -26,7 +26,7 @@ describe('a forged part', () => {
     expect(judgeForgery(answer)).toBe(verdict);
   });
 
-  it('is open at MinIO for root, whom no policy binds, and unknown ids are named as such', async () => {
+  it('shows an open hole at MinIO for root, which no policy restricts, and reports unknown ids as such', async () => {
     const { endpoint, region, accessKeyId } = sharedMinio();
     const target = { endpoint, region, bucket: await createTestBucket(), keyPrefix: 'team/', at: new Date() };
 

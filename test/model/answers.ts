@@ -4,7 +4,7 @@ import { type CannedAnswer, S3_ANSWERS } from '../support/proxies/faults.ts';
 
 interface Possible {
   readonly answer: CannedAnswer;
-  /** How a client may give up that meets it `times` times at the same part or call. */
+  /** The code with which a client may give up after it got this answer `times` times for the same part or call. */
   readonly mayEnd?: { readonly code: ErrorCode; readonly times: number };
 }
 
@@ -16,13 +16,13 @@ const page = (status: number): CannedAnswer => ({
 });
 const passes = (answer: CannedAnswer): Possible => ({ answer });
 const ends = (answer: CannedAnswer, code: ErrorCode, times = 1): Possible => ({ answer, mayEnd: { code, times } });
-/** Any 403 is worth one new URL. */
+/** After any 403, the client tries one new URL. */
 const refusesUrl = (answer: CannedAnswer) => ends(answer, 'PART_REFUSED', 2);
 const refuses = (answer: CannedAnswer) => ends(answer, 'PART_REFUSED');
-/** As often as the least patient strategy tries. */
+/** The number of tries of the least patient strategy. */
 const fails = (answer: CannedAnswer) => ends(answer, 'PART_FAILED', 3);
 
-/** To a part's PUT, instead of the store's. */
+/** Answers to the PUT of a part, instead of the store's. */
 const partAnswers = {
   expired: refusesUrl(S3_ANSWERS.expired),
   wrongSignature: refusesUrl(S3_ANSWERS.wrongSignature),
@@ -63,9 +63,9 @@ const problem = (code: ServiceErrorCode): CannedAnswer => ({
   when: 'body read',
 });
 
-/** To a call, instead of the control plane's. */
+/** Answers to a call, instead of the control plane's. */
 const callAnswers = {
-  // Whatever is not a problem document of ours is not our server's word.
+  // An answer that is not one of our problem documents does not come from our server.
   forbiddenByProxy: passes(page(403)),
   loginPage: passes({ ...page(200), when: 'body read' }),
   badGateway: passes(page(502)),

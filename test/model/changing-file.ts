@@ -3,7 +3,7 @@ import { withFlippedByte } from '../support/client/sources.ts';
 
 export type Contents = 'original' | 'changed';
 
-/** A source, and the contents that its file had since it was opened. */
+/** A source, and the contents that its file has had since it was opened. */
 export interface OpenFile extends ByteSource {
   readonly contentsSeen: ReadonlySet<Contents>;
 }
@@ -13,21 +13,21 @@ export interface ChangingFileOptions {
   readonly original: Buffer;
   readonly changeAt: number;
   readonly pieceSize: number;
-  /** False where it is on a file system on which contents may change without a sign. */
+  /** False if the file is on a file system on which its contents may change without a trace. */
   readonly hasChangeTime: boolean;
 }
 
 /**
- * A file of which one byte changes and changes back. More than one would let an upload without any sign of the change (same
- * modification time) mix contents that no file ever had, which no client can notice that does not read everything twice.
+ * A file in which one byte changes and changes back. With more than one byte, an upload could mix both contents into bytes that the file
+ * never had, and if the modification time stays the same, only a client that reads everything twice can notice that.
  */
 export class ChangingFile {
   readonly bytes: Readonly<Record<Contents, Buffer>>;
-  /** A read hands out pieces of so many bytes. */
+  /** A read yields pieces of this many bytes. */
   readonly #pieceSize: number;
   readonly #open = new Set<Set<Contents>>();
   #contents: Contents = 'original';
-  /** What a modification time is good for. */
+  /** Stands for the modification time. */
   #version = 0;
 
   readonly #name: string;
@@ -41,17 +41,17 @@ export class ChangingFile {
     this.#pieceSize = pieceSize;
   }
 
-  /** The file as it was at first. */
+  /** A source with the file's first contents. */
   get original(): ByteSource {
     return bytesSource(this.bytes.original, this.#name);
   }
 
-  /** Of its identity, as far as it shows. */
+  /** The version of the file, as its modification time shows it. */
   get version(): number {
     return this.#version;
   }
 
-  /** `seen` where the modification time tells. */
+  /** Changes the contents; `seen` means that the modification time changes as well. */
   become(contents: Contents, seen: boolean): void {
     if (contents === this.#contents) return;
     this.#contents = contents;
@@ -83,7 +83,7 @@ export class ChangingFile {
 
   async *#read(start: number, end: number): AsyncGenerator<Uint8Array> {
     for (let at = start; at < end; at += this.#pieceSize) {
-      // Other things happen between two pieces, as they do when they come from a disk.
+      // Yields to the event loop between two pieces, as reads from a disk do.
       await new Promise((resolve) => setImmediate(resolve));
       yield this.bytes[this.#contents].subarray(at, Math.min(at + this.#pieceSize, end));
     }

@@ -23,7 +23,7 @@ const PART = 5 * MiB;
 const PARTS = 4;
 const TOKEN = 'the-token-of-these-tests';
 
-/** Remembers the lists of parts that it was answered. */
+/** Records the lists of parts that it receives. */
 class ListeningControlPlane extends ControlPlane {
   readonly lists: PartsResponse[] = [];
 
@@ -34,7 +34,7 @@ class ListeningControlPlane extends ControlPlane {
   }
 }
 
-/** Runs an upload during whose Complete MinIO is killed, this long after the request arrived; `meanwhile` sees the disk of the dead MinIO. */
+/** Runs an upload and kills MinIO this long after its Complete arrived. `meanwhile` may change the disk of the dead MinIO. */
 async function uploadThrough(options: { killAfterMs: number; meanwhile?: (minio: RunningMinio) => Promise<void> }) {
   const minio = await startMinio({ log: () => {}, bucket: 'uploads' });
   const toStore = await startFaultProxy(minio.endpoint);
@@ -67,7 +67,7 @@ async function uploadThrough(options: { killAfterMs: number; meanwhile?: (minio:
     await options.meanwhile?.(minio);
     await minio.restart();
   };
-  // Of the calls that name an upload, only Complete is a POST. Its answer is lost in any case, also where it was faster.
+  // Complete is the only POST that names an upload. Its answer is always lost, even if MinIO answers before the kill.
   fromServer.inject(
     losesAnswer,
     ({ method, uploadId }) => {
@@ -98,7 +98,7 @@ async function hashOf(bytes: Uint8Array): Promise<string> {
   return Buffer.from(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)).toString('hex');
 }
 
-/** Files of unfinished uploads, by name. */
+/** Finds the files of this name in unfinished uploads. */
 async function filesOfUploads({ dataDir }: RunningMinio, name: string): Promise<string[]> {
   const folder = join(String(dataDir), '.minio.sys', 'multipart');
   const entries = await readdir(folder, { recursive: true });
@@ -106,20 +106,20 @@ async function filesOfUploads({ dataDir }: RunningMinio, name: string): Promise<
 }
 
 describe('an object store that is killed during Complete', () => {
-  // What is left of the upload depends on the millisecond: all, some parts, nothing, or the object (measured).
+  // Which parts remain depends on the millisecond: all, some, none, or there is already the object (measured).
   it.each([3, 6, 9, 14])(
-    'after %i ms: the upload is finished under its id, and only what is gone is sent again',
+    'after %i ms: the upload finishes under its id, and only lost parts are sent again',
     async (killAfterMs) => {
       const { sentAgain } = await uploadThrough({ killAfterMs });
       console.info(`killed after ${killAfterMs} ms: ${sentAgain.length} of ${PARTS} parts were sent again`);
     },
   );
 
-  it('before it did anything: nothing is sent again', async () => {
+  it('before it has done anything: nothing is sent again', async () => {
     expect(await uploadThrough({ killAfterMs: 0 })).toEqual({ sentAgain: [], lostBytes: [] });
   });
 
-  it('when it had let go of one part: that one is sent again', async () => {
+  it('and loses one part: that part is sent again', async () => {
     const meanwhile = async (minio: RunningMinio) => {
       const [meta] = await filesOfUploads(minio, 'part.2.meta');
       await rm(String(meta));
@@ -127,7 +127,7 @@ describe('an object store that is killed during Complete', () => {
     expect(await uploadThrough({ killAfterMs: 0, meanwhile })).toEqual({ sentAgain: [2], lostBytes: [PART] });
   });
 
-  it('when the upload was destroyed by it: everything is sent again, under the same id', async () => {
+  it('and loses the whole upload: everything is sent again, under the same id', async () => {
     const meanwhile = async (minio: RunningMinio) => {
       for (const meta of await filesOfUploads(minio, 'xl.meta')) await truncate(meta, 0);
     };

@@ -6,31 +6,31 @@ import { type Limits, type Schedule, schedule } from './schedule.ts';
 import type { Setting } from './stage.ts';
 
 export interface Lanes {
-  /** Schedules that are played at the same time, where the machine keeps up with them. */
+  /** The number of lanes: schedules that play at the same time, if the host keeps up with them. */
   readonly lanes: number;
   readonly schedulesInLane: number;
-  /** Played in each lane however long they take: a slow machine plays fewer schedules, and none is interrupted. */
+  /** Played in each lane however long they take. A slow host plays fewer schedules than `schedulesInLane`, and interrupts none. */
   readonly fewestInLane: number;
-  /** After this long no lane begins another schedule beyond `fewestInLane`, nor shrinks a failure further. */
+  /** After this time, no lane begins a schedule beyond `fewestInLane` or shrinks a failure further. */
   readonly enoughMs: number;
 }
 
-/** A turn of the event loop that is this late means that the machine, or this process, has enough to do. */
+/** If a turn of the event loop is this late, the host or this process is busy. */
 const LATE_MS = 60;
 const TURN_MS = 20;
-/** As many play in any case. */
+/** This many schedules may play even if the event loop is late. */
 const FEWEST_AT_ONCE = 3;
 
 /**
- * Lets in as many schedules at a time as the event loop serves in time. All of them share it with the engines, proxies and servers
- * that they play with, whose timers mean something only where it turns.
+ * Limits how many schedules play at the same time to what the event loop can serve. All of them share it with their engines, proxies and
+ * servers, whose timers are reliable only if the loop turns in time.
  */
 class Admission {
   #playing = 0;
   #queue: Promise<void> = Promise.resolve();
 
   async play(schedule: () => Promise<void>): Promise<void> {
-    // One after another: each that is let in shows in the next turn.
+    // One at a time, because the load of each schedule shows only in the next turn.
     this.#queue = this.#queue.then(() => this.#letIn());
     await this.#queue;
     await schedule().finally(() => {
@@ -50,19 +50,19 @@ async function isTurnLate(): Promise<boolean> {
   return performance.now() - askedAt > TURN_MS + LATE_MS;
 }
 
-/** No budget: it ends a test that hangs in spite of all the limits in it. */
+/** The time limit of a test with schedules. It is not a budget, but ends a test that hangs in spite of its own limits. */
 export const UNHURRIED_MS = 1_200_000;
 
 /**
- * Plays random schedules, many at the same time: most of a schedule is waiting, with the engine's own timers and over real
- * sockets. Resolves to how many were played. A failure is told with the seed and the path of its schedule; they choose the same
- * schedule again (PARTWAY_TEST_SEED, PARTWAY_TEST_PATH), and the network's timing decides the rest.
+ * Plays random schedules, many at the same time, because a schedule mostly waits for the engine's own timers and real sockets. Resolves
+ * with the number of schedules played. A failure is reported with the seed and the path of its schedule, which choose the same schedule
+ * again (PARTWAY_TEST_SEED, PARTWAY_TEST_PATH); the rest depends on the network's timing.
  */
 export async function playMany(
   { lanes, schedulesInLane, fewestInLane, enoughMs }: Lanes,
   setting: Setting,
   limits: Limits,
-  /** Schedules that once failed; the first lane plays them first. */
+  /** Schedules that failed in the past; the first lane plays them first. */
   examples: readonly Schedule[] = [],
 ): Promise<number> {
   const seed = testSeed();

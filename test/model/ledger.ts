@@ -1,12 +1,12 @@
 import type { PutWatch, SeenRequest } from '../support/proxies/fault-proxy.ts';
 
-/** By this header of its PUTs the ledger knows a client; presigned URLs do not sign it. */
+/** The header of PUTs that names the client to the ledger; presigned URLs do not sign it. */
 export const CLIENT_HEADER = 'x-model-client';
 export const SEND_HEADER = 'x-model-send';
 
 interface Question {
   readonly client: string;
-  /** What the store held when the client asked, as far as the answer is the client's business. */
+  /** The parts that the store held when the client asked, as far as the client must respect the answer. */
   readonly held: Set<string>;
 }
 
@@ -23,33 +23,33 @@ interface Report {
 }
 
 /**
- * Keeps book, beside everything that is tested, of which parts the store holds and which client knows it. A client knows of
- * a part when it asked the control plane for the list while the store held it, or sent it by itself: from then on, a PUT of
- * that part to the same multipart upload is a part that was sent again though it was stored.
+ * Records, independently of the code under test, which parts the store holds and which client knows that. A client knows of a part if it
+ * sent the part itself, or asked the control plane for the list while the store held the part. From then on, if the client puts that part
+ * into the same multipart upload, it sends a stored part again.
  */
 export class Ledger implements PutWatch {
-  /** What went against the guarantees, in words. */
+  /** Descriptions of violated guarantees. */
   readonly violations: string[] = [];
-  /** How often the store lost parts. */
+  /** The number of times that the store lost parts. */
   losses = 0;
   puts = 0;
-  /** Requests at the proxy that have not come to their end. */
+  /** The number of PUTs at the proxy that have not ended. */
   underWay = 0;
   readonly #held = new Set<string>();
   readonly #known = new Map<string, Set<string>>();
   readonly #questions = new Set<Question>();
   readonly #reports: Report[] = [];
   readonly #firstReportSent = new Map<string, number>();
-  /** Of each PUT, the parts that its client knew to be stored. */
+  /** The parts that the client knew to be stored when it made each PUT. */
   readonly #sends: Set<string>[] = [];
-  /** Clients that have heard what is stored. */
+  /** Clients that have received a list of the stored parts. */
   readonly #hasList = new Set<string>();
   readonly #replaced = new Set<string>();
-  /** Of each client, the parts that the store took from it. */
+  /** The parts that the store accepted, by client. */
   readonly #sent = new Map<string, Set<string>>();
-  /** PUTs that began before the store lost something: whether it has their parts is not known. */
+  /** PUTs that began before the store lost something. It is unknown whether the store has their parts. */
   readonly #overtaken = new Set<SeenRequest>();
-  /** By client and part number. */
+  /** The latest attempt, by client and part number. */
   readonly #latest = new Map<string, Attempt>();
   readonly #onPut: (moment: 'put began' | 'put stored') => void;
   #time = 0;
@@ -58,13 +58,13 @@ export class Ledger implements PutWatch {
     this.#onPut = onPut;
   }
 
-  // What the proxy before the store sees.
+  // Notifications by the proxy in front of the store.
 
   began(put: SeenRequest): void {
     this.puts += 1;
     this.underWay += 1;
     const client = clientOf(put);
-    // What it knew when it sent this: on slow links that is a while ago.
+    // The knowledge of the client when it sent this PUT, which is a while ago on slow links.
     if (this.#sends[Number(put.headers[SEND_HEADER])]?.has(partOf(put))) {
       this.violations.push(`client ${client} sent part ${put.partNumber} again, which it knew to be stored`);
     }
@@ -78,7 +78,7 @@ export class Ledger implements PutWatch {
     this.#held.add(partOf(put));
     this.#sentBy(client).add(partOf(put));
     const latest = this.#latest.get(`${client} ${put.partNumber}`);
-    // Without asking, no client can know of a part that arrives after its client gave it up.
+    // A client that has given up a PUT cannot know, without asking, that the part still arrived.
     if (latest?.put === put && !latest.isOver) latest.isStored = true;
     this.#onPut('put stored');
   }
@@ -87,12 +87,12 @@ export class Ledger implements PutWatch {
     this.underWay -= 1;
   }
 
-  // What the store does.
+  // Notifications about the store.
 
   /** The store lost a part of that upload, or all of them: no client is blamed for sending them again. */
   lost(uploadId: string, partNumber?: number): void {
     this.losses += 1;
-    // Of what is on its way, the store may have taken the part before it lost it.
+    // The store may have accepted the part of a PUT in progress before it lost the part.
     for (const { put } of this.#latest.values()) this.#overtaken.add(put);
     const isLost = (part: string) =>
       partNumber === undefined ? part.startsWith(`${uploadId} `) : part === `${uploadId} ${partNumber}`;
@@ -100,11 +100,11 @@ export class Ledger implements PutWatch {
     for (const parts of sets) for (const part of parts) if (isLost(part)) parts.delete(part);
   }
 
-  // What a client hears.
+  // Notifications about a client.
 
   /**
-   * Its attempt at a part is over, well or badly. If the store has the part by then, it must not be sent again: a client that
-   * heard no answer asks first.
+   * The client's attempt at a part has ended, with success or not. If the store has the part by then, the client must not send it again:
+   * without an answer, it asks first.
    */
   attemptOver(client: string, partNumber: number): void {
     const latest = this.#latest.get(`${client} ${partNumber}`);
@@ -116,16 +116,16 @@ export class Ledger implements PutWatch {
     for (const question of this.#questions) if (question.client === client) question.held.add(part);
   }
 
-  /** The client makes a PUT. The result names it, in a header of its own. */
+  /** The client makes a PUT. Returns an id for it, which the client sends in a separate header. */
   sends(client: string): string {
     return String(this.#sends.push(new Set(this.#knownTo(client))) - 1);
   }
 
-  /** The client asks what is stored; `heard` when the answer is there. */
+  /** The client asks which parts are stored. Its caller calls `heard` once the answer has arrived. */
   asks(client: string): { heard(): void; failed(): void } {
     const own = new Set([...this.#sentBy(client), ...(this.#known.get(client) ?? [])]);
-    // Its first list tells it what is there. Later ones are asked for the sake of its own parts: what another client sends
-    // meanwhile is the race of two clients, which ends when the older one hears that it was replaced.
+    // The first list shows a client all stored parts. It asks for later lists because of its own parts: parts that another client sends
+    // meanwhile are a race of two clients, which ends when the older one learns that it was replaced.
     const held = [...this.#held].filter((part) => !this.#hasList.has(client) || own.has(part));
     const question: Question = { client, held: new Set(held) };
     this.#questions.add(question);
@@ -141,7 +141,7 @@ export class Ledger implements PutWatch {
     };
   }
 
-  /** The client reports; `accepted` or `refused` when the answer is there. The newest client wins, and stays the winner. */
+  /** The client reports. Its caller calls `accepted` or `refused` once the answer has arrived. The newest client wins, for good. */
   reports(client: string): { accepted(): void; refused(): void } {
     const sent = ++this.#time;
     if (!this.#firstReportSent.has(client)) this.#firstReportSent.set(client, sent);
@@ -152,20 +152,20 @@ export class Ledger implements PutWatch {
         this.#reports.push({ client, sent, answered: ++this.#time });
       },
       refused: () => {
-        // What it had begun by then, it may go through with.
+        // The client may finish what it had begun by then.
         setImmediate(() => this.#replaced.add(client));
       },
     };
   }
 
-  /** Whether `newer` said its first word after `older` had been accepted, so that no observer can have seen them the other way round. */
+  /** Whether `newer` sent its first report after one of `older` was accepted, so that every observer has seen them in this order. */
   #tookOver(newer: string, older: string, before: number): boolean {
     if (newer === older) return false;
     const first = this.#firstReportSent.get(newer) ?? 0;
     return first <= before && this.#reports.some(({ client, answered }) => client === older && answered < first);
   }
 
-  /** The client asks for something that only a client asks for which uploads. */
+  /** The client makes a request that only an uploading client makes. */
   works(client: string): void {
     if (this.#replaced.has(client))
       this.violations.push(`client ${client} went on though it was told that another one took over`);

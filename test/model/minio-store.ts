@@ -6,14 +6,14 @@ import { POLICY } from '../support/server/control-plane.ts';
 import type { ModelStore } from './model-store.ts';
 
 /**
- * One real MinIO for schedules that are played at the same time, each with a key of its own. A kill in one of them befalls all:
- * what comes unforeseen must be survived as well.
+ * Shares one real MinIO among schedules that play at the same time, each with its own key. A kill by one of them hits all: uploads must
+ * survive unplanned faults as well.
  */
 export function shareMinio(minio: RunningMinio, bucket: string): () => Promise<ModelStore> {
   const onKills = new Set<() => void>();
   const { endpoint, region, accessKeyId, secretAccessKey } = minio;
   const account = { endpoint, region, accessKeyId, secretAccessKey, bucket };
-  /** Each resolves when its schedule is over. */
+  /** One promise for each schedule that needs MinIO to stay up, resolved when the schedule is over. */
   const spared = new Set<Promise<void>>();
   let outage: Promise<void> | undefined;
 
@@ -39,7 +39,7 @@ export function shareMinio(minio: RunningMinio, bucket: string): () => Promise<M
     return {
       endpoint,
       connect(publicEndpoint, _now, onKill) {
-        // As servers do: root may be forged, so none of them would begin an upload that root signs.
+        // STS as for real servers: requests by root can be forged, so a server begins no upload that root would sign.
         const store = createS3ObjectStore({
           ...account,
           publicEndpoint,

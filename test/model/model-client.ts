@@ -20,7 +20,7 @@ import { TOKEN } from './model-server.ts';
 export type Outcome =
   | { readonly kind: 'completed'; readonly result: UploadResult }
   | { readonly kind: 'gave up'; readonly code: ErrorCode }
-  /** Before it had a session: nothing was begun. */
+  /** The client ended before it had a session. */
   | { readonly kind: 'not started' };
 
 export interface ClientOptions {
@@ -28,31 +28,31 @@ export interface ClientOptions {
   readonly server: string;
   readonly ledger: Ledger;
   readonly file: OpenFile;
-  /** What a session is found by: the file changes after that, or it would be another upload. */
+  /** The source by which a session is found. The file changes only after that; otherwise it would be another upload. */
   readonly original: ByteSource;
-  /** Resumes this one; otherwise the session of the file is found or made. */
+  /** The session to resume; if undefined, the session of the file is found or created. */
   readonly sessionId: string | undefined;
-  /** A socket that takes nothing for this long is given up. */
+  /** The client gives up a socket that accepts nothing for this long. */
   readonly stallMs: number;
   readonly knownChecksums: ReadonlyMap<number, string> | undefined;
 }
 
-/** The engine does not repeat finding a session: the caller that asked for the upload asks again. */
+/** The engine tries to find a session once; its caller tries again. */
 const TRIES_TO_OPEN = 6;
 
-/** One client process: the real engine, with a control plane that keeps the ledger informed. */
+/** A client process: the real engine, with a control plane client that informs the ledger. */
 export class ModelClient {
   readonly name: string;
   readonly file: OpenFile;
   readonly outcome: Promise<Outcome>;
-  /** Resolves when there is an outcome, whatever it is. */
+  /** Resolves when there is any outcome. */
   readonly over: Promise<void>;
-  /** The session that it works on; undefined where it was not told of any. */
+  /** The session that the client works on; undefined if it got none. */
   readonly found: Promise<string | undefined>;
-  /** As a journal would have them: what this client read of its file. */
+  /** Checksums of the parts that this client read from its file, as a journal would hold them. */
   readonly checksums = new Map<number, string>();
   isOver = false;
-  /** What it gave up with, for people. */
+  /** The details of the error with which it gave up, for a reader. */
   lastWords = '';
   readonly #options: ClientOptions;
   readonly #controlPlane: WatchedControlPlane;
@@ -89,7 +89,7 @@ export class ModelClient {
     return this.#kill.signal.aborted;
   }
 
-  /** Ends at once: nothing is drained, and nothing more is sent to anything. */
+  /** Ends at once: the client drains nothing and sends nothing more. */
   kill(): void {
     this.#kill.abort(new Error('killed'));
   }
@@ -149,7 +149,7 @@ export class ModelClient {
   }
 }
 
-/** The real one; the ledger hears of what is asked and answered. */
+/** The real control plane client, which also informs the ledger of requests and answers. */
 class WatchedControlPlane extends ControlPlane {
   readonly #name: string;
   readonly #ledger: Ledger;
@@ -164,13 +164,13 @@ class WatchedControlPlane extends ControlPlane {
 
   override async parts(sessionId: string, signal?: AbortSignal): Promise<PartsResponse> {
     this.#ledger.works(this.#name);
-    const question = this.#ledger.asks(this.#name);
+    const listing = this.#ledger.asks(this.#name);
     try {
       const answer = await super.parts(sessionId, signal);
-      question.heard();
+      listing.heard();
       return answer;
     } catch (error) {
-      question.failed();
+      listing.failed();
       throw error;
     }
   }
@@ -185,7 +185,7 @@ class WatchedControlPlane extends ControlPlane {
         headers: {
           ...part.headers,
           [CLIENT_HEADER]: name,
-          // Read again for each request, when it is made.
+          // A getter, because the header is read when each request is made.
           get [SEND_HEADER]() {
             return ledger.sends(name);
           },
@@ -200,15 +200,15 @@ class WatchedControlPlane extends ControlPlane {
   }
 
   override async report(sessionId: string, report: ReportRequest, signal?: AbortSignal): Promise<Progress> {
-    // The engine sends its last report even when it is interrupted; a killed client does not.
+    // The engine sends its last report even if it is interrupted; a killed client does not.
     this.#killed.throwIfAborted();
-    const said = this.#ledger.reports(this.#name);
+    const sent = this.#ledger.reports(this.#name);
     try {
       const answer = await super.report(sessionId, report, signal && AbortSignal.any([signal, this.#killed]));
-      said.accepted();
+      sent.accepted();
       return answer;
     } catch (error) {
-      if (isUploadError(error, 'CLIENT_REPLACED')) said.refused();
+      if (isUploadError(error, 'CLIENT_REPLACED')) sent.refused();
       throw error;
     }
   }

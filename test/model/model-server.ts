@@ -24,22 +24,22 @@ export interface ModelServerOptions {
   readonly objects: ObjectStore;
   readonly now: () => number;
   readonly storeFaults: readonly StoreFault[];
-  /** Before a call of the store has its effect, and after. */
+  /** Runs before each call to the store and after it. */
   readonly onStoreCall: (method: ObjectStoreMethod, state: 'begun' | 'over', args: readonly unknown[]) => void;
-  /** An error that the server did not foresee. */
+  /** Runs for an error that the server reports as INTERNAL. */
   readonly onBug: (what: string) => void;
 }
 
-/** One life of the control plane: what it is doing when it is killed stays undone, except what the stores have begun already. */
+/** One life of the control plane. A kill leaves its work unfinished, except for calls that the stores have already begun. */
 interface Life {
   ended: boolean;
   readonly deps: ServiceDeps;
   readonly fetch: (request: Request) => Response | Promise<Response>;
 }
 
-/** The real control plane behind a real socket. It can be killed at any moment, and a new one comes up on the same stores and port. */
+/** The real control plane behind a real socket. It can be killed at any moment, and restarts on the same stores and port. */
 export class ModelServer {
-  /** An address without faults that is never killed: for observers, and for the end. */
+  /** Dependencies without faults and kills, for observers and for the end of a schedule. */
   readonly deps: ServiceDeps;
   readonly #options: ModelServerOptions;
   readonly #calls = new Map<ObjectStoreMethod, number>();
@@ -76,13 +76,13 @@ export class ModelServer {
     if (this.#life === undefined) this.#startLife();
   }
 
-  /** What the server does every minute. */
+  /** Runs the sweep that a server runs every minute. */
   async sweep(): Promise<void> {
     const life = this.#life;
     if (life) await Promise.race([sweep(life.deps), wait(1_000)]);
   }
 
-  /** No fault any more. */
+  /** Injects no more faults. */
   spare(): void {
     this.#faultless = true;
   }
@@ -121,7 +121,7 @@ export class ModelServer {
       shutdown: new AbortController().signal,
     });
     this.#life = life;
-    // As every start does: nothing can be under way then.
+    // Every start sweeps at once, because no request can be in progress yet.
     void sweep(life.deps, 0);
   }
 
@@ -163,7 +163,7 @@ export class ModelServer {
   }
 }
 
-/** A dead process hears no answer, and asks nothing more. */
+/** Makes calls of a dead process hang: it gets no answers and makes no more calls. */
 async function unlessDead(life: Life, call: () => Promise<unknown>): Promise<unknown> {
   if (life.ended) return never();
   const outcome = await call().then(

@@ -9,51 +9,51 @@ import { FakeObjectStore } from '../support/store/fake-object-store.ts';
 
 /** An object store that a schedule can harm: one in this process, or a real MinIO. */
 export interface ModelStore {
-  /** Where PUTs of parts go. */
+  /** The endpoint for PUTs of parts. */
   readonly endpoint: string;
-  /** The control plane's side of it. URLs name `publicEndpoint`. `onKill`: it is killed, and may lose what it is assembling. */
+  /** Returns the control plane's access. URLs name `publicEndpoint`. `onKill` runs when the store is killed and may lose an object in assembly. */
   connect(publicEndpoint: string, now: () => number, onKill: () => void): ObjectStore;
-  /** Kills the store, and starts it again after this long. Resolves when it is back. */
+  /** Kills the store and starts it again after this time. Resolves when it is up again. */
   kill(downMs: number): Promise<void>;
-  /** From here on the store is not killed any more, whatever asks for it. Resolves when it is up. */
+  /** Protects the store from further kills by any schedule. Resolves when it is up. */
   spare(): Promise<void>;
-  /** Undefined where there is no object. */
+  /** Reads the object, or resolves with undefined if there is none. */
   read(key: string): Promise<Uint8Array | undefined>;
-  /** Unfinished multipart uploads of the key. */
+  /** Lists the ids of the unfinished multipart uploads of the key. */
   uploads(key: string): Promise<string[]>;
   loseUpload(key: string, uploadId: string): Promise<void>;
-  /** Undefined where this store cannot be made to. */
+  /** Makes the store lose a part; undefined if this store cannot. */
   readonly losePart?: (uploadId: string, partNumber: number) => void;
   close(): Promise<void>;
 }
 
-/** Time that a call to the store takes each way, so that there is a moment within it. */
+/** The time that a call to the store takes each way, so that something can happen during the call. */
 const LATENCY_MS = 20;
 
 /**
- * FakeObjectStore with a front door for presigned PUTs. Parts may be as small as one likes here, which is what makes
- * hundreds of schedules affordable.
+ * Starts a FakeObjectStore with an HTTP server for presigned PUTs. Its parts may have any size; small ones make hundreds of schedules
+ * affordable.
  */
 export async function startFakeStore(): Promise<ModelStore> {
   let fake = new FakeObjectStore();
   let now = Date.now;
   let isDown = false;
-  const door = http.createServer((request, response) => {
-    takePart(fake, now(), request).then(
+  const httpServer = http.createServer((request, response) => {
+    answerPut(fake, now(), request).then(
       (answer) => send(response, answer),
       () => request.socket.destroy(),
     );
   });
-  // Accepted and reset rather than refused: another program may take a port that nothing listens on in the next moment.
-  door.on('connection', (socket) => isDown && socket.resetAndDestroy());
-  door.keepAliveTimeout = 0;
-  await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
+  // Accepted and reset rather than refused: another program may take a port as soon as nothing listens on it.
+  httpServer.on('connection', (socket) => isDown && socket.resetAndDestroy());
+  httpServer.keepAliveTimeout = 0;
+  await new Promise<void>((resolve) => httpServer.listen(0, '127.0.0.1', resolve));
 
   const unlessDown = () => {
     if (isDown) throw new ObjectStoreError('unavailable', 'the store is down');
   };
   return {
-    endpoint: `http://127.0.0.1:${(door.address() as AddressInfo).port}`,
+    endpoint: `http://127.0.0.1:${(httpServer.address() as AddressInfo).port}`,
     connect(publicEndpoint, clock) {
       now = clock;
       fake = new FakeObjectStore({ now: clock, minPartSize: 1, publicEndpoint });
@@ -69,7 +69,7 @@ export async function startFakeStore(): Promise<ModelStore> {
     },
     async kill(downMs) {
       isDown = true;
-      door.closeAllConnections();
+      httpServer.closeAllConnections();
       await wait(downMs);
       isDown = false;
     },
@@ -80,16 +80,16 @@ export async function startFakeStore(): Promise<ModelStore> {
     losePart: (uploadId, partNumber) => fake.losePart(uploadId, partNumber),
     close: () =>
       new Promise((resolve) => {
-        door.close(() => resolve());
-        door.closeAllConnections();
+        httpServer.close(() => resolve());
+        httpServer.closeAllConnections();
       }),
   };
 }
 
 type Answer = Pick<CannedAnswer, 'status' | 'headers' | 'body'>;
 
-/** As MinIO answers: an expired URL before the body is read, then the length, the checksum, and whether the upload is known. */
-async function takePart(fake: FakeObjectStore, now: number, request: http.IncomingMessage): Promise<Answer> {
+/** Checks a PUT in MinIO's order: first whether the URL has expired, then the length, the checksum, and whether the upload exists. */
+async function answerPut(fake: FakeObjectStore, now: number, request: http.IncomingMessage): Promise<Answer> {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://store');
   const key = decodeURIComponent(pathname.slice(`/${fake.bucket}/`.length));
   if (request.method !== 'PUT') return S3_ANSWERS.wrongSignature;

@@ -1,6 +1,6 @@
 import type { When } from './schedule.ts';
 
-/** Lets acts wait for something to happen so many times. */
+/** Lets acts wait until a moment has come a number of times. */
 export class Moments {
   readonly #waiting = new Set<{ readonly moment: When['moment']; left: number; readonly come: () => void }>();
 

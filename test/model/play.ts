@@ -11,18 +11,18 @@ import { type Setting, type Stage, setUp } from './stage.ts';
 import { watchProgress } from './watch-progress.ts';
 
 /**
- * Several times longer than any wait of the engine that a schedule can cause: what takes longer hangs. Counted in turns of this process'
- * own event loop, which come late when the machine is busy, just as the engine's timers do; MinIO may be slower still.
+ * A client that takes longer hangs: this is several times longer than any wait of the engine that a schedule can cause. It is counted in
+ * turns of this process' own event loop, which come late on a busy host, as the engine's timers do; MinIO may be slower still.
  */
 const HUNG_TURNS = 150;
 const TURN_MS = 1_000;
-/** An act whose moment does not come happens all the same. */
+/** An act happens after this time even if its moment has not come. */
 const LONGEST_WAIT_MS = 2_500;
 const MINUTE = 60_000;
-/** Nothing can be resumed; an abort that was interrupted is finished by the sweep. */
+/** Statuses of sessions that cannot be resumed; the sweep finishes an interrupted abort. */
 const ENDED: ReadonlySet<Status> = new Set(['aborting', 'aborted', 'expired']);
 
-/** Plays a schedule to its end. @throws Error naming everything that went against the guarantees. */
+/** Plays a schedule to its end. @throws Error that names every violation of the guarantees. */
 export async function play(schedule: Schedule, setting: Setting): Promise<void> {
   const stage = await setUp(schedule, setting);
   const watch = watchProgress(stage);
@@ -42,7 +42,7 @@ export async function play(schedule: Schedule, setting: Setting): Promise<void> 
   if (violations.length > 0) throw new Error([...new Set(violations)].join('\n'));
 }
 
-/** Settles as `work` does, unless that takes longer than anything here may. */
+/** Settles as `work` does, or rejects if that hangs. */
 async function unlessHung<Result>(work: Promise<Result>): Promise<Result> {
   const settled = new AbortController();
   try {
@@ -62,8 +62,8 @@ class Performance {
   readonly #setting: Setting;
   readonly #stage: Stage;
   readonly #clients: ModelClient[] = [];
-  /** Acts that take their time while others begin. */
-  readonly #underWay: Promise<unknown>[] = [];
+  /** Acts that are still in progress while later acts begin. */
+  readonly #actsInProgress: Promise<unknown>[] = [];
   #sessionId: string | undefined;
 
   constructor(schedule: Schedule, setting: Setting, stage: Stage) {
@@ -81,14 +81,14 @@ class Performance {
     }
   }
 
-  /** Ends the clients that still run; then nothing is wrong any more, and nothing is on its way. */
+  /** Waits for the clients that still run. Then every fault is removed, and no request is in progress. */
   async calmDown(): Promise<void> {
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#actsInProgress);
     // A client that hangs is judged below.
     await unlessHung(Promise.all(this.#clients.map((client) => client.over))).catch(() => undefined);
     await this.#stage.mend();
     for (const client of this.#clients) await this.#judge(client);
-    // A killed client may still have something on its way, which may arrive a little later.
+    // A killed client may have sent requests that arrive a little later.
     for (let waitedMs = 0; this.#stage.ledger.underWay > 0 && waitedMs < LONGEST_WAIT_MS; waitedMs += 5) await wait(5);
   }
 
@@ -103,7 +103,7 @@ class Performance {
     }
   }
 
-  /** What must be true when it is all over. */
+  /** Checks what must be true at the end. */
   async inspect(): Promise<void> {
     const { store, sessions, key, file } = this.#stage;
     const all = await this.#sessions();
@@ -126,7 +126,7 @@ class Performance {
 
   async leave(): Promise<void> {
     for (const client of this.#clients) client.kill();
-    await Promise.all([...this.#clients.map((client) => client.over), ...this.#underWay]);
+    await Promise.all([...this.#clients.map((client) => client.over), ...this.#actsInProgress]);
   }
 
   async #do(act: Act): Promise<void> {
@@ -141,13 +141,13 @@ class Performance {
           ?.kill();
         return;
       case 'kill server':
-        this.#underWay.push(server.kill(act.downMs));
+        this.#actsInProgress.push(server.kill(act.downMs));
         return;
       case 'kill store':
-        this.#underWay.push(store.kill(act.downMs));
+        this.#actsInProgress.push(store.kill(act.downMs));
         return;
       case 'lose upload':
-        // A store that is down at this moment is spared.
+        // A store that is down at this moment loses nothing.
         await this.#loseUploads().catch(() => {});
         return;
       case 'lose part':
@@ -163,16 +163,16 @@ class Performance {
         file.become('original', act.seen);
         return;
       case 'sweep':
-        this.#underWay.push(server.sweep());
+        this.#actsInProgress.push(server.sweep());
         return;
       case 'abort':
-        this.#underWay.push(this.#abortSession());
+        this.#actsInProgress.push(this.#abortSession());
         return;
       case 'time passes':
         clock.offsetMs += act.minutes * MINUTE;
         return;
       case 'break link':
-        this.#underWay.push(this.#breakLink(act));
+        this.#actsInProgress.push(this.#breakLink(act));
         return;
     }
   }
@@ -187,7 +187,7 @@ class Performance {
 
   async #breakLink({ to, how, ms }: Extract<Act, { act: 'break link' }>): Promise<void> {
     const { link } = to === 'store' ? this.#stage.toStore : this.#stage.toServer;
-    // Not refuse(): another program may take a port that nothing listens on in the next moment.
+    // Not refuse(): another program may take a port as soon as nothing listens on it.
     if (how === 'reset') link.reset();
     else link.freeze();
     await wait(ms);
@@ -213,7 +213,7 @@ class Performance {
     return client;
   }
 
-  /** What clients read of exactly this version of the file. */
+  /** The checksums of parts that clients have read from exactly this version of the file. */
   #journal(): ReadonlyMap<number, string> {
     const { version } = this.#stage.file;
     const readers = this.#clients.filter(({ file }) => file.identity.mtimeMs === version);
@@ -245,7 +245,7 @@ class Performance {
     return this.#schedule.acts.some(({ act }) => act === 'change file');
   }
 
-  /** A client that got `completed` finds, at the store, the file as it was at some moment of this upload. */
+  /** Checks, for a client that got `completed`, that the object is the file as it was at some moment of this upload. */
   async #checkObject(client: ModelClient, bytes: number): Promise<void> {
     const { store, key, file } = this.#stage;
     const object = await store.read(key);
@@ -254,9 +254,9 @@ class Performance {
     if (bytes !== file.bytes.original.length) this.#violated(`client ${client.name} told of an object of ${bytes} bytes`);
   }
 
-  /** Resumable: with everything in order again, one more client brings every session that has not ended to `completed`. */
+  /** Checks that an upload can be resumed: without faults, another client takes every session that has not ended to `completed`. */
   async #finish(): Promise<void> {
-    // The parts that are stored may be of either.
+    // The stored parts may be from either.
     const tries: Contents[] = this.#mayChange() ? ['original', 'changed'] : ['original'];
     for (const contents of tries) {
       this.#stage.file.become(contents, true);
@@ -264,7 +264,7 @@ class Performance {
     }
   }
 
-  /** Whether there is nothing more to try. */
+  /** Resumes the upload. Returns whether there is nothing more to try. */
   async #resume(): Promise<boolean> {
     const before = await this.#sessions();
     const isCompleted = before.some(({ status }) => status === 'completed');
@@ -284,7 +284,7 @@ class Performance {
   async #abortSession(): Promise<void> {
     if (this.#sessionId === undefined) return;
     const { toServer } = this.#stage;
-    // Its answer may be a fault's; what counts is what becomes of the session.
+    // A fault may replace its answer; only the session counts.
     await ModelClient.abort(toServer.url, this.#sessionId).catch(() => {});
   }
 
@@ -293,8 +293,8 @@ class Performance {
     for (const { sessionId, status } of await this.#sessions()) {
       if (isTerminal(status) || status === 'completing') continue;
       const aborted = await ModelClient.abort(toServer.url, sessionId).catch((error: unknown) => {
-        // A sweep may just be finishing what a killed server left at the store, and on a busy machine a reset connection may
-        // be noticed late; the next round sees what became of it, and no session stays open for ever.
+        // A sweep may be cleaning up after a killed server at this moment, and on a busy host a reset connection may be noticed late.
+        // The next round tries again, and no session stays open for ever.
         if (!isUploadError(error, 'SESSION_NOT_OPEN', 'SESSION_BUSY', 'SERVER_UNREACHABLE')) throw error;
       });
       if (aborted && aborted.status !== 'aborted') this.#violated(`an abort left a session ${aborted.status}`);

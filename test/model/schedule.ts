@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../src/session/errors.ts';
 import type { ObjectStoreMethod } from '../support/store/fake-object-store.ts';
 import { CALL_ANSWERS, type CallAnswer, PART_ANSWERS, type PartAnswer } from './answers.ts';
 
-/** What befalls one upload. Plain data: a failing one is printed whole, and smaller ones are tried. */
+/** Everything that happens to one upload. It is plain data, so that a failing schedule can be printed and shrunk. */
 export interface Schedule {
   readonly file: {
     readonly parts: number;
@@ -13,20 +13,20 @@ export interface Schedule {
     readonly changeAtPercent: number;
   };
   readonly strategy: 'chunked' | 'multipart' | 'single';
-  /** Each part takes its time, so that acts and reports of clients happen while it is sent. */
+  /** Slows each part down, so that acts and reports of clients happen while it is sent. */
   readonly slowLink: boolean;
   readonly partFaults: readonly PartFault[];
   readonly callFaults: readonly CallFault[];
   readonly storeFaults: readonly StoreFault[];
-  /** One after another, each when its moment has come. */
+  /** Played one after another, each when its moment has come. */
   readonly acts: readonly (Act & { readonly when: When })[];
   readonly ending: 'finish' | 'abort' | 'expire';
 }
 
-/** On the way from the client to the store. */
+/** A fault on the path from the client to the store. */
 export interface PartFault {
   readonly part: number;
-  /** The first PUT of the part is 1, whichever client sends it. */
+  /** The number of the PUT among all of the part, from 1, whichever client sends it. */
   readonly attempt: number;
   readonly fault:
     | { readonly kind: 'reset' | 'close' | 'stall'; readonly afterPercent: number }
@@ -34,7 +34,7 @@ export interface PartFault {
     | { readonly kind: 'answer'; readonly answer: PartAnswer };
 }
 
-/** On the way from the client to the control plane. */
+/** A fault on the path from the client to the control plane. */
 export interface CallFault {
   readonly route: Route;
   readonly attempt: number;
@@ -42,23 +42,23 @@ export interface CallFault {
 }
 export type Route = 'create' | 'get' | 'parts' | 'presign' | 'report' | 'complete';
 
-/** Of the store's answer to the control plane. */
+/** A failed call of the control plane to the store. */
 export interface StoreFault {
   readonly method: ObjectStoreMethod;
   readonly attempt: number;
   readonly failure: ObjectStoreFailure;
-  /** The store did it, and only its answer got lost. */
+  /** Whether the store performed the call, and only its answer was lost. */
   readonly afterEffect: boolean;
 }
 
-/** So many times from the end of the act before, or as soon as nothing moves that could still bring the moment. */
+/** The moment for an act: after it has come `times` times since the previous act, or once no running client can bring it any more. */
 export interface When {
   readonly moment: 'put began' | 'put stored' | 'complete asked';
   readonly times: number;
 }
 
 export type Act =
-  /** A second client if one runs. By its file it finds the session's id, as a repeated `upload` does. */
+  /** Starts another client, even if one runs. By `file`, it finds the session through its file, as a repeated `upload` does. */
   | { readonly act: 'start client'; readonly by: 'id' | 'file'; readonly journal: boolean }
   | { readonly act: 'kill client'; readonly which: 'oldest' | 'newest' }
   | { readonly act: 'kill server' | 'kill store'; readonly downMs: number }
@@ -76,13 +76,13 @@ export type Act =
 
 export interface Limits {
   readonly mostParts: number;
-  /** Whether the store can be made to lose one part. */
+  /** Whether schedules may make the store lose a single part. */
   readonly losesParts: boolean;
 }
 
 const ROUTES: readonly Route[] = ['create', 'get', 'parts', 'presign', 'report', 'complete'];
 
-/** Ordinary objects, so that a failing schedule is printed as one reads it. */
+/** Generates ordinary objects, so that a failing schedule is printed legibly. */
 function record<Result>(model: { [Name in keyof Result]: fc.Arbitrary<Result[Name]> }): fc.Arbitrary<Result> {
   return fc.record<Result>(model, { noNullPrototype: true }) as fc.Arbitrary<Result>;
 }
@@ -102,7 +102,7 @@ const callFault = record<CallFault>({
   attempt,
   fault: fc.oneof(
     fc.constantFrom('lose answer', 'reset'),
-    // A report is not repeated for its answer, so the wrong ones are tried where they matter.
+    // A client does not repeat a report because of its answer, so wrong answers matter only for the other routes.
     names(CALL_ANSWERS),
   ),
 });
@@ -128,7 +128,7 @@ const storeFault: fc.Arbitrary<StoreFault> = fc.oneof(
   }),
 );
 
-/** A call to the server over a connection that stays dead ends by its own time-out of 20 s, for which no schedule has the time. */
+/** No 'freeze for good' for the server: such a call ends only after its time-out of 20 s, which is too long for a schedule. */
 const BREAKS = [
   { to: 'store', how: 'reset' },
   { to: 'store', how: 'freeze' },
@@ -192,12 +192,12 @@ export function schedule(limits: Limits): fc.Arbitrary<Schedule> {
   });
 }
 
-/** Whether the file may change without a sign, as on a file system without change times: nothing vouches for its bytes then. */
+/** Whether the file may change without a trace, as on a file system without change times. Then nothing vouches for its bytes. */
 export function changesUnseen({ acts }: Schedule): boolean {
   return acts.some((act) => (act.act === 'change file' || act.act === 'restore file') && !act.seen);
 }
 
-/** With which codes a client may give up under this schedule. With none, it must succeed by itself. */
+/** Returns the codes with which a client may give up under this schedule. If there is none, it must succeed by itself. */
 export function codesThatMayEnd({ partFaults, callFaults, storeFaults, acts }: Schedule): ReadonlySet<ErrorCode> {
   const codes = new Set<ErrorCode>();
   const counts = new Map<string, number>();
@@ -221,7 +221,7 @@ const MAY_END: Partial<Record<Act['act'], readonly ErrorCode[]>> = {
   'start client': ['CLIENT_REPLACED'],
   'kill client': ['INTERRUPTED'],
   'change file': ['SOURCE_CHANGED', 'CHECKSUM_MISMATCH'],
-  // URLs that expire, and new ones that are refused.
+  // URLs expire, and the store may refuse the new ones as well.
   'time passes': ['PART_REFUSED'],
   abort: ['SESSION_NOT_OPEN'],
 };

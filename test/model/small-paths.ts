@@ -9,12 +9,12 @@ import { ModelServer, TOKEN } from './model-server.ts';
 import { startFakeStore } from './model-store.ts';
 import { withParts } from './stage.ts';
 
-/** The paths of a client to a store in this process and to its control plane. */
+/** The paths from a client to a store in this process and to a control plane. */
 export type SmallPaths = Omit<FaultyPaths, 'serverToStore'>;
 
 /**
- * Starts the engine's paths to a store that takes parts of any size: for tests of the paths themselves, which would otherwise
- * spend their time on moving megabytes. Every plan has parts of `partSize`.
+ * Starts the engine's paths to a store that accepts parts of any size, for tests of the paths themselves, which would otherwise spend
+ * their time on moving megabytes. Every plan has parts of `partSize`.
  */
 export async function startSmallPaths(partSize: number): Promise<SmallPaths> {
   const store = await startFakeStore();

@@ -24,17 +24,17 @@ import type { ModelStore } from './model-store.ts';
 import { Moments } from './moments.ts';
 import { type CallFault, changesUnseen, type PartFault, type Route, type Schedule } from './schedule.ts';
 
-/** Where schedules are played. */
+/** The sizes, times and store with which schedules are played. */
 export interface Setting {
   readonly partSize: number;
-  /** The client reads its file in pieces of so many bytes. */
+  /** The client reads its file in pieces of this many bytes. */
   readonly pieceSize: number;
-  /** A PUT that stands still for this long is given up. */
+  /** The client gives up a PUT in which nothing moves for this long. */
   readonly stallMs: number;
   readonly openStore: () => Promise<ModelStore>;
 }
 
-/** One file, a store, a control plane, and the faults of a schedule on the ways between them. */
+/** A file, a store, a control plane, and the faults of a schedule on the paths between them. */
 export interface Stage {
   readonly key: string;
   readonly file: ChangingFile;
@@ -46,12 +46,12 @@ export interface Stage {
   readonly server: ModelServer;
   readonly toStore: FaultProxy;
   readonly toServer: FaultProxy;
-  /** From here on everything works. */
+  /** Removes all faults: from here on everything works. */
   mend(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Short enough for a client's patience when several are under way. */
+/** Short enough that a client does not give up when it sends several parts at the same time. */
 const SLOW_PART_MS = 150;
 
 export async function setUp(schedule: Schedule, setting: Setting): Promise<Stage> {
@@ -66,7 +66,7 @@ export async function setUp(schedule: Schedule, setting: Setting): Promise<Stage
   if (schedule.slowLink) toStore.link.bytesPerSecond = (setting.partSize * 1_000) / SLOW_PART_MS;
   const completing = new Set<string>();
   const objects = store.connect(toStore.url, now, () => {
-    // Killed during Complete, a store may have lost any of its parts.
+    // A store that is killed during Complete may have lost any part of the upload.
     for (const uploadId of completing) ledger.lost(uploadId);
   });
   const sessions = withParts(openSqliteStore(':memory:'), setting.partSize, schedule.strategy);
@@ -132,7 +132,10 @@ function aFile(key: string, schedule: Schedule, { partSize, pieceSize }: Setting
   });
 }
 
-/** The wire allows no parts below S3's 5 MiB, and the session store keeps any plan: there the plan of a session is given other parts. */
+/**
+ * Wraps a session store so that new sessions get parts of `partSize`: the wire allows no parts below S3's 5 MiB, but the session store
+ * accepts any plan.
+ */
 export function withParts(sessions: SessionStore, partSize: number, strategy?: Strategy): SessionStore {
   const insert: SessionStore['insert'] = (session, ...conditions) => {
     const wanted = strategy ?? session.plan.strategy;
@@ -154,7 +157,7 @@ export function withParts(sessions: SessionStore, partSize: number, strategy?: S
 const isPut = (fault: PartFault) => (request: SeenRequest) =>
   request.method === 'PUT' && request.partNumber === fault.part && request.attempt === fault.attempt;
 
-/** Opens by itself, later than a client waits for a socket that stands still. One that is asked for its answer may wait longer. */
+/** Returns a gate that opens by itself, after a client has given up a socket in which nothing moves. A client waits longer for an answer. */
 function aLateGate({ stallMs }: Setting): Gate {
   return {
     get opened() {

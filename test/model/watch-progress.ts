@@ -3,7 +3,7 @@ import type { Stage } from './stage.ts';
 
 const EVERY_MS = 40;
 
-/** Watches the progress all the time: it never shows more than there is, and goes back only when the store lost something. */
+/** Checks the progress continuously: it never shows more than the whole file, and goes back only if the store lost something. */
 export function watchProgress({ server, sessions, ledger }: Stage): { stop(): void } {
   const service = adminService(server.deps);
   const shown = new Map<string, number>();

@@ -81,7 +81,7 @@ describe('Complete', () => {
     ['InvalidPart', 'part-invalid'],
     ['PreconditionFailed', 'object-exists'],
     ['InternalError', 'unavailable'],
-  ])('takes an error under status 200 for what it is: %s', async (code, failure) => {
+  ])('recognizes an error under status 200: %s', async (code, failure) => {
     const { store, requests } = await cannedS3(answer(200, s3Error(code)));
     await expectFailure(failure, store.completeMultipartUpload(input));
     expect(requests).toHaveLength(1);
@@ -103,7 +103,7 @@ describe('Complete', () => {
     ['is an error with something after it', answer(200, `${s3Error('InternalError')}\n`)],
     ["is a proxy's page", answer(200, '<html></html>')],
     ['does not come', hangUp],
-  ])('is unavailable, not done, where the answer %s', async (_, handler) => {
+  ])('is unavailable, not completed, if the answer %s', async (_, handler) => {
     const { store } = await cannedS3(handler);
     await expectFailure('unavailable', store.completeMultipartUpload(input));
   });
@@ -111,7 +111,7 @@ describe('Complete', () => {
   it.each([
     ['the line is cut', hangUp],
     ['the store is overloaded', answer(503, s3Error('SlowDown'))],
-  ])('is sent exactly once though %s: a repeat of one that succeeded looks like a failure', async (_, handler) => {
+  ])('is sent exactly once although %s: a repeat of one that succeeded looks like a failure', async (_, handler) => {
     const { store, requests } = await cannedS3(handler);
     await expectFailure('unavailable', store.completeMultipartUpload(input));
     expect(requests).toHaveLength(1);

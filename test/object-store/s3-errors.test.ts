@@ -14,7 +14,7 @@ const account = { region: 'us-east-1', accessKeyId: 'an-id', secretAccessKey: 'a
 
 describe('an error without an answer of the object store', () => {
   it.each([...CODES.map((code) => withCode(new Error('connect'), code)), new Error('without a code')])(
-    'of the connection means that the object store is unavailable: %s',
+    'that comes from the connection means that the object store is unavailable: %s',
     (error) => {
       expect(toObjectStoreError(noteConnectionError(error))).toMatchObject({ name: 'ObjectStoreError', failure: 'unavailable' });
     },
@@ -24,12 +24,12 @@ describe('an error without an answer of the object store', () => {
     ...CODES.map((code) => withCode(new Error('reading a file of ours'), code)),
     withCode(new TypeError('Invalid character in header content'), 'ERR_INVALID_CHAR'),
     withCode(new RangeError('Port should be >= 0 and < 65536'), 'ERR_SOCKET_BAD_PORT'),
-  ])('stays what it is where it comes from elsewhere, whatever its code: %s', (mistake) => {
+  ])('that comes from elsewhere is unchanged, whatever its code: %s', (mistake) => {
     expect(toObjectStoreError(mistake)).toBe(mistake);
   });
 });
 
-/** A server that does this with each connection. Returns its endpoint. */
+/** Starts a server that handles each connection in this way. Returns its endpoint. */
 async function listenerThat(act: (socket: Socket) => void): Promise<string> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -58,7 +58,7 @@ describe('a store at the end of a bad link', () => {
       async () => `https://${await listenerThat(answering('HTTP/1.1 400 Bad Request\r\n\r\n'))}`,
     ],
     ['a refusal breaks off', async () => `http://${await listenerThat(answering(CUT_REFUSAL))}`],
-  ])('is out of reach for calls, signing sessions and forged requests where %s', async (_, start) => {
+  ])('is unavailable for calls, signing sessions and forged requests if %s', async (_, start) => {
     const endpoint = await start();
     const signing = { kind: 'sts', urlTtlSeconds: 60 } as const;
     const store = createS3ObjectStore({ ...account, endpoint, publicEndpoint: endpoint, bucket: 'b', signing });
@@ -79,7 +79,7 @@ describe('a store at the end of a bad link', () => {
   });
 });
 
-it('a mistake in a step before the request leaves is no failure of the link, although it has a code like one', async () => {
+it('a mistake before the request is sent is no connection error, although its code looks like one', async () => {
   const client = createCalls({ ...account, endpoint: `http://127.0.0.1:${await freePort()}` });
   onTestFinished(() => client.destroy());
   const mistake = withCode(new Error('a step of ours'), 'ECONNRESET');

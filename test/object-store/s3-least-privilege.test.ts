@@ -88,7 +88,7 @@ describe.each(['sts', 'key'] as const)('part URLs signed by credentials that can
 });
 
 describe('a signing key with rights that it should not have', () => {
-  it('is found out', async () => {
+  it('is detected', async () => {
     const store = await anS3Store();
     expect(await store.signing()).toEqual({
       credentials: 'shared',
@@ -99,7 +99,7 @@ describe('a signing key with rights that it should not have', () => {
     });
   });
 
-  it('is found out for each right, even within the prefix only', async () => {
+  it('is detected for each right, even within the prefix only', async () => {
     const bucket = await createTestBucket();
     const { accessKeyId, secretAccessKey } = await createRestrictedUser(bucket, 'team/');
     const store = await aRestrictedS3Store({
@@ -211,10 +211,10 @@ describe("the object store's answer to AssumeRole", () => {
   it.each([
     ['AccessDenied', answer(403, stsError('AccessDenied'))],
     ['InvalidAction', answer(400, stsError('InvalidAction'))],
-    ['NotImplemented, in the words of S3', answer(501, s3Error('NotImplemented'))],
-    ['MethodNotAllowed, in the words of S3', answer(405, s3Error('MethodNotAllowed'))],
-    ['a page', answer(404, '<html></html>', { 'content-type': 'text/html' })],
-  ])('%s: that there are no sessions', async (_, handler) => {
+    ['NotImplemented as an error of S3', answer(501, s3Error('NotImplemented'))],
+    ['MethodNotAllowed as an error of S3', answer(405, s3Error('MethodNotAllowed'))],
+    ['a page with status 404', answer(404, '<html></html>', { 'content-type': 'text/html' })],
+  ])('%s means that there are no sessions', async (_, handler) => {
     const warnings: object[] = [];
     const signing = { kind: 'auto', urlTtlSeconds: 60 } as const;
     const log = { warn: (fields: object) => warnings.push(fields) };
@@ -225,10 +225,10 @@ describe("the object store's answer to AssumeRole", () => {
   });
 
   it.each([
-    ['nothing', answer(503, '')],
-    ['later', answer(500, stsError('InternalError'))],
-    ['what is not of STS', answer(200, '<html></html>', { 'content-type': 'text/html' })],
-  ])('%s: that it is unavailable', async (_, handler) => {
+    ['an empty 503', answer(503, '')],
+    ['InternalError', answer(500, stsError('InternalError'))],
+    ['a page with status 200', answer(200, '<html></html>', { 'content-type': 'text/html' })],
+  ])('%s means that the object store is unavailable', async (_, handler) => {
     const { store } = await cannedS3With(
       { signing: { kind: 'auto', urlTtlSeconds: 60 } },
       handler,

@@ -32,7 +32,7 @@ const rights = { bucket: 'b', keyPrefix: '' };
 const part = { partNumber: 1, method: 'PUT', headers: {}, start: 0, end: 1, expiresAt: '' } as const;
 const signal = () => new AbortController().signal;
 
-/** Every place that opens connections to a server or a store, by what it is for. */
+/** All code that opens connections to a server or a store, by its purpose. */
 const CONNECTORS: Record<string, (url: string) => Promise<unknown>> = {
   'parts and calls': (url) => get(url, createConnections().agentFor(url)),
   probes: (url) => probeUrl(url, { timeoutMs: 5_000 }),
@@ -50,7 +50,7 @@ const CONNECTORS: Record<string, (url: string) => Promise<unknown>> = {
 describe('a connection to a name with several addresses', () => {
   for (const protocol of ['http', 'https'] as const) {
     it.each(Object.entries(CONNECTORS))(
-      `has the time for one address that partway sets: %s over ${protocol}`,
+      `gives each address the time limit that partway sets: %s over ${protocol}`,
       async (_, open) => {
         const attempts = spyOnConnections();
         await open(`${protocol}://127.0.0.1:9`).catch(() => {});
@@ -63,13 +63,13 @@ describe('a connection to a name with several addresses', () => {
   it.each<[string, (url: string) => Promise<unknown>]>([
     ['that migrates', (url) => openPostgresStore(url)],
     ['of the pool', (url) => new PostgresDatabase(url).run(statement(sql('SELECT 1')), {})],
-  ])('has the time for one address that partway sets: the connection to PostgreSQL %s', async (_, open) => {
+  ])('gives each address the time limit that partway sets: the connection to PostgreSQL %s', async (_, open) => {
     const connect = vi.spyOn(net.Socket.prototype, 'connect');
     await expect(open('postgres://ann:pw@127.0.0.1:9/partway')).rejects.toThrow('ECONNREFUSED');
     expect(connect).toHaveBeenCalledWith({ host: '127.0.0.1', port: 9, autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS });
   });
 
-  it.skipIf(process.platform === 'win32')('is left alone where PostgreSQL listens on a Unix socket', async () => {
+  it.skipIf(process.platform === 'win32')('is unchanged if PostgreSQL listens on a Unix socket', async () => {
     const path = join(await aFolder(), '.s.PGSQL.5432');
     const server = net.createServer((socket) => void socket.end('here'));
     await new Promise<void>((listening) => server.listen(path, listening));
@@ -84,14 +84,14 @@ describe('a connection to a name with several addresses', () => {
     ['parts and calls', CONNECTORS['parts and calls']],
     ['probes', CONNECTORS.probes],
     ['the socket to PostgreSQL', connectPatiently],
-  ])('is made where the handshake takes a second and the other address refuses: %s', async (_, open) => {
+  ])('succeeds if the handshake takes a second and the other address refuses: %s', async (_, open) => {
     const listener = await startSlowListener();
     vi.spyOn(dns, 'lookup').mockImplementation(((_name: string, _options: unknown, found: (...found: unknown[]) => void) => {
       found(null, [
         { address: '127.0.0.1', family: 4 },
         { address: '::1', family: 6 },
       ]);
-      // The SYN is out by now, and was dropped.
+      // The SYN has been sent by now, and was dropped.
       listener.wake();
     }) as never);
     try {
@@ -102,7 +102,7 @@ describe('a connection to a name with several addresses', () => {
   });
 });
 
-/** As the driver of PostgreSQL connects, and then as little HTTP as the listener needs to answer. */
+/** Connects as the PostgreSQL driver does, then sends just enough HTTP for the listener to answer. */
 function connectPatiently(url: string): Promise<number> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
@@ -126,7 +126,7 @@ function get(url: string, agent: http.Agent): Promise<number | undefined> {
   });
 }
 
-/** Collects the time for one address of each connection that an agent opens. */
+/** Collects, for each connection that an agent opens, its time limit for one address. */
 function spyOnConnections(): (number | undefined)[] {
   const attempts: (number | undefined)[] = [];
   for (const { Agent } of [http, https]) {

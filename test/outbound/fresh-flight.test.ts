@@ -14,7 +14,7 @@ function someWork() {
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('a fresh flight', () => {
-  it('is shared by callers of the same moment', async () => {
+  it('is shared by callers that come at the same moment', async () => {
     const { begun, work } = someWork();
     const flight = createFreshFlight<number>();
     const answers = [flight.run('parts', work), flight.run('parts', work), flight.run('parts', work)];
@@ -24,7 +24,7 @@ describe('a fresh flight', () => {
     expect(await Promise.all(answers)).toEqual([7, 7, 7]);
   });
 
-  it('gives callers that come while one is under way the next one, which they share', async () => {
+  it('gives callers that come while a request is in progress the next request, which they share', async () => {
     const { begun, work } = someWork();
     const flight = createFreshFlight<number>();
     const first = flight.run('parts', work);
@@ -40,7 +40,7 @@ describe('a fresh flight', () => {
     expect(await Promise.all(later)).toEqual([2, 2]);
   });
 
-  it('goes on after one that failed, whose error only its own callers see', async () => {
+  it('goes on after a failed request, whose error only its own callers get', async () => {
     const { begun, work } = someWork();
     const flight = createFreshFlight<number>();
     const first = flight.run('parts', work);
@@ -54,7 +54,7 @@ describe('a fresh flight', () => {
     expect(await later).toBe(2);
   });
 
-  it('under another name is another one', async () => {
+  it('under another name is a separate one', async () => {
     const { begun, work } = someWork();
     const flight = createFreshFlight<number>();
     void flight.run('a', work);

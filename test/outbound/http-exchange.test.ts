@@ -37,12 +37,12 @@ describe('an exchange of texts', () => {
     expect(answer).toMatchObject({ status: 201, headers: { etag: 'e' }, text: '3 ü!', isCut: false });
   });
 
-  it('cuts off an answer that is too long, which may never end', async () => {
+  it('cuts off an answer that is too long, because it may never end', async () => {
     const url = await serve((_, response) => response.writeHead(200).write('x'.repeat(1_000)));
     expect(await post(url)).toMatchObject({ status: 200, isCut: true });
   });
 
-  it('fails with an error of the connection where the answer breaks off', async () => {
+  it('fails with a connection error if the answer breaks off', async () => {
     const url = await serve((_, response) => {
       response.writeHead(200, { 'content-length': '50' });
       response.write('half', () => response.destroy());
@@ -58,7 +58,7 @@ describe('an exchange of texts', () => {
     expect(isConnectionError(error)).toBe(false);
   });
 
-  it('ends with the reason of the signal', async () => {
+  it("rejects with the signal's reason when it is aborted", async () => {
     const url = await serve(() => {});
     const controller = new AbortController();
     const exchange = post(url, { signal: controller.signal });
@@ -66,7 +66,7 @@ describe('an exchange of texts', () => {
     await expect(exchange).rejects.toThrow('not wanted any more');
   });
 
-  it('takes an answer before the end of the body for a refusal, and sends no more', async () => {
+  it('treats an answer before the end of the body as a refusal, and sends no more', async () => {
     let received = 0;
     const url = await serve((request, response) => {
       request.once('data', () => {

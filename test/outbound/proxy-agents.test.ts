@@ -31,7 +31,7 @@ describe.each(['http', 'https'] as const)('through a proxy, %s', (protocol) => {
     expect(proxy.asked).toEqual([protocol === 'http' ? `PUT http://${host}/path` : `CONNECT ${host}`]);
   });
 
-  it('one connection serves requests that follow each other, until connections are renewed', async () => {
+  it('one connection serves successive requests, until connections are renewed', async () => {
     const { proxy, url, makeAgent } = await setUp(protocol);
     const connections = createConnections(makeAgent);
     closing.push(connections.close);
@@ -44,7 +44,7 @@ describe.each(['http', 'https'] as const)('through a proxy, %s', (protocol) => {
     expect(proxy.connections).toBe(2);
   });
 
-  it('name and password go to the proxy alone, and agents do not show them', async () => {
+  it('user name and password go only to the proxy, and agents do not show them', async () => {
     const { proxy, url, makeAgent, headersSeen } = await setUp(protocol, {}, 'ann:secret@');
     await send(url, makeAgent);
     expect(proxy.authorizations).toEqual([`Basic ${Buffer.from('ann:secret').toString('base64')}`]);
@@ -52,14 +52,14 @@ describe.each(['http', 'https'] as const)('through a proxy, %s', (protocol) => {
     expect(inspect(makeAgent(url, { keepAlive: true }), { depth: 9, showHidden: true })).not.toMatch(/secret|Basic/);
   });
 
-  it('a question before a body is heard, and answered', async () => {
+  it('the question of Expect: 100-continue is passed on, and answered before the body is sent', async () => {
     const { proxy, url, makeAgent } = await setUp(protocol);
     expect(await askToSend(aPart(url), new AbortController().signal, makeAgent)).toBeUndefined();
     const { host } = new URL(url);
     expect(proxy.asked).toEqual([protocol === 'http' ? `PUT http://${host}/` : `CONNECT ${host}`]);
   });
 
-  it('an abort ends a request that the proxy does not answer', async () => {
+  it('an abort ends a request that the proxy never answers', async () => {
     const { proxy, url, makeAgent } = await setUp(protocol, { isSilent: true });
     const controller = new AbortController();
     const sending = send(url, makeAgent, { signal: controller.signal });
@@ -69,12 +69,12 @@ describe.each(['http', 'https'] as const)('through a proxy, %s', (protocol) => {
     await expect.poll(() => proxy.open).toBe(0);
   });
 
-  it('a time limit of a probe ends it when the proxy does not answer', async () => {
+  it('the time limit of a probe ends it if the proxy does not answer', async () => {
     const { url, makeAgent } = await setUp(protocol, { isSilent: true });
     await expect(probeUrl(url, { timeoutMs: 100, makeAgent })).rejects.toThrow('no answer in time');
   });
 
-  it('a proxy that is not there is a failure of the connection', async () => {
+  it('a missing proxy is a connection error', async () => {
     const { proxy, url, makeAgent } = await setUp(protocol);
     await proxy.close();
     const failed = putNothing(aPart(url), new AbortController().signal, makeAgent);
@@ -88,7 +88,7 @@ describe('a tunnel', () => {
     [407, 'wants a name and a password'],
     [403, 'does not let connections to this host and port through'],
     [502, 'answered HTTP 502'],
-  ])('that is refused with %i is told as the word of the proxy', async (refuseWith, words) => {
+  ])('that is refused with %i is reported as an answer of the proxy', async (refuseWith, words) => {
     const { proxy, url, makeAgent } = await setUp('https', { refuseWith }, 'ann:secret@');
     const failed = send(url, makeAgent);
     await expect(failed).rejects.toBeInstanceOf(ProxyFailure);
@@ -97,7 +97,7 @@ describe('a tunnel', () => {
     expect(inspect(await failed.catch((error) => error), { depth: 9 })).not.toContain('secret');
   });
 
-  it('ends at a host whose certificate is checked against its own name', async () => {
+  it('leads to a host whose certificate is checked against its own name', async () => {
     const { url, makeAgent } = await setUp('https');
     const other = url.replace('target.test', 'other.test');
     await expect(send(other, makeAgent)).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
@@ -114,7 +114,7 @@ describe('a tunnel', () => {
   });
 });
 
-it('a proxy that is reached over TLS is spoken to over TLS, and its certificate is checked', async () => {
+it('the connection to an HTTPS proxy uses TLS, and its certificate is checked', async () => {
   const { url, makeAgent } = await setUp('http', { tls: makeCertificate('a proxy') });
   await expect(send(url, makeAgent)).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
 });
@@ -122,7 +122,7 @@ it('a proxy that is reached over TLS is spoken to over TLS, and its certificate 
 it.each([
   ['http', /a proxy in front of the object store wants a name and a password/],
   ['https', /the proxy .* answered HTTP 407: it wants a name and a password/],
-] as const)("the server's own calls to the store over %s tell a refusal of the proxy as that", async (protocol, words) => {
+] as const)("the server's own calls to the store over %s report a refusal by the proxy as such", async (protocol, words) => {
   const { url, makeAgent } = await setUp(protocol, { refuseWith: 407 });
   const account = { region: 'us-east-1', accessKeyId: 'an-id', secretAccessKey: 'a-secret' };
   const store = createS3ObjectStore({ ...account, endpoint: url, publicEndpoint: url, bucket: 'b', makeAgent });
@@ -132,7 +132,7 @@ it.each([
   await expect(failed).rejects.toThrow(words);
 });
 
-it('requests to this machine do not go through a proxy', async () => {
+it('requests to this host do not go through a proxy', async () => {
   const { proxy, url, makeAgent } = await setUp('http');
   const { port } = new URL(url);
   for (const host of ['127.0.0.1', 'localhost']) expect((await send(`http://${host}:${port}`, makeAgent)).status).toBe(200);
@@ -162,7 +162,7 @@ async function setUp(protocol: 'http' | 'https', options: ForwardProxyOptions = 
   return { proxy, url, makeAgent: withTrust(agentsThrough(settings)), headersSeen };
 }
 
-/** Tests have no certificate authority of the system to rely on. */
+/** Trusts the test's own certificate, because no system certificate authority has signed it. */
 function withTrust(makeAgent: MakeAgent): MakeAgent {
   return (url, options) => {
     const agent = makeAgent(url, options);

@@ -38,7 +38,7 @@ describe('the proxy of a URL', () => {
     'http://[::ffff:127.0.0.1]/',
     'http://0.0.0.0/',
     'http://2130706433/',
-  ])('is none for this machine: %s', (url) => {
+  ])('is none for this host: %s', (url) => {
     expect(originFor({ ALL_PROXY: PROXY }, url)).toBeUndefined();
   });
 
@@ -64,12 +64,12 @@ describe('the proxy of a URL', () => {
     ['fd12::1', 'https://[fd12::1]/', true],
     ['[fd12::1]:443', 'https://[fd12::1]/', true],
     ['', 'https://a.test/', false],
-  ])('with NO_PROXY=%s for %s is left out: %s', (exceptions, url, isLeftOut) => {
+  ])('is not used, with NO_PROXY=%s, for %s: %s', (exceptions, url, isLeftOut) => {
     expect(originFor({ HTTPS_PROXY: PROXY, NO_PROXY: exceptions }, url)).toBe(isLeftOut ? undefined : PROXY);
     expect(originFor({ HTTPS_PROXY: PROXY, no_proxy: exceptions }, url)).toBe(isLeftOut ? undefined : PROXY);
   });
 
-  it('is shown a name and a password as they were before they were escaped', () => {
+  it('gets user name and password without the escapes of the URL', () => {
     const { settings } = parseProxies({ HTTPS_PROXY: 'http://ann%40corp:p%3Aw@proxy.example:3128' });
     const { authorization = '' } = settings.proxyFor('https://a.test/') ?? {};
     expect(Buffer.from(authorization.replace('Basic ', ''), 'base64').toString()).toBe('ann@corp:p:w');
@@ -85,7 +85,7 @@ describe('ALL_PROXY with a SOCKS proxy, set for other programs', () => {
     [{ ALL_PROXY: SOCKS, NO_PROXY: 'a.test' }, 'https://a.test/', undefined],
     [{ ALL_PROXY: SOCKS }, 'http://127.0.0.1:7373/', undefined],
     [{ ALL_PROXY: SOCKS }, 'https://localhost/', undefined],
-  ])('does not matter where the way does not lead through it: %j for %s', (env: Record<string, string>, url, origin) => {
+  ])('does not matter if no request uses it: %j for %s', (env: Record<string, string>, url, origin) => {
     expect(originFor(env, url)).toBe(origin);
     expect(parseProxies(env).settings.faultFor(url)).toBeUndefined();
   });
@@ -109,7 +109,7 @@ describe('ALL_PROXY with a SOCKS proxy, set for other programs', () => {
       /^https_proxy must/,
       /no_proxy="\$no_proxy,fd12::1" .* https_proxy=/,
     ],
-  ])('is told with what to type where it does: %j for %s', (env: Record<string, string>, url, message, hint) => {
+  ])('is reported with what to type if a request uses it: %j for %s', (env: Record<string, string>, url, message, hint) => {
     const { faultFor, proxyFor } = parseProxies(env).settings;
     expect(faultFor(url)).toMatchObject({ message: expect.stringMatching(message), hint: expect.stringMatching(hint) });
     expect(JSON.stringify(faultFor(url))).not.toContain('secret');
@@ -128,15 +128,15 @@ describe('a proxy variable that cannot work', () => {
   );
 });
 
-describe('the way to a URL', () => {
+describe('the description of the route to a URL', () => {
   const { settings } = parseProxies({ HTTPS_PROXY: 'http://ann:secret@proxy.example:3128' });
 
-  it('is told with the proxy and without its name and password', () => {
+  it('names the proxy, without user name and password', () => {
     expect(describeWay(settings, 'https://a.test/')).toBe('through the proxy http://proxy.example:3128');
     expect(describeWay(settings, 'https://localhost/')).toMatch(/^without a proxy/);
   });
 
-  it('is not told where no proxy is set', () => {
+  it('is absent if no proxy is set', () => {
     expect(describeWay(parseProxies({}).settings, 'https://a.test/')).toBeUndefined();
   });
 });

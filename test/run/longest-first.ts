@@ -6,9 +6,9 @@ import seconds from './seconds.json' with { type: 'json' };
 const SECONDS: Readonly<Record<string, number>> = seconds;
 
 /**
- * Starts the longest files first, so that none of them is left to run alone at the end. Vitest knows how long files took in earlier
- * runs on the same machine; a fresh clone has only this table. A file that is not in it takes less than the shortest there.
- * Files of a project stay together: only they can share a worker.
+ * Starts the longest files first, so that none of them runs alone at the end. Vitest knows how long files took in earlier runs on the same
+ * host; a fresh clone has only this table. A file that is not in the table takes less time than the shortest one in it. Files of a project
+ * stay together, because only they can share a worker.
  */
 export class LongestFirst extends BaseSequencer {
   override sort(files: TestSpecification[]): Promise<TestSpecification[]> {

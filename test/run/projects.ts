@@ -4,7 +4,7 @@ import { dirname, join, resolve, sep } from 'node:path';
 export const PROJECTS = ['slow', 'real', 'pure'] as const;
 export type ProjectName = (typeof PROJECTS)[number];
 
-/** Whole uploads by processes of their own, and random schedules of faults. */
+/** Whole uploads by separate processes, and random schedules of faults. */
 const SLOW_FOLDERS = ['test/e2e', 'test/model'];
 
 /** Real database files that are synced, locked, moved and filled, and real sockets that are kept waiting. */
@@ -25,7 +25,7 @@ export function sortIntoProjects(root: string): Record<ProjectName, string[]> {
   const files: Record<ProjectName, string[]> = { slow: [], real: [], pure: [] };
   const importsOf = createImportReader();
   const services = SERVICES.map((module) => resolve(root, `${module}.ts`));
-  // What was moved would otherwise put its tests into another project without a word.
+  // Otherwise a moved file or folder would silently put tests into another project.
   for (const path of [...SLOW_FOLDERS, ...REAL_FOLDERS, ...services]) {
     if (!existsSync(resolve(root, path))) throw new Error(`test/run/projects.ts names ${path}, which is not there`);
   }
@@ -39,7 +39,7 @@ export function sortIntoProjects(root: string): Record<ProjectName, string[]> {
 
   function needsServices(file: string): boolean {
     const reached = new Set([resolve(root, file)]);
-    // A set is iterated over what is added meanwhile, too.
+    // The iteration over a set includes the elements that are added meanwhile.
     for (const each of reached) for (const imported of importsOf(each)) reached.add(imported);
     return services.some((module) => reached.has(module));
   }
@@ -54,7 +54,7 @@ function isBelow(folders: readonly string[], file: string): boolean {
   return folders.some((folder) => file.startsWith(`${folder}/`));
 }
 
-/** Imports of our own modules, except those of types alone. */
+/** Imports of our own modules, except imports of only types. */
 const IMPORT =
   /^(?:import|export)\s(?!type\b)[^;]*?from\s+'(\.[^']+\.ts)'|^import\s+'(\.[^']+\.ts)'|\bimport\('(\.[^']+\.ts)'\)/gm;
 

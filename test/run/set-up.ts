@@ -3,7 +3,7 @@ import { startMinio } from './start-minio.ts';
 import { startPostgres } from './start-postgres.ts';
 import { useTemporaryFolder } from './temporary-folder.ts';
 
-/** Vitest's global set-up, once for all projects: temporary data, and the services, unless only pure tests are run. */
+/** Vitest's global set-up, once for all projects: the temporary folder and, unless only pure tests run, the services. */
 export default async function setUp(root: TestProject): Promise<() => Promise<void>> {
   const tearDowns: (() => void | Promise<void>)[] = [useTemporaryFolder()];
   const tearDown = async () => {

@@ -9,7 +9,7 @@ declare module 'vitest' {
   }
 }
 
-/** Starts one real MinIO for the whole run, on temporary data. Returns what stops it. */
+/** Starts one real MinIO for the whole run, on temporary data. Returns a function that stops it. */
 export async function startMinio({ provide }: Pick<TestProject, 'provide'>): Promise<() => Promise<void>> {
   const minio = await start({ log: (line) => process.stderr.write(`${line}\n`) });
   const { endpoint, region, accessKeyId, secretAccessKey } = minio;

@@ -8,7 +8,7 @@ declare module 'vitest' {
   }
 }
 
-/** Provides the PostgreSQL of POSTGRES_URL, or starts one for this run. Returns what stops it. */
+/** Provides the PostgreSQL of POSTGRES_URL, or starts one for this run. Returns a function that stops it. */
 export async function startPostgres({ provide }: Pick<TestProject, 'provide'>): Promise<() => Promise<void>> {
   const given = process.env.POSTGRES_URL;
   if (given) {

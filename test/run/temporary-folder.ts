@@ -7,18 +7,18 @@ const MEMORY = '/dev/shm';
 const PREFIX = 'partway-run-';
 /** Longer than any run takes. */
 const LEFT_BEHIND_MS = 6 * 3_600_000;
-/** About twice what a run was measured to hold there at its peak (3.2 GiB). Large files go to the disk in any case (`aLargeFolder`). */
+/** About twice the measured peak of a run (3.2 GiB). Large files always go to the disk (`aLargeFolder`). */
 const NEEDED_BYTES = 6 * 1024 ** 3;
 
 /**
- * Keeps the temporary data of this run in memory where there is plenty, because the tests sync many small files. Returns what removes it
- * again, with whatever killed processes left there.
+ * Keeps the temporary data of this run in memory if there is enough, because the tests sync many small files. Returns a function that
+ * removes the data, including everything that killed processes left there.
  */
 export function useTemporaryFolder(): () => void {
   if (!isMemoryFit()) return () => {};
   removeLeftBehind();
   const folder = mkdtempSync(join(MEMORY, PREFIX));
-  // PostgreSQL runs as a user of its own.
+  // PostgreSQL runs as a separate user.
   chmodSync(folder, 0o711);
   process.env.PARTWAY_TEST_DISK = tmpdir();
   process.env.TMPDIR = folder;
@@ -48,7 +48,7 @@ function canHoldPrograms(): boolean {
   }
 }
 
-/** Removes what this user's runs have left that were killed. */
+/** Removes the data of this user's killed runs. */
 function removeLeftBehind(): void {
   for (const name of readdirSync(MEMORY).filter((each) => each.startsWith(PREFIX))) {
     const folder = join(MEMORY, name);

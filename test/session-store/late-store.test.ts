@@ -9,7 +9,7 @@ import { interpose } from '../support/interpose.ts';
 const failing = (state?: PassingState) => new SessionStoreStartError('It cannot be opened.', 'Look at it.', { state });
 const QUICKLY = { isShared: false, againAfterMs: 1 };
 
-/** Fails in these ways, one attempt after another, and opens a store in memory then. */
+/** Fails in these ways, one attempt after another, and then opens a store in memory. */
 function openingAfter(...failures: readonly Error[]) {
   let attempts = 0;
   return async (): Promise<SessionStore> => {
@@ -22,14 +22,14 @@ function openingAfter(...failures: readonly Error[]) {
 }
 
 describe('a store that is opened late', () => {
-  it('is the store itself where it opens at once', async () => {
+  it('is the store itself if it opens at once', async () => {
     const { sessions, isOpen, opened } = await openOrWait(openingAfter(), QUICKLY);
     expect(isOpen).toBe(true);
     expect(await opened).toBe(true);
     await sessions.ping();
   });
 
-  it.each(['away', 'full', 'disk-error'] as const)('rejects every call with the reason until it is there: %s', async (state) => {
+  it.each(['away', 'full', 'disk-error'] as const)('rejects every call with the reason until it is open: %s', async (state) => {
     let isThere = () => {};
     const there = new Promise<void>((resolve) => (isThere = resolve));
     const open = openingAfter(failing(state));
@@ -55,20 +55,20 @@ describe('a store that is opened late', () => {
     expect(late.sessions.isShared).toBe(false);
   });
 
-  it.each([undefined, 'read-only', 'in-use'] as const)('is not waited for where the reason does not pass: %s', async (state) => {
+  it.each([undefined, 'read-only', 'in-use'] as const)('fails at once if the reason will not pass: %s', async (state) => {
     await expect(openOrWait(openingAfter(failing(state)), QUICKLY)).rejects.toMatchObject({
       name: 'SessionStoreStartError',
       state,
     });
   });
 
-  it('is waited for no more where a later attempt fails for another reason', async () => {
+  it('fails for good if a later attempt fails for a reason that will not pass', async () => {
     const late = await openOrWait(openingAfter(failing('away'), failing('away'), failing()), QUICKLY);
     await expect(late.opened).rejects.toBeInstanceOf(SessionStoreStartError);
     await expect(late.sessions.ping()).rejects.toBeInstanceOf(SessionStoreUnavailable);
   });
 
-  it('is closed again where it was given up during the attempt that opened it', async () => {
+  it('is closed again if its caller gave up during the attempt that opened it', async () => {
     let closed = 0;
     let attempts = 0;
     const late = await openOrWait(async () => {
@@ -84,7 +84,7 @@ describe('a store that is opened late', () => {
     await late.sessions.close();
   });
 
-  it('is not tried again after it was given up', async () => {
+  it('is not tried again after its caller gave up', async () => {
     const late = await openOrWait(openingAfter(failing('away')), { isShared: true, againAfterMs: 3_600_000 });
     late.giveUp();
     expect(await late.opened).toBe(false);

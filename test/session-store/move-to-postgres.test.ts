@@ -103,8 +103,8 @@ describe('moving a SQLite database to PostgreSQL', () => {
     await after.report(aReport(session.sessionId, { parts: storedParts(1, 1, { size: 5 }) }));
     expect((await after.totals()).heldBytes).toBe(contents.totals.heldBytes + 5);
     expect((await after.usageOf('alice')).openSessions).toBe(contents.usage.openSessions + 1);
-    const [told] = await database.query<{ count: number }>('SELECT COUNT(*)::integer AS count FROM events');
-    expect(told?.count).toBe(moved.events + 1);
+    const [eventsAfter] = await database.query<{ count: number }>('SELECT COUNT(*)::integer AS count FROM events');
+    expect(eventsAfter?.count).toBe(moved.events + 1);
   });
 
   it('leaves the SQLite file as it was', async () => {

@@ -245,7 +245,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         ['another checksum of a part', (input) => withPart(input, 1, { checksum: 'AAAAAA==' })],
         ['no checksum of a part', (input) => withPart(input, 1, { checksum: null })],
         ['parts that do not ascend', (input) => ({ ...input, parts: input.parts.toReversed() })],
-      ])('says part-invalid for %s; the upload stays usable', async (_, change) => {
+      ])('fails with part-invalid for %s; the upload stays usable', async (_, change) => {
         const input = await anUpload(aKey(), full, rest);
         await expectFailure('part-invalid', store.completeMultipartUpload(change(input)));
         expect(await store.headObject(input.key)).toBeUndefined();
@@ -428,7 +428,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         expect(Math.abs(await store.readClock())).toBeLessThan(30_000);
       });
 
-      it('that exists passes the check', async () => {
+      it('that exists passes the bucket check', async () => {
         await expect(store.checkBucket()).resolves.toBeUndefined();
       });
 
@@ -452,7 +452,7 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         ['abortMultipartUpload', (gone) => gone.abortMultipartUpload('k', 'no-such-upload')],
         ['listMultipartUploads', (gone) => gone.listMultipartUploads('k')],
         ['headObject', (gone) => gone.headObject('k')],
-      ])('that is not there makes %s say bucket-missing', async (_, call) => {
+      ])('that does not exist makes %s fail with bucket-missing', async (_, call) => {
         await expectFailure('bucket-missing', call(subject.storeWithoutBucket));
       });
     });

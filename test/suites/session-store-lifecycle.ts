@@ -69,7 +69,7 @@ export function describeChangeStatus(current: () => SessionStore): void {
   it.each([
     ['another status', { status: 'completing', generation: 1 }],
     ['another generation', { status: 'open', generation: 2 }],
-  ] as const)('is a lost race where the row is in %s: nothing changes', async (_, difference) => {
+  ] as const)('is a lost race if the row is in %s: nothing changes', async (_, difference) => {
     const { sessionId } = await insertOpenSession(current());
     const before = await current().get(sessionId);
 
@@ -142,7 +142,7 @@ export function describeOpenUpload(current: () => SessionStore): void {
   it.each([
     ['another generation', 'creating', 2],
     ['another status', 'open', 1],
-  ] as const)('is a lost race where the row is in %s: nothing is recorded', async (_, status, generation) => {
+  ] as const)('is a lost race if the row is in %s: nothing is recorded', async (_, status, generation) => {
     const { sessionId } = await insertSession(current());
 
     expect(await current().openUpload(expected(sessionId, status, generation), upload, NOON)).toBe(false);

@@ -16,7 +16,7 @@ import {
 const DAY = 86_400_000;
 /** End of leases, unless a test is about it. */
 const UNTIL = NOON + DAY;
-/** By then, everything that a test began is due. */
+/** A time at which everything that a test began is due. */
 const LATER = NOON + 1_000;
 
 export function describeOutboxWriting(current: () => SessionStore): void {

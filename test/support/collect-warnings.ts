@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 
-/** Node's process warnings (leaked listeners above all) from here to the end of the test. */
+/** Collects Node's process warnings (mainly leaked listeners) from this call to the end of the test. */
 export function collectWarnings(): string[] {
   const warnings: string[] = [];
   const collect = (warning: Error) => warnings.push(`${warning.name}: ${warning.message}`);

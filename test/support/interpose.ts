@@ -1,7 +1,7 @@
-/** Decides what happens to one call: may look at it, delay it, let it fail before or after its effect. */
+/** Decides what happens to one call: may inspect it, delay it, or make it fail before or after its effect. */
 export type Around = (method: string, call: () => Promise<unknown>, args: readonly unknown[]) => Promise<unknown>;
 
-/** The same store, with every call of a method going through `around`. */
+/** Returns the same store with every method call passing through `around`. */
 export function interpose<Store extends object>(store: Store, around: Around): Store {
   return new Proxy(store, {
     get(target, property) {

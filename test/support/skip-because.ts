@@ -7,7 +7,7 @@ declare module 'vitest' {
   }
 }
 
-/** For a test that this machine cannot run. Nothing is skipped without saying why. */
+/** Skips a test that this host cannot run. No test is skipped without a reason. */
 export function skipBecause({ task, skip }: Pick<TestContext, 'task' | 'skip'>, reason: string): never {
   task.meta.skipReason = reason;
   return skip(reason);

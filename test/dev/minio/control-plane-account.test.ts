@@ -32,7 +32,7 @@ function clientOf({ endpoint, region, accessKeyId, secretAccessKey }: S3Target):
   return client;
 }
 
-/** "yes", or the store's word for its refusal. */
+/** "yes", or the store's error code. */
 async function outcome(call: Promise<unknown>): Promise<string> {
   return call.then(
     () => 'yes',

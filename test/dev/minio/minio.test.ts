@@ -233,7 +233,7 @@ case "$*" in *" up "*) echo "no space for $PARTWAY_MINIO_DATA on port $PARTWAY_M
     );
     const calls = await readFile(join(host.folder, 'calls'), 'utf8');
     expect(calls).toMatch(/compose --file \S+compose\.yaml --project-name partway-dev-\w+ up --detach --wait minio\n/);
-    // Whatever a failed start may have left is removed.
+    // Remains of a failed start are removed.
     expect(calls).toMatch(/ down --timeout 10\n$/);
     expect(calls).not.toContain(credentials.secretAccessKey);
   });
@@ -250,7 +250,7 @@ case "$*" in *" up "*) echo "no space for $PARTWAY_MINIO_DATA on port $PARTWAY_M
 
   it('builds with Go into the cache folder, and runs the result', async () => {
     const host = await bareHost({
-      // Stands in for the real build, which takes three minutes: whatever it puts into GOBIN is run.
+      // Stands in for the real build, which takes three minutes. The program that it puts into GOBIN is run.
       go: `[ "$1 $2" = "install -v" ] || exit 9
 printf '#!/bin/sh\\necho built and run; exit 4\\n' > "$GOBIN/minio" && /bin/chmod +x "$GOBIN/minio"`,
     });

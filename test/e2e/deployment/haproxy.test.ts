@@ -25,7 +25,7 @@ import { hashOfFile, hashOfObject } from '../../support/store/stored-bytes.ts';
 const CONFIGURATION = resolve('deploy/haproxy.cfg');
 const TOKEN = 'the-token-behind-the-balancer';
 const SIZE = 96 * MiB;
-/** Of the whole network 127.0.0.0/8, which is this machine, the one address that replicas are told to believe. */
+/** Addresses of this host, all from 127.0.0.0/8. Replicas trust only the first one as a proxy. */
 const [BALANCER_ADDRESS, CLIENT_ADDRESS, CLAIMED_ADDRESS] = ['127.0.0.1', '127.0.0.3', '203.0.113.9'];
 
 const haproxy = await findOnPath('haproxy');
@@ -74,7 +74,7 @@ describe('the balancer of compose.yaml, in front of two replicas', () => {
     return `http://${bind}`;
   }
 
-  it('hides from an upload, and from who watches it, that one is killed -9 and started again, and then the other one stopped', async () => {
+  it('hides from an upload and its watcher that one replica is killed -9 and restarted, and that the other one is then stopped', async () => {
     const link = await startByteProxy(sharedMinio().endpoint, { bytesPerSecond: 4 * MiB });
     onTestFinished(() => link.close());
     const { bucket, replicas } = await startReplicas(link.url);
@@ -90,7 +90,7 @@ describe('the balancer of compose.yaml, in front of two replicas', () => {
     await replicas[0]?.kill();
     await cli.event((event) => event.type === 'part' && ++parts >= 6);
     await replicas[0]?.restart();
-    // Until the balancer has noticed that it is back.
+    // Gives the balancer time to notice that the first replica is back.
     await pause(3_000);
     await replicas[1]?.stop();
     const result = await cli.finished;
@@ -98,14 +98,14 @@ describe('the balancer of compose.yaml, in front of two replicas', () => {
     expect(result.exitCode, result.stderr).toBe(0);
     expect(summaryOf(result)).toMatchObject({ status: 'completed', bytes: SIZE });
     expect(await hashOfObject(sharedMinio(), bucket, 'film.mp4')).toBe(await hashOfFile(file));
-    const { told, opened } = await watched;
-    expect(told.at(-1)).toMatchObject({ status: 'completed' });
-    // Not one batch at the end: what is told in between came in between.
-    expect(new Set(told.map(({ storedBytes }) => storedBytes)).size).toBeGreaterThan(4);
+    const { progress, opened } = await watched;
+    expect(progress.at(-1)).toMatchObject({ status: 'completed' });
+    // Progress arrived continuously, and not in one batch at the end.
+    expect(new Set(progress.map(({ storedBytes }) => storedBytes)).size).toBeGreaterThan(4);
     expect(opened).toBeGreaterThan(1);
   });
 
-  it('tells replicas who it was, whatever he says of himself', async () => {
+  it('tells the replicas the address of a client, whatever the client claims', async () => {
     const { replicas } = await startReplicas(sharedMinio().endpoint);
     const server = await startHaproxy(replicas);
     const status = await new Promise((answered, failed) => {
@@ -125,20 +125,20 @@ describe('the balancer of compose.yaml, in front of two replicas', () => {
   });
 });
 
-/** As an EventSource does: whenever the stream ends before the session has, it is opened again. */
-async function watchAcrossReconnects(server: string, sessionId: string): Promise<{ told: Progress[]; opened: number }> {
-  const told: Progress[] = [];
+/** Watches the progress as an EventSource does: reopens the stream whenever it ends before the session does. */
+async function watchAcrossReconnects(server: string, sessionId: string): Promise<{ progress: Progress[]; opened: number }> {
+  const progress: Progress[] = [];
   const headers = { accept: 'text/event-stream', authorization: `Bearer ${TOKEN}` };
   for (let opened = 1; ; opened++) {
     try {
       const { ok, body } = await fetch(`${server}/api/uploads/${sessionId}/progress`, { headers });
       if (!ok || body === null) throw new Error('there is no stream');
       for await (const line of createInterface({ input: Readable.fromWeb(body as WebStream) }))
-        if (line.startsWith('data: {')) told.push(JSON.parse(line.slice('data: '.length)) as Progress);
+        if (line.startsWith('data: {')) progress.push(JSON.parse(line.slice('data: '.length)) as Progress);
     } catch {
-      // Cut off in the midst.
+      // The stream broke off.
     }
-    if (told.at(-1)?.status === 'completed') return { told, opened };
+    if (progress.at(-1)?.status === 'completed') return { progress, opened };
     await pause(200);
   }
 }

@@ -39,7 +39,7 @@ describe('two servers on one PostgreSQL database', () => {
     return { bucket, one, two };
   }
 
-  it('are one to their clients: sessions, parts and progress are the same at both', async () => {
+  it('act as one to their clients: sessions, parts and progress are the same at both', async () => {
     const { bucket, one, two } = await startReplicas();
     const [atOne, atTwo] = [new ControlPlane(one), new ControlPlane(two)];
     const bytes = Buffer.from('a small file');
@@ -60,7 +60,7 @@ describe('two servers on one PostgreSQL database', () => {
     expect(await atTwo.object(sessionId)).toMatchObject({ bucket, size: bytes.length });
   });
 
-  it('finish an upload whose requests go to both, though one is killed -9 in its midst', async () => {
+  it('finish an upload whose requests go to both, although one is killed -9 during the upload', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'partway-e2e-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const file = join(folder, 'film.mp4');
@@ -90,9 +90,9 @@ describe('two servers on one PostgreSQL database', () => {
   });
 });
 
-/** The live stream of a session at one server: what it has told, until the session ended. */
+/** Reads the live stream of a session from one server until the session ends. */
 function progressUntilEnd({ server, token }: ControlPlaneProcess, sessionId: string) {
-  const told: Progress[] = [];
+  const received: Progress[] = [];
   const waiting = new Set<() => void>();
   const last = (async () => {
     const headers = { accept: 'text/event-stream', authorization: `Bearer ${token}` };
@@ -100,20 +100,20 @@ function progressUntilEnd({ server, token }: ControlPlaneProcess, sessionId: str
     if (body === null) throw new Error('the stream has no body');
     for await (const line of createInterface({ input: Readable.fromWeb(body as WebStream) })) {
       if (!line.startsWith('data: ')) continue;
-      told.push(JSON.parse(line.slice('data: '.length)) as Progress);
+      received.push(JSON.parse(line.slice('data: '.length)) as Progress);
       for (const look of waiting) look();
     }
-    const end = told.at(-1);
+    const end = received.at(-1);
     if (end === undefined) throw new Error('the stream told nothing');
     return end;
   })();
   return {
     last,
-    /** Fails by the time limit of the test where it is never told. */
+    /** Resolves once a matching event has come; otherwise the time limit ends the test. */
     until(fits: (progress: Progress) => boolean): Promise<void> {
       return new Promise((resolve) => {
         const look = () => {
-          if (told.some(fits)) resolve();
+          if (received.some(fits)) resolve();
         };
         waiting.add(look);
         look();

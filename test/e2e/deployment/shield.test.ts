@@ -28,7 +28,7 @@ function clientAt(endpoint: string): S3Client {
   return client;
 }
 
-/** A presigned part URL of a real upload, by root. */
+/** Begins a real upload, and returns a part URL presigned by root. */
 async function aPartUrl(endpoint: string, bucket: string, expiresIn = 600): Promise<string> {
   const { UploadId } = await clientAt(root.endpoint).send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: 'film' }));
   const part = new UploadPartCommand({ Bucket: bucket, Key: 'film', UploadId, PartNumber: 1 });
@@ -50,7 +50,7 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])('the shield in %s', (kind) => {
     return server;
   }
 
-  it('lets an upload of several parts through, and everything that the control plane asks', async () => {
+  it('lets an upload of several parts through, and every request of the control plane', async () => {
     const server = await startServerBehindIt();
     const folder = mkdtempSync(join(tmpdir(), 'partway-shield-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -64,7 +64,7 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])('the shield in %s', (kind) => {
     expect(await hashOfObject(root, bucket, key)).toBe(await hashOfFile(file));
     const verify = await runCli(['verify', String(summaryOf(result).sessionId), file], server);
     expect(verify.exitCode, verify.stderr).toBe(0);
-    // It went this way, and nothing past it.
+    // The parts went through the shield.
     expect(recorder.sent.match(/PUT \S+partNumber=\d+/g)?.length).toBeGreaterThan(3);
   });
 
@@ -76,7 +76,7 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])('the shield in %s', (kind) => {
     expect(exitCode).toBe(0);
   });
 
-  it('gives the store the first bytes of a part while the client has not sent the rest', async () => {
+  it('passes the first bytes of a part to the store before the client has sent the rest', async () => {
     const url = new URL(await aPartUrl(shield, bucket));
     const [first, rest] = [`first ${randomBytes(8).toString('hex')}`, 'a'.repeat(4 * MiB)];
     const connection = await RawConnection.to(shield);
@@ -89,7 +89,7 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])('the shield in %s', (kind) => {
     expect({ status, etag: headers.etag }).toEqual({ status: 200, etag: expect.stringMatching(/^"[0-9a-f]{32}"$/) });
   });
 
-  it('refuses a forged body of a terabyte before a byte of it was sent, also where the client waits to be told to go on', async () => {
+  it('refuses a forged body of a terabyte before a byte of it is sent, even if the client waits for 100 Continue', async () => {
     for (const more of ['', 'Expect: 100-continue\r\n']) {
       const connection = await RawConnection.to(shield);
       const { host } = new URL(shield);
@@ -97,14 +97,14 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])('the shield in %s', (kind) => {
         `PUT /${bucket}/a HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${1024 ** 4}\r\nx-amz-content-sha256: ${FORGING_WORD}\r\n${more}\r\n`,
       );
       await connection.untilReceived('</Error>');
-      // nginx says both to a client that waits.
+      // nginx sends both answers to a client that waits.
       expect(connection.received.replace(kind === 'nginx' ? /^HTTP\/1\.1 100 .*\r\n\r\n/ : '', '')).toMatch(/^HTTP\/1\.1 403 /);
       expect(connection.received).toContain('<Code>AccessDenied</Code>');
     }
     expect(recorder.sent).toBe('');
   });
 
-  it('tells a client that waits for it to go on, and passes the store’s answer on', async () => {
+  it("sends 100 Continue to a client that waits for it, and passes the store's answer on", async () => {
     const url = new URL(await aPartUrl(shield, bucket));
     const connection = await RawConnection.to(shield);
     connection.send(
@@ -115,14 +115,14 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])('the shield in %s', (kind) => {
     expect(await connection.untilClosed()).toMatch(/HTTP\/1\.1 200 OK[\s\S]*etag: "5d41402abc4b2a76b9719d911017c592"/i);
   });
 
-  it('keeps the checksum that the store answers', async () => {
+  it("keeps the checksum in the store's answer", async () => {
     const url = await aPartUrl(shield, bucket);
     const answer = await sendRequest('PUT', url, { 'x-amz-checksum-crc32': 'NhCmhg==' }, Buffer.from('hello'));
     expect(answer).toMatchObject({ status: 200, headers: { etag: expect.any(String), 'x-amz-checksum-crc32': 'NhCmhg==' } });
   });
 
-  // MinIO answers before it has read the body and closes soon: on a busy machine the reset may overtake the answer.
-  it('lets a client that sends a whole part to an expired URL read why it was refused', { retry: 3 }, async () => {
+  // MinIO answers before it has read the body and closes soon: on a busy host the reset may overtake the answer.
+  it('lets a client that sends a whole part to an expired URL read the reason of the refusal', { retry: 3 }, async () => {
     const url = new URL(await aPartUrl(shield, bucket));
     url.searchParams.set('X-Amz-Date', '20260101T000000Z');
     const answer = await sendRequest('PUT', url.href, {}, Buffer.alloc(16 * MiB));
@@ -130,7 +130,7 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])('the shield in %s', (kind) => {
     expect(answer.body.toString()).toContain('expired');
   });
 
-  it('passes preflights of pages on', async () => {
+  it('passes the preflights of web pages on', async () => {
     const url = await aPartUrl(shield, bucket);
     const asked = (origin: string) => ({ origin, 'access-control-request-method': 'PUT' });
     const own = await sendRequest('OPTIONS', url, asked('http://127.0.0.1:7373'));
@@ -150,7 +150,7 @@ describe.each<ShieldKind>(['haproxy', 'nginx'])('the shield in %s', (kind) => {
     '/minio/health/%2e%2e/admin/v3/info',
     '/minio/',
     '/minio',
-  ])('refuses what is not for clients: %s', async (path) => {
+  ])('refuses paths that are not for clients: %s', async (path) => {
     const connection = await RawConnection.to(shield);
     connection.send(`GET ${path} HTTP/1.1\r\nHost: ${new URL(shield).host}\r\nConnection: close\r\n\r\n`);
     expect(await connection.answer()).toMatchObject({ status: 403, body: expect.stringContaining('<Code>AccessDenied</Code>') });

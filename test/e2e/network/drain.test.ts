@@ -10,7 +10,7 @@ import { startTurnClock } from '../../support/time/turn-clock.ts';
 
 const BODY = JSON.stringify({ fileName: 'late.txt', size: 3 });
 
-/** A create whose body the client still holds back, known to have reached the server. */
+/** Sends a Create without its body, and resolves once it has reached the server. */
 async function beginCreate({ server, token }: ControlPlaneProcess): Promise<RawConnection> {
   const connection = await RawConnection.to(server);
   const headers = [
@@ -33,7 +33,7 @@ async function watch({ server, token }: ControlPlaneProcess, sessionId: string):
   });
 }
 
-it('after SIGTERM a server sends streams elsewhere, finishes what is under way, and waits ten seconds for the rest', async () => {
+it('after SIGTERM a server ends live streams, finishes requests in progress, and waits at most ten seconds for the rest', async () => {
   const controlPlane = await startControlPlane({ store: sharedMinio(), bucket: await createTestBucket() });
   onTestFinished(() => controlPlane.stop());
   const { server, token } = controlPlane;

@@ -6,7 +6,7 @@ import { startCli } from '../../support/client/partway-cli.ts';
 import { aFolder, seededBytes } from '../../support/client/sources.ts';
 import { hostileControlPlane, type Lie } from '../../support/server/hostile-control-plane.ts';
 
-/** Announces an answer, sends its beginning and nothing more. Resolves when the client waits for the rest. */
+/** Sends the beginning of an answer and nothing more. Resolves once the client waits for the rest. */
 function answerThatStops() {
   let begun = () => {};
   const waiting = new Promise<void>((resolve) => {
@@ -28,7 +28,7 @@ async function uploading(lies: Record<string, Lie>) {
 
 describe('a client whose server never ends an answer', () => {
   it.each(['POST /api/uploads', 'GET /api/uploads/{id}/parts', 'POST /api/uploads/{id}/parts/presign'])(
-    'obeys Ctrl-C while it waits for %s',
+    'ends on Ctrl-C while it waits for %s',
     async (operation) => {
       const { answer, waiting } = answerThatStops();
       const { child, finished } = await uploading({ [operation]: answer });

@@ -26,7 +26,7 @@ describe('--network auto, for a file between 100 MB and 1 GB', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Starts an upload, reads what it chose and why, and kills it. */
+  /** Starts an upload, reads its choice and the reason, and kills it. */
   async function choiceOf(key: string, options: { server?: string; stateHome?: string } = {}) {
     const cli = startCli(['upload', file, '--key', key, '--json'], { ...controlPlane, ...options });
     const choice = await cli.event((event) => event.type === 'strategy');
@@ -53,7 +53,7 @@ describe('--network auto, for a file between 100 MB and 1 GB', () => {
     expect(choice).toMatch(/interrupted/);
   });
 
-  it('takes chunks where one probe in five is lost, and says so', async () => {
+  it('takes chunks if one probe in five is lost, and says so', async () => {
     const lossy = await startByteProxy(controlPlane.server, { drops: (connection) => connection % 5 === 3 });
     try {
       const { strategy, choice } = await choiceOf('lossy.mp4', { server: lossy.url });
@@ -67,7 +67,7 @@ describe('--network auto, for a file between 100 MB and 1 GB', () => {
 });
 
 describe('the part size', () => {
-  it('follows the speed that this machine measured to this server before', async () => {
+  it('follows the speed to this server that an earlier upload from this host measured', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'partway-e2e-'));
     const controlPlane = await startControlPlane({ store: sharedMinio(), bucket: await createTestBucket() });
     onTestFinished(async () => {
@@ -86,7 +86,7 @@ describe('the part size', () => {
     };
     for (const name of ['slow.mp4', 'fast.mp4', 'next.mp4']) closeSync(openSync(join(folder, name), 'w'));
     expect(await partSizeOf('slow.mp4', 40 * MiB, [])).toBe(8 * MiB);
-    // On loopback: as large as it gets, or nearly so on a busy machine.
+    // Loopback gives the largest part size, or nearly the largest on a busy host.
     expect(await partSizeOf('fast.mp4', 40 * MiB, ['--limit', '12MiB'])).toBeGreaterThan(8 * MiB);
     expect(await partSizeOf('next.mp4', 40 * MiB, [])).toBeLessThanOrEqual(13 * MiB);
   });

@@ -11,16 +11,16 @@ import { hashOfFile, hashOfObject } from '../../support/store/stored-bytes.ts';
 
 const SERVER_PORT = 7373;
 const STORE_PORT = 9000;
-/** A SYN and its answer take longer than Node's own limit of 250 ms for an address that is not the last. */
+/** Makes a SYN and its answer take longer than 250 ms, Node's own limit for every address but the last. */
 const ONE_WAY_SECONDS = 0.2;
 
 interface Networks {
   readonly client: NetworkNamespace;
-  /** Where control plane and store are; the same network for what reaches them without a link. */
+  /** The network of control plane and store; the same as `client` if there is no link between them. */
   readonly server: NetworkNamespace;
 }
 
-/** `partway upload` in a network of its own, from which control plane and store are reached by these host names. */
+/** Prepares `partway upload` in a separate network, in which control plane and store have these host names. */
 async function anUpload({ client, server }: Networks, serverHost: string, storeHost: string) {
   const bucket = await createTestBucket();
   const controlPlane = await startControlPlane({
@@ -48,7 +48,7 @@ async function anUpload({ client, server }: Networks, serverHost: string, storeH
   };
 }
 
-describe('an upload in a network of its own', () => {
+describe('an upload in a separate network', () => {
   it('reaches server and store by a name with A and AAAA records, without an IPv6 route, over slow handshakes', async (context) => {
     const server = aNetworkNamespace(context);
     const client = aNetworkNamespace(context, ['10.98.0.1 dual.test', '2001:db8::2 dual.test']);

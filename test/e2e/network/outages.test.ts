@@ -11,12 +11,12 @@ import { type ByteProxy, startByteProxy } from '../../support/proxies/byte-proxy
 import { type ControlPlaneProcess, startControlPlane } from '../../support/server/control-plane-process.ts';
 import { hashOfFile, hashOfObject } from '../../support/store/stored-bytes.ts';
 
-/** Longer than a call to the control plane and an answer of the store may take: every way of waiting comes to its end in it. */
+/** Longer than the time-outs of a call to the control plane and of an answer of the store, so that every kind of wait ends within it. */
 const LONG_OUTAGE_MS = 25_000;
 const SHORT_OUTAGE_MS = 8_000;
 const SIZE = 96 * MiB;
 
-describe('a running upload, untouched by anyone', () => {
+describe('a running upload, without intervention', () => {
   let folder: string;
   let minio: RunningMinio;
   let proxy: ByteProxy;
@@ -25,7 +25,7 @@ describe('a running upload, untouched by anyone', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'partway-e2e-'));
     await ensureGeneratedFile(join(folder, 'film.mp4'), SIZE);
-    // Its own MinIO: this one is killed.
+    // Not the shared MinIO, because this one is killed.
     minio = await startMinio({ log: () => {}, bucket: 'uploads' });
     proxy = await startByteProxy(minio.endpoint, { bytesPerSecond: 4 * MiB });
     controlPlane = await startControlPlane({ store: minio, bucket: 'uploads', publicEndpoint: proxy.url });
@@ -37,7 +37,7 @@ describe('a running upload, untouched by anyone', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('survives the control plane, and then MinIO, being killed and started again after a while', async () => {
+  it('survives that first the control plane and then MinIO are killed and started again after a while', async () => {
     const cli = startCli(['upload', 'film.mp4', '--strategy', 'multipart', '--json'], { ...controlPlane, cwd: folder });
     const partsStored = (count: number) => {
       let parts = 0;

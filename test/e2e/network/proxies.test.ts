@@ -13,14 +13,14 @@ import { startControlPlane } from '../../support/server/control-plane-process.ts
 import { createTestBucket, sharedMinio } from '../../support/store/minio.ts';
 import { hashOfFile, hashOfObject } from '../../support/store/stored-bytes.ts';
 
-/** Names that the proxy alone can resolve: what arrives went through it. */
+/** Names that only the proxy can resolve, so that every request that arrives went through it. */
 const SERVER = 'control.test';
 const STORE = 'store.test';
 const SIZE = 12 * MiB;
 const CREDENTIALS = 'ann:pass-of-the-proxy';
 
-describe.each(['http', 'https'] as const)('where server and store are behind a proxy, over %s', (protocol) => {
-  it('an upload goes through it, and its name and password are shown nowhere', async () => {
+describe.each(['http', 'https'] as const)('with server and store behind a proxy, over %s', (protocol) => {
+  it('an upload goes through the proxy, whose user name and password appear nowhere', async () => {
     const { proxy, cli, bucket, folder, server, store } = await setUp(protocol);
     const result = await cli(['upload', 'film.mp4', '--strategy', 'multipart', '--part-size', '5MiB', '--json']);
 
@@ -32,7 +32,7 @@ describe.each(['http', 'https'] as const)('where server and store are behind a p
     expect(result.stdout + result.stderr).not.toMatch(/pass-of-the-proxy|YW5uOnBhc3M/);
   });
 
-  it('an upload waits while the proxy is away, and goes on through it', async () => {
+  it('an upload waits while the proxy is down, and goes on when it is back', async () => {
     const { proxy, start, bucket, folder } = await setUp(protocol);
     const cli = start(['upload', 'film.mp4', '--strategy', 'multipart', '--part-size', '5MiB', '--limit', '2MiB', '--json']);
     await cli.event(({ type }) => type === 'part');
@@ -48,7 +48,7 @@ describe.each(['http', 'https'] as const)('where server and store are behind a p
     expect(again.connections).toBeGreaterThan(0);
   });
 
-  it('doctor says which way leads through which proxy', async () => {
+  it('doctor says which connection goes through which proxy', async () => {
     const { proxy, cli } = await setUp(protocol);
     const { stdout, stderr, exitCode } = await cli(['doctor']);
     expect(exitCode, stdout).toBe(0);
@@ -58,7 +58,7 @@ describe.each(['http', 'https'] as const)('where server and store are behind a p
   });
 });
 
-it('a proxy that refuses tunnels is named with what it wants', async () => {
+it('the error of a proxy that refuses tunnels names the proxy and its demand', async () => {
   const { proxy, cli } = await setUp('https', { refuseWith: 407 });
   const { stderr, exitCode } = await cli(['list']);
   expect(exitCode).not.toBe(0);
@@ -66,7 +66,7 @@ it('a proxy that refuses tunnels is named with what it wants', async () => {
   expect(stderr).not.toContain('pass-of-the-proxy');
 });
 
-it('NO_PROXY and this machine are left out', async () => {
+it('the proxy is not used for NO_PROXY and this host', async () => {
   const { proxy, cli, direct } = await setUp('http');
   const { stdout, exitCode } = await cli(['list'], { PARTWAY_SERVER: direct });
   expect(exitCode, stdout).toBe(0);
@@ -83,7 +83,7 @@ it('ALL_PROXY with a SOCKS proxy stops no upload that needs no proxy', async () 
   expect(result.exitCode, result.stderr).toBe(0);
 }, 60_000);
 
-it('ALL_PROXY with a SOCKS proxy on the way to the store ends an upload at once, with what to type', async () => {
+it('ALL_PROXY with a SOCKS proxy for the store ends an upload at once, with what to type', async () => {
   const { cli, direct } = await setUp('http');
   const env = { ALL_PROXY: SOCKS, PARTWAY_SERVER: direct };
   const { exitCode, stderr, events } = await cli(['upload', 'film.mp4', '--json'], env);
@@ -97,7 +97,7 @@ it('ALL_PROXY with a SOCKS proxy on the way to the store ends an upload at once,
   expect(stderr + doctor.stdout).not.toContain('pass-of-the-proxy');
 }, 60_000);
 
-it('the server reaches its store through a proxy, and its log says so without name and password', async () => {
+it('the server reaches its store through a proxy, and its log says so without user name and password', async () => {
   const folder = aFolder();
   const bucket = await createTestBucket();
   const proxy = await startForwardProxy();
@@ -169,7 +169,7 @@ function connects(...urls: string[]): string[] {
   return urls.map((url) => `CONNECT ${new URL(url).host}`);
 }
 
-/** TLS in front of something that speaks plain HTTP. */
+/** Terminates TLS in front of a server that speaks plain HTTP. */
 async function startTlsFront(target: string, pair: { cert: string; key: string }): Promise<string> {
   const { port } = new URL(target);
   const sockets = new Set<net.Socket>();

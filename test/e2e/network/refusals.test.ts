@@ -14,7 +14,7 @@ import { createTestBucket, sharedMinio } from '../../support/store/minio.ts';
 
 const NOBODY = 65_534;
 
-describe('what cannot be uploaded is refused with what happened, what it means and what to type next', () => {
+describe('an upload that cannot work is refused with what happened, what it means and what to type next', () => {
   let folder: string;
   let bucket: string;
   let controlPlane: ControlPlaneProcess;
@@ -53,7 +53,7 @@ describe('what cannot be uploaded is refused with what happened, what it means a
     const stateHome = newStateHome();
     chmodSync(stateHome, 0o777);
 
-    // Root reads everything, so root asks somebody else to try.
+    // Root can read every file, so another user tries if this process is root.
     const identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
     expectRefusal(
       await runCli(['upload', path], { ...controlPlane, stateHome, ...identity }),
@@ -95,14 +95,14 @@ describe('what cannot be uploaded is refused with what happened, what it means a
     );
   });
 
-  it('another file than the one that the session began with', async () => {
+  it('a file that is not the one with which the session began', async () => {
     const { sessionId, path, stateHome } = await interruptedUpload('original.mp4');
     writeFileSync(path, 'something else');
 
     expectRefusal(await runCli(['resume', sessionId, path], { ...controlPlane, stateHome }), 4, sessionId, 'partway abort');
   });
 
-  it('a file with one other byte in a stored part, of the same size and time, where no journal vouches for it', async () => {
+  it('a file of the same size and time with one changed byte in a stored part, without a journal that vouches for the part', async () => {
     const { sessionId, path } = await interruptedUpload('flipped.mp4');
     const { atime, mtime } = statSync(path);
     const fd = openSync(path, 'r+');
@@ -116,7 +116,7 @@ describe('what cannot be uploaded is refused with what happened, what it means a
     expect(JSON.parse(status.stdout)).toMatchObject({ session: { status: 'open' } });
   });
 
-  it('more than the store has room for, and resumes when there is room', async (context) => {
+  it('a file for which the store has no room; it is resumed once there is room', async (context) => {
     const disk = join(folder, 'small-disk');
     mkdirSync(disk);
     try {
@@ -134,7 +134,7 @@ describe('what cannot be uploaded is refused with what happened, what it means a
       const { sessionId } = full.events.at(-1) as unknown as { sessionId: string };
 
       execFileSync('mount', ['-o', 'remount,size=1g', disk]);
-      // MinIO notices new space within a second or at its next start.
+      // MinIO notices new room within a second or at its next start.
       await minio.restart();
       const resumed = await runCli(['resume', sessionId, path, '--json'], onSmallDisk);
 
@@ -147,7 +147,7 @@ describe('what cannot be uploaded is refused with what happened, what it means a
     }
   });
 
-  /** 24 MiB in three parts, interrupted by SIGKILL once the first is stored. */
+  /** Uploads 24 MiB in three parts, and interrupts with SIGKILL once the first part is stored. */
   async function interruptedUpload(name: string) {
     const path = join(folder, name);
     await ensureGeneratedFile(path, 24 * MiB);

@@ -31,7 +31,7 @@ describe('three files, one after another', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('are uploaded while the control plane dies five times: before the first, between files, and inside them', async () => {
+  it('are uploaded although the control plane is killed five times: before the first file, between files, and during files', async () => {
     const seed = testSeed();
     const partOfFile = (file: number) => file * PARTS_PER_FILE + 1 + (digestOf(seed, file) % (PARTS_PER_FILE - 1));
     /** Each event that ends the control plane, by type and number. */
@@ -65,12 +65,12 @@ describe('three files, one after another', () => {
   });
 });
 
-/** A number that looks random and is the same for the same seed. */
+/** Returns a number that looks random and is the same for the same seed. */
 function digestOf(seed: number, draw: number): number {
   return createHash('sha256').update(`${seed}:${draw}`).digest().readUInt32BE();
 }
 
-/** The event of this type that is the `number`th, from 1. */
+/** Resolves with the `number`th event of this type, from 1. */
 function numbered(type: string, number: number): (event: CliEvent) => boolean {
   let seen = 0;
   return (event) => event.type === type && ++seen === number;

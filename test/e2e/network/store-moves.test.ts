@@ -12,7 +12,7 @@ import { hashOfFile, hashOfObject } from '../../support/store/stored-bytes.ts';
 
 const SIZE = 30 * MiB;
 
-it('a client that waits for the store follows it to another address', async () => {
+it('a client that waits for the store finds it at its new address', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'partway-e2e-'));
   await ensureGeneratedFile(join(folder, 'film.mp4'), SIZE);
   const bucket = await createTestBucket();

@@ -13,7 +13,7 @@ import { createTestBucket, sharedMinio } from '../../support/store/minio.ts';
 
 const MiB = 1024 ** 2;
 
-/** What speaks TLS before MinIO, as a reverse proxy does. Returns its port. */
+/** Starts a TLS server in front of MinIO, as a reverse proxy would be. Returns its port. */
 async function startTlsFront(certificate: { cert: string; key: string }): Promise<number> {
   const store = new URL(sharedMinio().endpoint);
   const sockets = new Set<Socket>();
@@ -29,7 +29,7 @@ async function startTlsFront(certificate: { cert: string; key: string }): Promis
     }
     client.pipe(upstream).pipe(client);
   });
-  // A handshake that was damaged on the way.
+  // The relay may damage a handshake.
   server.on('tlsClientError', () => {});
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   onTestFinished(() => {
@@ -39,7 +39,7 @@ async function startTlsFront(certificate: { cert: string; key: string }): Promis
   return (server.address() as AddressInfo).port;
 }
 
-/** Clients reach the store over TLS, through a relay that does harm on command. */
+/** Starts a store that clients reach over TLS, through a relay that causes faults on command. */
 async function aTlsStore() {
   const certificate = makeCertificate('store');
   const relay = await startDamagingRelay(await startTlsFront(certificate));
@@ -58,7 +58,7 @@ async function aTlsStore() {
 
 describe('a store that speaks TLS, while part URLs begin with http:', () => {
   it.each(REFUSALS)(
-    'and %s is told in words, by upload and by doctor',
+    'and %s is explained in words by upload and by doctor',
     async (_, refuse) => {
       const publicEndpoint = await aTlsPort(refuse);
       const controlPlane = await startControlPlane({ store: sharedMinio(), bucket: await createTestBucket(), publicEndpoint });
@@ -78,11 +78,11 @@ describe('a store that speaks TLS, while part URLs begin with http:', () => {
 });
 
 describe('a store behind TLS', () => {
-  it('is uploaded to through damaged records and a sign-in page in clear, as through any other break', async () => {
+  it('gets the whole upload in spite of damaged TLS records and an unencrypted sign-in page', async () => {
     const { relay, file, trusting } = await aTlsStore();
     const args = ['upload', file, '--json', '--strategy', 'multipart', '--part-size', '5MiB', '--limit', '5MiB'];
     const upload = startCli(args, trusting);
-    // A part breaks, or the probe that asks for the store after one that did.
+    // Either a part fails, or the probe that checks the store after a failed part.
     const troubles = (count: number) => {
       let seen = 0;
       return upload.event(({ type }) => (type === 'retry' || type === 'offline') && ++seen === count);
@@ -102,7 +102,7 @@ describe('a store behind TLS', () => {
     expect(relay.isDone).toBe(true);
   });
 
-  it('with a certificate that this computer does not trust ends the upload at once, with what to do', async () => {
+  it('whose certificate the client does not trust ends the upload at once, with what to do', async () => {
     const { file, untrusting } = await aTlsStore();
     const { exitCode, stderr } = await runCli(['upload', file], untrusting);
     expect(stderr).toContain('does not trust the certificate of the object store');
@@ -114,7 +114,7 @@ describe('a store behind TLS', () => {
     expect(stdout).toContain('export NODE_EXTRA_CA_CERTS=');
   });
 
-  it('with a certificate that the server does not trust is told so by its log, /readyz and doctor, each with what to set', async () => {
+  it('whose certificate the server does not trust is reported by its log, /readyz and doctor, each with what to set', async () => {
     const endpoint = `https://127.0.0.1:${await startTlsFront(makeCertificate('store'))}`;
     const logFile = join(await aFolder(), 'log');
     const controlPlane = await startControlPlane({
@@ -134,8 +134,8 @@ describe('a store behind TLS', () => {
     const { stdout } = await runCli(['doctor'], controlPlane);
     expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(words);
     await controlPlane.stop();
-    const told = (await readFile(logFile, 'utf8')).split('\n').filter((line) => line.includes('"check":"bucket"'));
-    expect(told).toHaveLength(1);
-    expect(told[0]).toMatch(words);
+    const reports = (await readFile(logFile, 'utf8')).split('\n').filter((line) => line.includes('"check":"bucket"'));
+    expect(reports).toHaveLength(1);
+    expect(reports[0]).toMatch(words);
   });
 });

@@ -10,7 +10,7 @@ import { skipBecause } from '../../support/skip-because.ts';
 const PARTWAY = fileURLToPath(new URL('../../../bin/partway.js', import.meta.url));
 const LINES = 500_000;
 const BLOCK = 10_000;
-/** A quarter of the file. */
+/** A quarter of the file's size. */
 const MAX_HEAP_MIB = 32;
 
 describe('partway audit with a log of half a million lines', () => {
@@ -35,20 +35,20 @@ describe('partway audit with a log of half a million lines', () => {
     return JSON.stringify({ at: '2026-11-23T12:00:00.000Z', event: 'created', ...who, ...what, operation: 'createUpload' });
   }
 
-  /** With a heap that does not hold the file. */
+  /** Runs a shell command in which `partway` has a heap smaller than the file. */
   function run(command: string) {
     const env = { PATH: process.env.PATH, PARTWAY_AUDIT_LOG: path, NODE_OPTIONS: `--max-old-space-size=${MAX_HEAP_MIB}` };
     const partway = `"${process.execPath}" "${PARTWAY}"`;
     return promisify(execFile)('sh', ['-c', `partway() { ${partway} "$@"; }; ${command}`], { env });
   }
 
-  it('reads it in memory that does not depend on its length', async (context) => {
+  it('reads the log in memory that does not depend on its length', async (context) => {
     if (process.platform === 'win32') skipBecause(context, 'needs a shell');
     expect((await run('partway audit --session ses_7 --last 1 --json')).stdout).toBe(`${aLine(LINES - 1_000 + 7)}\n`);
     expect((await run('partway audit --json | wc -l')).stdout.trim()).toBe(String(LINES));
   });
 
-  it('ends without a word when the reader has seen enough', async (context) => {
+  it('ends silently when its reader closes the pipe', async (context) => {
     if (process.platform === 'win32') skipBecause(context, 'needs a shell');
     const { stdout, stderr } = await run('{ partway audit --json; echo "exit code $?" >&2; } | head -n 1');
     expect(stdout).toBe(`${aLine(0)}\n`);

@@ -14,7 +14,7 @@ import { createTestBucket, sharedMinio } from '../../support/store/minio.ts';
 import { hashOfFile, hashOfObject } from '../../support/store/stored-bytes.ts';
 
 const SIZE = 60 * MiB;
-/** So slow that no upload comes to its end while a test breaks the database and puts it back, and so fast that parts do. */
+/** Slow enough that no upload ends while a test breaks the database and restores it, and fast enough that parts do. */
 const SLOW_BYTES_PER_SECOND = MiB;
 
 let files: string;
@@ -47,10 +47,10 @@ beforeEach(async () => {
   api = new ControlPlane(controlPlane);
 });
 
-/** On the machine of the server, beside it. */
+/** Runs a command on the server's host, beside the server. */
 const onServer = (...args: string[]) => runCli(args, { ...controlPlane, env: { PARTWAY_DATABASE_URL: database } });
 
-/** Of a database that somebody overwrote: other contents, as large as it likes. */
+/** Creates another database, with which a test overwrites that of the server. */
 async function anotherDatabase(): Promise<string> {
   const other = join(folder, 'other.db');
   await openSqliteStore(other).close();
@@ -62,8 +62,8 @@ describe.each<[string, RegExp, () => Promise<void>]>([
   ['replaced', /was replaced/, async () => renameSync(await anotherDatabase(), database)],
   ['truncated', /was truncated/, async () => truncateSync(database, 0)],
   ['overwritten', /was overwritten/, async () => copyFileSync(await anotherDatabase(), database)],
-])('a database that is %s under the server', (_, said, happen) => {
-  it('makes it refuse everything within seconds, with the reason; with its backup put back, an upload that waited goes on', async () => {
+])('a database that is %s under the server', (_, text, happen) => {
+  it('makes the server refuse everything within seconds, with the reason; after a restore of the backup, a waiting upload goes on', async () => {
     const flags = ['--strategy', 'multipart', '--part-size', '5MiB', '--concurrency', '1', '--json'];
     const cli = startCli(['upload', 'film.mp4', ...flags], { ...controlPlane, cwd: files });
     onTestFinished(() => void cli.child.kill('SIGKILL'));
@@ -78,13 +78,13 @@ describe.each<[string, RegExp, () => Promise<void>]>([
       .poll(() => api.readiness(), { timeout: 60_000 })
       .toMatchObject({
         ready: false,
-        checks: { database: { ok: false, code: 'STORE_UNAVAILABLE', detail: expect.stringMatching(said) }, bucket: { ok: true } },
+        checks: { database: { ok: false, code: 'STORE_UNAVAILABLE', detail: expect.stringMatching(text) }, bucket: { ok: true } },
       });
-    const refused = { code: 'STORE_UNAVAILABLE', detail: expect.stringMatching(said) };
+    const refused = { code: 'STORE_UNAVAILABLE', detail: expect.stringMatching(text) };
     await expect(api.create({ fileName: 'another', size: 1 })).rejects.toMatchObject(refused);
     await expect(api.list()).rejects.toMatchObject(refused);
     const waiting = await cli.event(({ type, refuses }) => type === 'offline' && refuses === true);
-    expect(waiting).toMatchObject({ what: 'the partway server', reason: expect.stringMatching(said) });
+    expect(waiting).toMatchObject({ what: 'the partway server', reason: expect.stringMatching(text) });
 
     await controlPlane.end();
     expect(controlPlane.describeEnd()).toContain('exit code 1');
@@ -100,7 +100,7 @@ describe.each<[string, RegExp, () => Promise<void>]>([
   });
 });
 
-it('a second server on the same database does not start and says why, while commands of the machine work beside the first one', async () => {
+it('a second server on the same database does not start and says why, while commands on the host work beside the first one', async () => {
   const link = join(folder, 'link.db');
   symlinkSync(database, link);
   const { session } = await api.create({ fileName: 'small', size: 3 });
@@ -123,7 +123,7 @@ it('a second server on the same database does not start and says why, while comm
   expect(await api.get(session.sessionId)).toMatchObject({ status: 'open' });
 });
 
-it('after a kill -9 the server starts again at once, with all that it had recorded', async () => {
+it('after a kill -9 the server starts again at once, with everything that it had recorded', async () => {
   const { session } = await api.create({ fileName: 'small', size: 3 });
   for (let kill = 0; kill < 3; kill++) {
     await controlPlane.kill();

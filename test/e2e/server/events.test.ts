@@ -17,14 +17,14 @@ import { type ControlPlaneProcess, startControlPlane } from '../../support/serve
 import { WEBHOOK_SECRET } from '../../support/server/events.ts';
 import { createTestBucket, sharedMinio } from '../../support/store/minio.ts';
 
-/** Makes the claims of a server that is dead run out, which takes 30 s otherwise. */
-function endClaims({ machineEnv }: ControlPlaneProcess): void {
+/** Ends the leases of a dead server, which would otherwise take 30 s. */
+function endLeases({ machineEnv }: ControlPlaneProcess): void {
   const db = openSqliteDatabase(String(machineEnv.PARTWAY_DATABASE_URL));
   db.exec("UPDATE events SET next_attempt_at = next_attempt_at - 60000 WHERE status = 'pending'");
   db.close();
 }
 
-describe('events, from a change to a webhook', () => {
+describe('events, from a change of a session to the webhook', () => {
   let folder: string;
   let receiver: WebhookReceiver;
   let controlPlane: ControlPlaneProcess;
@@ -40,8 +40,8 @@ describe('events, from a change to a webhook', () => {
     };
   });
 
-  const told = () => receiver.received.map((one) => verify(one, WEBHOOK_SECRET));
-  const typesOf = (sessionId: string, all: readonly Told[] = told()) =>
+  const receivedEvents = () => receiver.received.map((one) => verify(one, WEBHOOK_SECRET));
+  const typesOf = (sessionId: string, all: readonly Told[] = receivedEvents()) =>
     all.filter(({ data }) => data.sessionId === sessionId).map(({ type }) => type);
   const onServer = (...args: string[]) => runCli(args, { ...controlPlane, env: { ...controlPlane.machineEnv } });
 
@@ -66,11 +66,11 @@ describe('events, from a change to a webhook', () => {
     return String(events.at(-1)?.sessionId);
   }
 
-  it('an upload is told of twice, signed, in order, with what it became', async () => {
+  it('an upload sends two signed events, in order, the second with its result', async () => {
     const sessionId = await upload('C0142.MOV');
     await receiver.until(({ length }) => length === 2);
 
-    expect(told()).toMatchObject([
+    expect(receivedEvents()).toMatchObject([
       { type: 'upload.created', data: { sessionId, sequence: 1, etag: null, checksum: null } },
       {
         type: 'upload.completed',
@@ -85,10 +85,10 @@ describe('events, from a change to a webhook', () => {
         },
       },
     ]);
-    expect((await onServer('events', 'list', '--status', 'delivered')).stdout).toContain(String(told()[1]?.id));
+    expect((await onServer('events', 'list', '--status', 'delivered')).stdout).toContain(String(receivedEvents()[1]?.id));
   });
 
-  it('a webhook that fails is tried again with the same event, and hears of the rest after it', async () => {
+  it('a failing webhook gets the same event again, and the later events after it', async () => {
     receiver.respond = answersWith(500);
     const { sessionId } = await create('a.mov');
     await abort(sessionId);
@@ -97,47 +97,47 @@ describe('events, from a change to a webhook', () => {
     await receiver.until(({ length }) => length >= 3);
 
     expect(typesOf(sessionId)).toStrictEqual(['upload.created', 'upload.created', 'upload.aborted']);
-    const [first, second] = told();
+    const [first, second] = receivedEvents();
     expect(second).toStrictEqual(first);
   });
 
-  it('no event is lost when the server is killed -9 before events are sent, and while they are', async () => {
-    // On the wire when the server dies.
+  it('no event is lost when the server is killed -9 before or while it sends events', async () => {
+    // The server dies while this request is in progress.
     receiver.respond = NEVER_ANSWERS;
     const onTheWire = await Promise.all(['a', 'b', 'c'].map(create));
     await receiver.until(({ length }) => length === 3);
-    // The last answers come, and the kill right behind them.
+    // The kill follows immediately after the last answers.
     const late = await Promise.all(Array.from({ length: 6 }, (_, index) => create(`late-${index}`)));
     await Promise.all(late.map(({ sessionId }) => abort(sessionId)));
     await controlPlane.kill();
-    // Nothing was answered so far, so all of it has to come again.
+    // Nothing has been answered yet, so all events must come again.
     const unanswered = receiver.received.length;
     receiver.respond = TAKES;
-    endClaims(controlPlane);
+    endLeases(controlPlane);
     await controlPlane.restart();
     const after = await create('after');
     const all = [...onTheWire, ...late, after].map(({ sessionId }) => sessionId);
     await receiver.until((received) => hasAll(received.slice(unanswered), 3 + 6 * 2 + 1));
 
-    const heard = withoutDuplicates(told().slice(unanswered));
+    const distinctEvents = withoutDuplicates(receivedEvents().slice(unanswered));
     for (const sessionId of all) {
-      const sequences = heard.filter(({ data }) => data.sessionId === sessionId).map(({ data }) => data.sequence);
+      const sequences = distinctEvents.filter(({ data }) => data.sessionId === sessionId).map(({ data }) => data.sequence);
       const isLate = late.some((one) => one.sessionId === sessionId);
       expect(sequences).toStrictEqual(isLate ? [1, 2] : [1]);
     }
     expect((await onServer('events', 'list', '--status', 'dead')).stdout).toBe('No events.\n');
   });
 
-  it('a webhook that wants no more is left alone, until its dead events are replayed, under their ids', async () => {
+  it('a webhook that answers 410 gets nothing more, until its dead events are replayed under their ids', async () => {
     receiver.respond = answersWith(410);
     const { sessionId } = await create('a.mov');
     await receiver.until(({ length }) => length === 1);
     await abort(sessionId);
     await receiver.until(({ length }) => length === 2);
-    const dead = new Set(told().map(({ id }) => id));
+    const dead = new Set(receivedEvents().map(({ id }) => id));
     receiver.respond = TAKES;
 
-    // The answers to the events may still be on their way into the database.
+    // The server may not have recorded the answers to the events yet.
     let replayed = 0;
     while (replayed < 2) {
       const { events } = await onServer('events', 'replay', '--dead', '--json');
@@ -147,16 +147,16 @@ describe('events, from a change to a webhook', () => {
 
     expect(
       new Set(
-        told()
+        receivedEvents()
           .slice(2)
           .map(({ id }) => id),
       ),
     ).toStrictEqual(dead);
-    expect(typesOf(sessionId, told().slice(2)).sort()).toStrictEqual(['upload.aborted', 'upload.created']);
+    expect(typesOf(sessionId, receivedEvents().slice(2)).sort()).toStrictEqual(['upload.aborted', 'upload.created']);
   });
 });
 
-/** What a receiver sees that drops what it has had: the first of each id. */
+/** Keeps the first event of each id, as a receiver does that drops duplicates. */
 function withoutDuplicates(all: readonly Told[]): Told[] {
   return all.filter(({ id }, index) => all.findIndex((one) => one.id === id) === index);
 }

@@ -19,7 +19,7 @@ beforeEach(async () => {
   };
 });
 
-/** `partway serve` as a service has it: no terminal, and no token unless the environment has one. */
+/** Starts `partway serve` as a service manager does: without a terminal, and without a token unless the environment has one. */
 async function serve(more: Record<string, string> = {}) {
   const { PARTWAY_TOKEN: token = '', ...rest } = more;
   const { child, event, finished } = startCli(['serve'], { server: '', token, env: { ...env, ...withoutToken(token), ...rest } });
@@ -35,7 +35,7 @@ async function serve(more: Record<string, string> = {}) {
   };
 }
 
-/** An empty variable would be a faulty token. */
+/** Drops the empty variable, which would be an invalid token. */
 function withoutToken(token: string): Record<string, string> {
   return token === '' ? ({ PARTWAY_TOKEN: undefined } as unknown as Record<string, string>) : {};
 }
@@ -44,7 +44,7 @@ const statusOf = async (url: string, token: string) =>
   (await fetch(`${url}/api/uploads`, { headers: { authorization: `Bearer ${token}` } })).status;
 
 describe('partway serve without a terminal', () => {
-  it('writes its first token into a file of its owner alone, says its path, and prints it nowhere', async () => {
+  it('writes its first token into a file that only its owner can read, logs the path, and never prints the token', async () => {
     const first = await serve();
     const path = join(folder, 'first-token');
     expect(await first.event((line) => line.path === path)).toMatchObject({ msg: expect.stringContaining('first token') });
@@ -59,7 +59,7 @@ describe('partway serve without a terminal', () => {
     expect((await second.stop()).stdout).not.toContain('first token');
   });
 
-  it('serves although its object store is away, and says so in one line for each check', async () => {
+  it('serves although its object store is unreachable, and says so in one line for each check', async () => {
     const server = await serve({ PARTWAY_TOKEN: 'the-token-of-the-first-start' });
     await server.event(({ check }) => check === 'signing');
     await server.event(({ check }) => check === 'bucket');
@@ -67,12 +67,14 @@ describe('partway serve without a terminal', () => {
     expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
     const { exitCode, stdout } = await server.stop();
     expect(exitCode).toBe(0);
-    const told = stdout.split('\n').filter((line) => line.includes('"check":"bucket"'));
-    expect(told).toEqual([expect.stringContaining('the object store does not answer. Start it, or correct PARTWAY_S3_ENDPOINT')]);
-    expect(told[0]).not.toContain('    at ');
+    const lines = stdout.split('\n').filter((line) => line.includes('"check":"bucket"'));
+    expect(lines).toEqual([
+      expect.stringContaining('the object store does not answer. Start it, or correct PARTWAY_S3_ENDPOINT'),
+    ]);
+    expect(lines[0]).not.toContain('    at ');
   });
 
-  it('ends with 2 on settings that are wrong, and names a misspelt one', async () => {
+  it('ends with 2 if settings are wrong, and names a misspelt one', async () => {
     const { PARTWAY_S3_BUCKET: bucket, ...rest } = env;
     const token = 'the-token-of-the-first-start';
     const { exitCode, stderr } = await runCli(['serve'], {

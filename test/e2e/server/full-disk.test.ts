@@ -22,14 +22,14 @@ import { hashOfFile, hashOfObject } from '../../support/store/stored-bytes.ts';
 const PART_COUNT = 10;
 const SIZE = PART_COUNT * 5 * MiB;
 const SMALL = Buffer.from('a small file');
-/** Of nobody in particular: what root may do says nothing. */
+/** The uid and gid of an unprivileged user, because root may write to every file. */
 const NOBODY = 65_534;
 
-/** So slow that no upload comes to its end before a test has filled the disk, and so fast that parts do. */
+/** Slow enough that no upload ends before a test has filled the disk, and fast enough that parts do. */
 const SLOW_BYTES_PER_SECOND = 2 * MiB;
 
 let folder: string;
-/** Before the store of the latest control plane. */
+/** The proxy in front of the store of the latest control plane. */
 let proxy: ByteProxy;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'partway-e2e-'));
@@ -39,9 +39,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.each<[string, (context: TestContext) => Promise<TestDisk>, RegExp]>([
   ['a disk without room', mountSmallDisk, /its disk is full\. /],
-  ['a disk that takes no more of its files', limitedDisk, /its disk is full, or fails\. /],
-])('%s under the database', (_, prepare, said) => {
-  it('ends in nothing that is lost or wrongly completed: the upload waits, and goes on by itself once there is room', async (context) => {
+  ['a disk that accepts no more bytes of its files', limitedDisk, /its disk is full, or fails\. /],
+])('%s under the database', (_, prepare, message) => {
+  it('loses nothing and completes nothing wrongly: the upload waits, and goes on by itself once there is room', async (context) => {
     const disk = await prepare(context);
     const bucket = await createTestBucket();
     const controlPlane = await startOn(disk, bucket);
@@ -56,8 +56,8 @@ describe.each<[string, (context: TestContext) => Promise<TestDisk>, RegExp]>([
     await disk.fill(controlPlane.pid);
 
     const waiting = await cli.event(({ type }) => type === 'offline');
-    expect(waiting).toMatchObject({ what: 'the partway server', refuses: true, reason: expect.stringMatching(said) });
-    const refused = { code: 'STORE_UNAVAILABLE', detail: expect.stringMatching(said), facts: { retryAfterSeconds: 2 } };
+    expect(waiting).toMatchObject({ what: 'the partway server', refuses: true, reason: expect.stringMatching(message) });
+    const refused = { code: 'STORE_UNAVAILABLE', detail: expect.stringMatching(message), facts: { retryAfterSeconds: 2 } };
     await expect(openSmall(api, 'another')).rejects.toMatchObject(refused);
     await expect(api.complete(complete.sessionId, {})).rejects.toMatchObject(refused);
     await expect(api.abort(abandoned.sessionId)).rejects.toMatchObject(refused);
@@ -82,14 +82,14 @@ describe.each<[string, (context: TestContext) => Promise<TestDisk>, RegExp]>([
     expect(await api.complete(complete.sessionId, {})).toMatchObject({ status: 'completed', checksum: checksumOf(SMALL) });
     expect(await api.abort(abandoned.sessionId)).toMatchObject({ status: 'aborted' });
     await expect.poll(async () => (await api.readiness()).ready).toBe(true);
-    // The sweep of a start waits for nothing.
+    // The sweep at a start does not wait.
     await controlPlane.restart();
     for (const key of ['complete', 'film.mp4', 'abandoned', 'another'])
       await expect.poll(() => store.listMultipartUploads(key), { message: key }).toEqual([]);
   });
 });
 
-it('what was acknowledged is kept through a kill -9 and a start while there is still no room', async (context) => {
+it('everything acknowledged survives a kill -9 and a restart while the disk is still full', async (context) => {
   const disk = await mountSmallDisk(context);
   const bucket = await createTestBucket();
   const controlPlane = await startOn(disk, bucket);
@@ -110,8 +110,8 @@ it('what was acknowledged is kept through a kill -9 and a start while there is s
   expect(await api.complete(session.sessionId, {})).toMatchObject({ status: 'completed', checksum: checksumOf(SMALL) });
 });
 
-describe('a database that can only be read', () => {
-  it('keeps a server from starting where its file is, and says what to do', async () => {
+describe('a read-only database', () => {
+  it('keeps a server from starting if its file is read-only, and the error says what to do', async () => {
     const database = await aDatabase(aTemporaryFolder());
     chmodSync(database, 0o444);
     chmodSync(join(database, '..'), 0o777);
@@ -119,7 +119,7 @@ describe('a database that can only be read', () => {
     expectRefusedStart(await serve(database), 1, 'SQLITE_READONLY');
   });
 
-  it('keeps a server from starting where its folder is, too', async () => {
+  it('keeps a server from starting if its folder is read-only', async () => {
     const database = await aDatabase(aTemporaryFolder());
     chmodSync(database, 0o444);
     chmodSync(join(database, '..'), 0o555);
@@ -127,7 +127,7 @@ describe('a database that can only be read', () => {
     expectRefusedStart(await serve(database), 2, database, 'EACCES');
   });
 
-  it('keeps a server from starting where its file system is, even as root', async (context) => {
+  it('keeps a server from starting if its file system is read-only, even as root', async (context) => {
     const disk = await mountSmallDisk(context);
     const database = await aDatabase(disk.folder);
     await disk.makeReadOnly();
@@ -154,8 +154,8 @@ async function startOn(disk: TestDisk, bucket: string): Promise<ControlPlaneProc
 }
 
 /**
- * While a connection reads a state that is in the WAL, SQLite cannot write over what it has copied: every commit needs room on the disk.
- * The WAL is empty before, so that it has no room of its own, and the write makes sure that it holds something.
+ * While a connection reads a state in the WAL, SQLite cannot overwrite what it has copied, so every commit needs room on the disk. The WAL
+ * is emptied first, so that it has no room to reuse, and then written to, so that the reader's state is in it.
  */
 function keepWalGrowing(database: string): void {
   const reader = openSqliteDatabase(database);
@@ -163,7 +163,7 @@ function keepWalGrowing(database: string): void {
   onTestFinished(() => void reader.close());
 }
 
-/** Its one part is stored. */
+/** Opens a session of a small file, and stores its only part. */
 async function openSmall(api: ControlPlane, fileName: string): Promise<Session> {
   const { session } = await api.create({ fileName, size: SMALL.length });
   const checksums = { 1: checksumOf(SMALL) };
@@ -205,14 +205,14 @@ async function serve(
       PARTWAY_S3_SECRET_ACCESS_KEY: 'never-asked',
     },
   });
-  // One that starts against all expectation would stay.
+  // A server that starts against all expectation would stay.
   onTestFinished(() => void child.kill('SIGKILL'));
   return finished;
 }
 
-/** @param code 2 where a supervisor should not start it again. */
-function expectRefusedStart({ exitCode, stdout, stderr }: CliResult, code: 1 | 2, ...said: readonly string[]): void {
+/** @param code 2 if a supervisor should not start the server again. */
+function expectRefusedStart({ exitCode, stdout, stderr }: CliResult, code: 1 | 2, ...messages: readonly string[]): void {
   expect(exitCode, stderr).toBe(code);
-  for (const words of [...said, 'Let this user write', 'mounted read-only']) expect(stderr).toContain(words);
+  for (const words of [...messages, 'Let this user write', 'mounted read-only']) expect(stderr).toContain(words);
   expect(stdout).toBe('');
 }

@@ -15,7 +15,7 @@ import { createTestBucket, sharedMinio } from '../../support/store/minio.ts';
 const TOKEN = 'the-token-of-a-late-database';
 const NOBODY = 65_534;
 
-/** `partway serve` on a database, with a home of its own. */
+/** Starts `partway serve` on a database, with a separate home folder. */
 async function serve(database: string, more: Record<string, string> = {}, identity: { uid?: number; gid?: number } = {}) {
   const { endpoint, accessKeyId, secretAccessKey } = sharedMinio();
   const folder = await aFolder();
@@ -72,7 +72,7 @@ async function expectServing({ event }: Running, url: string): Promise<void> {
   expect((await create(url)).status).toBe(201);
 }
 
-/** An empty database behind a port at which nothing listens before it arrives. */
+/** Creates an empty database behind a port at which nothing listens until it arrives. */
 async function aLateDatabase() {
   const database = await createEmptyDatabase();
   onTestFinished(() => database.drop());
@@ -90,7 +90,7 @@ async function aLateDatabase() {
 describe('partway serve before its PostgreSQL', () => {
   needsPostgres();
 
-  it('listens, says in one line what it waits for, and serves by itself once the database is there', async () => {
+  it('listens, says in one line what it waits for, and starts to serve by itself once the database is up', async () => {
     const database = await aLateDatabase();
 
     const server = await serve(database.url);
@@ -109,7 +109,7 @@ describe('partway serve before its PostgreSQL', () => {
     expect(stdout + stderr).not.toContain(new URL(database.url).password);
   }, 60_000);
 
-  it('makes its first token when the database is there, and not before', async () => {
+  it('creates its first token once the database is up, and not before', async () => {
     const database = await aLateDatabase();
 
     const server = await serve(database.url, { PARTWAY_TOKEN: undefined } as never);
@@ -122,7 +122,7 @@ describe('partway serve before its PostgreSQL', () => {
     expect(existsSync(path)).toBe(true);
   }, 60_000);
 
-  it('ends when it is told to, while it still waits', async () => {
+  it('ends on SIGTERM while it still waits', async () => {
     const server = await serve(`postgres://partway:secret@127.0.0.1:${await freePort()}/partway`);
     await urlOf(server);
     server.child.kill('SIGTERM');
@@ -130,14 +130,14 @@ describe('partway serve before its PostgreSQL', () => {
     expect(exitCode, stderr).toBe(0);
   }, 60_000);
 
-  it('ends at once where something else keeps it from starting', async () => {
+  it('ends at once if another problem keeps it from starting', async () => {
     const database = `postgres://partway:secret@127.0.0.1:${await freePort()}/partway`;
     const { exitCode, stderr } = await (await serve(database, { PARTWAY_AUDIT_LOG: '/dev/null/audit.jsonl' })).finished;
     expect(exitCode, stderr).toBe(1);
     expect(stderr).toContain('The audit log /dev/null/audit.jsonl cannot be opened');
   }, 60_000);
 
-  it('ends with 2 where the database arrives without any token, and other machines could connect', async () => {
+  it('ends with 2 if the database comes up without a token and other hosts could connect', async () => {
     const database = await aLateDatabase();
     const server = await serve(database.url, { PARTWAY_TOKEN: undefined, PARTWAY_HOST: '0.0.0.0' } as never);
     await urlOf(server);
@@ -147,7 +147,7 @@ describe('partway serve before its PostgreSQL', () => {
     expect(stderr).toContain('partway token create');
   }, 60_000);
 
-  it('ends with 2 where PostgreSQL answers and refuses the settings', async () => {
+  it('ends with 2 if PostgreSQL answers and refuses the settings', async () => {
     const database = await createEmptyDatabase();
     onTestFinished(() => database.drop());
     const { exitCode, stderr, stdout } = await (await serve(Object.assign(new URL(database.url), { password: 'wrong' }).href))
@@ -159,7 +159,7 @@ describe('partway serve before its PostgreSQL', () => {
 });
 
 describe('partway serve on a SQLite file', () => {
-  it('that another program has locked waits for it, and answers meanwhile', async () => {
+  it('that another program has locked waits for the lock, and answers meanwhile', async () => {
     const path = join(await aFolder(), 'partway.db');
     await openSqliteStore(path).close();
     const other = openSqliteDatabase(path);
@@ -174,7 +174,7 @@ describe('partway serve on a SQLite file', () => {
     await expectServing(server, at);
   }, 60_000);
 
-  it('on a disk without room waits for some', async (context) => {
+  it('on a full disk waits for room', async (context) => {
     const disk = await mountSmallDisk(context);
     await disk.fill(0);
     const server = await serve(join(disk.folder, 'partway.db'));

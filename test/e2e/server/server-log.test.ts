@@ -6,12 +6,12 @@ import { startCli } from '../../support/client/partway-cli.ts';
 import { aFolder } from '../../support/client/sources.ts';
 
 const TOKEN = 'the-token-of-hostile-names';
-/** Turns text red, reverses it, hides in it, erases the line, breaks it. */
+/** Characters that turn text red, reverse it, are invisible in it, delete, and break the line. */
 const HOSTILE = 'a\u009b31m\u202egpj\u200b\u{e0041}\u007f\u0085b\u2028c';
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what a terminal obeys
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal obeys these characters
 const OBEYED = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]/u;
 
-it('the log and the audit log of partway serve show names, and no terminal that shows them obeys one', async () => {
+it('the log and the audit log of partway serve show names without any character that a terminal obeys', async () => {
   const folder = await aFolder();
   const audit = join(folder, 'audit.jsonl');
   const { child, event, finished } = startCli(['serve'], {
@@ -31,7 +31,7 @@ it('the log and the audit log of partway serve show names, and no terminal that 
   onTestFinished(() => void child.kill('SIGKILL'));
   const { url } = await event(({ msg }) => msg === 'listening');
   await fetch(`${url}/api/${encodeURIComponent(HOSTILE)}`, { headers: { authorization: `Bearer ${TOKEN}` } });
-  // A refusal, which the audit log has.
+  // The audit log records this refusal.
   expect((await fetch(`${url}/api/uploads/${encodeURIComponent(HOSTILE)}`)).status).toBe(401);
   child.kill('SIGTERM');
   const { stdout, stderr, events } = await finished;
@@ -45,7 +45,7 @@ it('the log and the audit log of partway serve show names, and no terminal that 
   for (const text of [stdout, stderr, audited]) expect(text).not.toMatch(OBEYED);
 });
 
-it('what partway serve says on stderr of a start that fails obeys the same', async () => {
+it('the stderr of a failed start of partway serve has no character that a terminal obeys', async () => {
   const folder = await aFolder();
   const { finished } = startCli(['serve'], {
     server: '',

@@ -7,7 +7,7 @@ import { type CliResult, runCli, startCli } from '../../support/client/partway-c
 import { type ControlPlaneProcess, startControlPlane } from '../../support/server/control-plane-process.ts';
 import { createTestBucket, sharedMinio } from '../../support/store/minio.ts';
 
-describe('tokens, from making one to revoking it, while the server runs', () => {
+describe('tokens, from creation to revocation, while the server runs', () => {
   let folder: string;
   let controlPlane: ControlPlaneProcess;
 
@@ -20,7 +20,7 @@ describe('tokens, from making one to revoking it, while the server runs', () => 
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** As whoever administers the server, on its machine. */
+  /** Runs a command on the server's host, as its administrator. */
   const onServer = (...args: string[]) => runCli(args, { ...controlPlane, env: { ...controlPlane.machineEnv } });
   const as = (token: string, ...args: string[]) => runCli(args, { ...controlPlane, token });
 
@@ -42,7 +42,7 @@ describe('tokens, from making one to revoking it, while the server runs', () => 
     for (const text of texts) expect(result.stderr).toContain(text);
   }
 
-  it('a camera uploads below its prefix, only films, and no more than its quota', async () => {
+  it('a camera can upload only films, only below its prefix, and no more than its quota', async () => {
     const token = await makeToken(
       '--name',
       'camera-1',
@@ -71,7 +71,7 @@ describe('tokens, from making one to revoking it, while the server runs', () => 
     expect((await onServer('token', 'list')).stdout).toMatch(/camera-1\s+upload\s+valid/);
   });
 
-  it('others see nothing of it, readers see all, and none of them may touch it', async () => {
+  it('other owners see nothing of an upload, readers see all of it, and none of them may change it', async () => {
     const owner = await makeToken('--name', 'owner');
     const { events } = await as(owner, 'upload', aFile('seen.bin'), '--json');
     const sessionId = String(events.at(-1)?.sessionId);
@@ -86,7 +86,7 @@ describe('tokens, from making one to revoking it, while the server runs', () => 
     expectRefusal(await as(reader, 'upload', aFile('new.bin')), 'lacks the scope "upload"');
   });
 
-  it('a capability finishes one upload that somebody else began, with that session id and the file', async () => {
+  it('a capability finishes an upload that another client began, with its session id and the file', async () => {
     const owner = await makeToken('--name', 'editor');
     const path = aFile('handed-over.bin', 24 * MiB);
     const running = startCli(['upload', path, '--json', '--strategy', 'chunked', '--limit', '4MiB'], {
@@ -109,7 +109,7 @@ describe('tokens, from making one to revoking it, while the server runs', () => 
     expect(events.at(-1)).toMatchObject({ type: 'summary', status: 'completed' });
   });
 
-  it('a revoked token ends a running upload with its own word and exit code, and a new one of the name goes on', async () => {
+  it('a revoked token ends a running upload with its own error and exit code, and a new token of the same name resumes it', async () => {
     const token = await makeToken('--name', 'laptop');
     const path = aFile('long.bin', 48 * MiB);
     const running = startCli(['upload', path, '--json', '--strategy', 'chunked', '--limit', '4MiB'], { ...controlPlane, token });
@@ -132,7 +132,7 @@ describe('tokens, from making one to revoking it, while the server runs', () => 
     expect(Number(events.at(-1)?.bytesSent)).toBeLessThan(48 * MiB);
   });
 
-  it('the audit log has all of it, by name and address', async () => {
+  it('the audit log records all of this, by name and address', async () => {
     const { stdout } = await onServer('audit', '--json');
     const lines = stdout
       .trim()

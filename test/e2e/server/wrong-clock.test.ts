@@ -15,7 +15,7 @@ const DAY = 86_400;
 const PARTS = [Buffer.alloc(5 * MiB, 'a'), Buffer.from('the end')] as const;
 const FILE = Buffer.concat(PARTS);
 
-/** A control plane and a MinIO of its own, each started with the clock that the test wants. */
+/** Starts a control plane and a separate MinIO, each with the clock that the test wants. */
 async function startBoth(context: TestContext, env: Readonly<Record<string, string>> = {}) {
   needsShiftedClock(context);
   const { host, setClock } = await hostWithClock(context);
@@ -44,7 +44,7 @@ async function startBoth(context: TestContext, env: Readonly<Record<string, stri
       await minio.restart();
       ahead = server;
       await controlPlane.restart();
-      // The sweep of the start.
+      // A server sweeps at its start.
       await expect.poll(() => metric('partway_sweeps_total{outcome="ok"}'), { timeout: 30_000 }).toBe(1);
     },
     metric,
@@ -70,7 +70,7 @@ describe.each([
   ['4000 days, like its MinIO', 4_000, 4_000, 'started'],
   ['8 days, unlike its MinIO', 8, 0, 'store-differs'],
 ])('a server that is started once with its clock ahead by %s', (_, serverDays, storeDays, reason) => {
-  it('expires nothing, says why, and the upload goes on with all that was stored', async (context) => {
+  it('expires nothing and says why, and the upload goes on with every stored part', async (context) => {
     const { api, restart, metric, log } = await startBoth(context);
     const { session } = await api.create({ fileName: 'film', size: FILE.length, strategy: 'multipart', partSize: 5 * MiB });
     await putPart(api, session, 1);
@@ -91,7 +91,7 @@ describe.each([
   });
 });
 
-it('a server that need not hold anything expires what is due at its start: so the clock that the tests set is what it goes by', async (context) => {
+it('a server whose expiry hold is off expires due sessions at its start, which shows that it goes by the clock of the tests', async (context) => {
   const { api, restart, metric } = await startBoth(context, { PARTWAY_EXPIRY_HOLD: '0s' });
   const { session } = await api.create({ fileName: 'film', size: FILE.length, strategy: 'multipart', partSize: 5 * MiB });
   await putPart(api, session, 1);

@@ -31,7 +31,7 @@ beforeEach(async () => {
 const plan = ['--strategy', 'multipart', '--part-size', '5MiB', '--concurrency', '1'];
 const upload = (...flags: string[]) => runCli(['upload', 'film.mp4', ...plan, ...flags], { ...controlPlane, cwd: folder });
 
-/** Killed when the event has come, with seconds to spare before the next one. */
+/** Starts an upload and kills it once the event has come, seconds before the next event. */
 async function uploadUntil(type: string, limit: string): Promise<void> {
   const { child, event, finished } = startCli(['upload', 'film.mp4', '--json', ...plan, '--limit', limit, ...FIRST], {
     ...controlPlane,
@@ -42,7 +42,7 @@ async function uploadUntil(type: string, limit: string): Promise<void> {
   await finished;
 }
 
-it('a second run of an upload that has completed says what differs and changes nothing; with --overwrite the object gets it', async () => {
+it('a second run of a completed upload says what differs and changes nothing; with --overwrite the object gets the changes', async () => {
   expect((await upload(...FIRST)).exitCode).toBe(0);
 
   const { exitCode, stderr } = await upload(...OTHERS);
@@ -69,7 +69,7 @@ it('a second run of an upload that has completed says what differs and changes n
   });
 });
 
-it('a second run of an upload that was killed half-way says what differs, and goes on without the flags', async () => {
+it('a second run of an upload that was killed half-way says what differs, and goes on if the flags are left out', async () => {
   await uploadUntil('part', '1MiB');
 
   const { exitCode, stderr } = await upload(...OTHERS);
@@ -80,7 +80,7 @@ it('a second run of an upload that was killed half-way says what differs, and go
   expect(await readAttributes(bucket, 'film.mp4')).toMatchObject({ tags: { camera: 'A' }, contentType: 'video/mp4' });
 });
 
-it('a second run of an upload that was killed before anything was stored takes the new ones', async () => {
+it('a second run of an upload that was killed before anything was stored uses the new attributes', async () => {
   await uploadUntil('session', '100KiB');
 
   expect((await upload(...OTHERS)).exitCode).toBe(0);

@@ -14,7 +14,7 @@ import { createTestBucket, sharedMinio } from '../../support/store/minio.ts';
 const MAX_OUTAGE_S = 15;
 const STOPPED_MS = 20_000;
 const DAY_S = 86_400;
-/** Sets the wall clock of a process three days ahead at SIGUSR2. */
+/** A module that sets the wall clock of its process three days ahead on SIGUSR2. */
 const STEPPING_CLOCK = `
   const real = Date.now;
   let offset = 0;
@@ -52,7 +52,7 @@ describe('an outage of the store', () => {
     return cli;
   }
 
-  it('is waited out by a process that was stopped for longer than --max-outage', async () => {
+  it('does not end an upload whose process was stopped for longer than --max-outage', async () => {
     const cli = await uploadInto('stopped.mov', ['--max-outage', `${MAX_OUTAGE_S}s`]);
     cli.child.kill('SIGSTOP');
     await wait(STOPPED_MS);
@@ -65,13 +65,13 @@ describe('an outage of the store', () => {
     expect(summaryOf(result).offlineSeconds).toBeLessThan(STOPPED_MS / 1_000);
   });
 
-  it('is not made longer by a wall clock that is set ahead, and no figure of the result is', async () => {
+  it('is not counted longer when the wall clock is set ahead, and neither is any other time in the result', async () => {
     const env = { NODE_OPTIONS: `--import=${pathToFileURL(join(folder, 'stepping-clock.mjs'))}` };
     const cli = await uploadInto('stepped.mov', [], env);
     const stillWaiting = nextOffline(cli);
     cli.child.kill('SIGUSR2');
     await stillWaiting;
-    // The one after it is told by the clock that was set.
+    // The next one shows the time of the changed clock.
     await nextOffline(cli);
     await link.restore();
     const result = await cli.finished;
@@ -84,7 +84,7 @@ describe('an outage of the store', () => {
 });
 
 it('a wall clock that is set ahead cuts no connection that waits for its answer', async () => {
-  // What the buffers of sockets hold takes several seconds then, in which nothing moves here.
+  // At this rate, the bytes in socket buffers take several seconds, during which the client sends nothing.
   link.bytesPerSecond = MiB;
   const size = 8 * MiB;
   await ensureGeneratedFile(join(folder, 'ahead.mov'), size, 'ahead.mov');
@@ -98,7 +98,7 @@ it('a wall clock that is set ahead cuts no connection that waits for its answer'
   expect(summaryOf(result)).toMatchObject({ retries: 0, wastedBytes: 0 });
 });
 
-/** Resolves with an `offline` that is told from now on. */
+/** Resolves with the next `offline` event, ignoring past ones. */
 function nextOffline(cli: RunningCli) {
   let isPast = true;
   const next = cli.event((event) => !isPast && event.type === 'offline');

@@ -13,7 +13,7 @@ import { hashOfFile, hashOfObject } from '../../support/store/stored-bytes.ts';
 const SIZE = 24 * MiB;
 const NAME = 'clip.mov';
 
-describe('an upload through a proxy with ideas of its own', () => {
+describe('an upload through a proxy', () => {
   let folder: string;
   let bucket: string;
   let proxy: MeddlingProxy;
@@ -36,7 +36,7 @@ describe('an upload through a proxy with ideas of its own', () => {
   interface Outcome {
     readonly result: CliResult;
     readonly key: string;
-    /** What arrived at the proxy for this upload, as multiples of the file. */
+    /** Bytes that arrived at the proxy for this upload, as a multiple of the file's size. */
     readonly sent: number;
   }
 
@@ -57,7 +57,7 @@ describe('an upload through a proxy with ideas of its own', () => {
     expect(await hashOfObject(sharedMinio(), bucket, key)).toBe(await hashOfFile(join(folder, NAME)));
   }
 
-  it('that removes the ETag from answers sends each part once: the store is asked instead, and the reason is told', async () => {
+  it('that removes the ETag from answers sends each part once: the client asks the store instead, and says why', async () => {
     const outcome = await upload(() => ({ kind: 'drop-etag' }), '--strategy', 'multipart', '--part-size', '5MiB');
 
     await expectUploaded(outcome);
@@ -66,7 +66,7 @@ describe('an upload through a proxy with ideas of its own', () => {
     expect(outcome.result.events.filter(({ type }) => type === 'notice')).toMatchObject([{ code: 'ANSWERS_CHANGED' }]);
   });
 
-  it('that says 504 for what the store took sends each part once', async () => {
+  it('that answers 504 for parts that the store accepted sends each part once', async () => {
     const outcome = await upload(() => ({ kind: 'replace-answer', status: 504 }), '--strategy', 'chunked');
 
     await expectUploaded(outcome);
@@ -90,23 +90,23 @@ describe('an upload through a proxy with ideas of its own', () => {
       'HTTP 200 (text/html)',
     ],
   ] as const)(
-    'that answers %s sends the file once, asks with empty requests from then on, and says the truth in the end',
-    async (_, answer, said) => {
+    'that answers %s sends the file once, then only probes with empty requests, and reports the true cause at the end',
+    async (_, answer, description) => {
       const { result, sent } = await upload(() => answer, '--max-outage', '10s');
 
       expect(result.exitCode).toBe(5);
       expect(sent).toBe(1);
       const waiting = result.events.filter(({ type }) => type === 'offline');
-      expect(waiting[0]).toMatchObject({ what: 'the object store', reason: expect.stringContaining(said) });
+      expect(waiting[0]).toMatchObject({ what: 'the object store', reason: expect.stringContaining(description) });
       expect(result.stderr).toMatch(/offline since .*something between here and the object store answered/);
       const error = result.events.at(-1);
-      expect(error).toMatchObject({ type: 'error', code: 'OUTAGE_TOO_LONG', message: expect.stringContaining(said) });
+      expect(error).toMatchObject({ type: 'error', code: 'OUTAGE_TOO_LONG', message: expect.stringContaining(description) });
       expect(result.stderr).not.toContain('Nothing could be reached');
       expect(result.stderr).not.toContain('X-Amz');
     },
   );
 
-  it('that answers 502 for a while goes on by itself when that is over', async () => {
+  it('that answers 502 for a while goes on by itself afterwards', async () => {
     const until = Date.now() + 4_000;
     const outcome = await upload(() => (Date.now() < until ? { kind: 'answer', status: 502 } : undefined));
 
@@ -114,7 +114,7 @@ describe('an upload through a proxy with ideas of its own', () => {
     expect(outcome.sent).toBeLessThanOrEqual(2);
   });
 
-  it('that takes no body above 6 MiB is given smaller parts', async () => {
+  it('that refuses bodies above 6 MiB sends smaller parts', async () => {
     const outcome = await upload(
       () => ({ kind: 'refuse-above', bytes: 6 * MiB }),
       '--strategy',
@@ -129,7 +129,7 @@ describe('an upload through a proxy with ideas of its own', () => {
     expect(outcome.sent).toBeLessThan(2);
   });
 
-  it('that refuses large bodies and closes before its answer is read is understood all the same', async () => {
+  it('that refuses large bodies and closes before its answer is read sends smaller parts as well', async () => {
     const outcome = await upload(() => ({ kind: 'refuse-above', bytes: 13 * MiB, hastily: true }));
 
     await expectUploaded(outcome);
@@ -137,7 +137,7 @@ describe('an upload through a proxy with ideas of its own', () => {
     expect(replanned).toMatchObject({ reason: expect.stringContaining('HTTP 413') });
   });
 
-  it('that takes no body above 1 MiB is named, with what it must allow', async () => {
+  it('that refuses bodies above 1 MiB fails, and names the proxy and the size that it must allow', async () => {
     const { result, sent } = await upload(() => ({ kind: 'refuse-above', bytes: MiB }));
 
     expect(result.exitCode).toBe(7);
@@ -151,7 +151,7 @@ describe('an upload through a proxy with ideas of its own', () => {
     expect(sent).toBeLessThan(3);
   });
 
-  it('that cuts every PUT after 2 s is found out, and the parts get smaller', async () => {
+  it('that cuts every PUT after 2 s notices the limit, and sends smaller parts', async () => {
     const outcome = await upload(() => ({ kind: 'cut-after-ms', ms: 2_000 }), '--limit', '5MiB');
 
     await expectUploaded(outcome);
@@ -165,7 +165,7 @@ describe('an upload through a proxy with ideas of its own', () => {
     );
   });
 
-  it('that cuts every PUT after 8 MiB is found out, too', async () => {
+  it('that cuts every PUT after 8 MiB notices the limit as well', async () => {
     const outcome = await upload(() => ({ kind: 'cut-after-bytes', bytes: 8 * MiB }), '--limit', '40MiB');
 
     await expectUploaded(outcome);

@@ -21,9 +21,9 @@ import { createTestBucket, sharedMinio } from '../../support/store/minio.ts';
 import { hashOfFile, hashOfObject } from '../../support/store/stored-bytes.ts';
 
 const SIZE = 48 * MiB;
-/** In the first part, between the samples of the fingerprint. */
+/** An offset in the first part, between the samples of the fingerprint. */
 const UNSAMPLED = 70_000;
-/** With time for something to happen after the first parts. */
+/** Options of an upload that is slow enough for a change after the first parts. */
 const SLOWLY = ['--strategy', 'multipart', '--part-size', '5MiB', '--concurrency', '2', '--limit', '8MiB'];
 
 let bucket: string;
@@ -43,7 +43,7 @@ async function ownFolder(): Promise<string> {
 
 let files = 0;
 
-/** A file with a key of its own, and one journal for all commands about it. */
+/** Creates a file with its own key, and one journal for all commands on it. */
 async function aFile(folder: string) {
   const key = `changed-${++files}.mov`;
   const path = join(folder, key);
@@ -82,11 +82,11 @@ function expectChanged(result: CliResult): void {
 }
 
 describe.each<[string, (context: TestContext) => Promise<string>]>([
-  ['this machine keeps temporary files on', ownFolder],
-  ['FUSE provides, without a change time of its own', mountWithoutChangeTime],
-  ['FAT is', mountFat],
-])('on the file system that %s, a file whose size and modification time are put back', (_, folderOf) => {
-  it('is not completed when a stored part changed after a kill -9: resume compares it', async (context) => {
+  ['holds the temporary files of this host', ownFolder],
+  ['comes from FUSE, without a change time of its own', mountWithoutChangeTime],
+  ['is FAT', mountFat],
+])('on the file system that %s, a file whose size and modification time are restored', (_, folderOf) => {
+  it('is not completed if a stored part changed after a kill -9, because resume compares the part', async (context) => {
     const { path, start, run } = await aFile(await folderOf(context));
     const sessionId = await killedAfter(start('upload', path, ...SLOWLY), 3);
     await changeUnseen(path, UNSAMPLED);
@@ -96,7 +96,7 @@ describe.each<[string, (context: TestContext) => Promise<string>]>([
     expect(await new ControlPlane(controlPlane).parts(sessionId)).toMatchObject({ status: 'open' });
   });
 
-  it('is not completed when a part changes that is stored already, while the rest is sent', async (context) => {
+  it('is not completed if a stored part changes while the rest is sent', async (context) => {
     const { path, start } = await aFile(await folderOf(context));
     const cli = start('upload', path, ...SLOWLY);
     await untilParts(cli, 3);
@@ -105,7 +105,7 @@ describe.each<[string, (context: TestContext) => Promise<string>]>([
     expectChanged(await cli.finished);
   });
 
-  it('is not "already uploaded" when it changed after it was completed', async (context) => {
+  it('is not "already uploaded" if it changed after its upload was completed', async (context) => {
     const { path, run, key } = await aFile(await folderOf(context));
     expect((await run('upload', path)).exitCode).toBe(0);
     const before = await hashOfObject(sharedMinio(), bucket, key);
@@ -119,7 +119,7 @@ describe.each<[string, (context: TestContext) => Promise<string>]>([
     expect(await hashOfObject(sharedMinio(), bucket, key)).toBe(before);
   });
 
-  it('and whose bytes are as they were is resumed, and verified', async (context) => {
+  it('and whose bytes are unchanged is resumed and verified', async (context) => {
     const { path, start, run, key } = await aFile(await folderOf(context));
     const sessionId = await killedAfter(start('upload', path, ...SLOWLY), 3);
     const { storedBytes } = await new ControlPlane(controlPlane).parts(sessionId);
@@ -150,7 +150,7 @@ describe('an upload', () => {
     expect(await hashOfObject(sharedMinio(), bucket, key)).toBe(await hashOfFile(path));
   });
 
-  it('of a file on FUSE says why the file is read once more', async (context) => {
+  it('of a file on FUSE says why it reads the file once more', async (context) => {
     const { path, run } = await aFile(await mountWithoutChangeTime(context));
 
     const { exitCode, stdout, stderr } = await run('upload', path);
@@ -160,7 +160,7 @@ describe('an upload', () => {
     expect(stderr).toContain('comparing 48.0 MiB of stored parts with the file');
   });
 
-  it.skipIf(process.platform !== 'linux')('of a file that says 0 bytes and has more does not begin', async () => {
+  it.skipIf(process.platform !== 'linux')('of a file that reports 0 bytes but has more does not begin', async () => {
     const { run } = await aFile(await ownFolder());
 
     const { exitCode, stdout, stderr } = await run('upload', '/proc/cpuinfo', '--key', 'cpuinfo');

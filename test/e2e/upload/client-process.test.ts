@@ -19,7 +19,7 @@ describe('the client process', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('uploads without ever loading the AWS SDK, zod, hono or SQLite', async () => {
+  it('uploads without loading the AWS SDK, zod, hono or SQLite', async () => {
     const file = join(folder, 'film.mp4');
     writeFileSync(file, 'a film');
     const coverage = join(folder, 'coverage');

@@ -41,7 +41,7 @@ describe('a running upload, from another terminal', () => {
   const sockets = () => readdirSync(join(stateHome, 'partway', 'control'));
   const other = (...args: string[]) => runCli(args, { ...controlPlane, stateHome });
 
-  /** With parts of 5 MiB, none of which ends by itself at 256 KiB a second. */
+  /** Starts an upload in parts of 5 MiB, none of which ends by itself at 256 KiB a second. */
   async function startUpload(key: string, limit: string) {
     const args = ['upload', file, '--key', key, '--strategy', 'multipart', '--part-size', '5MiB', '--limit', limit, '--json'];
     const cli = startCli(args, { ...controlPlane, stateHome });
@@ -51,7 +51,7 @@ describe('a running upload, from another terminal', () => {
     return { cli, sessionId };
   }
 
-  /** A progress event that is told after now, and nothing is under way in it. */
+  /** Resolves after `count` new progress events in which nothing is in flight. */
   async function quiet(cli: RunningCli, count = 1): Promise<void> {
     let past = true;
     let seen = 0;
@@ -75,23 +75,23 @@ describe('a running upload, from another terminal', () => {
     const result = await cli.finished;
     expect(result.exitCode, result.stderr).toBe(0);
     expect(summaryOf(result)).toMatchObject({ status: 'completed', bytes: SIZE, bytesSent: SIZE });
-    const said = result.events.map(({ type }) => type).filter((type) => type !== 'progress' && type !== 'part');
-    expect(said).toEqual(['session', 'strategy', 'paused', 'limit', 'resumed', 'finishing', 'summary']);
+    const types = result.events.map(({ type }) => type).filter((type) => type !== 'progress' && type !== 'part');
+    expect(types).toEqual(['session', 'strategy', 'paused', 'limit', 'resumed', 'finishing', 'summary']);
     expect(result.stderr).toContain('going on after a pause');
     expect(await hashOfObject(sharedMinio(), bucket, 'paused.mp4')).toBe(await hashOfFile(file));
     expect(sockets()).toEqual([]);
   });
 
-  it('shows its limit, and another one holds at once in the midst of a part', async () => {
+  it('shows its limit, and a new limit applies at once, during a part', async () => {
     const { cli } = await startUpload('limited.mp4', '256KiB');
     expect((await other('limit')).stdout).toMatch(/^limit of film\.mp4 \(ses_\w+\): 256 KiB\/s\n$/);
     await other('limit', 'none');
     const result = await cli.finished;
-    // Four minutes at the first limit.
+    // The upload would take four minutes at the first limit.
     expect(Number(summaryOf(result).seconds)).toBeLessThan(30);
   });
 
-  it('is one of several: which one must be said, and the others are left alone', async () => {
+  it('that is one of several must be named, and the others are not affected', async () => {
     const uploads = [await startUpload('one.mp4', '256KiB'), await startUpload('two.mp4', '256KiB')];
     const { exitCode, stderr } = await other('pause');
     expect(exitCode).toBe(2);
@@ -103,7 +103,7 @@ describe('a running upload, from another terminal', () => {
     await Promise.all(uploads.map(({ cli }) => cli.finished));
   });
 
-  it('that was killed -9 is no upload any more: the other terminal is told to resume it', async () => {
+  it('that was killed -9 no longer counts as running: the other terminal is told to resume it', async () => {
     const { cli, sessionId } = await startUpload('killed.mp4', '256KiB');
     cli.child.kill('SIGKILL');
     await cli.finished;
@@ -115,7 +115,7 @@ describe('a running upload, from another terminal', () => {
     expect(sockets()).toEqual([]);
   });
 
-  it('ends by Ctrl-C while it is paused, as soon as nothing is on the wire, and takes its socket away', async () => {
+  it('ends on Ctrl-C while it is paused, as soon as nothing is in flight, and removes its socket', async () => {
     const { cli, sessionId } = await startUpload('interrupted.mp4', '256KiB');
     await other('pause', sessionId);
     await other('limit', 'none');
@@ -124,12 +124,12 @@ describe('a running upload, from another terminal', () => {
     cli.child.kill('SIGINT');
     const { exitCode } = await cli.finished;
     expect(exitCode).toBe(130);
-    // Drain time is 5 s.
+    // The drain time is 5 s.
     expect(elapsedMs()).toBeLessThan(4_000);
     expect(sockets()).toEqual([]);
   });
 
-  it('takes its socket away also when the second Ctrl-C ends it at once', async () => {
+  it('removes its socket even if a second Ctrl-C ends it at once', async () => {
     const { cli } = await startUpload('ended.mp4', '256KiB');
     cli.child.stderr?.on('data', (text: string) => text.includes('stopping:') && cli.child.kill('SIGINT'));
     cli.child.kill('SIGINT');
@@ -138,7 +138,7 @@ describe('a running upload, from another terminal', () => {
     expect(sockets()).toEqual([]);
   });
 
-  it('is not taken over by resume while it is paused', async () => {
+  it('cannot be taken over by resume while it is paused', async () => {
     const { cli, sessionId } = await startUpload('held.mp4', '256KiB');
     await other('pause');
     const { exitCode, stderr } = await other('resume', sessionId);

@@ -34,7 +34,7 @@ describe('files of every size and name', () => {
     return { summary: summaryOf(result), plan: [strategy.strategy, strategy.partCount] };
   }
 
-  // Which strategy a size gets on which network is proven in test/session/strategy.test.ts; here each strategy is tried.
+  // test/session/strategy.test.ts checks which strategy a size gets on which network; here each strategy is tried.
   it.each([
     ['0 bytes', 0, [], 'single', 1],
     ['1 byte', 1, [], 'single', 1],
@@ -53,7 +53,7 @@ describe('files of every size and name', () => {
 
     expect(plan).toStrictEqual([strategy, partCount]);
     expect(summary).toMatchObject({ status: 'completed', bytes: size, bytesSent: size });
-    // Room for the next one.
+    // Makes room for the next file.
     truncateSync(join(folder, name), 0);
     await removeLargeObject(bucket, name);
   });
@@ -83,7 +83,7 @@ describe('files of every size and name', () => {
     expect(second.summary).toMatchObject({ sessionId: first.summary.sessionId, bytesSent: 0, status: 'completed' });
   });
 
-  it('refuses to replace an object before a byte is sent, and replaces it when told', async () => {
+  it('refuses to replace an object before a byte is sent, and replaces it with --overwrite', async () => {
     writeFileSync(join(folder, 'taken.mp4'), 'first contents');
     await uploadAndCompare('taken.mp4');
     writeFileSync(join(folder, 'taken.mp4'), 'other contents');

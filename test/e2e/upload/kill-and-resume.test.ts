@@ -36,7 +36,7 @@ describe('1 GiB, killed -9 and resumed', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('sends again only what was in flight, from another folder, with the session id and the file alone', async () => {
+  it('sends only the parts in flight again, from another folder, with only the session id and the file', async () => {
     const seed = testSeed();
     const killAtPart = 10 + (seed % 100);
     const first = startCli(['upload', 'film.mp4', '--concurrency', '4', '--json'], { ...controlPlane, cwd: folder });
@@ -56,7 +56,7 @@ describe('1 GiB, killed -9 and resumed', () => {
     expect(second.exitCode, second.stderr).toBe(0);
     const summary = summaryOf(second);
     expect(summary).toMatchObject({ sessionId, status: 'completed', bytes: GiB });
-    // Nothing that the store held is sent again (a part of the killed client may have arrived since it was asked) …
+    // No part that the store held is sent again (a part of the killed client may have arrived after the listing) …
     expect(summary.bytesSent, `seed ${seed}`).toBeLessThanOrEqual(GiB - held.storedBytes);
     expect(summary.bytesSent, `seed ${seed}`).toBeGreaterThanOrEqual(GiB - held.storedBytes - PARTS_IN_FLIGHT * PART_SIZE);
     // … and both runs together wasted at most the parts in flight. Request headers take below 2 KiB a part.

@@ -23,7 +23,7 @@ function settingsOf({ accessKeyId, secretAccessKey }: MinioCredentials) {
 }
 
 describe('an upload that runs while the ids at MinIO are changed', () => {
-  it('goes on with what the former user stored, once the server is back with its new id', async () => {
+  it('goes on with the parts that the former user stored, once the server is back with its new id', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'partway-new-ids-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const port = await freePort();
@@ -49,7 +49,7 @@ describe('an upload that runs while the ids at MinIO are changed', () => {
     let parts = 0;
     await cli.event((event) => event.type === 'part' && ++parts >= 3);
 
-    // In the order of `docker compose up`: everything that changed is stopped, then MinIO, `setup` and the control plane are started.
+    // The order of `docker compose up`: it stops everything that changed, then starts MinIO, `setup` and the control plane.
     await controlPlane.kill();
     await before.stop();
     const after = await startOn({ accessKeyId: anUnguessableId(), secretAccessKey: former.root.secretAccessKey });
@@ -61,7 +61,7 @@ describe('an upload that runs while the ids at MinIO are changed', () => {
     const result = await cli.finished;
     expect(result.exitCode, result.stderr).toBe(0);
     expect(summaryOf(result)).toMatchObject({ status: 'completed', bytes: SIZE });
-    // Each part was stored once: nothing that the former user had stored was sent again.
+    // Each part was stored once: no part that the former user had stored was sent again.
     const stored = result.events.filter(({ type }) => type === 'part').map(({ partNumber }) => partNumber);
     expect(stored).toHaveLength(SIZE / (8 * MiB));
     expect(new Set(stored).size).toBe(stored.length);

@@ -11,7 +11,7 @@ const PARTWAY = fileURLToPath(new URL('../../../bin/partway.js', import.meta.url
 const run = promisify(execFile);
 
 describe('without a home directory', () => {
-  it('a user whom the system does not know gets help, the version and errors in words', (context) => {
+  it('a user whom the system does not know gets the help, the version and errors in words', (context) => {
     if (process.getuid?.() !== 0) skipBecause(context, 'needs root, to run as a user that does not exist');
     const unknown = { uid: 3_123_456, gid: 3_123_456, cwd: '/', env: { PATH: process.env.PATH, LANG: 'C.UTF-8' } };
     const reading = ['-e', `require('node:fs').readFileSync(${JSON.stringify(PARTWAY)})`];
@@ -34,7 +34,7 @@ describe('without a home directory', () => {
 describe('in a working directory that was deleted', () => {
   it('help and version work, and a relative path is explained', async () => {
     const folder = await aFolder();
-    // Entered before it is removed, as a shell in another window would have.
+    // The process enters the folder before it is removed, like a shell in another window.
     const script = 'cd gone && rmdir ../gone && exec "$0" "$1" "$2" "$3"';
     const inDeleted = async (...argv: string[]) => {
       await mkdir(join(folder, 'gone'), { recursive: true });

@@ -17,7 +17,7 @@ import { hashOfFile, hashOfObject } from '../../support/store/stored-bytes.ts';
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** The README's program, inside the package, where its own name leads to what `npm run build` made. */
+/** Writes the README's program into the package, where `partway/client` resolves to the output of `npm run build`. */
 function readmeExample(): string {
   const code = /```js\n(import [^`]*partway\/client(?:[^`]|`(?!``))*)```/.exec(
     readFileSync(join(ROOT, 'README.md'), 'utf8'),
@@ -30,7 +30,7 @@ function readmeExample(): string {
 }
 
 describe('the library', () => {
-  it('uploads a file by the program in the README, which has about 20 lines', async () => {
+  it('uploads a file with the README program, which has about 20 lines', async () => {
     const example = readmeExample();
     expect(readFileSync(example, 'utf8').trim().split('\n').length).toBeLessThanOrEqual(22);
     const bucket = await createTestBucket();
@@ -53,7 +53,7 @@ describe('the library', () => {
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('UNAUTHORIZED') });
   });
 
-  it('has types that a program can be checked against', async () => {
+  it('has types with which a program compiles', async () => {
     const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
     const flags = [
       '--noEmit',
@@ -72,7 +72,7 @@ describe('the library', () => {
     expect(stdout).toBe('');
   });
 
-  it('is a package that others can import as it says', async () => {
+  it('is a package whose declared exports can be imported', async () => {
     const { messages } = await publint({ pkgDir: ROOT, pack: false, strict: true });
     expect(messages).toEqual([]);
   });

@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { openPostgresStore } from '../../../src/session-store/postgres/session-store.ts';
 import { makeCertificate } from '../../support/network/certificates.ts';
 
-it('a certificate of PostgreSQL that is not trusted is told in words, with what to set', async () => {
+it('an untrusted certificate of PostgreSQL is reported in words, with what to set', async () => {
   const { cert, key } = makeCertificate('postgres');
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {

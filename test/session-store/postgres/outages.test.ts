@@ -53,13 +53,13 @@ describe('a PostgreSQL connection that is lost', () => {
     await other.query('BEGIN');
     await other.query(`SELECT 1 FROM upload_sessions WHERE session_id = '${sessionId}' FOR UPDATE`);
     const report = store.report(aReport(sessionId, { parts: storedParts(1, 3) }));
-    const told = expect(report).rejects.toThrow(SessionStoreUnavailable);
+    const rejected = expect(report).rejects.toThrow(SessionStoreUnavailable);
     await database.untilSomebodyWaits();
 
     await database.query(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
     );
-    await told;
+    await rejected;
     await other.query('ROLLBACK');
     await other.end();
 
@@ -79,7 +79,7 @@ describe('a PostgreSQL server that is killed -9', () => {
     onTestFinished(() => mortal.close());
     const { sessionId } = await insertOpenSession(mortal);
     await mortal.report(aReport(sessionId, { parts: storedParts(1, 5) }));
-    const inserted = await insertSession(mortal); // Waits for the disk, and what was written before it is there, too.
+    const inserted = await insertSession(mortal); // Waits for the disk, so that all earlier writes are there as well.
     await mortal.report(aReport(sessionId, { parts: storedParts(6, 10) }));
 
     const own = databaseAt(server.url);
@@ -107,7 +107,7 @@ describe('a PostgreSQL server that is killed -9', () => {
 
 describe('a PostgreSQL database that cannot be opened', () => {
   it.each<[string, (url: URL) => void, RegExp]>([
-    ['nobody listens', (url) => Object.assign(url, { port: '1' }), /ECONNREFUSED/],
+    ['nothing listens', (url) => Object.assign(url, { port: '1' }), /ECONNREFUSED/],
     ['the password is wrong', (url) => Object.assign(url, { password: 'swordfish' }), /password authentication failed/],
     ['the database does not exist', (url) => Object.assign(url, { pathname: '/nowhere' }), /"nowhere" does not exist/],
   ])('says so where %s, says what to check, and shows no password', async (_, change, reason) => {
@@ -174,12 +174,12 @@ async function whileReadOnly<Result>(work: () => Promise<Result>): Promise<Resul
   }
 }
 
-describe('a PostgreSQL write that the server has no means for', () => {
+describe('a PostgreSQL write for which the server lacks resources', () => {
   it.each([
     ['a disk without room', '53100', 'full'],
     ['a disk that fails', '58030', 'disk-error'],
     ['memory', '53200', 'away'],
-  ])('is told as one that passes, and nothing of it is written: %s', async (_, code, reason) => {
+  ])('fails as temporary, and writes nothing: %s', async (_, code, reason) => {
     const { sessionId } = await insertOpenSession(store);
     await failWhen('INSERT ON parts', 'new.part_number = 9', code);
 

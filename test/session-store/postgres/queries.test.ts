@@ -98,7 +98,7 @@ describe('every statement of the PostgreSQL store', () => {
     expect((await planOf(name)).join('\n')).toMatch(new RegExp(`using ${index} `));
   });
 
-  it.each(['getSession', 'listOfOwner'] as const)('%s looks at no part', async (name) => {
+  it.each(['getSession', 'listOfOwner'] as const)('%s reads no parts', async (name) => {
     expect((await planOf(name)).filter((step) => step.includes('on parts'))).toEqual([]);
   });
 });

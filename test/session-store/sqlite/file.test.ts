@@ -50,7 +50,7 @@ async function anotherDatabase(): Promise<string> {
   return beside('other.db');
 }
 
-/** What people and programs do to a file, and the reason that the session store gives. */
+/** Changes that people and programs make to a file, and the reason that the session store gives. */
 const MISHAPS: readonly (readonly [string, string, () => Promise<void> | void])[] = [
   ['was deleted', 'file-deleted', () => rmSync(file)],
   ['was deleted with all that is beside it', 'file-deleted', () => rmSync(path.dirname(file), { recursive: true })],

@@ -56,7 +56,7 @@ describe('every statement of the SQLite store', () => {
 });
 
 describe('the hot queries', () => {
-  it.each(['getSession', 'listAll', 'listOfOwnerInStatus', 'listUnchangedSince'] as const)('%s looks at no part', (name) => {
+  it.each(['getSession', 'listAll', 'listOfOwnerInStatus', 'listUnchangedSince'] as const)('%s reads no parts', (name) => {
     expect(planOf(name)).toHaveLength(2);
   });
 

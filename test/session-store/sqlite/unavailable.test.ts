@@ -118,7 +118,7 @@ describe('an error of SQLite', () => {
     ['SQLITE_CANTOPEN', 'disk-error'],
     ['SQLITE_READONLY_DBMOVED', 'read-only'],
     ['SQLITE_BUSY_RECOVERY', 'away'],
-  ])('that may pass is told as such: %s', (code, reason) => {
+  ])('that may pass is reported as such: %s', (code, reason) => {
     expect(explainSqliteError(sqliteError(code))).toEqual(unavailable(reason));
   });
 

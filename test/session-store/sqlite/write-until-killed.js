@@ -1,4 +1,4 @@
-// Run by sqlite-kill.test.ts: replaces all parts of a session again and again, and says so after each time, until killed.
+// Run by kill.test.ts: replaces all parts of a session again and again, and says so after each time, until killed.
 // Plain JavaScript on the built store: a child process on Node 20 runs no TypeScript.
 import { openSqliteStore } from '../../../dist/session-store/sqlite/session-store.js';
 

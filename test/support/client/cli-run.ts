@@ -5,7 +5,7 @@ import { TextOutput } from '../../../src/cli/terminal/text-output.ts';
 
 export const NOON = Date.UTC(2026, 10, 23, 12);
 
-/** Collects what is written, as a terminal would be sent it, and can pretend to be one. */
+/** Collects what is written to it, and can pretend to be a terminal. */
 export class TextCollector extends TextOutput {
   readonly #collected: { text: string };
 
@@ -43,7 +43,7 @@ export interface TestContext extends CliContext {
   readonly exits: number[];
 }
 
-/** A process of the tests' own: nothing of the real one leaks in, and nothing is written outside `homeDirectory`. */
+/** Returns a made-up process: nothing of the real process leaks into it, and it writes nothing outside `homeDirectory`. */
 export function aContext(overrides: Partial<TestContext> = {}): TestContext {
   const exits: number[] = [];
   return {

@@ -14,14 +14,14 @@ interface CliFixtures {
 }
 
 export const test = base.extend<CliFixtures>({
-  // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of what a fixture needs from this pattern
+  // biome-ignore lint/correctness/noEmptyPattern: vitest reads from this pattern which fixtures this one needs
   server: async ({}, use) => {
     const server = new ScriptedControlPlane();
     await server.start();
     await use(server);
     await server.stop();
   },
-  // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of what a fixture needs from this pattern
+  // biome-ignore lint/correctness/noEmptyPattern: vitest reads from this pattern which fixtures this one needs
   folder: async ({}, use) => {
     const folder = await mkdtemp(join(tmpdir(), 'partway-cli-'));
     await use(folder);

@@ -19,10 +19,10 @@ import { type StartedRun, startRun } from './started-run.ts';
 
 const TOKEN = 'the-token-of-the-engine-tests';
 
-/** A real control plane in this process, a real MinIO, and between it and the engine a proxy that does harm on command. */
+/** A real control plane in this process, a real MinIO, and a proxy between MinIO and the engine that causes faults on command. */
 export class EngineBench {
   readonly proxy: PartProxy;
-  /** The store itself, behind everybody's back. */
+  /** Direct access to the store, past the proxy, the control plane and the engine. */
   readonly store: S3Store;
   readonly controlPlane: ControlPlane;
   readonly #startServer: () => Promise<RunningServer>;
@@ -70,7 +70,7 @@ export class EngineBench {
     return this.#server.stop();
   }
 
-  /** On the same port and the same database. */
+  /** Starts a new server on the same port and the same database. */
   async restartServer(): Promise<void> {
     this.#server = await this.#startServer();
   }
@@ -84,7 +84,7 @@ export class EngineBench {
     return startRun({ controlPlane: this.controlPlane, session, source, ...options });
   }
 
-  /** As an earlier run would have: stores these parts of `bytes`, not through the proxy's counters. */
+  /** Stores these parts of `bytes`, as an earlier run would have, but past the proxy and its counters. */
   async storeParts(session: Session, bytes: Uint8Array, partNumbers: readonly number[]): Promise<void> {
     for (const partNumber of partNumbers) {
       const { start, end } = partRange(session, session.size, partNumber);
@@ -100,7 +100,7 @@ export class EngineBench {
     }
   }
 
-  /** As the store's own sweep of stale uploads would. */
+  /** Removes the key's multipart uploads, as the store's own sweep of stale uploads would. */
   async loseUploads(key: string): Promise<void> {
     for (const { uploadId } of await this.store.listMultipartUploads(key)) await this.store.abortMultipartUpload(key, uploadId);
   }

@@ -10,13 +10,13 @@ export interface CliOptions {
   readonly server: string;
   readonly token: string;
   readonly cwd?: string;
-  /** Where the journal is kept; a new empty folder unless given: nothing may depend on the journal. */
+  /** The folder for the journal; by default a new empty one, because nothing may depend on the journal. */
   readonly stateHome?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Run as somebody else; needs root. */
+  /** Runs the CLI as another user; needs root. */
   readonly uid?: number;
   readonly gid?: number;
-  /** A command that runs it, with its arguments: in a network namespace, say. */
+  /** A command, with its arguments, that runs the CLI: in a network namespace, for example. */
   readonly through?: readonly string[];
 }
 
@@ -37,11 +37,11 @@ export interface CliEvent {
 export interface RunningCli {
   readonly child: ChildProcess;
   readonly finished: Promise<CliResult>;
-  /** Resolves with the first event, past or future, that fits; rejects when the command ends without one. */
+  /** Resolves with the first matching event, past or future; rejects when the command ends without one. */
   event(fits: (event: CliEvent) => boolean): Promise<CliEvent>;
 }
 
-/** Runs the built CLI as a process of its own, as a user would. */
+/** Starts the built CLI as a separate process, as a user would. */
 export function startCli(args: readonly string[], options: CliOptions): RunningCli {
   const [command = '', ...rest] = [...(options.through ?? []), process.execPath, PARTWAY, ...args];
   const child = spawn(command, rest, {
@@ -67,14 +67,14 @@ export function startCli(args: readonly string[], options: CliOptions): RunningC
     stdout += text;
     const lines = (unread + text).split('\n');
     unread = lines.pop() ?? '';
-    for (const line of lines) if (line.startsWith('{')) take(JSON.parse(line) as CliEvent);
+    for (const line of lines) if (line.startsWith('{')) record(JSON.parse(line) as CliEvent);
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
-  function take(event: CliEvent): void {
+  function record(event: CliEvent): void {
     events.push(event);
-    for (const tell of waiting) tell(event);
+    for (const notify of waiting) notify(event);
   }
   const finished = new Promise<CliResult>((resolve, reject) => {
     child.once('error', reject);
@@ -87,12 +87,12 @@ export function startCli(args: readonly string[], options: CliOptions): RunningC
       const past = events.find(fits);
       if (past) return Promise.resolve(past);
       return new Promise((resolve, reject) => {
-        const tell = (event: CliEvent) => {
+        const notify = (event: CliEvent) => {
           if (!fits(event)) return;
-          waiting.delete(tell);
+          waiting.delete(notify);
           resolve(event);
         };
-        waiting.add(tell);
+        waiting.add(notify);
         void finished.then((result) =>
           reject(new Error(`the command ended first: ${result.exitCode}\n${result.stdout}\n${result.stderr}`)),
         );

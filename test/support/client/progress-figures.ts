@@ -1,6 +1,6 @@
 import type { ProgressFigures } from '../../../src/client/progress/events.ts';
 
-/** Of an upload that has not begun; whatever a test is about is named there. */
+/** Returns the figures of an upload that has not begun. A test passes the figures that it is about as `overrides`. */
 export function someFigures(overrides: Partial<ProgressFigures> = {}): ProgressFigures {
   return {
     size: 2,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { ByteSource } from '../../../src/client/source/byte-source.ts';
 
-/** Bytes that look random and are the same for the same seed (xorshift32). */
+/** Returns bytes that look random and are the same for the same seed (xorshift32). */
 export function seededBytes(size: number, seed: number): Buffer {
   const words = new Uint32Array(Math.ceil(size / 4));
   let state = seed >>> 0 || 1;
@@ -17,30 +17,30 @@ export function seededBytes(size: number, seed: number): Buffer {
   return Buffer.from(words.buffer, 0, size);
 }
 
-/** A copy with one bit of one byte changed. */
+/** Returns a copy with one bit of one byte changed. */
 export function withFlippedByte(bytes: Uint8Array, at: number): Buffer {
   const copy = Buffer.from(bytes);
   copy[at] = (copy[at] ?? 0) ^ 1;
   return copy;
 }
 
-/** A new folder that is gone when the test is over. */
+/** Creates a folder, which is removed when the test ends. */
 export async function aFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'partway-test-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** Whole seconds: `utimes` puts them back exactly. */
+/** Whole seconds, which `utimes` restores exactly. */
 const LONG_AGO = 1_700_000_000;
 
-/** Makes a file that was last written long ago. */
+/** Creates a file whose modification time is long ago. */
 export async function writeOldFile(path: string, bytes: Uint8Array): Promise<void> {
   await writeFile(path, bytes);
   await utimes(path, LONG_AGO, LONG_AGO);
 }
 
-/** Other bytes in a file of `writeOldFile`, and its times as they were: as exiftool -P, touch -r or rsync --inplace -t do it. */
+/** Changes bytes in a file from `writeOldFile` and restores its times, as exiftool -P, touch -r and rsync --inplace -t do. */
 export async function changeUnseen(path: string, at: number): Promise<void> {
   const file = await open(path, 'r+');
   await file.write(Buffer.from('changed!'), 0, 8, at);
@@ -53,7 +53,7 @@ export interface RecordedSource extends ByteSource {
   readonly reads: { start: number; end: number }[];
 }
 
-/** Bytes in memory that remember what was read of them. `beforePiece` runs before each piece of 64 KiB is handed out. */
+/** Returns a source in memory that records which ranges were read. `beforePiece` runs before each piece of 64 KiB is returned. */
 export function recordedSource(
   bytes: Uint8Array,
   options: { name?: string; beforePiece?: (start: number) => Promise<void> | void } = {},

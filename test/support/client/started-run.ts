@@ -4,12 +4,12 @@ import { runUpload } from '../../../src/client/transfer/upload.ts';
 
 export type EventOf<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>;
 
-/** One run of the engine that is under way, and what it told so far. */
+/** A run of the engine that is in progress, and the events that it has emitted so far. */
 export interface StartedRun {
   readonly result: Promise<UploadResult>;
   readonly events: EngineEvent[];
   eventsOf<Type extends EngineEvent['type']>(type: Type): EventOf<Type>[];
-  /** Resolves with the first event of a type, also one that was before. */
+  /** Resolves with the first event of a type, past or future. */
   first<Type extends EngineEvent['type']>(type: Type): Promise<EventOf<Type>>;
 }
 
@@ -20,11 +20,11 @@ export function startRun(options: RunUploadOptions): StartedRun {
     ...options,
     onEvent: (event) => {
       events.push(event);
-      for (const tell of waiting) tell(event);
+      for (const notify of waiting) notify(event);
       options.onEvent?.(event);
     },
   });
-  // Looked at when the test comes to it.
+  // The test handles the rejection when it awaits the result.
   result.catch(() => {});
   const isOf =
     <Type extends EngineEvent['type']>(type: Type) =>
@@ -36,11 +36,11 @@ export function startRun(options: RunUploadOptions): StartedRun {
     eventsOf: (type) => events.filter(isOf(type)),
     first: (type) =>
       new Promise((resolve) => {
-        const tell = (event: EngineEvent) => {
+        const notify = (event: EngineEvent) => {
           if (isOf(type)(event)) resolve(event);
         };
-        for (const event of events) tell(event);
-        waiting.add(tell);
+        for (const event of events) notify(event);
+        waiting.add(notify);
       }),
   };
 }

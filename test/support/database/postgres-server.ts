@@ -9,21 +9,21 @@ import { findOnPath, isExecutable } from '../../../src/dev/minio/find-on-path.ts
 import { freePort } from '../../../src/dev/process/free-port.ts';
 import { startServerProcess, untilReady } from '../../../src/dev/process/server-process.ts';
 
-/** Where Debian keeps them, off PATH; the newest comes first. */
+/** Debian's folder of PostgreSQL versions, which is not on PATH. The newest version is tried first. */
 const DEBIAN_FOLDER = '/usr/lib/postgresql';
 
 export interface PostgresServer {
-  /** Of its superuser, for the database `postgres`. */
+  /** The superuser's URL, for the database `postgres`. */
   readonly url: string;
-  /** SIGKILL, to its first process: all others end as well. */
+  /** Sends SIGKILL to its main process; all its other processes end as well. */
   kill(): Promise<void>;
-  /** On the same port and data. */
+  /** Starts it again on the same port and data. */
   restart(): Promise<void>;
-  /** And its data is gone. */
+  /** Stops it and deletes its data. */
   stop(): Promise<void>;
 }
 
-/** The folder of `initdb` and `postgres`. */
+/** Finds the folder that holds `initdb` and `postgres`. */
 export async function findPostgres(): Promise<string | undefined> {
   const onPath = await findOnPath('initdb');
   if (onPath !== undefined && (await isExecutable(join(dirname(onPath), 'postgres')))) return dirname(onPath);
@@ -42,7 +42,7 @@ function versionsIn(folder: string): string[] {
   }
 }
 
-/** A new server on 127.0.0.1, with data in a temporary folder that it does not sync to the disk, unless it is to be measured. */
+/** Starts a server on 127.0.0.1 with its data in a temporary folder. It syncs the data to the disk only if `isDurable`, for measurements. */
 export async function startPostgres(binaries: string, { isDurable = false } = {}): Promise<PostgresServer> {
   const user = unprivilegedUser();
   const folder = mkdtempSync(join(tmpdir(), 'partway-postgres-'));
@@ -76,7 +76,7 @@ export async function startPostgres(binaries: string, { isDurable = false } = {}
     url,
     kill: () => running.kill('SIGKILL'),
     async restart() {
-      // SIGTERM would wait for the clients to go.
+      // SIGTERM would wait for the clients to disconnect.
       await running.kill('SIGINT');
       running = await start();
     },
@@ -87,7 +87,7 @@ export async function startPostgres(binaries: string, { isDurable = false } = {}
   };
 }
 
-/** What is on it ends with the tests. Many test files are its clients at a time, each with a few pools. */
+/** The data need not outlive the tests. Many test files connect at the same time, each with a few pools. */
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -98,7 +98,7 @@ const SETTINGS = {
   autovacuum: 'off',
 };
 
-/** As it is installed. */
+/** PostgreSQL's defaults. */
 const DURABLE = { shared_buffers: '128MB', fsync: 'on', full_page_writes: 'on', autovacuum: 'on' };
 
 async function answers(url: string): Promise<boolean> {
@@ -114,7 +114,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** PostgreSQL refuses to run as root. */
+/** Returns a user to run as if this process is root, because PostgreSQL refuses to run as root. */
 function unprivilegedUser(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const users = readFileSync('/etc/passwd', 'utf8')

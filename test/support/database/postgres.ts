@@ -7,20 +7,20 @@ import { skipBecause } from '../skip-because.ts';
 
 export interface TestDatabase {
   readonly url: string;
-  /** As another program would, beside the store: SQL without parameters. */
+  /** Runs SQL without parameters over another connection than the store's, as another program would. */
   query<Row extends object = Record<string, unknown>>(sql: string): Promise<Row[]>;
-  /** A connection that stays, with a transaction for example. The caller ends it. */
+  /** Opens a connection that stays open, for a transaction for example. The caller ends it. */
   connect(): Promise<Client>;
-  /** Resolves once somebody waits for a lock. */
+  /** Resolves once any connection waits for a lock. */
   untilSomebodyWaits(): Promise<void>;
-  /** Takes all rows away: faster than another database. */
+  /** Deletes all rows, which is faster than creating another database. */
   clear(): Promise<void>;
-  /** Ends all connections to it but ours, as an administrator can. */
+  /** Ends all connections to the database except its own, as an administrator can. */
   disconnectAll(): Promise<void>;
   drop(): Promise<void>;
 }
 
-/** Those that refer to others come first. */
+/** Tables that refer to other tables come first. */
 const TABLES = [
   'capabilities',
   'events',
@@ -33,15 +33,15 @@ const TABLES = [
   'sweep_lease',
   'tokens',
 ];
-/** On a handful of rows much faster than TRUNCATE. */
+/** Much faster than TRUNCATE for a handful of rows. */
 const CLEAR = TABLES.map((table) => `DELETE FROM ${table}`).join('; ');
 
-/** For a test file that needs PostgreSQL: each of its tests is skipped, saying why, where there is none. */
+/** Skips each test of the calling file, with the reason, if there is no PostgreSQL. */
 export function needsPostgres(): void {
   afterAll(async () => {
     if (template === undefined) return;
     const name = await template;
-    // The next file of the same worker makes its own.
+    // The next file of the same worker creates its own template.
     template = undefined;
     await asAdmin((admin) => admin.query(`DROP DATABASE ${name}`));
   });
@@ -51,18 +51,18 @@ export function needsPostgres(): void {
   });
 }
 
-/** A database of its own on the shared server, with the schema in it and no rows. */
+/** Creates a database on the shared server, with the schema and no rows. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   template ??= makeTemplate();
   return makeDatabase(`TEMPLATE ${await template}`);
 }
 
-/** With nothing in it. */
+/** Creates a database with nothing in it, not even the schema. */
 export function createEmptyDatabase(options = "ENCODING 'UTF8'"): Promise<TestDatabase> {
   return makeDatabase(`TEMPLATE template0 ${options}`);
 }
 
-/** One for each test file: copying it takes a fraction of the time that migrations take. */
+/** The template database of this test file. Copying it takes a fraction of the time that the migrations take. */
 let template: Promise<string> | undefined;
 
 async function makeTemplate(): Promise<string> {
@@ -74,7 +74,7 @@ async function makeTemplate(): Promise<string> {
   return name;
 }
 
-/** A language sorts upper and lower case, digits and signs in another order than bytes are: the stores must not notice. */
+/** A language's locale orders upper and lower case, digits and signs differently from their bytes. The stores must not depend on it. */
 async function localeOf(admin: Client): Promise<string> {
   const { rows } = await admin.query<{ server_version_num: string }>('SHOW server_version_num');
   return Number(rows[0]?.server_version_num) >= 150_000 ? `LOCALE_PROVIDER icu ICU_LOCALE 'en-US'` : '';
@@ -91,7 +91,7 @@ async function makeDatabase(options: string): Promise<TestDatabase> {
   };
 }
 
-/** One that is there, on any server. */
+/** Gives access to an existing database on any server. */
 export function databaseAt(url: string): Omit<TestDatabase, 'drop'> {
   const connection = lastingConnection(url);
   return {
@@ -99,7 +99,7 @@ export function databaseAt(url: string): Omit<TestDatabase, 'drop'> {
     query: (sql) => withClient(url, async (client) => (await client.query(sql)).rows),
     async connect() {
       const client = new Client({ connectionString: url });
-      // A test may take its server away.
+      // A test may stop the server.
       client.on('error', () => {});
       await client.connect();
       return client;
@@ -120,7 +120,7 @@ export function databaseAt(url: string): Omit<TestDatabase, 'drop'> {
   };
 }
 
-/** Made when it is first asked for, and again after somebody ended it: making one costs more than what it is made for. */
+/** Opens a connection at the first call and keeps it, because connecting costs more than one query. Opens another if that one has ended. */
 function lastingConnection(url: string): () => Promise<Client> {
   let current: Promise<Client> | undefined;
   return () => {

@@ -7,12 +7,12 @@ import type { SessionStore } from '../../../src/session-store/port/session-store
 import type { Expected, NewSession } from '../../../src/session-store/port/sessions.ts';
 import type { Token } from '../../../src/session-store/port/tokens.ts';
 
-/** When builders say that things happened, unless told otherwise. */
+/** The default time of everything that the builders record. */
 export const NOON: Instant = Date.UTC(2026, 10, 23, 12);
 
 let made = 0;
 
-/** A word that no other call in this process has got: tests do not depend on each other's rows. */
+/** Returns a name that is unique in this process, so that tests do not depend on each other's rows. */
 export function aUniqueName(prefix: string): string {
   made += 1;
   return `${prefix}-${made.toString().padStart(6, '0')}`;
@@ -114,7 +114,7 @@ export async function mustGet(store: SessionStore, sessionId: string): Promise<U
   return session;
 }
 
-/** Any status, by the writes that lead there. */
+/** Inserts a session and takes it to the status with the same writes that a server makes. */
 export async function insertInStatus(store: SessionStore, status: Status, overrides: Partial<NewSession> = {}): Promise<string> {
   const { sessionId } = await insertSession(store, overrides);
   const move = (from: Status, to: Status) =>

@@ -11,38 +11,38 @@ import { skipBecause } from '../skip-because.ts';
 
 const run = promisify(execFile);
 
-/** Say which file system every path is on, whatever it is on. */
+/** Detectors that report the same file system for every path. */
 export const FILE_SYSTEMS = {
   ext4: () => Promise.resolve(0xef53n),
   vfat: () => Promise.resolve(0x4d44n),
 } satisfies Record<string, FileSystemType>;
 
-/** For tests of the whole command, which asks the system itself. */
+/** Skips a test of the whole command, which asks the system itself, if the temporary folder has no reliable change time. */
 export async function needsChangeTime(context: Pick<TestContext, 'task' | 'skip'>): Promise<void> {
   if (!(await hasChangeTime(tmpdir()))) skipBecause(context, `${tmpdir()} is on a file system without a change time to rely on`);
 }
 
-/** A folder below which no file has a change time of its own: it is always the modification time, as FAT's drivers say it. */
+/** Mounts a folder in which the change time of every file equals its modification time, as FAT's drivers report it. */
 export async function mountWithoutChangeTime(context: TestContext): Promise<string> {
   const parent = aParent();
   const [contents, folder] = [join(parent, 'contents'), join(parent, 'mounted')];
   for (const path of [contents, folder]) await mkdir(path);
   const bindfs = spawn('bindfs', ['-f', '--ctime-from-mtime', contents, folder], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
+  let output = '';
   bindfs.stderr.on('data', (text) => {
-    said += text;
+    output += text;
   });
   let isOver = false;
   const ended = once(bindfs, 'close')
     .catch((error: Error) => {
-      said = error.message;
+      output = error.message;
     })
     .finally(() => {
       isOver = true;
     });
   const { dev } = await stat(parent);
   await vi.waitUntil(async () => isOver || (await stat(folder)).dev !== dev, { timeout: 10_000 });
-  if (isOver) skipBecause(context, `needs bindfs, /dev/fuse and the right to mount: ${said.trim()}`);
+  if (isOver) skipBecause(context, `needs bindfs, /dev/fuse and the right to mount: ${output.trim()}`);
   onTestFinished(async () => {
     await run('umount', [folder]);
     await ended;
@@ -50,7 +50,7 @@ export async function mountWithoutChangeTime(context: TestContext): Promise<stri
   return folder;
 }
 
-/** A real FAT file system in an image. */
+/** Mounts a real FAT file system from an image. */
 export async function mountFat(context: TestContext): Promise<string> {
   if (!/\bvfat$/m.test(readKnownFileSystems())) skipBecause(context, 'the kernel has no vfat');
   const parent = aParent();

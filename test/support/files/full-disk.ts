@@ -8,7 +8,7 @@ import { skipBecause } from '../skip-because.ts';
 
 const run = promisify(execFile);
 
-/** A folder on a disk that a test fills, and frees again, while a server works in it. */
+/** A folder on a disk that a test fills and frees again while a server uses it. */
 export interface TestDisk {
   readonly folder: string;
   fill(serverPid: number): Promise<void>;
@@ -16,12 +16,12 @@ export interface TestDisk {
 }
 
 export interface SmallDisk extends TestDisk {
-  /** So many bytes more; pages have 4 KiB. */
+  /** Frees this many bytes, in pages of 4 KiB. */
   giveBack(bytes: number): void;
   makeReadOnly(): Promise<void>;
 }
 
-/** A real file system of 8 MiB in memory. Mounting needs root, or a machine that lets others do it. */
+/** Mounts a real file system of 8 MiB in memory. Mounting needs root, or a host that lets other users mount. */
 export async function mountSmallDisk(context: TestContext): Promise<SmallDisk> {
   const folder = mkdtempSync(join(tmpdir(), 'partway-disk-'));
   try {
@@ -56,7 +56,10 @@ function appendWhileThereIsRoom(path: string, bytes: Buffer): void {
   }
 }
 
-/** Any disk, with a limit on what the server may write to a file: for whoever may not mount. Lifted again, as only the soft one is set. */
+/**
+ * Simulates a full disk without the right to mount: limits the size of the files that the server writes. Only the soft limit is set, so
+ * `makeRoom` can lift it.
+ */
 export async function limitedDisk(context: TestContext): Promise<TestDisk> {
   const folder = mkdtempSync(join(tmpdir(), 'partway-disk-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));

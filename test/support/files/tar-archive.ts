@@ -1,4 +1,4 @@
-/** A tar archive of one small file (POSIX ustar), as MinIO would unpack it. */
+/** Returns a tar archive of one small file (POSIX ustar), which MinIO can unpack. */
 export function aTarArchive(name: string, contents: string): Buffer {
   const header = Buffer.alloc(512);
   header.write(name, 0);

@@ -9,7 +9,7 @@ export interface TestCertificate {
   readonly key: string;
 }
 
-/** A self-signed certificate for 127.0.0.1 and localhost, or other names; made here (X.509 in DER, RFC 5280), so that no test needs openssl. */
+/** Creates a self-signed certificate for 127.0.0.1 and localhost, or other names (X.509 in DER, RFC 5280), so that no test needs openssl. */
 export function makeCertificate(commonName: string, names: readonly string[] = ['localhost']): TestCertificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const name = sequence(set(sequence(oid('550403'), der(0x0c, Buffer.from(commonName)))));
@@ -36,7 +36,7 @@ export function makeCertificate(commonName: string, names: readonly string[] = [
   };
 }
 
-/** As an administrator's renewal would: both files in `folder`, in place. */
+/** Writes both files into `folder`, in place, as an administrator's renewal would. */
 export function writeCertificate(folder: string, { cert, key }: TestCertificate) {
   const files = { certPath: join(folder, 'cert.pem'), keyPath: join(folder, 'key.pem') };
   writeFileSync(files.certPath, cert);
@@ -52,7 +52,7 @@ function der(tag: number, content: Uint8Array): Buffer {
 
 const sequence = (...items: Uint8Array[]) => der(0x30, Buffer.concat(items));
 const set = (...items: Uint8Array[]) => der(0x31, Buffer.concat(items));
-/** Big-endian; the first byte from 1 to 127, so that it is positive and short. */
+/** Big-endian. The first byte must be from 1 to 127, so that the integer is positive and in its shortest form. */
 const integer = (...bytes: number[]) => der(0x02, Buffer.from(bytes));
 const oid = (hex: string) => der(0x06, Buffer.from(hex, 'hex'));
 

@@ -1,7 +1,7 @@
-"""Joins two network namespaces by a link that holds every packet for some time. Not by tc netem, which many kernels lack.
+"""Joins two network namespaces by a link that delays every packet. It does not use tc netem, which many kernels lack.
 
-Runs in the first namespace: delayed-link.py SECONDS OTHER_NAMESPACE. Makes the TUN devices `near`, here, and `far`, in the other one, and
-says so on stdout; the caller gives them addresses. Ends with its caller: when stdin is closed.
+Runs in the first namespace: delayed-link.py SECONDS OTHER_NAMESPACE. Creates the TUN devices `near`, in this namespace, and `far`, in the
+other one, then prints "ready"; the caller assigns their addresses. Ends with its caller: when stdin is closed.
 """
 
 import collections
@@ -46,5 +46,5 @@ print("ready", flush=True)
 try:
     forward({near: far, far: near}, float(sys.argv[1]))
 except OSError:
-    # A device went away with its namespace.
+    # A device disappears together with its namespace.
     pass

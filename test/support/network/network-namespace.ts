@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished, type TestContext } from 'vitest';
 import { skipBecause } from '../skip-because.ts';
 
-/** Listens in the namespace on every address, and passes on to sockets of the file system, which all namespaces share. */
+/** Listens on every address in the namespace, and forwards to sockets in the file system, which all namespaces share. */
 const RELAY = `
   const net = require('node:net');
   const [folder, ...ports] = process.argv.slice(1);
@@ -22,14 +22,14 @@ const RELAY = `
   Promise.all(listening).then(() => console.log('listening'));
 `;
 
-/** A network of its own, with nothing in it but its loopback device. Removed when the test ends. */
+/** A separate network that has only a loopback device. Removed when the test ends. */
 export interface NetworkNamespace {
   readonly name: string;
-  /** Put before a command, runs it there. */
+  /** Words that, put before a command, run it in this namespace. */
   readonly prefix: readonly string[];
-  /** Runs `ip` in it. @throws where that fails */
+  /** Runs `ip` in this namespace. @throws if that fails */
   ip(...args: readonly string[]): void;
-  /** Makes ports of 127.0.0.1 outside reachable inside, on every address: by the port inside, the URL outside. */
+  /** Makes servers outside reachable on every address inside. `targets` maps the port inside to the URL outside. */
   relay(targets: Readonly<Record<number, string>>): Promise<void>;
 }
 
@@ -48,7 +48,7 @@ export function aNetworkNamespace(context: TestContext, hosts: readonly string[]
   ip('link', 'set', 'lo', 'up');
   const hostsFile = join(folder, 'hosts');
   writeFileSync(hostsFile, ['127.0.0.1 localhost', ...hosts, ''].join('\n'));
-  // `ip netns exec` gives its command mounts of its own.
+  // `ip netns exec` runs its command in a separate mount namespace.
   const prefix = ['ip', 'netns', 'exec', name, 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', hostsFile];
   return {
     name,
@@ -73,10 +73,10 @@ export interface DelayedLink {
   readonly delay: number;
 }
 
-/** Joins two networks by a slow link: the server has the address 10.98.0.1 there, the client 10.98.0.2. */
+/** Joins two networks by a slow link, on which the server has the address 10.98.0.1 and the client 10.98.0.2. */
 export async function joinByDelay(context: TestContext, { client, server, delay }: DelayedLink): Promise<void> {
   const [command = '', ...args] = [...server.prefix, 'python3', DELAYED_LINK, String(delay), client.name];
-  // It ends when its stdin is closed, with this process at the latest.
+  // The program ends when its stdin is closed, at the latest when this process ends.
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   const isReady = await Promise.race([once(child.stdout, 'data').then(() => true), once(child, 'exit').then(() => false)]);

@@ -8,7 +8,7 @@ export interface RawAnswer {
   readonly body: string;
 }
 
-/** A connection that says what no HTTP client would. */
+/** A TCP connection that can send what no HTTP client would send. */
 export class RawConnection {
   readonly #socket: Socket;
   #received = '';
@@ -19,7 +19,7 @@ export class RawConnection {
     socket.on('data', (bytes: Buffer) => {
       this.#received += bytes.toString('latin1');
     });
-    // A reset is one way of being refused; what came before it counts.
+    // A server may refuse with a reset; only the bytes before it matter.
     socket.on('error', () => {});
     this.#closed = new Promise((resolve) => socket.once('close', () => resolve()));
   }
@@ -32,7 +32,7 @@ export class RawConnection {
     return connection;
   }
 
-  /** What came so far. */
+  /** The text received so far. */
   get received(): string {
     return this.#received;
   }
@@ -41,29 +41,29 @@ export class RawConnection {
     this.#socket.write(text);
   }
 
-  /** A reset, as when a machine vanishes. */
+  /** Resets the connection, as happens when a host disappears. */
   goAway(): void {
     this.#socket.resetAndDestroy();
   }
 
-  /** Says `piece` every so often until the other end has had enough. */
+  /** Sends `piece` at this interval until the other end closes the connection. */
   drip(piece: string, everyMs: number): void {
     const dripping = setInterval(() => this.#socket.write(piece), everyMs);
     void this.#closed.then(() => clearInterval(dripping));
   }
 
-  /** Fails by the test's own time limit where it never comes. */
+  /** Resolves once the text has arrived; otherwise the test's own time limit ends the test. */
   async untilReceived(words: string): Promise<void> {
     while (!this.#received.includes(words)) await once(this.#socket, 'data');
   }
 
-  /** Everything that came, once the other end closed the connection. */
+  /** Resolves with everything received, once the other end has closed the connection. */
   async untilClosed(): Promise<string> {
     await this.#closed;
     return this.#received;
   }
 
-  /** The one answer that came before the other end closed the connection. */
+  /** Resolves with the one response received, once the other end has closed the connection. */
   async answer(): Promise<RawAnswer> {
     const text = await this.untilClosed();
     const [head = '', body = ''] = text.split('\r\n\r\n', 2);

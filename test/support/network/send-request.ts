@@ -8,7 +8,7 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** One plain HTTP request with exactly these headers (fetch forbids some, and adds others). The body's length is sent unless named. */
+/** Sends one plain HTTP request with exactly these headers (fetch forbids some and adds others), and the body's length unless they name one. */
 export function sendRequest(
   method: string,
   url: string,

@@ -7,17 +7,17 @@ const LISTENER = `
   const server = require('node:http').createServer((request, response) => response.end('here'));
   server.listen({ host: '127.0.0.1', port: 0, backlog: 1 }, () => console.log(server.address().port));
 `;
-/** More than the queue of a listener with a backlog of 1 takes. */
+/** More than fit into the queue of a listener with a backlog of 1. */
 const FILLERS = 8;
 
 export interface SlowListener {
   readonly port: number;
-  /** The listener takes connections from now on. A SYN that it dropped before is sent again by the kernel after a second. */
+  /** Makes the listener accept connections. The kernel resends a dropped SYN after a second. */
   wake(): void;
   close(): void;
 }
 
-/** An HTTP server on 127.0.0.1 whose queue of connections is full, so that the next SYN is dropped. Linux only. */
+/** Starts an HTTP server on 127.0.0.1 whose connection queue is full, so that the next SYN is dropped. Linux only. */
 export async function startSlowListener(): Promise<SlowListener> {
   const child = spawn(process.execPath, ['-e', LISTENER], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = await once(child.stdout, 'data');
@@ -25,7 +25,7 @@ export async function startSlowListener(): Promise<SlowListener> {
   child.kill('SIGSTOP');
   while (!isStopped(child)) await new Promise(setImmediate);
   const fillers = Array.from({ length: FILLERS }, () => net.connect(port, '127.0.0.1').on('error', () => {}));
-  // A backlog of 1 is a queue of 2.
+  // A backlog of 1 makes a queue of 2.
   await Promise.all(fillers.slice(0, 2).map((socket) => once(socket, 'connect')));
   return {
     port,

@@ -6,7 +6,7 @@ import { makeCertificate } from './certificates.ts';
 
 const HANDSHAKE_RECORD = 0x16;
 
-/** How servers that speak TLS alone answer plain HTTP. */
+/** Ways in which servers that speak only TLS respond to plain HTTP. */
 export const REFUSALS: readonly (readonly [string, (socket: net.Socket) => void])[] = [
   ['closes', (socket) => socket.destroy()],
   ['answers with a TLS alert', (socket) => socket.end(Buffer.from('15030100020246', 'hex'))],
@@ -16,7 +16,7 @@ export const REFUSALS: readonly (readonly [string, (socket: net.Socket) => void]
   ],
 ];
 
-/** A port that speaks TLS, and treats plain HTTP as told. Returns its `http:` URL. Closed when the test ends. */
+/** Opens a port that speaks TLS and handles plain HTTP with `refuse`. Returns its `http:` URL. Closed when the test ends. */
 export async function aTlsPort(refuse: (socket: net.Socket) => void): Promise<string> {
   const sockets = new Set<net.Socket>();
   const secure = https.createServer(makeCertificate('tls-only'), (_, response) => response.end());

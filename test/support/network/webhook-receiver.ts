@@ -7,7 +7,7 @@ export interface Received {
   readonly body: string;
 }
 
-/** As a receiver reads it. */
+/** A webhook event as a receiver reads it. */
 export interface Told {
   readonly id: string;
   readonly type: string;
@@ -28,13 +28,13 @@ export const answersWith =
     response.writeHead(status, headers).end();
 export const NEVER_ANSWERS: Respond = () => {};
 
-/** A webhook on loopback that does as it is told. */
+/** A webhook receiver on loopback whose responses a test chooses. */
 export class WebhookReceiver {
-  /** In the order in which they came, answered or not. */
+  /** All requests in the order of their arrival, answered or not. */
   readonly received: Received[] = [];
-  /** What it answers now; may be changed at any time. */
+  /** Responds to each request; a test may replace it at any time. */
   respond: Respond = TAKES;
-  readonly #server = createServer((request, response) => void this.#take(request, response));
+  readonly #server = createServer((request, response) => void this.#receive(request, response));
   readonly #waiting = new Set<() => void>();
   connections = 0;
 
@@ -51,7 +51,7 @@ export class WebhookReceiver {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Resolves once what was received satisfies `isEnough`. */
+  /** Resolves once the received requests satisfy `isEnough`. */
   until(isEnough: (received: readonly Received[]) => boolean): Promise<void> {
     return new Promise((resolve) => {
       const look = () => {
@@ -64,13 +64,13 @@ export class WebhookReceiver {
     });
   }
 
-  /** With its connections. */
+  /** Stops the server and closes its connections. */
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
-  async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let body = '';
     for await (const piece of request.setEncoding('utf8')) body += piece;
     const received = { headers: request.headers, body };
@@ -80,8 +80,8 @@ export class WebhookReceiver {
   }
 }
 
-/** With the library's own check. @throws where the signature is not right */
+/** Checks the signature with the library's own code. @throws if the signature is wrong */
 export function verify({ headers, body }: Received, secret: string): Told {
-  const told = new Webhook(secret).verify(body, headers as Record<string, string>) as Omit<Told, 'id'>;
-  return { id: String(headers['webhook-id']), ...told };
+  const event = new Webhook(secret).verify(body, headers as Record<string, string>) as Omit<Told, 'id'>;
+  return { id: String(headers['webhook-id']), ...event };
 }

@@ -4,12 +4,12 @@ import { buffer } from 'node:stream/consumers';
 
 export interface Balancer {
   readonly url: string;
-  /** The server, by its place in the list, that answered each request so far. */
+  /** For each request so far, the index of the server that answered it. */
   readonly answeredBy: readonly number[];
   close(): Promise<void>;
 }
 
-/** Sends each request to the next server, whoever it is from; where that one does not answer, to the one after it. */
+/** Starts a round-robin balancer: each request, from any client, goes to the next server, and if that does not answer, to the one after it. */
 export async function startBalancer(servers: readonly string[]): Promise<Balancer> {
   const answeredBy: number[] = [];
   let next = 0;
@@ -38,7 +38,7 @@ export async function startBalancer(servers: readonly string[]): Promise<Balance
   };
 }
 
-/** Over a connection of its own. Undefined where there is no answer. */
+/** Forwards the request over a new connection. Resolves with undefined if there is no answer. */
 function forward(target: string, { method, url, headers }: http.IncomingMessage, body: Buffer) {
   return new Promise<http.IncomingMessage | undefined>((resolve) => {
     const request = http.request(`${target}${url}`, { method, headers, agent: false }, resolve);

@@ -3,25 +3,25 @@ import * as net from 'node:net';
 export interface ByteProxy {
   /** For example `http://127.0.0.1:21234`. */
   readonly url: string;
-  /** Bytes that clients sent towards the target so far. */
+  /** Bytes that clients have sent to the target so far. */
   readonly bytesUp: number;
-  /** Upper bound on what all connections together send to the target. Undefined for none. */
+  /** Limit on the bytes that all connections together send to the target. Undefined for no limit. */
   bytesPerSecond: number | undefined;
   close(): Promise<void>;
 }
 
 export interface ByteProxyOptions {
-  /** Where it listens; a free port unless given. */
+  /** The port to listen on; a free one by default. */
   readonly port?: number;
-  /** Upper bound, at first, on what all connections together send to the target; unlimited if left out. */
+  /** The initial limit on the bytes that all connections together send to the target; no limit by default. */
   readonly bytesPerSecond?: number;
-  /** Connections to drop at once, before a byte is read: asked for each one, numbered from 1. */
+  /** Whether to drop a connection at once, before a byte is read. Connections are numbered from 1. */
   readonly drops?: (connection: number) => boolean;
 }
 
 const SLICE_MS = 20;
 
-/** A TCP proxy that counts, and can be slow or lossy. It knows nothing of HTTP. */
+/** Starts a TCP proxy that counts bytes and can be slow or lossy. It knows nothing of HTTP. */
 export async function startByteProxy(target: string, options: ByteProxyOptions = {}): Promise<ByteProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<net.Socket>();
@@ -76,7 +76,7 @@ export async function startByteProxy(target: string, options: ByteProxyOptions =
   };
 }
 
-/** Time is the budget: each byte books its share of it, and whoever is ahead of the clock waits. */
+/** Limits the rate by booking time: each byte takes its share, and a connection that is ahead of the clock waits. */
 function createBudget(bytesPerSecond: number | undefined) {
   let bookedUntil = performance.now();
   return {

@@ -6,15 +6,15 @@ type Direction = 'up' | 'down';
 
 export interface DamagingRelay {
   readonly port: number;
-  /** Inverts the last byte of the next piece that passes in that direction, on any connection. */
+  /** Inverts the last byte of the next chunk in that direction, on any connection. */
   damage(direction: Direction): void;
-  /** Answers so many connections with a page of its own in clear, as sign-in pages do, whatever was asked. */
+  /** Answers this many connections with an unencrypted page, as the sign-in pages of networks do, whatever the request is. */
   signInPage(connections: number): void;
-  /** Whether all that was ordered has happened. */
+  /** Whether all ordered faults have happened. */
   readonly isDone: boolean;
 }
 
-/** A TCP relay to a port of this machine that does harm to what passes. It knows nothing of TLS. Closed when the test ends. */
+/** Starts a TCP relay to a port of this host that damages what passes. It knows nothing of TLS. Closed when the test ends. */
 export async function startDamagingRelay(targetPort: number): Promise<DamagingRelay> {
   const orders = new Set<Direction>();
   const sockets = new Set<net.Socket>();

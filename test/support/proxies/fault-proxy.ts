@@ -3,11 +3,11 @@ import type { AddressInfo } from 'node:net';
 import type { CannedAnswer, Fault } from './faults.ts';
 import { type FaultyLink, startFaultyLink } from './faulty-link.ts';
 
-/** A request as the proxy sees it when its headers are there. */
+/** A request as the proxy sees it once its headers have arrived. */
 export interface SeenRequest {
   readonly method: string;
   readonly path: string;
-  /** Undefined where the URL names none. */
+  /** Undefined if the URL names no part. */
   readonly partNumber: number | undefined;
   readonly uploadId: string | undefined;
   readonly headers: http.IncomingHttpHeaders;
@@ -18,40 +18,40 @@ export interface SeenRequest {
 export interface RecordedPut {
   readonly partNumber: number;
   readonly attempt: number;
-  /** Bytes of the body that came from the client. */
+  /** Body bytes received from the client. */
   bodyBytes: number;
-  /** The server's status, or the canned one, as the client was told it; otherwise why the client was told nothing. Undefined while it runs. */
+  /** The status that the client got, from the server or canned; otherwise why it got none. Undefined while the request is in progress. */
   outcome: number | 'cut' | 'answer lost' | 'client left' | 'server left' | undefined;
 }
 
 export interface Rule {
-  /** Requests that it was applied to. */
+  /** The number of requests to which the rule was applied. */
   readonly hits: number;
-  /** Later requests are passed on again. */
+  /** Removes the rule: later requests are forwarded again. */
   remove(): void;
 }
 
-/** Hears of every PUT of a part as it happens. */
+/** Is notified of every PUT of a part. */
 export interface PutWatch {
-  /** Its head has arrived. */
+  /** The headers of the request have arrived. */
   began(put: SeenRequest): void;
-  /** The server answered, whatever the client was told of it. */
+  /** The server answered, whether or not the client gets the answer. */
   answered(put: SeenRequest, status: number): void;
-  /** Nothing more of it will reach the server. */
+  /** Nothing more of the request will reach the server. */
   ended(put: SeenRequest): void;
 }
 
 export interface FaultProxy {
   readonly url: string;
-  /** The connections below the requests: down, frozen, slow. */
+  /** The TCP link below the requests, which can be down, frozen or slow. */
   readonly link: FaultyLink;
-  /** Every PUT of a part, in the order in which they began. */
+  /** Every PUT of a part, in the order of their arrival. */
   readonly puts: readonly RecordedPut[];
-  /** Highest number of PUTs whose bodies were under way at the same time. */
+  /** The most PUTs whose bodies were in transfer at the same time. */
   readonly mostPutsAtOnce: number;
-  /** How many requests that match were answered, or came to nothing, so far. */
+  /** Counts the matching requests that have ended so far, with or without an answer. */
   count(matches: (request: SeenRequest) => boolean): number;
-  /** Applies the fault to the requests that match: all later ones, or only as many as `times` says. The oldest rule that matches decides. */
+  /** Applies the fault to matching requests from now on: to all of them, or to the first `times`. The oldest matching rule decides. */
   inject(fault: Fault, matches: (request: SeenRequest) => boolean, options?: { times?: number }): Rule;
   close(): Promise<void>;
 }
@@ -66,7 +66,7 @@ interface ActiveRule {
   hits: number;
 }
 
-/** A proxy that understands HTTP, and does with a request what a test says. Host and signature are passed on as they came. */
+/** Starts an HTTP proxy that injects the faults that a test chooses. It forwards the Host header and the signature unchanged. */
 export async function startFaultProxy(target: string, watch?: PutWatch): Promise<FaultProxy> {
   const { hostname: host, port } = new URL(target);
   const agent = new http.Agent({ keepAlive: true });
@@ -74,7 +74,7 @@ export async function startFaultProxy(target: string, watch?: PutWatch): Promise
   const puts: RecordedPut[] = [];
   const over: SeenRequest[] = [];
   const attempts = new Map<string, number>();
-  let bodiesUnderWay = 0;
+  let bodiesInTransfer = 0;
   let mostPutsAtOnce = 0;
 
   function see({ method = '', url = '', headers }: http.IncomingMessage): SeenRequest {
@@ -97,12 +97,12 @@ export async function startFaultProxy(target: string, watch?: PutWatch): Promise
     const put: RecordedPut = { partNumber: seen.partNumber ?? 0, attempt: seen.attempt, bodyBytes: 0, outcome: undefined };
     if (!isPut(seen)) return put;
     puts.push(put);
-    bodiesUnderWay += 1;
-    mostPutsAtOnce = Math.max(mostPutsAtOnce, bodiesUnderWay);
-    let underWay = true;
+    bodiesInTransfer += 1;
+    mostPutsAtOnce = Math.max(mostPutsAtOnce, bodiesInTransfer);
+    let isInTransfer = true;
     const ended = () => {
-      if (underWay) bodiesUnderWay -= 1;
-      underWay = false;
+      if (isInTransfer) bodiesInTransfer -= 1;
+      isInTransfer = false;
     };
     request.once('end', ended).once('close', ended);
     return put;
@@ -112,16 +112,16 @@ export async function startFaultProxy(target: string, watch?: PutWatch): Promise
     const seen = see(request);
     const put = record(seen, request);
     const fault = faultFor(seen);
-    const told = isPut(seen) ? watch : undefined;
-    told?.began(seen);
+    const watcher = isPut(seen) ? watch : undefined;
+    watcher?.began(seen);
     response.on('error', () => {}).once('close', () => over.push(seen));
     try {
       if (fault?.kind === 'answer') {
-        told?.ended(seen);
+        watcher?.ended(seen);
         await answer(request, response, put, fault.answer);
       } else {
-        const onAnswer = (status: number) => told?.answered(seen, status);
-        await forward(request, response, put, fault, onAnswer).finally(() => told?.ended(seen));
+        const onAnswer = (status: number) => watcher?.answered(seen, status);
+        await forward(request, response, put, fault, onAnswer).finally(() => watcher?.ended(seen));
       }
     } catch {
       put.outcome ??= 'client left';
@@ -135,14 +135,14 @@ export async function startFaultProxy(target: string, watch?: PutWatch): Promise
     put: RecordedPut,
     canned: CannedAnswer,
   ): Promise<void> {
-    const tell = () => {
+    const respond = () => {
       put.outcome = canned.status;
       response.writeHead(canned.status, canned.headers).end(canned.body);
     };
-    if (canned.when === 'at once') tell();
-    // The rest is read in any case: a close on unread bytes is a reset, and that may overtake the answer.
+    if (canned.when === 'at once') respond();
+    // The rest is always read: closing a socket with unread bytes resets it, and the reset may overtake the answer.
     for await (const bytes of bodyOf(request)) put.bodyBytes += bytes.length;
-    if (canned.when === 'body read') tell();
+    if (canned.when === 'body read') respond();
   }
 
   async function forward(
@@ -213,7 +213,7 @@ export async function startFaultProxy(target: string, watch?: PutWatch): Promise
   }
 
   const server = http.createServer((request, response) => void handle(request, response));
-  // A client that keeps a connection idle for long is not this proxy's business.
+  // A client may keep a connection idle for long; this proxy does not close it.
   server.keepAliveTimeout = 0;
   server.requestTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -247,7 +247,7 @@ export async function startFaultProxy(target: string, watch?: PutWatch): Promise
   };
 }
 
-/** Its end is not the connection's end. */
+/** Iterates over the body without closing the connection at its end. */
 function bodyOf(message: http.IncomingMessage): AsyncIterable<Buffer> {
   return message.iterator({ destroyOnReturn: false });
 }

@@ -1,25 +1,25 @@
-/** What the fault proxy may do with a request instead of passing it on faithfully. */
+/** A way in which the fault proxy mishandles a request instead of forwarding it. */
 export type Fault =
-  /** The request never reaches the server. */
+  /** The proxy answers, and the request never reaches the server. */
   | { readonly kind: 'answer'; readonly answer: CannedAnswer }
-  /** The connection ends when so many bytes of the body came; those were passed on. */
+  /** The connection ends once this many bytes of the body have arrived and been forwarded. */
   | { readonly kind: 'cut'; readonly afterBytes: number; readonly how: 'reset' | 'close' }
-  /** No byte more is read of the body, and nothing else happens, until the gate opens. */
+  /** No more of the body is read, and nothing else happens, until the gate opens. */
   | { readonly kind: 'stall'; readonly afterBytes: number; readonly gate: Gate }
-  /** The server gets the request whole and answers; the client sees a reset instead of the answer. */
+  /** The server gets the whole request and answers; the client gets a reset instead of the answer. */
   | { readonly kind: 'lose-answer' }
-  /** The answer waits at the gate. */
+  /** The answer waits until the gate opens. */
   | { readonly kind: 'hold-answer'; readonly gate: Gate };
 
 export interface CannedAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** Answered when the body is read, or before. */
+  /** Whether the answer is sent after the body is read, or before. */
   readonly when: 'body read' | 'at once';
 }
 
-/** Closed until it is opened, once. */
+/** Closed until it is opened; then it stays open. */
 export interface Gate {
   readonly opened: Promise<void>;
   open(): void;

@@ -1,24 +1,24 @@
 import { once } from 'node:events';
 import * as net from 'node:net';
 
-/** What a connection meets: it is served, refused by the port, accepted and reset at once, or swallowed without a word. */
+/** How connections are treated: served, refused by the port, accepted and reset at once, or accepted without any response. */
 type LinkState = 'up' | 'refusing' | 'resetting' | 'frozen';
 
-/** TCP between a client and one server, and what may become of it. It knows nothing of HTTP. */
+/** A TCP link between clients and one server that can be broken. It knows nothing of HTTP. */
 export interface FaultyLink {
   /** For example `http://127.0.0.1:21234`. */
   readonly url: string;
-  /** Connections that clients opened so far, those that were reset at once included. */
+  /** The number of connections that clients have opened so far, including those that were reset at once. */
   readonly connections: number;
-  /** Upper bound on what all connections together send to the server. Undefined for none. */
+  /** Limit on the bytes that all connections together send to the server. Undefined for no limit. */
   bytesPerSecond: number | undefined;
-  /** Connections are reset, new ones are refused. */
+  /** Resets all connections and refuses new ones. */
   refuse(): Promise<void>;
-  /** Connections are reset, new ones as soon as they are made. */
+  /** Resets all connections, and new ones as soon as they are accepted. */
   reset(): void;
-  /** A black hole: nothing moves in any connection, and new ones hear nothing. */
+  /** Becomes a black hole: nothing moves in any connection, and new ones get no response. */
   freeze(): void;
-  /** Back up. Frozen connections go on, as packets that are sent again do, unless they `stayFrozen`: the next `restore()` ends those. */
+  /** Works again. Frozen connections continue, as resent packets make them, unless they `stayFrozen`: the next `restore()` resets those. */
   restore(options?: { stayFrozen?: boolean }): Promise<void>;
   close(): Promise<void>;
 }
@@ -26,16 +26,16 @@ export interface FaultyLink {
 interface Connection {
   readonly client: net.Socket;
   readonly upstream: net.Socket;
-  /** Nothing comes through it any more, whatever becomes of the link. */
+  /** Nothing passes through it any more, whatever state the link is in. */
   isDead: boolean;
-  /** Resolves when nothing holds its bytes. */
+  /** Resolves once its bytes may pass. */
   thawed: Promise<void>;
   thaw(): void;
 }
 
 const SLICE_MS = 20;
 
-/** Listens on a port of its own that stays the same, also after it refused connections for a while. */
+/** Starts a link. It keeps its port, even after it refused connections for a while. */
 export async function startFaultyLink(target: { host: string; port: number }): Promise<FaultyLink> {
   const open = new Set<Connection>();
   const server = net.createServer({ allowHalfOpen: true }, accept);
@@ -61,7 +61,7 @@ export async function startFaultyLink(target: { host: string; port: number }): P
       from.on('error', () => {});
       from.on('close', (broken) => {
         open.delete(connection);
-        // Each end hears of the other's end as it happened: in order, or by a reset.
+        // Closes the other side in the same way: in order, or by a reset.
         if (broken) to.resetAndDestroy();
         else if (!to.writableEnded) to.destroy();
       });
@@ -144,7 +144,7 @@ function freeze(connection: Connection): void {
   });
 }
 
-/** Time is the budget: each byte books its share of it, and whoever is ahead of the clock waits. */
+/** Limits the rate by booking time: each byte takes its share, and a connection that is ahead of the clock waits. */
 function createBudget() {
   let bookedUntil = performance.now();
   return {

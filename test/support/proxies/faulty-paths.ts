@@ -14,7 +14,7 @@ import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 
 const TOKEN = 'the-token-of-the-faulty-paths';
 
-/** The engine, a real control plane and the real MinIO, with a fault proxy on each of the three ways between them. */
+/** The engine, a real control plane and the real MinIO, with a fault proxy on each of the three paths between them. */
 export interface FaultyPaths {
   readonly clientToStore: FaultProxy;
   readonly clientToServer: FaultProxy;

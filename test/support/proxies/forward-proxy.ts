@@ -7,29 +7,29 @@ import type { TestCertificate } from '../network/certificates.ts';
 export interface ForwardProxy {
   /** For example `http://127.0.0.1:21234`. */
   readonly url: string;
-  /** What it was asked for, such as `PUT http://store.test:9000/b/k` and `CONNECT store.test:9000`, without queries. */
+  /** Methods and targets of all requests, without queries: `PUT http://store.test:9000/b/k` or `CONNECT store.test:9000`, for example. */
   readonly asked: readonly string[];
   /** The `Proxy-Authorization` of each request. */
   readonly authorizations: readonly (string | undefined)[];
-  /** Connections that clients opened so far. */
+  /** The number of connections that clients have opened so far. */
   readonly connections: number;
-  /** Connections of clients and to hosts that are open now. */
+  /** The number of connections that are open now, from clients and to hosts. */
   readonly open: number;
   close(): Promise<void>;
 }
 
 export interface ForwardProxyOptions {
-  /** A free one unless given. */
+  /** The port to listen on; a free one by default. */
   readonly port?: number;
-  /** The answer to every request, instead of doing what it asks. */
+  /** The status with which to refuse every request. */
   readonly refuseWith?: number;
-  /** Takes connections and never answers. */
+  /** Accepts connections and never answers. */
   readonly isSilent?: boolean;
   /** Speaks TLS with its clients. */
   readonly tls?: TestCertificate;
 }
 
-/** A proxy as companies run it: plain requests and tunnels. It resolves every name to 127.0.0.1, so tests need no names of their own. */
+/** Starts a proxy as companies run them: for plain requests and tunnels. It resolves every name to 127.0.0.1, so tests need no real names. */
 export async function startForwardProxy(options: ForwardProxyOptions = {}): Promise<ForwardProxy> {
   const asked: string[] = [];
   const authorizations: (string | undefined)[] = [];
@@ -77,7 +77,7 @@ export async function startForwardProxy(options: ForwardProxyOptions = {}): Prom
   server.on('connect', (request: http.IncomingMessage, client: Duplex) => {
     note(request);
     client.on('error', () => {}).on('end', () => client.destroy());
-    // Read, or its end would not be noticed.
+    // Reading is the only way to notice that the client closes.
     if (options.isSilent) return void client.resume();
     if (options.refuseWith !== undefined) {
       client.end(`HTTP/1.1 ${options.refuseWith} No\r\nContent-Length: 0\r\n\r\n`);

@@ -3,39 +3,39 @@ import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** What the proxy does to the PUT of a part. */
+/** A way in which the proxy changes the PUT of a part, or its answer. */
 export type Meddling =
-  /** Passes all on, and takes the ETag from the answer. */
+  /** Forwards everything, and removes the ETag from the answer. */
   | { readonly kind: 'drop-etag' }
-  /** Answers by itself once the body has come; nothing of it reaches the store. */
+  /** Answers by itself once the body has arrived; nothing reaches the store. */
   | {
       readonly kind: 'answer';
       readonly status: number;
       readonly headers?: Readonly<Record<string, string>>;
       readonly body?: string;
     }
-  /** Passes all on, and answers by itself what the store answered. */
+  /** Forwards everything, and replaces the status of the store's answer. */
   | { readonly kind: 'replace-answer'; readonly status: number }
-  /** Closes the connection so long after the request began. */
+  /** Closes the connection this long after the request began. */
   | { readonly kind: 'cut-after-ms'; readonly ms: number }
   | { readonly kind: 'cut-after-bytes'; readonly bytes: number }
-  /** 413 for bodies that are larger, as their Content-Length says; `hastily` closes at once, which often breaks the connection before the answer is read. */
+  /** Answers 413 if the Content-Length is larger; `hastily` closes at once, which often breaks the connection before the answer is read. */
   | { readonly kind: 'refuse-above'; readonly bytes: number; readonly hastily?: true };
 
 export interface MeddlingProxy {
   readonly url: string;
-  /** Decides for each PUT; `contentLength` is what its header says. Nothing is done to one without. */
+  /** Decides for each PUT by the length in its header and its number. A PUT for which it returns undefined is forwarded unchanged. */
   meddle: (put: { readonly contentLength: number; readonly number: number }) => Meddling | undefined;
   /** Body bytes of PUTs that arrived here. */
   readonly bytesUp: number;
-  /** PUTs with a body. */
+  /** The number of PUTs with a body. */
   readonly puts: number;
-  /** PUTs without one: questions whether the store answers. */
+  /** The number of PUTs without a body, by which clients ask whether the store answers. */
   readonly emptyPuts: number;
   close(): Promise<void>;
 }
 
-/** Stands between clients and a store that works, as proxies and balancers do that have their own ideas. Host and signature are passed on. */
+/** Starts a proxy in front of a working store that meddles with requests, as some proxies and balancers do. It keeps Host and signature. */
 export async function startMeddlingProxy(target: string): Promise<MeddlingProxy> {
   const { hostname: host, port } = new URL(target);
   const agent = new http.Agent({ keepAlive: true });
@@ -58,7 +58,7 @@ export async function startMeddlingProxy(target: string): Promise<MeddlingProxy>
     else puts += 1;
     meddleWith(request, response, proxy.meddle({ contentLength, number: puts }));
   });
-  // A question before the body comes: `Expect: 100-continue`.
+  // `Expect: 100-continue`: the client asks before it sends the body.
   server.on('checkContinue', (request: http.IncomingMessage, response: http.ServerResponse) => {
     const contentLength = Number(request.headers['content-length']);
     const meddling = proxy.meddle({ contentLength, number: puts });
@@ -115,7 +115,7 @@ export async function startMeddlingProxy(target: string): Promise<MeddlingProxy>
 
   function refuse(request: http.IncomingMessage, response: http.ServerResponse): void {
     response.writeHead(413, { 'content-type': 'text/html', server: 'nginx' }).end('<html>413 Request Entity Too Large</html>');
-    // Read, and thrown away: a close on unread bytes is a reset, which may overtake the answer.
+    // The body is read and discarded: closing a socket with unread bytes resets it, and the reset may overtake the answer.
     request.resume();
   }
 
@@ -157,7 +157,7 @@ export async function startMeddlingProxy(target: string): Promise<MeddlingProxy>
   return proxy;
 }
 
-/** One that is gone when the test is over. */
+/** Starts a meddling proxy, which is closed when the test ends. */
 export async function aMeddlingProxy(target: string): Promise<MeddlingProxy> {
   const proxy = await startMeddlingProxy(target);
   onTestFinished(() => proxy.close());

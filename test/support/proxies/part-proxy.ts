@@ -3,33 +3,33 @@ import * as http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A PUT of a part that has just arrived: its head is read, its body is not. */
+/** A PUT of a part that has just arrived: its headers are read, its body is not. */
 export interface ArrivedPut {
   readonly partNumber: number;
   /** 1 for the first PUT of this part, and so on. */
   readonly attempt: number;
 }
 
-/** What goes wrong with one PUT. */
+/** A fault of one PUT. */
 export type PutFault =
-  /** Instead of the store and at once, whatever comes of the body. */
+  /** The proxy answers at once instead of the store, whether or not the body arrives. */
   | { readonly answer: number; readonly code?: string; readonly message?: string; readonly retryAfter?: number }
-  /** The connection is reset when this many bytes of the body have arrived. */
+  /** The connection is reset once this many bytes of the body have arrived. */
   | { readonly resetAfter: number }
-  /** Nothing more of the body is read when this many bytes have arrived, and nothing is answered. */
+  /** Reading stops once this many bytes of the body have arrived, and there is no answer. */
   | { readonly stallAfter: number }
-  /** The store gets it all, and its answer is lost with the connection. */
+  /** The store gets the whole request; its answer is lost with the connection. */
   | { readonly loseAnswer: true };
 
-/** Decides each PUT: a fault, or none. May take its time (the PUT waits) and may do things to others meanwhile. */
+/** Chooses a fault for each PUT, or none. The PUT waits while the plan is pending, and the plan may do other things meanwhile. */
 export type PutPlan = (put: ArrivedPut) => PutFault | undefined | Promise<PutFault | undefined>;
 
 export interface PartProxy {
   readonly url: string;
   plan: PutPlan;
-  /** Part numbers of the PUTs in the order of their arrival, repeats included. */
+  /** Part numbers of the PUTs in the order of their arrival, including repeats. */
   readonly puts: readonly number[];
-  /** Most PUTs that had no answer yet at the same time. */
+  /** The most PUTs that were waiting for their answers at the same time. */
   readonly mostAtOnce: number;
   putsOf(partNumber: number): number;
   /** Breaks all connections and refuses new ones. */
@@ -38,8 +38,8 @@ export interface PartProxy {
 }
 
 /**
- * Stands before a real object store, so that each PUT of a part is the test's to decide, in a function that may do other
- * things first. It passes the Host header on, as the signature wants it. Gone when the test is over.
+ * Starts a proxy in front of a real object store, so that a test decides each PUT of a part in its `plan`. The proxy keeps the Host
+ * header, which is signed. Closed when the test ends.
  */
 export async function startPartProxy(target: string): Promise<PartProxy> {
   const { hostname, port: targetPort } = new URL(target);
@@ -55,7 +55,7 @@ export async function startPartProxy(target: string): Promise<PartProxy> {
     if (request.method === 'PUT') void handlePut(request, response);
     else forward(request, response);
   });
-  // A client that keeps a connection idle for long is not this proxy's business.
+  // A client may keep a connection idle for long; this proxy does not close it.
   server.keepAliveTimeout = 0;
   server.on('connection', (socket) => {
     sockets.add(socket);
@@ -94,7 +94,7 @@ export async function startPartProxy(target: string): Promise<PartProxy> {
     else breakOff(request, fault);
   }
 
-  /** `insteadOfAnswer` runs when the store has answered. */
+  /** Forwards the request. `insteadOfAnswer`, if given, runs once the store has answered, and the answer is dropped. */
   function forward(request: http.IncomingMessage, response: http.ServerResponse, insteadOfAnswer?: () => void): void {
     const { method, url, headers } = request;
     const onward = http.request({ host: hostname, port: targetPort, method, path: url, headers, agent: toStore }, (answer) => {
@@ -118,7 +118,7 @@ export async function startPartProxy(target: string): Promise<PartProxy> {
     fault: Extract<PutFault, { answer: number }>,
   ): void {
     const { answer, code, message = '', retryAfter } = fault;
-    // Read, and thrown away: a close on unread bytes is a reset, which may overtake the answer.
+    // The body is read and discarded: closing a socket with unread bytes resets it, and the reset may overtake the answer.
     request.resume();
     response.writeHead(answer, {
       'content-type': 'application/xml',

@@ -10,25 +10,25 @@ import { type ServerCommand, startServerProcess, untilReady } from '../../../src
 import { skipBecause } from '../skip-because.ts';
 import { createTestBucket, sharedMinio } from '../store/minio.ts';
 
-/** The proxies whose configuration deploy/ has. */
+/** The proxies for which deploy/ has a configuration. */
 export type ShieldKind = 'haproxy' | 'nginx';
 
 export interface ShieldedMinio {
   /** The endpoint of the shield. */
   readonly shield: string;
-  /** Between the shield and MinIO. */
+  /** Records what the shield sends to MinIO. */
   readonly recorder: Recorder;
-  /** A new one, empty. */
+  /** A new, empty bucket. */
   readonly bucket: string;
 }
 
-/** The MinIO that all test files share, behind a shield. */
+/** Starts a shield in front of the MinIO that all test files share. */
 export async function startShieldedMinio(kind: ShieldKind, context: Pick<TestContext, 'task' | 'skip'>): Promise<ShieldedMinio> {
   const recorder = await startRecorder(sharedMinio().endpoint);
   return { shield: await startShield(kind, recorder.url, context), recorder, bucket: await createTestBucket() };
 }
 
-/** Starts the shield in front of a store, on a free port of 127.0.0.1. Ends with the test. @returns its endpoint. */
+/** Starts a shield in front of a store, on a free port of 127.0.0.1. Ends with the test. @returns its endpoint. */
 async function startShield(kind: ShieldKind, store: string, context: Pick<TestContext, 'task' | 'skip'>): Promise<string> {
   const program = await findOnPath(kind);
   if (program === undefined) skipBecause(context, `${kind} is not installed (${kind} on PATH)`);
@@ -49,13 +49,13 @@ async function refusesAdminApi(endpoint: string): Promise<boolean> {
 
 export interface Recorder {
   readonly url: string;
-  /** All that was sent to the store so far, of each connection the first 64 KiB. */
+  /** The bytes sent to the store so far: the first 64 KiB of each connection. */
   readonly sent: string;
 }
 
 const KEPT_BYTES = 64 * 1024;
 
-/** A TCP proxy in front of the store that keeps what is sent to it. Gone when the test is over. */
+/** Starts a TCP proxy in front of the store that records what is sent to it. Closed when the test ends. */
 async function startRecorder(store: string): Promise<Recorder> {
   const { hostname, port } = new URL(store);
   const kept: string[] = [];
@@ -98,7 +98,7 @@ function haproxyOf(bind: string, store: string): ProgramSettings {
   };
 }
 
-/** nginx takes no addresses from its environment: those of the file are replaced by the test's. */
+/** Replaces the addresses in the configuration file, because nginx reads none from its environment. */
 function nginxOf(bind: string, store: string): ProgramSettings {
   const folder = mkdtempSync(join(tmpdir(), 'partway-nginx-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

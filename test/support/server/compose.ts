@@ -20,7 +20,7 @@ export interface ComposeFile {
   readonly networks: { readonly replicas: { readonly ipam: { readonly config: readonly Record<'ip_range', string>[] } } };
 }
 
-/** What a new .env of the head of compose.yaml has, and the password of its replicas. */
+/** The settings of a new .env as the head of compose.yaml describes it, and the password of the replicas' database. */
 export const COMPOSE_ENV = {
   PARTWAY_TOKEN: 'the-token-of-the-compose-tests',
   PARTWAY_S3_ACCESS_KEY_ID: 'id-of-the-user',
@@ -30,12 +30,12 @@ export const COMPOSE_ENV = {
   PARTWAY_POSTGRES_PASSWORD: 'secret-of-postgres',
 } as const;
 
-/** compose.yaml, with the values of `env`. */
+/** Reads compose.yaml with the values of `env`. */
 export function readCompose(env: Environment = COMPOSE_ENV): ComposeFile {
   return readComposeFile('compose.yaml', env) as ComposeFile;
 }
 
-/** compose.yaml with deploy/compose.shield.yaml over it, as COMPOSE_FILE names both. */
+/** Reads compose.yaml with deploy/compose.shield.yaml merged over it, as if COMPOSE_FILE named both. */
 export function readShieldedCompose(env: Environment = COMPOSE_ENV): ComposeFile {
   const base = readCompose(env);
   const shield = readComposeFile('deploy/compose.shield.yaml', env) as { services: Record<string, Partial<ComposeService>> };
@@ -43,7 +43,7 @@ export function readShieldedCompose(env: Environment = COMPOSE_ENV): ComposeFile
   return { ...base, services: { ...base.services, ...Object.fromEntries(services) } };
 }
 
-/** Mappings are merged, as Docker Compose does; every list of the second file is a `!reset` (a test sees to that). */
+/** Merges mappings as Docker Compose does. Every list of the second file is a `!reset`, which a test ensures. */
 function withChanges(service: ComposeService | undefined, { environment, depends_on, ...lists }: Partial<ComposeService>) {
   return {
     ...service,
@@ -54,14 +54,14 @@ function withChanges(service: ComposeService | undefined, { environment, depends
 }
 
 function readComposeFile(path: string, env: Environment): unknown {
-  // `!reset []` is read as the empty list.
+  // The parser reads `!reset []` as the empty list.
   const document: unknown = parse(readFileSync(path, 'utf8'), { merge: true, logLevel: 'error' });
   return JSON.parse(JSON.stringify(document), (_, value: unknown) =>
     typeof value === 'string' ? interpolate(value, env).replaceAll('$$', '$') : value,
   );
 }
 
-/** As Docker Compose does it: defaults hold other variables, so the innermost comes first. */
+/** Interpolates variables as Docker Compose does. Defaults may contain other variables, so the innermost ones are replaced first. */
 function interpolate(text: string, env: Environment): string {
   const next = text.replaceAll(/(?<!\$)\$\{(\w+)(?::([-?+])([^{}]*))?\}/g, (_, name: string, operator = '', word = '') => {
     const value = env[name] ?? '';

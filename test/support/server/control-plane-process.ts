@@ -12,17 +12,17 @@ import { atShiftedClock } from '../time/shifted-clock.ts';
 const PARTWAY = fileURLToPath(new URL('../../../bin/partway.js', import.meta.url));
 
 export interface ControlPlaneOptions {
-  /** With its root key: the control plane gets a user of its own there, with the documented policy and no other right. */
+  /** The store with its root key. The control plane gets its own user there, with the documented policy and no other rights. */
   readonly store: S3Target;
   readonly bucket: string;
-  /** What presigned URLs name, where it is not the store itself (a fault proxy). */
+  /** The endpoint in presigned URLs if it is not the store itself but, for example, a fault proxy. */
   readonly publicEndpoint?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Wait for /readyz; without, for /healthz (a bucket that is missing on purpose). */
+  /** Waits for /readyz, which is the default; false waits only for /healthz (if the bucket is missing on purpose). */
   readonly untilReady?: boolean;
-  /** How far its wall clock is ahead at the next start. */
+  /** Returns how many seconds its wall clock is ahead at the next start. */
   readonly clockOffsetSeconds?: () => number;
-  /** Where the log of each start goes, numbered from 1. */
+  /** The path of the log file for each start, numbered from 1. */
   readonly logFile?: (start: number) => string;
 }
 
@@ -30,20 +30,20 @@ export interface ControlPlaneProcess {
   readonly server: string;
   readonly token: string;
   readonly pid: number;
-  /** How it ended and the last lines it wrote. */
+  /** Returns how the process ended and the last lines that it wrote. */
   describeEnd(): string;
-  /** Of the commands that work on the server's own machine. */
+  /** The environment for commands that run on the server's own host. */
   readonly machineEnv: Readonly<Record<string, string>>;
-  /** SIGKILL: no chance to tidy up. */
+  /** Sends SIGKILL, so that the process cannot clean up. */
   kill(): Promise<void>;
-  /** SIGTERM, and until it has ended. */
+  /** Sends SIGTERM, and waits until the process has ended. */
   end(): Promise<void>;
   /** Starts it again on the same port and database. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** `partway serve` as a process of its own, on a database in a temporary folder. */
+/** Starts `partway serve` as a separate process, on a database in a temporary folder. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlaneProcess> {
   const port = await freePort();
   const server = `http://127.0.0.1:${port}`;

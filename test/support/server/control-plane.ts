@@ -21,7 +21,7 @@ import { type Around, interpose } from '../interpose.ts';
 import { FakeObjectStore } from '../store/fake-object-store.ts';
 
 export const ADMIN_TOKEN = 'the-token-of-the-tests';
-/** Of every client of the bench. */
+/** The address of every client of the bench. */
 export const ADDRESS = '192.0.2.7';
 export const POLICY: Policy = {
   sessionTtlMs: 7 * 86_400_000,
@@ -37,7 +37,7 @@ export interface LogLine {
   readonly message: string;
 }
 
-/** A clock that moves when the test says so. */
+/** A clock that moves only when the test moves it. */
 export class TestClock {
   at = NOON;
   readonly now = (): number => this.at;
@@ -47,25 +47,25 @@ export class TestClock {
 }
 
 export interface BenchOptions {
-  /** A new, empty one unless given. */
+  /** The object store; a new, empty one by default. */
   readonly objects?: FakeObjectStore;
-  /** Of the server: every key begins with it. */
+  /** The server's key prefix, with which every key begins. */
   readonly keyPrefix?: string;
-  /** A new, empty one unless given. */
+  /** The session store; a new, empty one by default. */
   readonly sessions?: SessionStore;
   readonly policy?: Partial<Policy>;
-  /** Whether its metrics are those of a server that tells a webhook. */
+  /** Whether the metrics are those of a server with a webhook. */
   readonly hasWebhook?: boolean;
-  /** Everything that the service asks of its stores goes through these. */
+  /** Intercept every call of the service to its stores. */
   readonly aroundSessions?: Around;
   readonly aroundObjects?: Around;
 }
 
-/** Everything that the server's service needs, on stores in memory and a clock of the test. */
+/** Everything that the server's service needs, on stores in memory and a clock that the test controls. */
 export class ServiceBench {
   readonly clock = new TestClock();
   readonly sessions: SessionStore;
-  /** Takes parts of any size, so that tests need few bytes. */
+  /** Accepts parts of any size, so that tests need few bytes. */
   readonly objects: FakeObjectStore;
   readonly logged: LogLine[] = [];
   readonly audited: AuditEvent[] = [];
@@ -101,7 +101,7 @@ export class ServiceBench {
     };
   }
 
-  /** A session whose parts have 4 bytes: smaller than the wire allows, so that tests of many faults are fast. */
+  /** Opens a session whose parts have 4 bytes, less than the wire allows, so that tests of many faults are fast. */
   async openTinySession(changes: Partial<Pick<UploadSession, 'key' | 'overwrite' | 'fingerprint'>> = {}): Promise<TinyUpload> {
     const sessionId = aUniqueName('ses');
     await this.sessions.insert({
@@ -139,7 +139,7 @@ export class ServiceBench {
     return session;
   }
 
-  /** As a client does with the URLs: puts the parts of `file`, all of them or those named, of the session's current upload. */
+  /** Puts parts of `file` into the session's current upload, as a client does with URLs: the given parts, or all of them. */
   async putParts(sessionId: string, file: Uint8Array, partNumbers?: readonly number[]): Promise<StoredPart[]> {
     const { key, plan, uploadId } = await this.session(sessionId);
     if (uploadId === null) throw new Error(`session ${sessionId} has no multipart upload`);
@@ -159,7 +159,7 @@ export interface TinyUpload {
 /** Three parts of 4, 4 and 2 bytes. */
 export const TINY_FILE = Buffer.from('0123456789');
 
-/** What S3 calls a part at least, twice and three bytes more: three parts through the wire. */
+/** A small file that takes three parts through the wire: two of S3's minimum size and one of three bytes. */
 export const SMALL_FILE = Buffer.concat([Buffer.alloc(5 * MiB, 1), Buffer.alloc(5 * MiB, 2), Buffer.from('end')]);
 export const SMALL_FILE_CHECKSUM = checksumOf(SMALL_FILE);
 export const SMALL_FILE_REQUEST = {
@@ -188,7 +188,7 @@ type WithoutCaller<Method> = Method extends (caller: Caller, ...rest: infer Rest
   : Method;
 export type AdminService = { readonly [Name in keyof UploadService]: WithoutCaller<UploadService[Name]> };
 
-/** The service, called by an admin. */
+/** Creates the service with every call made by an admin. */
 export function adminService(deps: ServiceDeps): AdminService {
   const service = createService(deps, noAudit);
   const methods = Object.entries(service) as [string, (...args: unknown[]) => unknown][];
@@ -199,11 +199,11 @@ export function adminService(deps: ServiceDeps): AdminService {
 export interface ApiRequest {
   readonly body?: unknown;
   readonly headers?: Record<string, string>;
-  /** Another token, or null for none. */
+  /** The token to send, the admin's by default, or null for none. */
   readonly token?: string | null;
 }
 
-/** The control plane as clients meet it: requests in, responses out, no socket. */
+/** The control plane as clients use it, with requests and responses but without a socket. */
 export class ControlPlaneBench extends ServiceBench {
   readonly shutdown = new AbortController();
   readonly app: ReturnType<typeof createApp>;
@@ -253,7 +253,7 @@ export class ControlPlaneBench extends ServiceBench {
     return readProblem(response);
   }
 
-  /** A token with these properties, on record; returns what a client sends. */
+  /** Records a token with these properties, and returns its text, which a client sends. */
   async issueToken(changes: Partial<Token> = {}): Promise<string> {
     const token = newToken(TOKEN_PREFIX);
     await this.sessions.insertToken(aToken({ ...changes, hash: hashToken(token) }));
@@ -264,7 +264,7 @@ export class ControlPlaneBench extends ServiceBench {
     return this.ask('POST', '/api/uploads', { body: { ...SMALL_FILE_REQUEST, ...changes }, headers });
   }
 
-  /** Created, sent and completed. */
+  /** Creates a session, sends its parts and completes it. */
   async createCompleted(changes: Partial<wire.CreateRequest> = {}): Promise<wire.Session> {
     const { sessionId } = await this.create(changes);
     await this.putParts(sessionId, SMALL_FILE);

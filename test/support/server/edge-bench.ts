@@ -14,7 +14,7 @@ export interface EdgeBenchOptions {
   readonly failures?: FailureLimits;
 }
 
-/** The app behind its edge, on stores in memory. Requests come from `address` until a test changes it. */
+/** The app behind its edge, on stores in memory. Requests come from `address`, which a test may change. */
 export class EdgeBench extends ServiceBench {
   address = '192.0.2.1';
   readonly app: ReturnType<typeof createApp>;
@@ -46,14 +46,14 @@ export class EdgeBench extends ServiceBench {
     return this.send('GET', '/api/uploads', { authorization: `Bearer ${token}` });
   }
 
-  /** Another token that may do everything. */
+  /** Records another admin token and returns it. */
   async issueAdminToken(): Promise<string> {
     const token = newToken(TOKEN_PREFIX);
     await this.sessions.insertToken(aToken({ scopes: ['admin'], hash: hashToken(token) }));
     return token;
   }
 
-  /** On a free port of loopback, until the test is over. */
+  /** Listens on a free port of loopback until the test ends. */
   async listen(limits: Partial<HttpLimits> = {}, trustedProxies: readonly Network[] = []): Promise<Listening> {
     const { refused } = this.metrics.requests;
     const options = { host: '127.0.0.1', port: 0, trustedProxies, log: this.deps.log, refused, limits };

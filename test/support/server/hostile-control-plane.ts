@@ -3,12 +3,12 @@ import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { aWireProgress, aWireSession } from './wire-sessions.ts';
 
-/** What an answer says instead; a function is given the request and may answer whatever it likes. */
+/** Fields that replace those of the true answer, or a function that answers the request in any way. */
 export type Lie = object | RequestListener;
 
 /**
- * A control plane of three parts of 5 MiB that answers as it should, but for the operations (`GET /api/uploads/{id}`) that `lies`
- * names. Parts of a lie that are left out are as they should be.
+ * Starts a control plane with a session of three parts of 5 MiB. It answers correctly, except for the operations that `lies` names
+ * (`GET /api/uploads/{id}`, for example). Fields that a lie leaves out are correct.
  */
 export async function hostileControlPlane(lies: Readonly<Record<string, Lie>>) {
   const session = aWireSession({ size: 15 * 1024 ** 2, partSize: 5 * 1024 ** 2 });
@@ -50,14 +50,14 @@ function truth(operation: string, session: ReturnType<typeof aWireSession>, url:
   }
 }
 
-/** The first part, signed as it should be but for `changes`. */
+/** Returns the first part, signed correctly except for `changes`. */
 export function aSignedPart(url: string, changes: object = {}) {
   const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
   const headers = { 'content-length': String(5 * 1024 ** 2) };
   return { partNumber: 1, method: 'PUT', url: `${url}/store/part`, headers, start: 0, end: 5 * 1024 ** 2, expiresAt, ...changes };
 }
 
-/** Sends bytes of JSON for as long as they are taken. */
+/** Sends white space as JSON for as long as the client reads it. */
 export const endlessAnswer: RequestListener = (_, response) => {
   response.writeHead(200, { 'content-type': 'application/json' });
   const piece = Buffer.alloc(64 * 1024, ' ');

@@ -4,7 +4,7 @@ import type { S3Target } from '../../../src/dev/minio/bucket.ts';
 import { type Config, parseConfig } from '../../../src/server/settings/config.ts';
 import { sharedMinio } from '../store/minio.ts';
 
-/** Settings of a server on a free port, with its sessions in memory, on the shared MinIO: with root's key, unless told otherwise. */
+/** Returns settings of a server on a free port, with its sessions in memory. By default it uses the shared MinIO with root's key. */
 export function serverConfig(
   bucket: string,
   more: Readonly<Record<string, string | undefined>> = {},
@@ -22,7 +22,7 @@ export function serverConfig(
   });
 }
 
-/** A log that keeps all it is told, down to the least. */
+/** Creates a log that keeps the entries of all levels. */
 export function collectLog(): { readonly log: Logger; text(): string } {
   let text = '';
   const sink = new Writable({

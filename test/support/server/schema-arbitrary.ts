@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** What of JSON Schema the contract's documents use. */
+/** The subset of JSON Schema that the contract's documents use. */
 export interface Schema {
   readonly $ref?: string;
   readonly type?: string | readonly string[];
@@ -27,7 +27,7 @@ export interface Schema {
 
 export type Components = Readonly<Record<string, Schema>>;
 
-/** Longer ones test the same, and take longer. */
+/** The longest generated array or map. Longer ones test nothing more, and take longer. */
 const LONGEST = 6;
 const ODD_TEXT = [
   '',
@@ -45,7 +45,7 @@ const ODD_TEXT = [
 ];
 const ODD_NUMBERS = [-1, 0, 0.5, 2 ** 31, 2 ** 53, 1e300, -0];
 
-/** Mostly what the schema describes, often at its limits, sometimes just beyond, now and then nothing like it. */
+/** Generates mostly values that the schema allows, often at its limits, sometimes just beyond them, and rarely unrelated ones. */
 export function arbitraryOf(schema: Schema, components: Components): fc.Arbitrary<unknown> {
   const valid = validFor(schema, components);
   return fc.oneof(
@@ -81,7 +81,7 @@ function validFor(schema: Schema, components: Components): fc.Arbitrary<unknown>
   }
 }
 
-/** The smallest half of the time: a session with few parts has small part numbers only. */
+/** Generates the minimum half of the time, because a session with few parts has only small part numbers. */
 function integerFor({ minimum = 0, maximum = 1_000 }: Schema): fc.Arbitrary<number> {
   const max = Math.min(maximum, 2 ** 31 - 1);
   return fc.oneof(fc.integer({ min: minimum, max }), fc.constant(minimum));
@@ -106,7 +106,7 @@ function objectFor(schema: Schema, components: Components): fc.Arbitrary<unknown
     fc.record(Object.fromEntries(names.map((name) => [name, arbitraryOf(properties[name] ?? {}, components)])), {
       requiredKeys: required as never[],
     });
-  // With every optional field in, hardly any object fits what the schema does not say.
+  // The schema does not express every rule, and an object with all optional fields hardly ever satisfies the other rules.
   const known = fc.oneof(recordOf(required), recordOf(Object.keys(properties)));
   if (typeof additionalProperties !== 'object') return known;
   const names =
@@ -114,7 +114,7 @@ function objectFor(schema: Schema, components: Components): fc.Arbitrary<unknown
   return fc.dictionary(names, arbitraryOf(additionalProperties, components), { maxKeys: LONGEST });
 }
 
-/** Of the right kind, and beyond what is allowed. */
+/** Generates values of the right type that the schema does not allow. */
 function oddFor(schema: Schema, components: Components): fc.Arbitrary<unknown> {
   if (schema.$ref !== undefined) return oddFor(resolve(schema.$ref, components), components);
   if (schema.type === 'string' || schema.enum !== undefined)

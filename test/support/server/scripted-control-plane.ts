@@ -11,14 +11,14 @@ import { missingRanges } from '../../../src/session/part-ranges.ts';
 import { aWireProgress, aWireSession } from './wire-sessions.ts';
 
 interface Refusal {
-  /** How many more times; each takes one off. */
+  /** How often the operation is still refused; each refusal subtracts one. */
   times: number;
   readonly code: ServiceErrorCode;
   readonly detail: string;
   readonly facts?: Record<string, unknown>;
 }
 
-/** What a part URL shows of its signer, whose id the tests know. */
+/** The access key id of the signer, which part URLs show. */
 export const SIGNER_ID = 'the-signer';
 const SIGNED_BY = new URLSearchParams({
   'X-Amz-Credential': `${SIGNER_ID}/20261124/us-east-1/s3/aws4_request`,
@@ -27,8 +27,8 @@ const SIGNED_BY = new URLSearchParams({
 });
 
 /**
- * A control plane and an object store in one small real HTTP server, for tests of the CLI: one session, any answer made to
- * fail by name (`refuse('POST /api/uploads', …)`). It speaks the contract and knows none of the server's rules.
+ * A control plane and an object store in one small real HTTP server, for tests of the CLI. It has one session, and a test can make any
+ * operation fail (`refuse('POST /api/uploads', …)`). It speaks the contract and knows none of the server's rules.
  */
 export class ScriptedControlPlane {
   session: Session = aWireSession();
@@ -37,10 +37,10 @@ export class ScriptedControlPlane {
   readonly idempotencyKeys: string[] = [];
   readonly bodies = new Map<string, unknown>();
   readonly parts = new Map<number, Buffer>();
-  /** Whether create answers that the session exists already. */
+  /** Whether Create answers that the session already exists. */
   isKnown = false;
   clockOffsetMs = 0;
-  /** What the server says of the object besides what the session says. */
+  /** Fields of the object that differ from those of the session. */
   objectChanges: Partial<StoredObject> = {};
   listed: Session[] = [];
   storeReport: StoreReport = {
@@ -48,20 +48,20 @@ export class ScriptedControlPlane {
     keyPrefix: '',
     signing: { credentials: 'sts', expiresAt: '2026-11-24T14:00:00.000Z', canRead: false, canList: false, canDelete: false },
   };
-  /** What is wrong in the answers to Complete and to questions about the session. */
+  /** Wrong fields in the answers to Complete and to `GET /api/uploads/{id}`. */
   answeredFalsely: Partial<Session> = {};
-  /** Called before a part is answered. */
+  /** Called before the store answers a part. */
   onPart: (partNumber: number) => void = () => {};
-  /** Whether the list of parts is like that of a store that keeps their CRC32. */
+  /** Whether the list of parts has their CRC32, as from a store that keeps it. */
   showsChecksums = true;
-  /** Whose pages may send parts to the store. */
+  /** Whether pages of this origin may send parts to the store. */
   allowsOrigin: (origin: string) => boolean = (origin) => origin === this.url;
   storeAnswer: { status: number; body: string } | undefined;
-  /** Access key ids in whose name the store takes writes that nothing signed. */
+  /** Access key ids in whose name the store accepts unsigned writes. */
   readonly forgeable = new Set<string>();
   readonly #broken = new Map<string, number>();
   readonly #refusals = new Map<string, Refusal>();
-  // A client may leave before all of its request was read.
+  // A client may disconnect before its whole request is read.
   readonly #server = createServer((request, response) => void this.#answer(request, response).catch(() => response.destroy()));
 
   async start(port = 0): Promise<string> {
@@ -84,7 +84,7 @@ export class ScriptedControlPlane {
     this.#refusals.set(operation, { code, detail, facts, times });
   }
 
-  /** Resets the connection once it has done what was asked: the answer is lost. */
+  /** Performs the operation and then resets the connection, so that the answer is lost. */
   loseAnswers(operation: string, times: number): void {
     this.#broken.set(operation, times);
   }
@@ -116,7 +116,7 @@ export class ScriptedControlPlane {
       sendProblem(response, refusal);
     } else if (request.headers['x-amz-content-sha256'] !== undefined) {
       this.#answerForgery(searchParams.get('X-Amz-Credential') ?? '', response);
-    } else if (request.method === 'PUT') this.#takePart(Number(searchParams.get('partNumber')), body, response);
+    } else if (request.method === 'PUT') this.#storePart(Number(searchParams.get('partNumber')), body, response);
     else if (request.method === 'OPTIONS') this.#answerPreflight(request, response);
     else this.#answerOperation(operation, body.length > 0 ? JSON.parse(body.toString()) : undefined, response);
   }
@@ -164,7 +164,7 @@ export class ScriptedControlPlane {
     }
   }
 
-  #takePart(partNumber: number, bytes: Buffer, response: ServerResponse): void {
+  #storePart(partNumber: number, bytes: Buffer, response: ServerResponse): void {
     this.onPart(partNumber);
     if (this.storeAnswer !== undefined) {
       response.writeHead(this.storeAnswer.status).end(this.storeAnswer.body);

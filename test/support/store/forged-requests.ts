@@ -4,18 +4,18 @@ import { encodeCrc32 } from '../../../src/session/crc32.ts';
 import { aTarArchive } from '../files/tar-archive.ts';
 import { type Answer, sendRequest } from '../network/send-request.ts';
 
-/** What a forger knows: the id of a key, with the session token where it is that of an STS session. Never a secret. */
+/** The knowledge of a forger: the id of a key, and the session token if the key is that of an STS session. Never a secret. */
 export interface KnownId {
   readonly accessKeyId: string;
   readonly sessionToken?: string;
 }
 
-/** Where the id stands in the request: as in a presigned URL, or as in a request that is signed in a header. */
+/** The place of the id in the request: in the query, as in a presigned URL, or in the Authorization header. */
 export type Place = 'query' | 'header';
 
 const BYTES = Buffer.from('forged bytes');
 
-/** CVE-2026-41145: an object, or a part of a multipart upload, as an unsigned stream with a trailer. */
+/** Forges the PUT of an object or a part as an unsigned stream with a trailer (CVE-2026-41145). */
 export function forgePut(
   store: { readonly endpoint: string; readonly bucket: string },
   id: KnownId,
@@ -34,7 +34,7 @@ export function forgePut(
   return forge(`${store.endpoint}/${store.bucket}/${key}`, id, 'query', query, headers, body);
 }
 
-/** CVE-2026-40344: a tar that the store unpacks into the bucket; it takes the id in either place. */
+/** Forges the PUT of a tar that the store unpacks into the bucket (CVE-2026-40344). The store accepts the id in either place. */
 export function forgeSnowball(
   store: { readonly endpoint: string; readonly bucket: string },
   id: KnownId,

@@ -5,30 +5,30 @@ import { createBucket, type S3Target } from '../../../src/dev/minio/bucket.ts';
 import { ensureControlPlaneAccount } from '../../../src/dev/minio/control-plane-account.ts';
 import { randomCredentials } from '../../../src/dev/minio/minio.ts';
 
-/** The MinIO that all test files share: never kill it, and keep to buckets of your own. For the rest, start one with startMinio(). */
+/** Returns the MinIO that all test files share. Never kill it, and use only your own buckets; start another with startMinio() if you must. */
 export function sharedMinio(): S3Target {
   return inject('minio');
 }
 
-/** A new, empty bucket on the shared MinIO. */
+/** Creates a bucket on the shared MinIO. */
 export async function createTestBucket(): Promise<string> {
   const bucket = `test-${randomBytes(8).toString('hex')}`;
   await createBucket(sharedMinio(), bucket);
   return bucket;
 }
 
-/** A user of that MinIO (the shared one unless given) with the control plane's policy for the bucket, which need not exist. */
+/** Creates a user with the control plane's policy for the bucket, which need not exist; on the shared MinIO by default. */
 export function createRestrictedUser(bucket: string, keyPrefix = '', root: S3Target = sharedMinio()): Promise<S3Target> {
   return ensureControlPlaneAccount(root, { bucket, keyPrefix, credentials: randomCredentials() });
 }
 
-/** A new, empty bucket on the shared MinIO, and a user who may do there what a control plane must, and nothing else. */
+/** Creates a bucket on the shared MinIO, and a user with exactly the rights there that a control plane needs. */
 export async function createRestrictedBucket(keyPrefix = ''): Promise<{ bucket: string; user: S3Target }> {
   const bucket = await createTestBucket();
   return { bucket, user: await createRestrictedUser(bucket, keyPrefix) };
 }
 
-/** Removes an object of a gigabyte from the shared MinIO, whose data may be in memory until the end of the run. */
+/** Removes a large object from the shared MinIO, which may keep its data in memory until the end of the run. */
 export async function removeLargeObject(bucket: string, key: string): Promise<void> {
   const { endpoint, region, ...credentials } = sharedMinio();
   const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });

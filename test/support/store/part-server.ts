@@ -3,12 +3,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A request as it arrived, and how it ended. */
+/** A request, its body so far and its end. */
 export interface ReceivedPart {
   readonly request: IncomingMessage;
-  /** Body bytes read so far, unless the handler does not read. */
+  /** The chunks of the body that the handler has read so far. */
   readonly chunks: Buffer[];
-  /** Resolves when the request is over: whether its body came whole. */
+  /** Resolves when the request ends: `complete` if its whole body arrived. */
   readonly over: Promise<{ complete: boolean }>;
 }
 
@@ -17,17 +17,17 @@ export type PartHandler = (request: IncomingMessage, response: ServerResponse, p
 export interface PartServer {
   readonly url: string;
   readonly parts: ReceivedPart[];
-  /** Connections that clients opened so far. */
+  /** The connections that clients have opened so far. */
   readonly connections: Socket[];
 }
 
-/** What an object store answers to a part that it took: reads the body to its end first. */
+/** Reads the whole body and answers as an object store that has stored the part. */
 export const takePart: PartHandler = (request, response, part) => {
   request.on('data', (chunk: Buffer) => part.chunks.push(chunk));
   request.on('end', () => response.writeHead(200, { etag: '"0123456789abcdef0123456789abcdef"' }).end());
 };
 
-/** An HTTP server that does with a PUT whatever the handler says: nothing is read and nothing answered for it. Closed when the test ends. */
+/** Starts an HTTP server that leaves PUTs to the handler: it neither reads nor answers them itself. Closed when the test ends. */
 export async function startPartServer(handler: PartHandler): Promise<PartServer> {
   const parts: ReceivedPart[] = [];
   const connections: Socket[] = [];
@@ -53,7 +53,7 @@ export async function startPartServer(handler: PartHandler): Promise<PartServer>
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/bucket/key?partNumber=1`, parts, connections };
 }
 
-/** A port of this machine where nobody listens. */
+/** Returns a port of this host on which nothing listens. */
 export async function aClosedPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

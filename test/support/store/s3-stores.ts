@@ -6,15 +6,15 @@ import { createRestrictedUser, createTestBucket, sharedMinio } from './minio.ts'
 
 export type S3Store = ReturnType<typeof createS3ObjectStore>;
 
-/** The adapter on a new bucket of the shared MinIO. */
+/** Creates an adapter for a bucket of the shared MinIO; a new bucket by default. */
 export async function anS3Store(changes: Partial<S3ObjectStoreOptions> = {}): Promise<S3Store> {
   const bucket = changes.bucket ?? (await createTestBucket());
   return createS3ObjectStore({ ...sharedMinio(), publicEndpoint: sharedMinio().endpoint, ...changes, bucket });
 }
 
 /**
- * The adapter as a user with the control plane's policy and no other right, on a new bucket unless one is named; part URLs are
- * signed by sessions unless told otherwise.
+ * Creates an adapter as a user with the control plane's policy and no other rights; on a new bucket, with part URLs signed by STS
+ * sessions, by default.
  */
 export async function aRestrictedS3Store(changes: Partial<S3ObjectStoreOptions> = {}): Promise<S3Store> {
   const bucket = changes.bucket ?? (await createTestBucket());
@@ -22,7 +22,7 @@ export async function aRestrictedS3Store(changes: Partial<S3ObjectStoreOptions> 
   return anS3Store({ ...user, signing: { kind: 'sts', urlTtlSeconds: 3_600 }, ...changes, bucket });
 }
 
-/** As a client does: presign, PUT, keep the ETag. */
+/** Presigns and puts a part, as server and client do, and returns its ETag. */
 export async function putPart(
   store: S3Store,
   key: string,
@@ -44,7 +44,7 @@ export async function putPart(
   return String(answered.etag);
 }
 
-/** A whole object of one part. */
+/** Stores an object of one part. */
 export async function putObject(store: S3Store, key: string, bytes: Uint8Array): Promise<void> {
   const { uploadId } = await store.createMultipartUpload({
     key,
@@ -77,7 +77,7 @@ export async function readAttributes(bucket: string, key: string): Promise<Objec
   });
 }
 
-/** With the root key: as who reads objects, not as partway. */
+/** Runs `work` with a client of the root key, for access that partway itself does not have. */
 export async function withClient<T>(work: (client: S3Client) => Promise<T>): Promise<T> {
   const { endpoint, region, accessKeyId, secretAccessKey } = sharedMinio();
   const client = new S3Client({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, forcePathStyle: true });

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import type { S3Target } from '../../../src/dev/minio/bucket.ts';
 import type { MinioCredentials } from '../../../src/dev/minio/server.ts';
 
-/** As `openssl rand -hex 10` makes it. */
+/** Returns a random id, as `openssl rand -hex 10` makes it. */
 export function anUnguessableId(): string {
   return randomBytes(10).toString('hex');
 }
@@ -14,7 +14,7 @@ export function aSecret(): string {
   return randomBytes(20).toString('hex');
 }
 
-/** Runs the service `setup` of compose.yaml. @returns what it wrote; after its exit code, where that is not 0. */
+/** Runs the service `setup` of compose.yaml. @returns its stdout, or its exit code and stderr if the code is not 0. */
 export function runSetup(root: S3Target, user: MinioCredentials, bucket: string): Promise<string> {
   const env = {
     MINIO_ROOT_USER: root.accessKeyId,

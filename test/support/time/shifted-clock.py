@@ -1,9 +1,9 @@
 """Runs a program whose wall clock is wrong: shifted-clock.py SECONDS PROGRAM [ARGUMENT...]
 
 libfaketime replaces functions of libc, which a static Go program such as MinIO never calls: it reads the clock through the code that the
-kernel maps into every process (the vDSO). Here that code is replaced instead, so any program sees the shifted clock, and the program
-keeps the process id that was started. A child of this process traces it up to the exec, patches `clock_gettime` and `gettimeofday`, and
-lets go. Linux on x86-64 only. Monotonic clocks stay as they are.
+kernel maps into every process (the vDSO). This script replaces that code, so any program sees the shifted clock. The program keeps this
+script's process id: a child traces the process up to its exec, patches `clock_gettime` and `gettimeofday`, and detaches. Linux on x86-64
+only. Monotonic clocks stay as they are.
 """
 import ctypes
 import os
@@ -35,7 +35,7 @@ def vdso_address(pid):
 
 
 def symbols(image):
-    """Name to offset, of the dynamic symbols of an ELF image."""
+    """Yields name and offset of each dynamic symbol of an ELF image."""
     offset, = struct.unpack_from("Q", image, 40)
     size, count = struct.unpack_from("HH", image, 58)
     sections = [struct.unpack_from("IIQQQQIIQQ", image, offset + size * index) for index in range(count)]
@@ -48,7 +48,7 @@ def symbols(image):
 
 
 def code(system_call, only_for_wall_clock, seconds, result):
-    """The real system call; then, where it was for the wall clock, the seconds of its answer moved."""
+    """Returns machine code that makes the real system call and then, if it reads the wall clock, adds the seconds to the result."""
     head = b"\xb8" + struct.pack("<I", system_call) + b"\x0f\x05"  # mov eax, number; syscall
     # add qword [result], seconds
     move = (b"\x48\x81\x06" if result == "rsi" else b"\x48\x81\x07") + struct.pack("<i", seconds)
@@ -72,7 +72,7 @@ def patch(pid, seconds):
 def trace(pid, seconds, ready):
     ptrace(SEIZE, pid, TRACE_EXEC)
     os.write(ready, b".")
-    # Signals stop it, too, and are passed on.
+    # Signals stop the process as well, and are passed on to it.
     while (stop := os.waitpid(pid, WAIT_ALL)[1] >> 8) != EXEC_STOP:
         ptrace(CONT, pid, stop & 0x7F)
     patch(pid, seconds)
@@ -87,7 +87,7 @@ def main():
     target = os.getpid()
     if os.fork() == 0:
         os.close(started)
-        # Not a child that the program would have to wait for.
+        # A grandchild, so that the program does not have to wait for it.
         if os.fork() == 0:
             trace(target, seconds, ready)
         os._exit(0)

@@ -10,12 +10,12 @@ import { skipBecause } from '../skip-because.ts';
 
 const SHIFTED_CLOCK = fileURLToPath(new URL('./shifted-clock.py', import.meta.url));
 
-/** The command that runs a program whose wall clock is ahead by so many seconds. */
+/** Returns the command that runs a program with its wall clock ahead by this many seconds. */
 export function atShiftedClock(seconds: number, command: string, args: readonly string[]): [string, string[]] {
   return ['python3', [SHIFTED_CLOCK, String(seconds), command, ...args]];
 }
 
-/** Skips the test where this host cannot do that. */
+/** Skips the test if this host cannot run a program with another clock. */
 export function needsShiftedClock(context: Pick<TestContext, 'task' | 'skip'>): void {
   const [command, args] = atShiftedClock(86_400, process.execPath, ['-p', 'Date.now()']);
   const { stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
@@ -26,7 +26,7 @@ export function needsShiftedClock(context: Pick<TestContext, 'task' | 'skip'>): 
   );
 }
 
-/** Describes this host, with a MinIO that runs with the clock that `setClock` sets for its next start. */
+/** Returns this host with a MinIO whose clock `setClock` sets for the next start. */
 export async function hostWithClock(context: Pick<TestContext, 'task' | 'skip'>) {
   const source = await findMinio(thisHost, () => {});
   if (source.kind !== 'binary') return skipBecause(context, 'needs a MinIO that is an executable here');
