@@ -31,7 +31,7 @@ export default defineConfig({
     projects: [
       project('slow', { maxWorkers: WAITING_WORKERS, isolate: false, sequence: { groupOrder: 0 } }),
       project('real', { maxWorkers: WAITING_WORKERS, isolate: false, sequence: { groupOrder: 0 } }),
-      project('pure', { maxWorkers: cores + 1, isolate: false, sequence: { groupOrder: 1 } }),
+      project('pure', { maxWorkers: WAITING_WORKERS, isolate: false, sequence: { groupOrder: 1 } }),
     ],
   },
 });

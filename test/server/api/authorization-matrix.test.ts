@@ -5,7 +5,7 @@ import { hashToken, newToken, TOKEN_PREFIX } from '../../../src/server/access/au
 import { type Limits, NO_LIMITS, type Scope } from '../../../src/session/access.ts';
 import type { ErrorCode } from '../../../src/session/errors.ts';
 import type { Token } from '../../../src/session-store/port/tokens.ts';
-import { ControlPlaneBench, readProblem, SMALL_FILE, SMALL_FILE_REQUEST } from '../../support/server/control-plane.ts';
+import { ControlPlaneBench, readProblem } from '../../support/server/control-plane.ts';
 
 /** All operations that need a token. The contract decides which these are: a new one without a row fails here. */
 const routes = Object.fromEntries(
@@ -153,11 +153,15 @@ const ROW_OF_ACCESS: Record<contract.Access, Record<CallerName, Expected>> = {
   grant: GRANT,
 };
 
+/** A file of one part: there is a bench for each cell, and bytes cost the most of it. */
+const FILE = Buffer.from('a file of one part');
+const REQUEST = { fileName: 'film.mkv', size: FILE.length, strategy: 'single' } as const satisfies wire.CreateRequest;
+
 const BODIES: Partial<Record<OperationId, unknown>> = {
-  createUpload: { ...SMALL_FILE_REQUEST, key: 'team-a/new.mkv', contentType: 'video/x-matroska' },
+  createUpload: { ...REQUEST, key: 'team-a/new.mkv', contentType: 'video/x-matroska' },
   presignParts: { partNumbers: [1] },
   // The plan that it has: with parts stored, it takes no other.
-  replanUpload: { strategy: SMALL_FILE_REQUEST.strategy, partSize: SMALL_FILE_REQUEST.partSize },
+  replanUpload: { strategy: REQUEST.strategy },
   reportProgress: { clientId: 'client-1' },
   completeUpload: {},
   grantCapability: {},
@@ -176,10 +180,10 @@ class Stage {
     onTestFinished(() => this.bench.sessions.close());
     this.#ownerToken = await this.#token({ name: 'owner' });
     const create = (key: string) =>
-      this.bench.ask<wire.Session>('POST', '/api/uploads', { body: { ...SMALL_FILE_REQUEST, key }, token: this.#ownerToken });
+      this.bench.ask<wire.Session>('POST', '/api/uploads', { body: { ...REQUEST, key }, token: this.#ownerToken });
     this.sessionId = (await create('team-a/film.mkv')).sessionId;
     this.#otherSessionId = (await create('team-a/other.mkv')).sessionId;
-    await this.bench.putParts(this.sessionId, SMALL_FILE);
+    await this.bench.putParts(this.sessionId, FILE);
   }
 
   #token(changes: Partial<Token> = {}): Promise<string> {
@@ -217,13 +221,13 @@ class Stage {
       case 'the owner, limited to another bucket':
         return { token: await this.#owner({ bucket: 'another-bucket' }) };
       case 'the owner over its quota':
-        return { token: await this.#owner({ quotaBytes: SMALL_FILE.length * 3 - 1 }) };
+        return { token: await this.#owner({ quotaBytes: FILE.length * 3 - 1 }) };
       case 'the owner with as many sessions as allowed':
         return { token: await this.#owner({ maxOpenSessions: 2 }) };
       case 'the owner, allowed other content types':
         return { token: await this.#owner({ contentTypes: ['video/mp4', 'image/*'] }) };
       case 'the owner, allowed smaller files':
-        return { token: await this.#owner({ maxObjectSize: SMALL_FILE.length - 1 }) };
+        return { token: await this.#owner({ maxObjectSize: FILE.length - 1 }) };
       case 'who may read':
         return { token: await this.#token({ name: 'reader', scopes: ['read'] }) };
       case 'who may read another prefix':
@@ -235,7 +239,7 @@ class Stage {
       case 'the owner':
         return { token: this.#ownerToken };
       case 'the owner with a new token':
-        return { token: await this.#owner({ keyPrefix: 'team-a/', quotaBytes: SMALL_FILE.length * 3, maxOpenSessions: 3 }) };
+        return { token: await this.#owner({ keyPrefix: 'team-a/', quotaBytes: FILE.length * 3, maxOpenSessions: 3 }) };
       case 'the capability':
         return { token: await this.#capability(this.sessionId) };
       case 'the capability in the path':

@@ -14,8 +14,8 @@ import { MiB } from '../../../src/session/part-plan.ts';
 import type { StoredPart, UploadSession } from '../../../src/session/session.ts';
 import type { SessionStore } from '../../../src/session-store/port/session-store.ts';
 import type { Token } from '../../../src/session-store/port/tokens.ts';
-import { openSqliteStore } from '../../../src/session-store/sqlite/session-store.ts';
 import { checksumOf } from '../../suites/object-store.ts';
+import { openEmptyStore } from '../database/empty-store.ts';
 import { aToken, aUniqueName, NOON } from '../database/sessions.ts';
 import { type Around, interpose } from '../interpose.ts';
 import { FakeObjectStore } from '../store/fake-object-store.ts';
@@ -77,7 +77,7 @@ export class ServiceBench {
     objects,
     keyPrefix = '',
     policy,
-    sessions = openSqliteStore(':memory:'),
+    sessions = openEmptyStore(),
     aroundSessions,
     aroundObjects,
     hasWebhook = false,
