@@ -42,7 +42,7 @@ async function resume(
   const find = async () => ({ session: await untilAnswered(() => controlPlane.get(sessionId, signal)), created: false });
   const opened = await openSession(find, subject, setup);
   const { session, remaining, entry } = opened;
-  // Without a path, a completed session needs no file and none is compared. With one, the engine compares it with the object.
+  // Without a path, a completed session needs no file and none is compared. With a path, the engine compares file and object.
   if (remaining === 'compare' && givenPath === undefined)
     return reporter.done(resultOf(session, nothingSent(0), session.size), session.fileName);
   const path = givenPath ?? rememberedPath(entry, session, 'resume');

@@ -103,7 +103,7 @@ function chooseStrategy(source: ByteSource, flags: UploadFlags, setup: UploadSet
     size: source.size,
     latestTrouble: () => journal.latestTrouble(controlPlane.server),
     probe: async () => {
-      // A server that is away says nothing of the network.
+      // Waits for the server first: one that is away says nothing about the network.
       const untilAnswered = createServerWait({ controlPlane, signal, maxOutageMs, onEvent: onWaiting });
       await untilAnswered(() => controlPlane.readiness(signal));
       return probeNetwork({ controlPlane, signal });
@@ -111,7 +111,7 @@ function chooseStrategy(source: ByteSource, flags: UploadFlags, setup: UploadSet
   });
 }
 
-/** Asks for what was typed; what was decided here gives way to the plan of a session that exists. */
+/** Requests the plan that was typed. If none was, an existing session keeps its plan, whatever this command would choose. */
 function createOrFind(
   source: ByteSource,
   flags: UploadFlags & { readonly bytesPerSecond: number | undefined },
@@ -125,7 +125,7 @@ function createOrFind(
     ...contentTypeOf(source, flags),
     ...(strategy === undefined ? {} : { strategy }),
     ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
-    // A part size only makes sense with the strategy that it led to.
+    // A part size was judged together with a strategy, so the two are sent together.
     ...(partSize === undefined ? {} : { partSize, strategy: choice.strategy }),
   };
   const { signal } = interruption;
@@ -133,7 +133,7 @@ function createOrFind(
   return openUpload({ controlPlane, source, request, preferredStrategy: choice.strategy, ...waiting });
 }
 
-/** A guess gives way to the content type of a session that exists; what was typed does not. */
+/** The content type that was typed, or a guess. An existing session keeps its own type against a guess, but not against what was typed. */
 function contentTypeOf({ name }: ByteSource, { contentType }: UploadFlags) {
   if (contentType !== undefined) return { contentType };
   const guessed = guessContentType(name);

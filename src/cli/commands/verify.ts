@@ -64,12 +64,12 @@ function hintOf(object: wire.StoredObject): { hint?: string } {
   return wasWrittenAgain(object) ? { hint: 'The object was written again since the upload completed.' } : {};
 }
 
-/** False for an older server, which does not tell. */
+/** Whether the object was written again after the upload. False if the server is older and does not report it. */
 function wasWrittenAgain({ sinceCompletion: since }: wire.StoredObject): boolean {
   return since != null && (since.rewritten || !since.sameSize || !since.sameChecksum);
 }
 
-/** The object has the same size and CRC32, and is still not the one that this upload made: a CRC32 can be forged. */
+/** Explains an object of the same size and CRC32 that this upload did not make: a CRC32 can be forged. */
 function writtenAgain(path: string, { bucket, key }: wire.StoredObject, facts: Readonly<Record<string, unknown>>): UploadError {
   return new UploadError('VERIFY_MISMATCH', `${bucket}/${key} was written again since the upload completed.`, {
     facts: { ...facts, rewritten: true },
