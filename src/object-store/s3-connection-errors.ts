@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { noteConnectionError } from '../outbound/connection-errors.ts';
-import { isProgrammingError } from '../session/programming-error.ts';
+import { isProgrammingError } from '../session/errors.ts';
 
 /**
  * Notes errors of the SDK's request handler, and those that break the body of an answer, as errors of the connection. They are caught here,

@@ -8,7 +8,7 @@ export class UnusableProxy extends Error {
   override readonly name = 'UnusableProxy';
   /** The name of that variable. */
   readonly variable: string;
-  /** What to type, for a person. */
+  /** The command or setting to type, for a person. */
   readonly hint: string;
 
   /** @param message Names the variable and never its value, which may hold a password. */

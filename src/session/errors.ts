@@ -81,7 +81,7 @@ export type ErrorCode = ServiceErrorCode | ClientErrorCode;
 
 export interface UploadErrorOptions {
   readonly cause?: unknown;
-  /** What to do next, for a person. */
+  /** The next step, for a person. */
   readonly hint?: string;
   /** Details for programs, such as `missing` part ranges; sent as extensions of problem+json. */
   readonly facts?: Readonly<Record<string, unknown>>;
@@ -111,4 +111,19 @@ export class UploadError extends Error {
 
 export function isUploadError(error: unknown, ...codes: ErrorCode[]): error is UploadError {
   return error instanceof UploadError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/**
+ * Whether an error is a bug, in this program or in the caller's `ByteSource`, so that another attempt would fail in the same way.
+ * Socket errors may have the same classes: turn them into another error where they are caught, before you ask.
+ */
+export function isProgrammingError(error: unknown): boolean {
+  return (
+    error instanceof TypeError ||
+    error instanceof RangeError ||
+    error instanceof ReferenceError ||
+    error instanceof SyntaxError ||
+    error instanceof EvalError ||
+    error instanceof URIError
+  );
 }

@@ -1,5 +1,4 @@
-import { UploadError } from '../../session/errors.ts';
-import { isProgrammingError } from '../../session/programming-error.ts';
+import { isProgrammingError, UploadError } from '../../session/errors.ts';
 import type { EngineEvent } from '../progress/events.ts';
 import { certificateNotTrusted, untrustedIn } from './certificate.ts';
 import { sleep } from './sleep.ts';

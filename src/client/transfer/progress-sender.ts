@@ -1,6 +1,5 @@
 import type { ReportRequest } from '../../contract/wire.ts';
-import { isUploadError } from '../../session/errors.ts';
-import { isProgrammingError } from '../../session/programming-error.ts';
+import { isProgrammingError, isUploadError } from '../../session/errors.ts';
 import type { SentPart } from '../part/part-sender.ts';
 import type { ProgressCounter } from '../progress/progress-counter.ts';
 

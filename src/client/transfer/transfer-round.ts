@@ -1,8 +1,7 @@
 import type { PartsResponse, Session } from '../../contract/wire.ts';
-import { UploadError } from '../../session/errors.ts';
+import { isProgrammingError, UploadError } from '../../session/errors.ts';
 import { type PartPlan, partRange } from '../../session/part-plan.ts';
 import { partNumbersOf } from '../../session/part-ranges.ts';
-import { isProgrammingError } from '../../session/programming-error.ts';
 import type { InSendSlot, Slots } from '../flow/slots.ts';
 import type { AcknowledgedParts } from '../part/acknowledged-parts.ts';
 import type { SendPart } from '../part/part-sender.ts';

@@ -10,7 +10,7 @@ export type PassingState = Unavailability | 'in-use';
 export class SessionStoreStartError extends Error {
   override readonly name = 'SessionStoreStartError';
   readonly code = HOST_ERROR_CODES.databaseUnusable;
-  /** What to do next, for a person. */
+  /** The next step, for a person. */
   readonly hint: string;
   /** Undefined if only other settings, or another version of partway, would help. */
   readonly state: PassingState | undefined;

@@ -1,7 +1,7 @@
 import { DatabaseError } from 'pg';
 import { describeRefusedCertificate, serverAdviceAbout } from '../../outbound/certificate-refusal.ts';
 import { refusedCertificate } from '../../outbound/connection-errors.ts';
-import { isProgrammingError } from '../../session/programming-error.ts';
+import { isProgrammingError } from '../../session/errors.ts';
 import { SessionStoreUnavailable, type Unavailability } from '../port/unavailable.ts';
 
 /** The codes are in PostgreSQL's documentation, appendix A. */
