@@ -9,9 +9,7 @@ import type { Config } from './settings/config.ts';
 /** Makes the S3 adapter of the configured store. Contacts nothing. */
 export function openObjectStore(config: Config, { makeAgent, log }: { readonly makeAgent: MakeAgent; readonly log: Logger }) {
   return createS3ObjectStore({
-    ...config.s3,
-    accessKeyId: config.s3.accessKeyId.reveal(),
-    secretAccessKey: config.s3.secretAccessKey.reveal(),
+    ...withSecrets(config),
     signing: signingOptions(config),
     makeAgent,
     log,
@@ -28,15 +26,15 @@ function signingOptions({ s3: { signing }, policy }: Config): SigningOptions {
  * Compares a part URL by our signer with one by the AWS SDK's, before anything is opened: URLs of a wrong signature would fail each upload.
  * @throws ConfigError
  */
-export async function checkSigner({ s3 }: Config): Promise<void> {
-  const fault = await findSignerFault({
-    ...s3,
-    accessKeyId: s3.accessKeyId.reveal(),
-    secretAccessKey: s3.secretAccessKey.reveal(),
-    at: Date.now(),
-  });
+export async function checkSigner(config: Config): Promise<void> {
+  const fault = await findSignerFault({ ...withSecrets(config), at: Date.now() });
   if (fault === undefined) return;
   throw new ConfigError([
     `PARTWAY_S3_PUBLIC_ENDPOINT, PARTWAY_S3_ENDPOINT, PARTWAY_S3_REGION or PARTWAY_S3_BUCKET: ${fault}. Check these settings. If they are right, this is a bug of partway: please report it with them, but without keys.`,
   ]);
+}
+
+/** The settings of the store with its keys in plain text, for the adapter that signs with them. */
+function withSecrets({ s3 }: Config) {
+  return { ...s3, accessKeyId: s3.accessKeyId.reveal(), secretAccessKey: s3.secretAccessKey.reveal() };
 }
